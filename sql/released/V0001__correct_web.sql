@@ -1,0 +1,2067 @@
+-- The routine that creates, repairs and upgrades a store. bin/compose-sql fills in the parts that the lines with --@ name and
+-- writes the result to sql/released/. Read from top to bottom: names, roles, owners, tables, functions, privileges.
+--
+-- Release 1
+
+-- Before anything is replaced. "create or replace" keeps the owner of a function that is there: an attacker's
+-- correct_web() would stay his own to rewrite, and a superuser would run it. And an older release must not replace a newer.
+do $guard$
+declare
+    v_path constant text := pg_catalog.current_setting('search_path');
+    v_found record;
+begin
+    -- Nothing that somebody left in the schemas of the caller's search path may be taken for a function of PostgreSQL's.
+    perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+
+    for v_found in
+        select
+            p.oid::regprocedure::text as signature,
+            pg_get_userbyid(p.proowner) as owner,
+            coalesce(substring(obj_description(p.oid, 'pg_proc') from 'Release (\d+)')::integer, 0) as release,
+            p.proretset and p.prorettype = 'text'::regtype as is_original,
+            r.rolsuper or r.rolname = current_user as is_trusted
+        from pg_catalog.pg_proc as p
+        join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
+        join pg_catalog.pg_roles as r on r.oid = p.proowner
+        where n.nspname = 'public'
+            and p.proname = 'correct_web'
+    loop
+        if not v_found.is_trusted then
+            raise exception using
+                errcode = 'insufficient_privilege',
+                message = format('function %s belongs to %s, who could change what it does', v_found.signature, v_found.owner),
+                hint = 'Find out who made it; drop it, or connect as its owner, and run this again.';
+        end if;
+        if v_found.release > 1
+        then
+            raise exception using
+                errcode = 'object_not_in_prerequisite_state',
+                message = format('this database has release %s of correct_web(), newer than this one', v_found.release),
+                hint = 'Use the newer program, or the newer file.';
+        end if;
+        if v_found.is_original then
+            -- connect-pg 1.1.5 returned setof text, which "create or replace" cannot turn into a table.
+            execute format('drop function %s', v_found.signature);
+        end if;
+    end loop;
+
+    perform pg_catalog.set_config('search_path', v_path, true);
+end;
+$guard$;
+
+create or replace function public.correct_web(
+    p_schema text,
+    p_role text
+)
+returns table (
+    change text,
+    kind text,
+    object text,
+    attribute text,
+    before text,
+    after text
+)
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+-- What the catalog prints is compared with text below: nothing the caller has set may change how it prints.
+set quote_all_identifiers = off
+set standard_conforming_strings = on
+as $correct_web$
+#variable_conflict use_column
+declare
+    v_owner constant text := p_role || '_owner';
+    v_prefix constant text := format('%I.', p_schema);
+    v_is_superuser constant boolean := (select r.rolsuper from pg_roles as r where r.rolname = current_user);
+    v_saved_role constant text := current_setting('role');
+    v_took_membership boolean := false;
+    v_before jsonb;
+    v_after jsonb;
+    v_found record;
+    v_declared record;
+    v_schema oid;
+    v_table regclass;
+    v_constraints text[] := '{}';
+    v_function text[];
+    v_text text;
+    v_rows bigint;
+    v_round integer;
+    v_is_clean boolean;
+    v_tables constant text[] := array['session', 'settings', 'prune_state'];
+    -- What the runtime role may call. All else is for the owner role and for those who look after the store.
+    v_runtime_functions constant text[] := array[
+        'set_session_data',
+        'get_session_data',
+        'destroy_session',
+        'count_sessions',
+        'clear_sessions',
+        'create_session',
+        'load_session',
+        'save_session',
+        'touch_session',
+        'end_session',
+        'prune_sessions'
+    ];
+    -- Each function as four texts: the declaration up to its body, the body, the signature, the comment.
+    v_functions constant text[] := array[
+        array[
+        $head$create or replace function web.require_data_fits(
+    p_bytes integer
+)
+returns void
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- Called for data over 8 KiB only, the least that max_data_bytes may be: smaller writes need not read the settings.
+declare
+    v_limit integer;
+begin
+    select s.max_data_bytes into v_limit from web.settings as s;
+    if p_bytes > v_limit then
+        raise exception using
+            errcode = 'program_limit_exceeded',
+            message = format('session data has %s bytes; the limit of this store is %s', p_bytes, v_limit),
+            hint = 'Keep large things in a table of your own, or raise settings.max_data_bytes.';
+    end if;
+end;
+$body$,
+        'web.require_data_fits(integer)',
+        'Raise 54000 when session data of this many bytes is over the limit of the store. API: private'
+        ],
+        array[
+        $head$create or replace function web.slide_seconds(
+    p_idle_seconds integer
+)
+returns integer
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- How long after a slide the next one is due. Throttling makes the ordinary request a read; the upper bound keeps
+-- last_used_at fresh enough to choose the least recently used device; half the idle timeout is the limit above
+-- all, or a session with a short timeout would expire while it is in use.
+begin
+    return (
+        select least(
+            greatest(s.slide_least_seconds, (p_idle_seconds::bigint * s.slide_percent / 100)::integer),
+            s.slide_most_seconds,
+            p_idle_seconds / 2
+        )
+        from web.settings as s
+    );
+end;
+$body$,
+        'web.slide_seconds(integer)',
+        'Seconds from one slide of a session to the next, for this idle timeout. API: private'
+        ],
+        array[
+        $head$create or replace function web.slide_session(
+    p_key bytea
+)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- The one place where a due slide is written. It touches no indexed column, so that the update stays heap-only.
+begin
+    -- A read-only transaction on a primary is the caller's wish: a later request slides. On a standby the update
+    -- below raises 25006 instead, so that a client notices that its primary was demoted.
+    if current_setting('transaction_read_only') = 'on' and not pg_is_in_recovery() then
+        return;
+    end if;
+
+    update web.session as s
+    set
+        expires_at = least(
+            -- never shorter: an expiry set by hand, or a clock that went back, must not end a session early
+            greatest(s.expires_at, statement_timestamp() + make_interval(secs => s.idle_seconds)),
+            s.absolute_at
+        ),
+        slide_at = least(
+            statement_timestamp() + make_interval(secs => s.slide_seconds),
+            greatest(s.expires_at, statement_timestamp() + make_interval(secs => s.idle_seconds)),
+            s.absolute_at
+        ),
+        last_used_at = statement_timestamp()
+    where s.key = (
+        -- skip locked: a request never waits for a row that somebody saves, ends or holds at this moment
+        select d.key
+        from web.session as d
+        where d.key = p_key
+            and d.expires_at > statement_timestamp()
+            and d.slide_at <= statement_timestamp()
+        for no key update skip locked
+    );
+exception
+    -- A repeatable read transaction whose snapshot is older than the last slide: reading is all it wants.
+    when serialization_failure then
+        return;
+end;
+$body$,
+        'web.slide_session(bytea)',
+        'Write the slide of a live session if it is due and nobody holds its row; otherwise do nothing. API: private'
+        ],
+        array[
+        $head$create or replace function web.prune_batch(
+    p_from timestamptz,
+    p_max_rows integer
+)
+returns table (
+    deleted integer,
+    refiled integer,
+    first_after timestamptz,
+    last_after timestamptz
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- The one place that removes rows for their age. Slides do not move prune_after, or every slide would have to write
+-- the index; so a row that is due here may have been used since, and is filed again under its present expiry.
+-- Rows that somebody holds are skipped: pruning never waits and never makes anybody wait in a circle.
+#variable_conflict use_column
+declare
+    v_now constant timestamptz := statement_timestamp();
+    v_tombstone interval;
+begin
+    select make_interval(secs => s.tombstone_seconds) into v_tombstone from web.settings as s;
+
+    return query
+    with due as materialized (
+        select
+            s.key,
+            s.prune_after,
+            coalesce(s.ended_at + v_tombstone, s.expires_at) as keep_until
+        from web.session as s
+        where s.prune_after >= p_from
+            and s.prune_after <= v_now
+        order by s.prune_after
+        limit p_max_rows
+        for update skip locked
+    ),
+    removed as (
+        delete from web.session as s
+        using due as d
+        where s.key = d.key
+            and d.keep_until <= v_now
+        returning s.key
+    ),
+    filed as (
+        update web.session as s
+        set prune_after = d.keep_until
+        from due as d
+        where s.key = d.key
+            and d.keep_until > v_now
+        returning s.key
+    )
+    select
+        (select count(*)::integer from removed),
+        (select count(*)::integer from filed),
+        (select min(d.prune_after) from due as d),
+        (select max(d.prune_after) from due as d);
+end;
+$body$,
+        'web.prune_batch(timestamptz, integer)',
+        'Of the sessions due for pruning, from this prune_after on and oldest first: delete the dead, file the living again. At most p_max_rows together. API: private'
+        ],
+        array[
+        $head$create or replace function web.carry_pruning()
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- Whoever adds a row clears away up to four, so that the table does not grow for ever where nobody runs a pruner.
+-- No advisory lock (creators would queue), and a mark that is moved once a minute at most, from which the search
+-- starts: with an old snapshot open, four rows cost 0.5 ms with it and 19 ms without. Rows that were locked, or not
+-- yet committed, when the mark passed them are found by the search from the beginning, made every ten minutes.
+declare
+    v_now constant timestamptz := statement_timestamp();
+    v_from timestamptz;
+    v_scanned_at timestamptz;
+    v_rows integer;
+    v_first_after timestamptz;
+begin
+    -- Only where this call is the whole transaction: the rows of other visitors must not stay locked while the
+    -- caller's transaction goes on. And not on an old snapshot, where a row that was used since is an error.
+    if transaction_timestamp() <> v_now or current_setting('transaction_isolation') <> 'read committed' then
+        return;
+    end if;
+
+    select p.carry_from, p.carry_scanned_at into v_from, v_scanned_at from web.prune_state as p;
+    if v_scanned_at < v_now - make_interval(mins => 10) then
+        v_from := '-infinity';
+    end if;
+
+    select b.deleted + b.refiled, b.first_after
+    into v_rows, v_first_after
+    from web.prune_batch(v_from, 4) as b;
+
+    -- Rows are left: go on from the first of this batch. None is: from now.
+    if v_rows < 4 then
+        v_first_after := v_now;
+    end if;
+    if v_from = '-infinity' or v_first_after > v_from + make_interval(mins => 1) then
+        update web.prune_state as p
+        set
+            carry_from = v_first_after,
+            carry_scanned_at = case when v_from = '-infinity' then v_now else p.carry_scanned_at end
+        where p.only_row = (
+            select q.only_row
+            from web.prune_state as q
+            for no key update skip locked
+        );
+    end if;
+end;
+$body$,
+        'web.carry_pruning()',
+        'The small share of pruning that every new row carries. API: private'
+        ],
+        array[
+        $head$create or replace function web.create_session(
+    p_key bytea,
+    p_data text,
+    p_idle_seconds integer default null,
+    p_absolute_seconds integer default null,
+    p_user_id text default null,
+    p_client_address inet default null,
+    p_user_agent text default null,
+    p_label text default null
+)
+returns table (
+    outcome text,
+    version bigint,
+    expires_at timestamptz,
+    handle uuid
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- A plain insert: a key that exists is reported and never overwritten, so that no caller can adopt, or be
+-- handed, the session of somebody else (OWASP ASVS 5.0, 7.2.4: the application draws a new id).
+#variable_conflict use_column
+declare
+    v_now constant timestamptz := statement_timestamp();
+    v_idle_seconds integer;
+    v_absolute_seconds integer;
+begin
+    -- Everything is checked here, before it meets a constraint: the DETAIL of a constraint's error shows the row.
+    if octet_length(p_key) is distinct from 32 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a session key has 32 bytes',
+            hint = 'Pass sha256 of the session id, as bytea.';
+    end if;
+    if p_data is null then
+        raise exception using
+            errcode = 'null_value_not_allowed',
+            message = 'session data must not be null',
+            hint = 'Pass JSON text; an empty session is {}.';
+    end if;
+    if octet_length(p_data) > 8192 then
+        perform web.require_data_fits(octet_length(p_data));
+    end if;
+    if p_idle_seconds < 1 or p_absolute_seconds < 1 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a timeout is at least one second',
+            hint = 'Pass null for the default of the store.';
+    end if;
+    if p_user_id = '' or octet_length(p_user_id) > 1024 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a user id has 1 to 1024 bytes',
+            hint = 'Pass null for a session that belongs to nobody.';
+    end if;
+
+    select
+        coalesce(p_idle_seconds, s.idle_seconds),
+        coalesce(p_absolute_seconds, s.absolute_seconds)
+    into v_idle_seconds, v_absolute_seconds
+    from web.settings as s;
+
+    return query
+    insert into web.session as s (
+        expires_at,
+        slide_at,
+        last_used_at,
+        version,
+        created_at,
+        absolute_at,
+        prune_after,
+        idle_seconds,
+        slide_seconds,
+        key,
+        user_id,
+        client_address,
+        user_agent,
+        label,
+        data
+    )
+    select
+        n.expires_at,
+        least(v_now + make_interval(secs => n.slide_seconds), n.expires_at),
+        v_now,
+        1,
+        v_now,
+        n.absolute_at,
+        n.expires_at,
+        v_idle_seconds,
+        n.slide_seconds,
+        p_key,
+        p_user_id,
+        p_client_address,
+        left(p_user_agent, 512),
+        left(p_label, 256),
+        p_data
+    from (
+        select
+            least(
+                v_now + make_interval(secs => v_idle_seconds),
+                v_now + make_interval(secs => v_absolute_seconds)
+            ) as expires_at,
+            v_now + make_interval(secs => v_absolute_seconds) as absolute_at,
+            web.slide_seconds(v_idle_seconds) as slide_seconds
+    ) as n
+    on conflict (key) do nothing
+    returning 'created'::text, s.version, s.expires_at, s.handle;
+
+    if not found then
+        return query select 'exists'::text, null::bigint, null::timestamptz, null::uuid;
+        return;
+    end if;
+
+    perform web.carry_pruning();
+end;
+$body$,
+        'web.create_session(bytea, text, integer, integer, text, inet, text, text)',
+        'Create a session. One row: outcome created, or exists when the key is in use (then nothing was changed and the other columns are null). A null timeout is the default of the store; the address, user agent (cut at 512 characters) and label (cut at 256) are for the list of a user''s devices. API: public'
+        ],
+        array[
+        $head$create or replace function web.load_session(
+    p_key bytea,
+    p_slide boolean default true
+)
+returns table (
+    data text,
+    version bigint,
+    expires_at timestamptz,
+    user_id text
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- Reads a session and slides its expiry in one round trip. slide_at never lies behind expires_at, so the first
+-- statement alone answers nearly every request: no write, no lock, and one comparison proves that the session is
+-- live. Four columns at most and a plain return query: each further column, and every other shape, was measured slower.
+#variable_conflict use_column
+begin
+    return query
+    select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id
+    from web.session as s
+    where s.key = p_key
+        and s.slide_at > statement_timestamp();
+    if found then
+        return;
+    end if;
+
+    -- The rest: no such session, one that is dead, or one whose slide is due.
+    if octet_length(p_key) is distinct from 32 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a session key has 32 bytes',
+            hint = 'Pass sha256 of the session id, as bytea.';
+    end if;
+
+    if p_slide then
+        perform web.slide_session(p_key);
+    end if;
+
+    -- Read again in a statement of its own: it sees what others committed meanwhile, an end above all.
+    return query
+    select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id
+    from web.session as s
+    where s.key = p_key
+        and s.expires_at > statement_timestamp();
+end;
+$body$,
+        'web.load_session(bytea, boolean)',
+        'Load a live session and, unless p_slide is false, slide its expiry. One row, or none when there is no live session. Never waits for another transaction. A slide is written only when it is due (settings.slide_percent); on a hot standby a due slide raises 25006, in a read-only transaction elsewhere it is left for later. API: public'
+        ],
+        array[
+        $head$create or replace function web.save_session(
+    p_key bytea,
+    p_data text,
+    p_expected_version bigint default null
+)
+returns table (
+    outcome text,
+    version bigint,
+    expires_at timestamptz
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- Update only: a session that has ended, or has been pruned, cannot come back through a slow request. The outcome is
+-- a column and not an exception, which would abort the caller's transaction.
+#variable_conflict use_column
+declare
+    v_now constant timestamptz := statement_timestamp();
+    v_version bigint;
+    v_expires_at timestamptz;
+    v_slide_at timestamptz;
+    v_is_same boolean;
+begin
+    if octet_length(p_key) is distinct from 32 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a session key has 32 bytes',
+            hint = 'Pass sha256 of the session id, as bytea.';
+    end if;
+    if p_data is null then
+        raise exception using
+            errcode = 'null_value_not_allowed',
+            message = 'session data must not be null',
+            hint = 'Pass JSON text; an empty session is {}.';
+    end if;
+    if octet_length(p_data) > 8192 then
+        perform web.require_data_fits(octet_length(p_data));
+    end if;
+
+    loop
+        return query
+        update web.session as s
+        set
+            expires_at = least(
+                greatest(s.expires_at, v_now + make_interval(secs => s.idle_seconds)),
+                s.absolute_at
+            ),
+            slide_at = least(
+                v_now + make_interval(secs => s.slide_seconds),
+                greatest(s.expires_at, v_now + make_interval(secs => s.idle_seconds)),
+                s.absolute_at
+            ),
+            last_used_at = v_now,
+            version = s.version + 1,
+            data = p_data
+        where s.key = p_key
+            and s.expires_at > v_now
+            and (p_expected_version is null or s.version = p_expected_version)
+            and s.data is distinct from p_data
+        returning 'saved'::text, s.version, s.expires_at;
+        if found then
+            return;
+        end if;
+
+        -- Nothing written: find out why, in a statement that sees what was committed while the update waited.
+        select s.version, s.expires_at, s.slide_at, s.data is not distinct from p_data
+        into v_version, v_expires_at, v_slide_at, v_is_same
+        from web.session as s
+        where s.key = p_key
+            and s.expires_at > v_now;
+        if not found then
+            return query select 'gone'::text, null::bigint, null::timestamptz;
+            return;
+        end if;
+
+        -- What should be stored is stored, whatever the version: a save repeated after a lost answer is saved.
+        if v_is_same then
+            if v_slide_at <= v_now then
+                perform web.slide_session(p_key);
+                select s.expires_at into v_expires_at from web.session as s where s.key = p_key;
+            end if;
+            return query select 'saved'::text, v_version, v_expires_at;
+            return;
+        end if;
+
+        if p_expected_version is not null then
+            return query select 'conflict'::text, v_version, v_expires_at;
+            return;
+        end if;
+        -- No version was asked for, and the data changed between the two statements: try again.
+    end loop;
+end;
+$body$,
+        'web.save_session(bytea, text, bigint)',
+        'Replace the data of a live session. Always one row: outcome saved; conflict when p_expected_version is given and no longer the stored version (version is then the stored one, and nothing was changed); gone when there is no live session (version and expires_at null). Data equal to what is stored is not rewritten, keeps its version, and is saved whatever the version. A save is a use: it slides the expiry. API: public'
+        ],
+        array[
+        $head$create or replace function web.touch_session(
+    p_key bytea
+)
+returns timestamptz
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- load_session without the data: for a request that needs to know only that the session lives.
+declare
+    v_expires_at timestamptz;
+    v_slide_at timestamptz;
+begin
+    if octet_length(p_key) is distinct from 32 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a session key has 32 bytes',
+            hint = 'Pass sha256 of the session id, as bytea.';
+    end if;
+
+    select s.expires_at, s.slide_at
+    into v_expires_at, v_slide_at
+    from web.session as s
+    where s.key = p_key
+        and s.expires_at > statement_timestamp();
+
+    if v_slide_at <= statement_timestamp() then
+        perform web.slide_session(p_key);
+        v_expires_at := (
+            select s.expires_at
+            from web.session as s
+            where s.key = p_key
+                and s.expires_at > statement_timestamp()
+        );
+    end if;
+    return v_expires_at;
+end;
+$body$,
+        'web.touch_session(bytea)',
+        'Slide the expiry of a live session, if that is due, and return the expiry now in force; null when there is no live session. API: public'
+        ],
+        array[
+        $head$create or replace function web.end_session(
+    p_key bytea
+)
+returns boolean
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- Leaves a tombstone, for a key that is unknown too: its first save may be on its way, or in a transaction that has
+-- not committed yet, and must find that the session was ended. No indexed column is touched, so that ending a
+-- session stays a heap-only update; user_id therefore stays until the row is pruned, all else about the visitor goes.
+declare
+    v_now constant timestamptz := statement_timestamp();
+    v_rows bigint;
+begin
+    if octet_length(p_key) is distinct from 32 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a session key has 32 bytes',
+            hint = 'Pass sha256 of the session id, as bytea.';
+    end if;
+
+    loop
+        update web.session as s
+        set
+            expires_at = '-infinity',
+            slide_at = '-infinity',
+            version = s.version + 1,
+            ended_at = v_now,
+            client_address = null,
+            user_agent = null,
+            label = null,
+            data = null
+        where s.key = p_key
+            and s.expires_at > v_now;
+        if found then
+            return true;
+        end if;
+
+        -- Waits for an uncommitted insert of the same key.
+        insert into web.session as s (
+            expires_at,
+            slide_at,
+            last_used_at,
+            version,
+            created_at,
+            absolute_at,
+            prune_after,
+            ended_at,
+            idle_seconds,
+            slide_seconds,
+            key
+        )
+        select
+            '-infinity',
+            '-infinity',
+            v_now,
+            1,
+            v_now,
+            v_now,
+            v_now + make_interval(secs => n.tombstone_seconds),
+            v_now,
+            n.idle_seconds,
+            0,
+            p_key
+        from web.settings as n
+        on conflict (key) do update
+        set
+            expires_at = excluded.expires_at,
+            slide_at = excluded.slide_at,
+            version = s.version + 1,
+            ended_at = excluded.ended_at,
+            client_address = null,
+            user_agent = null,
+            label = null,
+            data = null
+        where s.ended_at is null
+            and s.expires_at <= v_now;
+        get diagnostics v_rows = row_count;
+        if v_rows > 0 then
+            perform web.carry_pruning();
+            return false;
+        end if;
+
+        if exists (
+            select
+            from web.session as s
+            where s.key = p_key
+                and s.ended_at is not null
+        ) then
+            return false;
+        end if;
+        -- A live session appeared between the two statements, or its row was pruned: try again.
+    end loop;
+end;
+$body$,
+        'web.end_session(bytea)',
+        'End a session for good: nothing brings it back for settings.tombstone_seconds at least, a save that is already under way included. True when a live session was ended, false when there was none. API: public'
+        ],
+        array[
+        $head$create or replace function web.prune_sessions(
+    p_max_rows integer default 1000
+)
+returns table (
+    outcome text,
+    deleted integer,
+    refiled integer
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- One bounded batch in the caller's transaction, and one pruner at a time. While there is more to do, the next call
+-- goes on where this one ended: behind it lie index entries of deleted rows, which an old snapshot somewhere may
+-- keep for hours, and walking over them again with each batch was measured 40 times slower.
+#variable_conflict use_column
+declare
+    v_table oid;
+    v_from timestamptz;
+    v_deleted integer;
+    v_refiled integer;
+    v_last_after timestamptz;
+begin
+    if p_max_rows is null or p_max_rows < 1 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a batch has at least one row';
+    end if;
+
+    -- The table's oid makes the lock one of this store: advisory locks are shared by the whole database.
+    select p.tableoid, p.resume_from into v_table, v_from from web.prune_state as p;
+    if not pg_try_advisory_xact_lock(hashtextextended('prune_sessions', v_table::bigint)) then
+        return query select 'busy'::text, 0, 0;
+        return;
+    end if;
+
+    select b.deleted, b.refiled, b.last_after
+    into v_deleted, v_refiled, v_last_after
+    from web.prune_batch(v_from, p_max_rows) as b;
+
+    update web.prune_state as p
+    set
+        resume_from = case
+            when v_deleted + v_refiled < p_max_rows then '-infinity'
+            else v_last_after
+        end,
+        last_pruned_at = statement_timestamp();
+
+    return query select 'pruned'::text, v_deleted, v_refiled;
+end;
+$body$,
+        'web.prune_sessions(integer)',
+        'Remove one batch of dead sessions, oldest first. Always one row: outcome pruned with the rows deleted and the rows filed again because they had been used, or busy when another pruner is at work. Nothing is left once deleted + refiled is less than p_max_rows; call it again until then, each call a transaction of its own. API: public'
+        ],
+        array[
+        $head$create or replace function web.set_session_data(
+    sessid text,
+    sessdata text,
+    expire timestamptz
+)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- The write of the connect-pg interface: one generic "set", so that create and update cannot be told apart. What
+-- keeps a slow request from undoing a log-out is the tombstone.
+declare
+    v_now constant timestamptz := statement_timestamp();
+    v_key bytea;
+    v_expire timestamptz := expire;
+    v_idle_seconds integer;
+    v_absolute_seconds integer;
+    v_slide_seconds integer;
+    v_rows bigint;
+begin
+    if sessid is null then
+        raise exception using
+            errcode = 'null_value_not_allowed',
+            message = 'the session id must not be null';
+    end if;
+    if octet_length(sessdata) > 8192 then
+        perform web.require_data_fits(octet_length(sessdata));
+    end if;
+    v_key := sha256(convert_to(sessid, 'UTF8'));
+
+    select s.idle_seconds, s.absolute_seconds
+    into v_idle_seconds, v_absolute_seconds
+    from web.settings as s;
+
+    -- A missing expiry is the default timeout from now, never "for ever".
+    if v_expire is null then
+        v_expire := v_now + make_interval(secs => v_idle_seconds);
+    elsif v_expire > v_now then
+        -- Slides through the native interface then keep the lifetime that the caller chose.
+        v_expire := least(v_expire, v_now + make_interval(secs => 2147483647));
+        v_idle_seconds := ceil(extract(epoch from v_expire - v_now))::integer;
+    end if;
+    v_slide_seconds := web.slide_seconds(v_idle_seconds);
+
+    loop
+        update web.session as s
+        set
+            expires_at = least(v_expire, s.absolute_at),
+            slide_at = least(v_now + make_interval(secs => v_slide_seconds), v_expire, s.absolute_at),
+            last_used_at = v_now,
+            version = s.version + 1,
+            idle_seconds = v_idle_seconds,
+            slide_seconds = v_slide_seconds,
+            data = sessdata
+        where s.key = v_key
+            and s.expires_at > v_now;
+        if found then
+            return;
+        end if;
+
+        -- Also with an expiry in the past: a first save of the same id may be uncommitted, and this waits for it.
+        insert into web.session as s (
+            expires_at,
+            slide_at,
+            last_used_at,
+            version,
+            created_at,
+            absolute_at,
+            prune_after,
+            idle_seconds,
+            slide_seconds,
+            key,
+            data
+        )
+        select
+            n.expires_at,
+            least(v_now + make_interval(secs => v_slide_seconds), n.expires_at),
+            v_now,
+            1,
+            v_now,
+            v_now + make_interval(secs => v_absolute_seconds),
+            greatest(n.expires_at, v_now),
+            v_idle_seconds,
+            v_slide_seconds,
+            v_key,
+            sessdata
+        from (
+            select least(v_expire, v_now + make_interval(secs => v_absolute_seconds)) as expires_at
+        ) as n
+        -- An expired session is replaced by a new one, just as if it had been pruned already; an ended one is not.
+        on conflict (key) do update
+        set
+            expires_at = excluded.expires_at,
+            slide_at = excluded.slide_at,
+            last_used_at = excluded.last_used_at,
+            version = s.version + 1,
+            created_at = excluded.created_at,
+            absolute_at = excluded.absolute_at,
+            idle_seconds = excluded.idle_seconds,
+            slide_seconds = excluded.slide_seconds,
+            handle = excluded.handle,
+            user_id = null,
+            client_address = null,
+            user_agent = null,
+            label = null,
+            data = excluded.data
+        where s.ended_at is null
+            and s.expires_at <= v_now;
+        get diagnostics v_rows = row_count;
+        if v_rows > 0 then
+            perform web.carry_pruning();
+            return;
+        end if;
+
+        if exists (
+            select
+            from web.session as s
+            where s.key = v_key
+                and s.ended_at is not null
+        ) then
+            return;
+        end if;
+        -- A live session appeared between the two statements, or its row was pruned: try again.
+    end loop;
+end;
+$body$,
+        'web.set_session_data(text, text, timestamptz)',
+        'connect-pg interface: create or replace a session. A null expiry is the default idle timeout from now; an expiry in the past leaves the session expired; the absolute timeout of the store limits every expiry. No effect on a session that was destroyed. API: public'
+        ],
+        array[
+        $head$create or replace function web.get_session_data(
+    sessid text
+)
+returns setof text
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- The key is computed into a variable first, so that the plan is a look-up by the primary key, on a sharded server too.
+declare
+    v_key constant bytea := sha256(convert_to(sessid, 'UTF8'));
+begin
+    return query
+    select s.data
+    from web.session as s
+    where s.key = v_key
+        and s.expires_at > statement_timestamp();
+end;
+$body$,
+        'web.get_session_data(text)',
+        'connect-pg interface: the data of a live session; no row when there is none. Does not slide the expiry: in this interface the next set does. API: public'
+        ],
+        array[
+        $head$create or replace function web.destroy_session(
+    sessid text
+)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- end_session by the id itself.
+begin
+    if sessid is null then
+        return;
+    end if;
+    perform web.end_session(sha256(convert_to(sessid, 'UTF8')));
+end;
+$body$,
+        'web.destroy_session(text)',
+        'connect-pg interface: end a session for good. Nothing happens when there is none, but that a first save under way does not bring it up. API: public'
+        ],
+        array[
+        $head$create or replace function web.count_sessions()
+returns integer
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+begin
+    return (
+        select count(*)::integer
+        from web.session as s
+        where s.expires_at > statement_timestamp()
+    );
+end;
+$body$,
+        'web.count_sessions()',
+        'connect-pg interface: how many sessions are live. Reads the whole table: for a person or a metric once a minute, not for a request. API: public'
+        ],
+        array[
+        $head$create or replace function web.clear_sessions()
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- The lock keeps writers out, so that no two of them wait for each other's rows in different orders. Tombstones go
+-- too: users of this interface use the same ids again right afterwards. DELETE and not TRUNCATE, which logical
+-- replication with a row filter would not limit to the shard.
+begin
+    lock table web.session in share row exclusive mode;
+    delete from web.session;
+end;
+$body$,
+        'web.clear_sessions()',
+        'connect-pg interface: remove every session, ended ones included, so that a save under way may bring its session back. Waits for all writers. API: public'
+        ],
+        array[
+        $head$create or replace function web.store_status()
+returns table (
+    live bigint,
+    expired bigint,
+    ended bigint,
+    total_bytes bigint,
+    table_bytes bigint,
+    index_bytes bigint,
+    dead_rows bigint,
+    updates bigint,
+    hot_updates bigint,
+    last_pruned_at timestamptz,
+    oldest_prune_after timestamptz
+)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- For people who look after the store. Reads the whole table once; the counters are those of the statistics
+-- collector, since its last reset.
+#variable_conflict use_column
+declare
+    v_session regclass;
+begin
+    select c.oid
+    into v_session
+    from pg_class as c
+    join pg_class as p on p.relnamespace = c.relnamespace
+    join web.prune_state as q on q.tableoid = p.oid
+    where c.relname = 'session';
+
+    return query
+    select
+        count(*) filter (where s.expires_at > statement_timestamp()),
+        count(*) filter (where s.expires_at <= statement_timestamp() and s.ended_at is null),
+        count(*) filter (where s.ended_at is not null),
+        pg_total_relation_size(v_session),
+        pg_table_size(v_session),
+        pg_indexes_size(v_session),
+        pg_stat_get_dead_tuples(v_session),
+        pg_stat_get_tuples_updated(v_session),
+        pg_stat_get_tuples_hot_updated(v_session),
+        (select p.last_pruned_at from web.prune_state as p),
+        min(s.prune_after)
+    from web.session as s;
+end;
+$body$,
+        'web.store_status()',
+        'One row about the whole store: sessions by state, sizes in bytes, dead rows, updates and how many of them were heap-only, the last prune, the oldest row due for pruning. Not for the runtime role. API: private'
+        ]
+    ];
+    v_signatures constant text[] := (select array_agg(f.text order by f.i) from unnest(v_functions) with ordinality as f (text, i) where f.i % 4 = 3);
+begin
+    -- Names: refused before the first statement is built from one. They go into SQL through %I only, function bodies through
+    -- %L, and neither ever into a comment of the SQL, which a newline in a name would end.
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception using
+            errcode = 'invalid_transaction_state',
+            message = 'correct_web() must see what others commit while it waits for them',
+            hint = 'Call it in a transaction of isolation level read committed.';
+    end if;
+    for v_declared in
+        select n.name, n.what, n.room
+        from (values (p_schema, 'schema', 63), (p_role, 'role', 63 - octet_length('_owner'))) as n (name, what, room)
+    loop
+        if v_declared.name is null or v_declared.name = '' or v_declared.name ~ '[[:cntrl:]]' then
+            raise exception using
+                errcode = 'invalid_name',
+                message = format('the name of the %s is empty, or holds a control character', v_declared.what),
+                hint = 'Choose a name such as web or nodepg.';
+        end if;
+        if octet_length(v_declared.name) > v_declared.room then
+            raise exception using
+                errcode = 'name_too_long',
+                message = format('the name of the %s has %s bytes; %s is the limit', v_declared.what, octet_length(v_declared.name), v_declared.room),
+                hint = 'A role leaves room for the _owner of its owner role.';
+        end if;
+        if v_declared.name ~ '^pg_' or v_declared.name in ('public', 'none', 'information_schema') then
+            raise exception using
+                errcode = 'reserved_name',
+                message = format('PostgreSQL keeps the name %s for itself', v_declared.name),
+                hint = format('Choose another %s.', v_declared.what);
+        end if;
+    end loop;
+
+    -- One at a time in a database: installs that meet wait for each other, and the later ones find nothing to do.
+    perform pg_advisory_xact_lock(hashtextextended('connect-pg correct_web', 0));
+
+    -- What the catalog says of the store. Taken before and after: the report is the difference of the two, and so cannot
+    -- claim a change that did not happen, or miss one that did.
+    v_before := (
+        select jsonb_object_agg(o.kind || ' ' || o.object, o.attributes)
+        from (
+            select
+                'role' as kind,
+                r.rolname::text as object,
+                jsonb_build_object(
+                    'login', r.rolcanlogin,
+                    'superuser', r.rolsuper,
+                    'createdb', r.rolcreatedb,
+                    'createrole', r.rolcreaterole,
+                    'replication', r.rolreplication,
+                    'bypassrls', r.rolbypassrls
+                ) as attributes
+            from pg_roles as r
+            where r.rolname in (p_role, v_owner)
+            union all
+            select 'membership', format('of %s in %s', pg_get_userbyid(m.member), pg_get_userbyid(m.roleid)), '{}'
+            from (
+                select distinct a.member, a.roleid
+                from pg_auth_members as a
+                where a.member in (select r.oid from pg_roles as r where r.rolname in (p_role, v_owner))
+            ) as m
+            union all
+            select 'schema', n.nspname, jsonb_build_object('owner', pg_get_userbyid(n.nspowner))
+            from pg_namespace as n
+            where n.nspname = p_schema
+            union all
+            select
+                'table',
+                c.relname,
+                jsonb_build_object(
+                    'owner', pg_get_userbyid(c.relowner),
+                    'persistence', c.relpersistence,
+                    'row security', c.relrowsecurity,
+                    'forced row security', c.relforcerowsecurity,
+                    'options', array_to_string(c.reloptions, ', '),
+                    'comment', obj_description(c.oid, 'pg_class')
+                )
+            from pg_class as c
+            join pg_namespace as n on n.oid = c.relnamespace
+            where n.nspname = p_schema
+                and c.relname = any (v_tables)
+            union all
+            select
+                'column',
+                c.relname || '.' || a.attname,
+                jsonb_build_object(
+                    'type', format_type(a.atttypid, a.atttypmod),
+                    'not null', a.attnotnull,
+                    'default', pg_get_expr(d.adbin, d.adrelid),
+                    'comment', col_description(a.attrelid, a.attnum)
+                )
+            from pg_class as c
+            join pg_namespace as n on n.oid = c.relnamespace
+            join pg_attribute as a on a.attrelid = c.oid
+            left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
+            where n.nspname = p_schema
+                and c.relname = any (v_tables)
+                and a.attnum > 0
+                and not a.attisdropped
+            union all
+            select 'constraint', c.relname || '.' || k.conname, jsonb_build_object('definition', pg_get_constraintdef(k.oid), 'validated', k.convalidated)
+            from pg_constraint as k
+            join pg_class as c on c.oid = k.conrelid
+            join pg_namespace as n on n.oid = c.relnamespace
+            where n.nspname = p_schema
+                and c.relname = any (v_tables)
+                -- not null is an attribute of the column above, whichever version keeps it as a constraint too
+                and k.contype <> 'n'
+            union all
+            select 'index', x.relname, jsonb_build_object('definition', pg_get_indexdef(i.indexrelid), 'valid', i.indisvalid)
+            from pg_index as i
+            join pg_class as x on x.oid = i.indexrelid
+            join pg_class as c on c.oid = i.indrelid
+            join pg_namespace as n on n.oid = c.relnamespace
+            where n.nspname = p_schema
+                and c.relname = any (v_tables)
+                and not i.indisprimary
+            union all
+            select 'trigger', c.relname || '.' || t.tgname, jsonb_build_object('definition', pg_get_triggerdef(t.oid))
+            from pg_trigger as t
+            join pg_class as c on c.oid = t.tgrelid
+            join pg_namespace as n on n.oid = c.relnamespace
+            where n.nspname = p_schema
+                and c.relname = any (v_tables)
+                and not t.tgisinternal
+            union all
+            select 'rule', c.relname || '.' || r.rulename, '{}'
+            from pg_rewrite as r
+            join pg_class as c on c.oid = r.ev_class
+            join pg_namespace as n on n.oid = c.relnamespace
+            where n.nspname = p_schema
+                and c.relname = any (v_tables)
+            union all
+            select 'policy', c.relname || '.' || p.polname, '{}'
+            from pg_policy as p
+            join pg_class as c on c.oid = p.polrelid
+            join pg_namespace as n on n.oid = c.relnamespace
+            where n.nspname = p_schema
+                and c.relname = any (v_tables)
+            union all
+            select
+                'function',
+                format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
+                jsonb_build_object(
+                    'arguments', pg_get_function_arguments(p.oid),
+                    'result', pg_get_function_result(p.oid),
+                    'language', l.lanname,
+                    'volatility', p.provolatile,
+                    'security definer', p.prosecdef,
+                    'strict', p.proisstrict,
+                    'leakproof', p.proleakproof,
+                    'parallel', p.proparallel,
+                    'settings', array_to_string(p.proconfig, ', '),
+                    'body', md5(p.prosrc),
+                    'owner', pg_get_userbyid(p.proowner),
+                    'comment', obj_description(p.oid, 'pg_proc')
+                )
+            from pg_proc as p
+            join pg_namespace as n on n.oid = p.pronamespace
+            join pg_language as l on l.oid = p.prolang
+            where n.nspname = p_schema
+                and p.prokind = 'f'
+            union all
+            select
+                'privilege',
+                format('%s on %s to %s', g.privilege_type, g.object, case when g.grantee = 0 then 'PUBLIC' else pg_get_userbyid(g.grantee)::text end),
+                jsonb_build_object(
+                    'grant option', bool_or(g.is_grantable),
+                    'granted by', string_agg(distinct pg_get_userbyid(g.grantor)::text, ', ')
+                )
+            from (
+                select 'schema ' || n.nspname as object, n.nspowner as owner, x.*
+                from pg_namespace as n
+                cross join aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) as x
+                where n.nspname = p_schema
+                union all
+                select 'table ' || c.relname, c.relowner, x.*
+                from pg_class as c
+                join pg_namespace as n on n.oid = c.relnamespace
+                cross join aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as x
+                where n.nspname = p_schema
+                    and c.relname = any (v_tables)
+                union all
+                select 'column ' || c.relname || '.' || a.attname, c.relowner, x.*
+                from pg_class as c
+                join pg_namespace as n on n.oid = c.relnamespace
+                join pg_attribute as a on a.attrelid = c.oid
+                cross join aclexplode(a.attacl) as x
+                where n.nspname = p_schema
+                    and c.relname = any (v_tables)
+                union all
+                select format('function %I(%s)', p.proname, oidvectortypes(p.proargtypes)), p.proowner, x.*
+                from pg_proc as p
+                join pg_namespace as n on n.oid = p.pronamespace
+                cross join aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as x
+                where n.nspname = p_schema
+                    and p.prokind = 'f'
+                union all
+                select 'database ' || d.datname, d.datdba, x.*
+                from pg_database as d
+                cross join aclexplode(d.datacl) as x
+                where d.datname = current_database()
+                    and x.grantee = (select r.oid from pg_roles as r where r.rolname = p_role)
+            ) as g
+            where g.grantee <> g.owner
+            group by g.privilege_type, g.object, g.grantee
+        ) as o
+    );
+
+    -- Roles. They are per cluster and the lock above is per database, so another database may create them at this very
+    -- moment: both errors of that race are caught. A role is altered only where it differs, since two alterations at
+    -- once fail ("tuple concurrently updated"). No password is set: nobody logs in until somebody sets one.
+    for v_declared in
+        select d.name, d.can_login
+        from (values (p_role, true), (v_owner, false)) as d (name, can_login)
+    loop
+        if not exists (select from pg_roles as r where r.rolname = v_declared.name) then
+            begin
+                execute format('create role %I %s', v_declared.name, case when v_declared.can_login then 'login' else 'nologin' end);
+            exception
+                when duplicate_object or unique_violation then
+                    null;
+            end;
+        end if;
+
+        select r.* into v_found from pg_roles as r where r.rolname = v_declared.name;
+        if v_found.rolsuper or v_found.rolname in (current_user, session_user)
+            or v_found.oid = (select d.datdba from pg_database as d where d.datname = current_database())
+        then
+            raise exception using
+                errcode = 'insufficient_privilege',
+                message = format('role %s is a superuser, the owner of the database, or you: it cannot be kept to the session functions', v_declared.name),
+                hint = 'Choose another name for the role; it is created for you.';
+        end if;
+
+        v_text := concat_ws(
+            ' ',
+            case when v_found.rolcanlogin <> v_declared.can_login then case when v_declared.can_login then 'login' else 'nologin' end end,
+            case when v_found.rolcreatedb then 'nocreatedb' end,
+            case when v_found.rolcreaterole then 'nocreaterole' end,
+            case when v_found.rolreplication then 'noreplication' end,
+            case when v_found.rolbypassrls then 'nobypassrls' end
+        );
+        if v_text <> '' then
+            execute format('alter role %I %s', v_declared.name, v_text);
+        end if;
+
+        -- Neither may be a member of anything: membership is a second door.
+        for v_found in
+            select distinct g.rolname
+            from pg_auth_members as m
+            join pg_roles as g on g.oid = m.roleid
+            where m.member = (select r.oid from pg_roles as r where r.rolname = v_declared.name)
+        loop
+            execute format('revoke %I from %I', v_found.rolname, v_declared.name);
+        end loop;
+    end loop;
+
+    -- From here on the owner role does the work, so that nothing which lies about in the schema ever runs as a superuser.
+    -- An installer that is no superuser must be a member for that: for this transaction only, and only if it is not one.
+    if not v_is_superuser
+        and not pg_has_role(current_user, v_owner, case when current_setting('server_version_num')::integer >= 160000 then 'SET' else 'MEMBER' end)
+    then
+        execute format('grant %I to %I', v_owner, current_user);
+        v_took_membership := true;
+    end if;
+
+    -- Owners. What belongs to a stranger is refused: a function, a trigger or an index expression that he made beforehand
+    -- would run with the rights of whoever comes next. What belongs to the installer or a superuser (a restore without the
+    -- roles leaves it so) goes to the owner role.
+    if not exists (select from pg_namespace as n where n.nspname = p_schema) then
+        execute format('create schema %I authorization %I', p_schema, v_owner);
+    end if;
+    v_schema := (select n.oid from pg_namespace as n where n.nspname = p_schema);
+
+    for v_found in
+        select o.kind, o.name, o.is_ours, r.rolname as owner, r.rolsuper or r.rolname = current_user as is_trusted
+        from (
+            select 1 as rank, 'schema' as kind, quote_ident(n.nspname) as name, n.nspowner as owner, true as is_ours
+            from pg_namespace as n
+            where n.oid = v_schema
+            union all
+            select 2, 'table', c.oid::regclass::text, c.relowner, c.relname = any (v_tables)
+            from pg_class as c
+            where c.relnamespace = v_schema
+                and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+            union all
+            select
+                3,
+                'function',
+                p.oid::regprocedure::text,
+                p.proowner,
+                p.proname in (select substring(f.signature from 'web\.(\w+)\(') from unnest(v_signatures) as f (signature))
+            from pg_proc as p
+            where p.pronamespace = v_schema
+                and p.prokind = 'f'
+        ) as o
+        join pg_roles as r on r.oid = o.owner
+        where r.rolname <> v_owner
+        order by o.rank, o.name
+    loop
+        if not v_found.is_trusted then
+            raise exception using
+                errcode = 'insufficient_privilege',
+                message = format('%s %s belongs to %s', v_found.kind, v_found.name, v_found.owner),
+                detail = 'Whoever owns a part of the store can read every session, or act for whoever calls it.',
+                hint = 'Choose another schema; or look at what it is, then drop it or give it to a superuser, and run this again.';
+        end if;
+        -- What somebody else keeps in the schema stays his.
+        if v_found.is_ours then
+            execute format('alter %s %s owner to %I', v_found.kind, v_found.name, v_owner);
+        end if;
+    end loop;
+
+    perform set_config('role', v_owner, true);
+
+    -- Tables. The catalog is compared with the lists below, and a statement is made only for what differs: most forms of
+    -- ALTER TABLE wait for every writer even when they change nothing.
+    for v_declared in
+        select d.name, d.options, d.comment
+        from (
+            values
+            (
+                'session',
+                -- Slides and saves stay in their page (heap-only tuples); vacuum comes before the table has grown by much.
+                array['fillfactor=90', 'autovacuum_vacuum_scale_factor=0.05', 'autovacuum_analyze_scale_factor=0.1'],
+                'Web sessions, one row each, and for a while the tombstones of those that ended. Reached through the functions of this schema only. API: private'
+            ),
+            (
+                'settings',
+                array[]::text[],
+                'The settings of this store: one row, read when a session is created. API: private'
+            ),
+            (
+                'prune_state',
+                array[]::text[],
+                'Where pruning stands: one row. API: private'
+            )
+        ) as d (name, options, comment)
+    loop
+        v_table := to_regclass(format('%I.%I', p_schema, v_declared.name));
+        if v_table is null then
+            execute format('create table %I.%I ()', p_schema, v_declared.name);
+            v_table := to_regclass(format('%I.%I', p_schema, v_declared.name));
+        end if;
+
+        select c.* into v_found from pg_class as c where c.oid = v_table;
+        if v_found.relkind <> 'r' or exists (select from pg_inherits as i where v_table in (i.inhrelid, i.inhparent)) then
+            raise exception using
+                errcode = 'wrong_object_type',
+                message = format('%s is not a plain table', v_table),
+                hint = 'Partitions, inheritance and views are not supported here: choose another schema, or drop it.';
+        end if;
+        if v_found.relpersistence <> 'p' then
+            execute format('alter table %s set logged', v_table);
+        end if;
+        if v_found.relrowsecurity then
+            execute format('alter table %s disable row level security', v_table);
+        end if;
+        if v_found.relforcerowsecurity then
+            execute format('alter table %s no force row level security', v_table);
+        end if;
+        for v_text in
+            select o.option
+            from unnest(v_declared.options) as o (option)
+            where o.option <> all (coalesce(v_found.reloptions, '{}'))
+        loop
+            execute format('alter table %s set (%s)', v_table, v_text);
+        end loop;
+        if obj_description(v_table, 'pg_class') is distinct from v_declared.comment then
+            execute format('comment on table %s is %L', v_table, v_declared.comment);
+        end if;
+
+        -- Nothing but the functions acts on the rows. A constraint that is not ours would show rows in its errors.
+        for v_text in
+            select format('drop trigger %I on %s', t.tgname, v_table)
+            from pg_trigger as t
+            where t.tgrelid = v_table
+                and not t.tgisinternal
+            union all
+            select format('drop rule %I on %s', r.rulename, v_table)
+            from pg_rewrite as r
+            where r.ev_class = v_table
+            union all
+            select format('drop policy %I on %s', p.polname, v_table)
+            from pg_policy as p
+            where p.polrelid = v_table
+        loop
+            execute v_text;
+        end loop;
+    end loop;
+
+    -- Columns: those that a slide changes stand together and before the data, so that its WAL record stays small (173 bytes
+    -- against 477). Times are timestamptz and compared with statement_timestamp(): now() is the start of the caller's
+    -- transaction, and would load a session that has expired since.
+    for v_declared in
+        select d.*
+        from (
+            values
+            ('session', 'expires_at', 'timestamp with time zone', null, true,
+                'The session is live while this lies in the future by the clock of the database; -infinity once it has ended. Not indexed, or no slide could be heap-only.'),
+            ('session', 'slide_at', 'timestamp with time zone', null, true,
+                'From this time on a use writes a slide. Never later than expires_at.'),
+            ('session', 'last_used_at', 'timestamp with time zone', null, true,
+                'The last use that was written: exact to the time between two slides.'),
+            ('session', 'version', 'bigint', null, true,
+                'Grows with each change of the data; a slide leaves it alone.'),
+            ('session', 'created_at', 'timestamp with time zone', null, true,
+                'When the session was created.'),
+            ('session', 'absolute_at', 'timestamp with time zone', null, true,
+                'No use takes the expiry beyond this: the absolute timeout (OWASP ASVS 5.0, 7.3.2).'),
+            ('session', 'prune_after', 'timestamp with time zone', null, true,
+                'When pruning looks at the row next. Slides do not move it.'),
+            ('session', 'ended_at', 'timestamp with time zone', null, false,
+                'When the session was ended on purpose: the row is a tombstone, and no save brings it back.'),
+            ('session', 'idle_seconds', 'integer', null, true,
+                'The idle timeout: seconds from a use to the expiry (OWASP ASVS 5.0, 7.3.1).'),
+            ('session', 'slide_seconds', 'integer', null, true,
+                'Seconds from one slide to the next.'),
+            ('session', 'handle', 'uuid', 'gen_random_uuid()', true,
+                'Names the session where its id must not be shown: in lists, messages, other tables.'),
+            ('session', 'key', 'bytea', null, true,
+                'sha256 of the session id. The id itself is nowhere in the database: who reads the table cannot be anybody.'),
+            ('session', 'user_id', 'text', null, false,
+                'The user that is logged in; null for a visitor.'),
+            ('session', 'client_address', 'inet', null, false,
+                'Where the session was created from. For the user''s list of devices; nothing is decided by it.'),
+            ('session', 'user_agent', 'text', null, false,
+                'What it was created with, cut at 512 characters. For the list of devices.'),
+            ('session', 'label', 'text', null, false,
+                'What the application calls the device, cut at 256 characters.'),
+            ('session', 'data', 'text', null, false,
+                'The data of the session: JSON from the native interface, whatever was set from the connect-pg interface. Text, since jsonb refuses \u0000 and parses every write. Null in a tombstone.'),
+
+            ('settings', 'only_row', 'boolean', 'true', true,
+                'Keeps the table at one row.'),
+            ('settings', 'idle_seconds', 'integer', '86400', true,
+                'The idle timeout of a session that asks for none, in seconds. One day by default.'),
+            ('settings', 'absolute_seconds', 'integer', '2592000', true,
+                'The absolute timeout of a session that asks for none, in seconds. 30 days by default.'),
+            ('settings', 'max_data_bytes', 'integer', '1048576', true,
+                'The largest session data, in bytes of the database''s encoding. 1 MiB by default, 8 KiB at least.'),
+            ('settings', 'tombstone_seconds', 'integer', '3600', true,
+                'How long an ended session is remembered at least, in seconds. Longer than any request takes. One hour by default.'),
+            ('settings', 'slide_percent', 'integer', '5', true,
+                'A slide is due after this share of the idle timeout.'),
+            ('settings', 'slide_least_seconds', 'integer', '60', true,
+                'But not before this many seconds (for a short timeout: half of it).'),
+            ('settings', 'slide_most_seconds', 'integer', '600', true,
+                'And not later than this many seconds, so that last_used_at stays useful.'),
+
+            ('prune_state', 'only_row', 'boolean', 'true', true,
+                'Keeps the table at one row.'),
+            ('prune_state', 'resume_from', 'timestamp with time zone', '''-infinity''::timestamp with time zone', true,
+                'The prune_after at which an unfinished prune goes on.'),
+            ('prune_state', 'carry_from', 'timestamp with time zone', '''-infinity''::timestamp with time zone', true,
+                'The prune_after from which creating calls look for rows to prune.'),
+            ('prune_state', 'carry_scanned_at', 'timestamp with time zone', '''-infinity''::timestamp with time zone', true,
+                'When a creating call last looked from the beginning.'),
+            ('prune_state', 'last_pruned_at', 'timestamp with time zone', null, false,
+                'When a batch was last pruned.')
+        ) as d (table_name, name, type, default_value, is_required, comment)
+    loop
+        v_table := to_regclass(format('%I.%I', p_schema, v_declared.table_name));
+        select
+            a.attnum,
+            format_type(a.atttypid, a.atttypmod) as type,
+            a.attnotnull as is_required,
+            a.attgenerated <> '' or a.attidentity <> '' as is_generated,
+            pg_get_expr(d.adbin, d.adrelid) as default_value,
+            col_description(a.attrelid, a.attnum) as comment
+        into v_found
+        from pg_attribute as a
+        left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
+        where a.attrelid = v_table
+            and a.attname = v_declared.name
+            and not a.attisdropped;
+
+        if not found then
+            execute format(
+                'alter table %s add column %I %s%s%s',
+                v_table,
+                v_declared.name,
+                v_declared.type,
+                ' default ' || v_declared.default_value,
+                case when v_declared.is_required then ' not null' end
+            );
+        elsif v_found.type <> v_declared.type or v_found.is_generated then
+            raise exception using
+                errcode = 'datatype_mismatch',
+                message = format('column %s.%I has type %s and should have %s', v_table, v_declared.name, v_found.type, v_declared.type),
+                hint = 'This table was not made by connect-pg: choose another schema, or move the table out of the way.';
+        else
+            if v_found.default_value is distinct from v_declared.default_value then
+                execute format(
+                    'alter table %s alter column %I %s',
+                    v_table,
+                    v_declared.name,
+                    coalesce('set default ' || v_declared.default_value, 'drop default')
+                );
+            end if;
+            if v_found.is_required <> v_declared.is_required
+                and not exists (
+                    select
+                    from pg_index as i
+                    where i.indrelid = v_table
+                        and i.indisprimary
+                        and v_found.attnum = any (i.indkey)
+                )
+            then
+                execute format(
+                    'alter table %s alter column %I %s not null',
+                    v_table,
+                    v_declared.name,
+                    case when v_declared.is_required then 'set' else 'drop' end
+                );
+            end if;
+        end if;
+        if v_found.comment is distinct from v_declared.comment then
+            execute format('comment on column %s.%I is %L', v_table, v_declared.name, v_declared.comment);
+        end if;
+    end loop;
+
+    -- A column of somebody else's that demands a value would make every insert fail.
+    for v_found in
+        select c.oid::regclass as table_name, a.attname
+        from pg_class as c
+        join pg_attribute as a on a.attrelid = c.oid
+        where c.relnamespace = v_schema
+            and c.relname = any (v_tables)
+            and a.attnum > 0
+            and not a.attisdropped
+            and a.attnotnull
+            and not a.atthasdef
+            and a.attname <> all (array[
+                'expires_at', 'slide_at', 'last_used_at', 'version', 'created_at', 'absolute_at', 'prune_after',
+                'idle_seconds', 'slide_seconds', 'key'
+            ])
+    loop
+        execute format('alter table %s alter column %I drop not null', v_found.table_name, v_found.attname);
+    end loop;
+
+    -- Constraints, as pg_get_constraintdef prints them. None that the data of a session could violate: the DETAIL of such
+    -- an error shows the row to the client and the log.
+    for v_declared in
+        select d.*
+        from (
+            values
+            ('session', 'session_pkey', 'PRIMARY KEY (key)'),
+            ('settings', 'settings_pkey', 'PRIMARY KEY (only_row)'),
+            ('settings', 'settings_only_row', 'CHECK (only_row)'),
+            ('settings', 'settings_idle_seconds', 'CHECK ((idle_seconds >= 1))'),
+            ('settings', 'settings_absolute_seconds', 'CHECK ((absolute_seconds >= 1))'),
+            ('settings', 'settings_max_data_bytes', 'CHECK ((max_data_bytes >= 8192))'),
+            ('settings', 'settings_tombstone_seconds', 'CHECK ((tombstone_seconds >= 60))'),
+            ('settings', 'settings_slide_percent', 'CHECK (((slide_percent >= 0) AND (slide_percent <= 50)))'),
+            ('settings', 'settings_slide_seconds', 'CHECK (((slide_least_seconds >= 0) AND (slide_most_seconds >= slide_least_seconds)))'),
+            ('prune_state', 'prune_state_pkey', 'PRIMARY KEY (only_row)'),
+            ('prune_state', 'prune_state_only_row', 'CHECK (only_row)')
+        ) as d (table_name, name, definition)
+    loop
+        v_table := to_regclass(format('%I.%I', p_schema, v_declared.table_name));
+        v_constraints := v_constraints || format('%s %s', v_table, v_declared.name);
+        select c.conname, pg_get_constraintdef(c.oid) as definition, c.convalidated and not c.condeferrable as is_sound
+        into v_found
+        from pg_constraint as c
+        where c.conrelid = v_table
+            and c.conname = v_declared.name;
+        if found and (v_found.definition <> v_declared.definition or not v_found.is_sound) then
+            execute format('alter table %s drop constraint %I', v_table, v_declared.name);
+        end if;
+        if not found or v_found.definition <> v_declared.definition or not v_found.is_sound then
+            -- A primary key under another name is in the way.
+            for v_text in
+                select c.conname
+                from pg_constraint as c
+                where c.conrelid = v_table
+                    and c.contype = 'p'
+                    and v_declared.definition like 'PRIMARY KEY%'
+            loop
+                execute format('alter table %s drop constraint %I', v_table, v_text);
+            end loop;
+            execute format('alter table %s add constraint %I %s', v_table, v_declared.name, v_declared.definition);
+        end if;
+    end loop;
+    for v_found in
+        select c.conrelid::regclass as table_name, c.conname
+        from pg_constraint as c
+        join pg_class as t on t.oid = c.conrelid
+        where t.relnamespace = v_schema
+            and t.relname = any (v_tables)
+            and c.contype in ('c', 'f', 'u', 'x')
+            and format('%s %s', c.conrelid::regclass, c.conname) <> all (v_constraints)
+    loop
+        execute format('alter table %s drop constraint %I', v_found.table_name, v_found.conname);
+    end loop;
+
+    -- Indexes, as pg_get_indexdef prints them. Three beside the primary key, and none on a column that a slide changes.
+    for v_declared in
+        select
+            d.name,
+            format('CREATE %sINDEX %I ON %I.session USING btree %s', d.uniqueness, d.name, p_schema, d.columns) as definition
+        from (
+            values
+            ('session_prune_after', '', '(prune_after)'),
+            ('session_user_id', '', '(user_id) WHERE (user_id IS NOT NULL)'),
+            ('session_handle', 'UNIQUE ', '(handle)')
+        ) as d (name, uniqueness, columns)
+    loop
+        v_table := to_regclass(format('%I.%I', p_schema, v_declared.name));
+        if v_table is not null
+            and not exists (
+                select
+                from pg_index as i
+                where i.indexrelid = v_table
+                    and i.indisvalid
+                    and pg_get_indexdef(v_table) = v_declared.definition
+            )
+        then
+            execute format('drop index %s', v_table);
+            v_table := null;
+        end if;
+        if v_table is null then
+            execute v_declared.definition;
+        end if;
+    end loop;
+
+    -- The rows that the functions count on.
+    foreach v_text in array array['settings', 'prune_state']
+    loop
+        execute format(
+            'insert into %1$I.%2$I (only_row) select true where not exists (select from %1$I.%2$I)',
+            p_schema,
+            v_text
+        );
+        get diagnostics v_rows = row_count;
+        if v_rows > 0 and v_before -> ('table ' || v_text) is not null then
+            return query select 'created'::text, 'row'::text, v_text, null::text, null::text, null::text;
+        end if;
+    end loop;
+
+    -- Functions. "create or replace" keeps grants and takes no lock that a caller would wait for.
+    foreach v_function slice 1 in array v_functions
+    loop
+        v_text := replace(v_function[1], 'web.', v_prefix) || format(' as %L', replace(v_function[2], 'web.', v_prefix));
+        begin
+            execute v_text;
+        exception
+            -- Other result columns or parameter names cannot be replaced.
+            when invalid_function_definition then
+                execute format('drop function %s', replace(v_function[3], 'web.', v_prefix));
+                execute v_text;
+        end;
+        execute format('comment on function %s is %L', replace(v_function[3], 'web.', v_prefix), v_function[4]);
+    end loop;
+
+    -- No overloads: an untyped parameter from a driver must resolve to one function.
+    for v_found in
+        select p.oid::regprocedure as signature
+        from pg_proc as p
+        where p.pronamespace = v_schema
+            and p.prokind = 'f'
+            and p.proname in (select q.proname from pg_proc as q where q.oid in (select to_regprocedure(replace(f.signature, 'web.', v_prefix)) from unnest(v_signatures) as f (signature)))
+            and p.oid not in (select to_regprocedure(replace(f.signature, 'web.', v_prefix)) from unnest(v_signatures) as f (signature))
+    loop
+        execute format('drop function %s', v_found.signature);
+    end loop;
+
+    -- Privileges: the complete list. Whatever else anybody has on the schema, the tables or the functions is revoked, columns
+    -- and grants made by third parties included. Only what differs from the list is touched.
+    for v_round in 1..3 loop
+        v_is_clean := true;
+        for v_found in
+            select
+                a.object_type,
+                a.object,
+                a.column_name,
+                a.grantor = a.owner as is_granted_by_owner,
+                pg_get_userbyid(a.grantor) as grantor,
+                case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end as grantee
+            from (
+                select 'schema' as object_type, quote_ident(n.nspname) as object, null::text as column_name, n.nspowner as owner, x.*,
+                    x.privilege_type = 'USAGE' as is_listed
+                from pg_namespace as n
+                cross join aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) as x
+                where n.oid = v_schema
+                union all
+                select 'table', c.oid::regclass::text, null, c.relowner, x.*, false
+                from pg_class as c
+                cross join aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as x
+                where c.relnamespace = v_schema
+                    and c.relname = any (v_tables)
+                union all
+                select 'table', c.oid::regclass::text, a.attname, c.relowner, x.*, false
+                from pg_class as c
+                join pg_attribute as a on a.attrelid = c.oid
+                cross join aclexplode(a.attacl) as x
+                where c.relnamespace = v_schema
+                    and c.relname = any (v_tables)
+                union all
+                select 'function', p.oid::regprocedure::text, null, p.proowner, x.*,
+                    p.proname = any (v_runtime_functions)
+                from pg_proc as p
+                cross join aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as x
+                where p.oid in (select to_regprocedure(replace(f.signature, 'web.', v_prefix)) from unnest(v_signatures) as f (signature))
+            ) as a
+            where a.grantee <> a.owner
+                and not (
+                    a.is_listed
+                    and a.grantee = (select r.oid from pg_roles as r where r.rolname = p_role)
+                    and a.grantor = a.owner
+                    and not a.is_grantable
+                )
+        loop
+            v_is_clean := false;
+            if v_found.column_name is not null and not v_found.is_granted_by_owner and v_round > 1 then
+                -- A grant on a column by somebody who held it with grant option: only its grantor can take it back. So
+                -- he is made the owner for a moment, of a table that nobody else can see change.
+                perform set_config('role', v_saved_role, true);
+                execute format('alter table %s owner to %I', v_found.object, v_found.grantor);
+                execute format('revoke all (%I) on table %s from %s cascade', v_found.column_name, v_found.object, v_found.grantee);
+                execute format('alter table %s owner to %I', v_found.object, v_owner);
+                perform set_config('role', v_owner, true);
+            else
+                execute format(
+                    'revoke all %son %s %s from %s cascade',
+                    '(' || quote_ident(v_found.column_name) || ') ',
+                    v_found.object_type,
+                    v_found.object,
+                    v_found.grantee
+                );
+            end if;
+        end loop;
+        exit when v_is_clean;
+    end loop;
+    if not v_is_clean then
+        raise exception using
+            errcode = 'insufficient_privilege',
+            message = format('%s keeps a privilege on %s that could not be revoked', v_found.grantee, v_found.object),
+            hint = format('As a superuser: revoke what role %s has granted there.', v_found.grantor);
+    end if;
+
+    if not has_schema_privilege(p_role, v_schema, 'USAGE') then
+        execute format('grant usage on schema %I to %I', p_schema, p_role);
+    end if;
+    for v_text in
+        select p.oid::regprocedure::text
+        from pg_proc as p
+        where p.pronamespace = v_schema
+            and p.proname = any (v_runtime_functions)
+            and not has_function_privilege(p_role, p.oid, 'EXECUTE')
+    loop
+        execute format('grant execute on function %s to %I', v_text, p_role);
+    end loop;
+
+    -- The work of the owner role is done.
+    perform set_config('role', v_saved_role, true);
+    if not has_database_privilege(p_role, current_database(), 'CONNECT') then
+        execute format('grant connect on database %I to %I', current_database(), p_role);
+    end if;
+    if v_took_membership then
+        execute format('revoke %I from %I', v_owner, current_user);
+    end if;
+
+    -- What the catalog says of the store. Taken before and after: the report is the difference of the two, and so cannot
+    -- claim a change that did not happen, or miss one that did.
+    v_after := (
+        select jsonb_object_agg(o.kind || ' ' || o.object, o.attributes)
+        from (
+            select
+                'role' as kind,
+                r.rolname::text as object,
+                jsonb_build_object(
+                    'login', r.rolcanlogin,
+                    'superuser', r.rolsuper,
+                    'createdb', r.rolcreatedb,
+                    'createrole', r.rolcreaterole,
+                    'replication', r.rolreplication,
+                    'bypassrls', r.rolbypassrls
+                ) as attributes
+            from pg_roles as r
+            where r.rolname in (p_role, v_owner)
+            union all
+            select 'membership', format('of %s in %s', pg_get_userbyid(m.member), pg_get_userbyid(m.roleid)), '{}'
+            from (
+                select distinct a.member, a.roleid
+                from pg_auth_members as a
+                where a.member in (select r.oid from pg_roles as r where r.rolname in (p_role, v_owner))
+            ) as m
+            union all
+            select 'schema', n.nspname, jsonb_build_object('owner', pg_get_userbyid(n.nspowner))
+            from pg_namespace as n
+            where n.nspname = p_schema
+            union all
+            select
+                'table',
+                c.relname,
+                jsonb_build_object(
+                    'owner', pg_get_userbyid(c.relowner),
+                    'persistence', c.relpersistence,
+                    'row security', c.relrowsecurity,
+                    'forced row security', c.relforcerowsecurity,
+                    'options', array_to_string(c.reloptions, ', '),
+                    'comment', obj_description(c.oid, 'pg_class')
+                )
+            from pg_class as c
+            join pg_namespace as n on n.oid = c.relnamespace
+            where n.nspname = p_schema
+                and c.relname = any (v_tables)
+            union all
+            select
+                'column',
+                c.relname || '.' || a.attname,
+                jsonb_build_object(
+                    'type', format_type(a.atttypid, a.atttypmod),
+                    'not null', a.attnotnull,
+                    'default', pg_get_expr(d.adbin, d.adrelid),
+                    'comment', col_description(a.attrelid, a.attnum)
+                )
+            from pg_class as c
+            join pg_namespace as n on n.oid = c.relnamespace
+            join pg_attribute as a on a.attrelid = c.oid
+            left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
+            where n.nspname = p_schema
+                and c.relname = any (v_tables)
+                and a.attnum > 0
+                and not a.attisdropped
+            union all
+            select 'constraint', c.relname || '.' || k.conname, jsonb_build_object('definition', pg_get_constraintdef(k.oid), 'validated', k.convalidated)
+            from pg_constraint as k
+            join pg_class as c on c.oid = k.conrelid
+            join pg_namespace as n on n.oid = c.relnamespace
+            where n.nspname = p_schema
+                and c.relname = any (v_tables)
+                -- not null is an attribute of the column above, whichever version keeps it as a constraint too
+                and k.contype <> 'n'
+            union all
+            select 'index', x.relname, jsonb_build_object('definition', pg_get_indexdef(i.indexrelid), 'valid', i.indisvalid)
+            from pg_index as i
+            join pg_class as x on x.oid = i.indexrelid
+            join pg_class as c on c.oid = i.indrelid
+            join pg_namespace as n on n.oid = c.relnamespace
+            where n.nspname = p_schema
+                and c.relname = any (v_tables)
+                and not i.indisprimary
+            union all
+            select 'trigger', c.relname || '.' || t.tgname, jsonb_build_object('definition', pg_get_triggerdef(t.oid))
+            from pg_trigger as t
+            join pg_class as c on c.oid = t.tgrelid
+            join pg_namespace as n on n.oid = c.relnamespace
+            where n.nspname = p_schema
+                and c.relname = any (v_tables)
+                and not t.tgisinternal
+            union all
+            select 'rule', c.relname || '.' || r.rulename, '{}'
+            from pg_rewrite as r
+            join pg_class as c on c.oid = r.ev_class
+            join pg_namespace as n on n.oid = c.relnamespace
+            where n.nspname = p_schema
+                and c.relname = any (v_tables)
+            union all
+            select 'policy', c.relname || '.' || p.polname, '{}'
+            from pg_policy as p
+            join pg_class as c on c.oid = p.polrelid
+            join pg_namespace as n on n.oid = c.relnamespace
+            where n.nspname = p_schema
+                and c.relname = any (v_tables)
+            union all
+            select
+                'function',
+                format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
+                jsonb_build_object(
+                    'arguments', pg_get_function_arguments(p.oid),
+                    'result', pg_get_function_result(p.oid),
+                    'language', l.lanname,
+                    'volatility', p.provolatile,
+                    'security definer', p.prosecdef,
+                    'strict', p.proisstrict,
+                    'leakproof', p.proleakproof,
+                    'parallel', p.proparallel,
+                    'settings', array_to_string(p.proconfig, ', '),
+                    'body', md5(p.prosrc),
+                    'owner', pg_get_userbyid(p.proowner),
+                    'comment', obj_description(p.oid, 'pg_proc')
+                )
+            from pg_proc as p
+            join pg_namespace as n on n.oid = p.pronamespace
+            join pg_language as l on l.oid = p.prolang
+            where n.nspname = p_schema
+                and p.prokind = 'f'
+            union all
+            select
+                'privilege',
+                format('%s on %s to %s', g.privilege_type, g.object, case when g.grantee = 0 then 'PUBLIC' else pg_get_userbyid(g.grantee)::text end),
+                jsonb_build_object(
+                    'grant option', bool_or(g.is_grantable),
+                    'granted by', string_agg(distinct pg_get_userbyid(g.grantor)::text, ', ')
+                )
+            from (
+                select 'schema ' || n.nspname as object, n.nspowner as owner, x.*
+                from pg_namespace as n
+                cross join aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) as x
+                where n.nspname = p_schema
+                union all
+                select 'table ' || c.relname, c.relowner, x.*
+                from pg_class as c
+                join pg_namespace as n on n.oid = c.relnamespace
+                cross join aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as x
+                where n.nspname = p_schema
+                    and c.relname = any (v_tables)
+                union all
+                select 'column ' || c.relname || '.' || a.attname, c.relowner, x.*
+                from pg_class as c
+                join pg_namespace as n on n.oid = c.relnamespace
+                join pg_attribute as a on a.attrelid = c.oid
+                cross join aclexplode(a.attacl) as x
+                where n.nspname = p_schema
+                    and c.relname = any (v_tables)
+                union all
+                select format('function %I(%s)', p.proname, oidvectortypes(p.proargtypes)), p.proowner, x.*
+                from pg_proc as p
+                join pg_namespace as n on n.oid = p.pronamespace
+                cross join aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as x
+                where n.nspname = p_schema
+                    and p.prokind = 'f'
+                union all
+                select 'database ' || d.datname, d.datdba, x.*
+                from pg_database as d
+                cross join aclexplode(d.datacl) as x
+                where d.datname = current_database()
+                    and x.grantee = (select r.oid from pg_roles as r where r.rolname = p_role)
+            ) as g
+            where g.grantee <> g.owner
+            group by g.privilege_type, g.object, g.grantee
+        ) as o
+    );
+
+    -- The report: one row for each thing that is new or gone, and for each attribute that changed.
+    return query
+    select
+        case when b.key is null then 'created' when a.key is null then 'removed' else 'changed' end,
+        split_part(k.key, ' ', 1),
+        substr(k.key, strpos(k.key, ' ') + 1),
+        v.attribute,
+        v.before,
+        v.after
+    from (
+        select jsonb_object_keys(coalesce(v_before, '{}')) as key
+        union
+        select jsonb_object_keys(coalesce(v_after, '{}'))
+    ) as k
+    left join jsonb_each(v_before) as b on b.key = k.key
+    left join jsonb_each(v_after) as a on a.key = k.key
+    left join lateral (
+        select x.key as attribute, b.value ->> x.key as before, a.value ->> x.key as after
+        from jsonb_object_keys(a.value) as x (key)
+        where b.key is not null
+            and b.value -> x.key is distinct from a.value -> x.key
+    ) as v on true
+    where b.key is null
+        or a.key is null
+        or v.attribute is not null
+    order by
+        array_position(
+            array['role', 'membership', 'schema', 'table', 'column', 'constraint', 'index', 'trigger', 'rule', 'policy', 'function', 'privilege'],
+            split_part(k.key, ' ', 1)
+        ),
+        2,
+        3;
+end;
+$correct_web$;
+
+comment on function public.correct_web(text, text) is
+'Create, repair or upgrade the session store of this schema and its runtime role; one row for each thing that was changed, none when all was right. Release 1. API: public';
+
+create or replace function public.correct_web()
+returns table (
+    change text,
+    kind text,
+    object text,
+    attribute text,
+    before text,
+    after text
+)
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $function$
+    select c.change, c.kind, c.object, c.attribute, c.before, c.after
+    from public.correct_web('web', 'nodepg') as c;
+$function$;
+
+comment on function public.correct_web() is
+'correct_web for the schema web and the role nodepg. API: public';
+
+revoke all on function public.correct_web(text, text), public.correct_web() from public;

@@ -1,0 +1,128 @@
+-- The routine that creates, repairs and upgrades a store. bin/compose-sql fills in the parts that the lines with --@ name and
+-- writes the result to sql/released/. Read from top to bottom: names, roles, owners, tables, functions, privileges.
+--
+-- Release --@ release
+
+--@ include guard.sql
+
+create or replace function public.correct_web(
+    p_schema text,
+    p_role text
+)
+returns table (
+    change text,
+    kind text,
+    object text,
+    attribute text,
+    before text,
+    after text
+)
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+-- What the catalog prints is compared with text below: nothing the caller has set may change how it prints.
+set quote_all_identifiers = off
+set standard_conforming_strings = on
+as $correct_web$
+#variable_conflict use_column
+declare
+    v_owner constant text := p_role || '_owner';
+    v_prefix constant text := format('%I.', p_schema);
+    v_is_superuser constant boolean := (select r.rolsuper from pg_roles as r where r.rolname = current_user);
+    v_saved_role constant text := current_setting('role');
+    v_took_membership boolean := false;
+    v_before jsonb;
+    v_after jsonb;
+    v_found record;
+    v_declared record;
+    v_schema oid;
+    v_table regclass;
+    v_constraints text[] := '{}';
+    v_function text[];
+    v_text text;
+    v_rows bigint;
+    v_round integer;
+    v_is_clean boolean;
+    v_tables constant text[] := array['session', 'settings', 'prune_state'];
+    -- What the runtime role may call. All else is for the owner role and for those who look after the store.
+    v_runtime_functions constant text[] := array[
+        'set_session_data',
+        'get_session_data',
+        'destroy_session',
+        'count_sessions',
+        'clear_sessions',
+        'create_session',
+        'load_session',
+        'save_session',
+        'touch_session',
+        'end_session',
+        'prune_sessions'
+    ];
+    -- Each function as four texts: the declaration up to its body, the body, the signature, the comment.
+    v_functions constant text[] := array[
+        --@ function require_data_fits.sql
+        --@ function slide_seconds.sql
+        --@ function slide_session.sql
+        --@ function prune_batch.sql
+        --@ function carry_pruning.sql
+        --@ function create_session.sql
+        --@ function load_session.sql
+        --@ function save_session.sql
+        --@ function touch_session.sql
+        --@ function end_session.sql
+        --@ function prune_sessions.sql
+        --@ function set_session_data.sql
+        --@ function get_session_data.sql
+        --@ function destroy_session.sql
+        --@ function count_sessions.sql
+        --@ function clear_sessions.sql
+        --@ function store_status.sql
+    ];
+    v_signatures constant text[] := (select array_agg(f.text order by f.i) from unnest(v_functions) with ordinality as f (text, i) where f.i % 4 = 3);
+begin
+    --@ include names.sql
+
+    --@ include snapshot.sql into v_before
+
+    --@ include roles.sql
+
+    --@ include owners.sql
+
+    --@ include tables.sql
+
+    --@ include functions.sql
+
+    --@ include privileges.sql
+
+    --@ include snapshot.sql into v_after
+
+    --@ include report.sql
+end;
+$correct_web$;
+
+comment on function public.correct_web(text, text) is
+'Create, repair or upgrade the session store of this schema and its runtime role; one row for each thing that was changed, none when all was right. Release --@ release. API: public';
+
+create or replace function public.correct_web()
+returns table (
+    change text,
+    kind text,
+    object text,
+    attribute text,
+    before text,
+    after text
+)
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $function$
+    select c.change, c.kind, c.object, c.attribute, c.before, c.after
+    from public.correct_web('web', 'nodepg') as c;
+$function$;
+
+comment on function public.correct_web() is
+'correct_web for the schema web and the role nodepg. API: public';
+
+revoke all on function public.correct_web(text, text), public.correct_web() from public;

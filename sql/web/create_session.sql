@@ -1,0 +1,121 @@
+create function web.create_session(
+    p_key bytea,
+    p_data text,
+    p_idle_seconds integer default null,
+    p_absolute_seconds integer default null,
+    p_user_id text default null,
+    p_client_address inet default null,
+    p_user_agent text default null,
+    p_label text default null
+)
+returns table (
+    outcome text,
+    version bigint,
+    expires_at timestamptz,
+    handle uuid
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+-- A plain insert: a key that exists is reported and never overwritten, so that no caller can adopt, or be
+-- handed, the session of somebody else (OWASP ASVS 5.0, 7.2.4: the application draws a new id).
+#variable_conflict use_column
+declare
+    v_now constant timestamptz := statement_timestamp();
+    v_idle_seconds integer;
+    v_absolute_seconds integer;
+begin
+    -- Everything is checked here, before it meets a constraint: the DETAIL of a constraint's error shows the row.
+    if octet_length(p_key) is distinct from 32 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a session key has 32 bytes',
+            hint = 'Pass sha256 of the session id, as bytea.';
+    end if;
+    if p_data is null then
+        raise exception using
+            errcode = 'null_value_not_allowed',
+            message = 'session data must not be null',
+            hint = 'Pass JSON text; an empty session is {}.';
+    end if;
+    if octet_length(p_data) > 8192 then
+        perform web.require_data_fits(octet_length(p_data));
+    end if;
+    if p_idle_seconds < 1 or p_absolute_seconds < 1 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a timeout is at least one second',
+            hint = 'Pass null for the default of the store.';
+    end if;
+    if p_user_id = '' or octet_length(p_user_id) > 1024 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a user id has 1 to 1024 bytes',
+            hint = 'Pass null for a session that belongs to nobody.';
+    end if;
+
+    select
+        coalesce(p_idle_seconds, s.idle_seconds),
+        coalesce(p_absolute_seconds, s.absolute_seconds)
+    into v_idle_seconds, v_absolute_seconds
+    from web.settings as s;
+
+    return query
+    insert into web.session as s (
+        expires_at,
+        slide_at,
+        last_used_at,
+        version,
+        created_at,
+        absolute_at,
+        prune_after,
+        idle_seconds,
+        slide_seconds,
+        key,
+        user_id,
+        client_address,
+        user_agent,
+        label,
+        data
+    )
+    select
+        n.expires_at,
+        least(v_now + make_interval(secs => n.slide_seconds), n.expires_at),
+        v_now,
+        1,
+        v_now,
+        n.absolute_at,
+        n.expires_at,
+        v_idle_seconds,
+        n.slide_seconds,
+        p_key,
+        p_user_id,
+        p_client_address,
+        left(p_user_agent, 512),
+        left(p_label, 256),
+        p_data
+    from (
+        select
+            least(
+                v_now + make_interval(secs => v_idle_seconds),
+                v_now + make_interval(secs => v_absolute_seconds)
+            ) as expires_at,
+            v_now + make_interval(secs => v_absolute_seconds) as absolute_at,
+            web.slide_seconds(v_idle_seconds) as slide_seconds
+    ) as n
+    on conflict (key) do nothing
+    returning 'created'::text, s.version, s.expires_at, s.handle;
+
+    if not found then
+        return query select 'exists'::text, null::bigint, null::timestamptz, null::uuid;
+        return;
+    end if;
+
+    perform web.carry_pruning();
+end;
+$function$;
+
+comment on function web.create_session(bytea, text, integer, integer, text, inet, text, text) is
+'Create a session. One row: outcome created, or exists when the key is in use (then nothing was changed and the other columns are null). A null timeout is the default of the store; the address, user agent (cut at 512 characters) and label (cut at 256) are for the list of a user''s devices. API: public';

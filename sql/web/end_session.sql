@@ -1,0 +1,100 @@
+create function web.end_session(
+    p_key bytea
+)
+returns boolean
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+-- Leaves a tombstone, for a key that is unknown too: its first save may be on its way, or in a transaction that has
+-- not committed yet, and must find that the session was ended. No indexed column is touched, so that ending a
+-- session stays a heap-only update; user_id therefore stays until the row is pruned, all else about the visitor goes.
+declare
+    v_now constant timestamptz := statement_timestamp();
+    v_rows bigint;
+begin
+    if octet_length(p_key) is distinct from 32 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a session key has 32 bytes',
+            hint = 'Pass sha256 of the session id, as bytea.';
+    end if;
+
+    loop
+        update web.session as s
+        set
+            expires_at = '-infinity',
+            slide_at = '-infinity',
+            version = s.version + 1,
+            ended_at = v_now,
+            client_address = null,
+            user_agent = null,
+            label = null,
+            data = null
+        where s.key = p_key
+            and s.expires_at > v_now;
+        if found then
+            return true;
+        end if;
+
+        -- Waits for an uncommitted insert of the same key.
+        insert into web.session as s (
+            expires_at,
+            slide_at,
+            last_used_at,
+            version,
+            created_at,
+            absolute_at,
+            prune_after,
+            ended_at,
+            idle_seconds,
+            slide_seconds,
+            key
+        )
+        select
+            '-infinity',
+            '-infinity',
+            v_now,
+            1,
+            v_now,
+            v_now,
+            v_now + make_interval(secs => n.tombstone_seconds),
+            v_now,
+            n.idle_seconds,
+            0,
+            p_key
+        from web.settings as n
+        on conflict (key) do update
+        set
+            expires_at = excluded.expires_at,
+            slide_at = excluded.slide_at,
+            version = s.version + 1,
+            ended_at = excluded.ended_at,
+            client_address = null,
+            user_agent = null,
+            label = null,
+            data = null
+        where s.ended_at is null
+            and s.expires_at <= v_now;
+        get diagnostics v_rows = row_count;
+        if v_rows > 0 then
+            perform web.carry_pruning();
+            return false;
+        end if;
+
+        if exists (
+            select
+            from web.session as s
+            where s.key = p_key
+                and s.ended_at is not null
+        ) then
+            return false;
+        end if;
+        -- A live session appeared between the two statements, or its row was pruned: try again.
+    end loop;
+end;
+$function$;
+
+comment on function web.end_session(bytea) is
+'End a session for good: nothing brings it back for settings.tombstone_seconds at least, a save that is already under way included. True when a live session was ended, false when there was none. API: public';

@@ -1,0 +1,98 @@
+create function web.save_session(
+    p_key bytea,
+    p_data text,
+    p_expected_version bigint default null
+)
+returns table (
+    outcome text,
+    version bigint,
+    expires_at timestamptz
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+-- Update only: a session that has ended, or has been pruned, cannot come back through a slow request. The outcome is
+-- a column and not an exception, which would abort the caller's transaction.
+#variable_conflict use_column
+declare
+    v_now constant timestamptz := statement_timestamp();
+    v_version bigint;
+    v_expires_at timestamptz;
+    v_slide_at timestamptz;
+    v_is_same boolean;
+begin
+    if octet_length(p_key) is distinct from 32 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a session key has 32 bytes',
+            hint = 'Pass sha256 of the session id, as bytea.';
+    end if;
+    if p_data is null then
+        raise exception using
+            errcode = 'null_value_not_allowed',
+            message = 'session data must not be null',
+            hint = 'Pass JSON text; an empty session is {}.';
+    end if;
+    if octet_length(p_data) > 8192 then
+        perform web.require_data_fits(octet_length(p_data));
+    end if;
+
+    loop
+        return query
+        update web.session as s
+        set
+            expires_at = least(
+                greatest(s.expires_at, v_now + make_interval(secs => s.idle_seconds)),
+                s.absolute_at
+            ),
+            slide_at = least(
+                v_now + make_interval(secs => s.slide_seconds),
+                greatest(s.expires_at, v_now + make_interval(secs => s.idle_seconds)),
+                s.absolute_at
+            ),
+            last_used_at = v_now,
+            version = s.version + 1,
+            data = p_data
+        where s.key = p_key
+            and s.expires_at > v_now
+            and (p_expected_version is null or s.version = p_expected_version)
+            and s.data is distinct from p_data
+        returning 'saved'::text, s.version, s.expires_at;
+        if found then
+            return;
+        end if;
+
+        -- Nothing written: find out why, in a statement that sees what was committed while the update waited.
+        select s.version, s.expires_at, s.slide_at, s.data is not distinct from p_data
+        into v_version, v_expires_at, v_slide_at, v_is_same
+        from web.session as s
+        where s.key = p_key
+            and s.expires_at > v_now;
+        if not found then
+            return query select 'gone'::text, null::bigint, null::timestamptz;
+            return;
+        end if;
+
+        -- What should be stored is stored, whatever the version: a save repeated after a lost answer is saved.
+        if v_is_same then
+            if v_slide_at <= v_now then
+                perform web.slide_session(p_key);
+                select s.expires_at into v_expires_at from web.session as s where s.key = p_key;
+            end if;
+            return query select 'saved'::text, v_version, v_expires_at;
+            return;
+        end if;
+
+        if p_expected_version is not null then
+            return query select 'conflict'::text, v_version, v_expires_at;
+            return;
+        end if;
+        -- No version was asked for, and the data changed between the two statements: try again.
+    end loop;
+end;
+$function$;
+
+comment on function web.save_session(bytea, text, bigint) is
+'Replace the data of a live session. Always one row: outcome saved; conflict when p_expected_version is given and no longer the stored version (version is then the stored one, and nothing was changed); gone when there is no live session (version and expires_at null). Data equal to what is stored is not rewritten, keeps its version, and is saved whatever the version. A save is a use: it slides the expiry. API: public';
