@@ -13,14 +13,20 @@ loop
     execute format('comment on function %s is %L', replace(v_function[3], 'web.', v_prefix), v_function[4]);
 end loop;
 
--- No overloads: an untyped parameter from a driver must resolve to one function.
+-- What else the owner role has here is from another release, or a door that somebody left; and no overloads of ours: an
+-- untyped parameter from a driver must resolve to one function.
 for v_found in
+    with ours as (
+        select p.oid, p.proname
+        from unnest(v_signatures) as f (signature)
+        join pg_proc as p on p.oid = to_regprocedure(replace(f.signature, 'web.', v_prefix))
+    )
     select p.oid::regprocedure as signature
     from pg_proc as p
     where p.pronamespace = v_schema
         and p.prokind = 'f'
-        and p.proname in (select q.proname from pg_proc as q where q.oid in (select to_regprocedure(replace(f.signature, 'web.', v_prefix)) from unnest(v_signatures) as f (signature)))
-        and p.oid not in (select to_regprocedure(replace(f.signature, 'web.', v_prefix)) from unnest(v_signatures) as f (signature))
+        and p.oid not in (select o.oid from ours as o)
+        and (p.proname in (select o.proname from ours as o) or pg_get_userbyid(p.proowner) = v_owner)
 loop
     execute format('drop function %s', v_found.signature);
 end loop;
