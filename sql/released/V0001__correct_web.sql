@@ -88,6 +88,7 @@ declare
     v_rows bigint;
     v_round integer;
     v_is_clean boolean;
+    v_is_original boolean := false;
     v_tables constant text[] := array['session', 'settings', 'prune_state'];
     -- What the runtime role may call. All else is for the owner role and for those who look after the store.
     v_runtime_functions constant text[] := array[
@@ -101,7 +102,16 @@ declare
         'save_session',
         'touch_session',
         'end_session',
-        'prune_sessions'
+        'prune_sessions',
+        'rotate_session',
+        'login_session',
+        'logout_session',
+        'session_info',
+        'lock_session',
+        'user_sessions',
+        'end_user_session',
+        'end_user_sessions',
+        'notify_channel'
     ];
     -- Each function as four texts: the declaration up to its body, the body, the signature, the comment.
     v_functions constant text[] := array[
@@ -208,6 +218,143 @@ $body$,
         'Write the slide of a live session if it is due and nobody holds its row; otherwise do nothing. API: private'
         ],
         array[
+        $head$create or replace function web.announce_end(
+    p_handle uuid,
+    p_reason text
+)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- For applications with open web sockets. Off unless settings.notify_channel is set. Never a key.
+declare
+    v_channel text;
+begin
+    select s.notify_channel into v_channel from web.settings as s;
+    if v_channel is not null then
+        perform pg_notify(v_channel, json_build_object('handle', p_handle, 'reason', p_reason)::text);
+    end if;
+end;
+$body$,
+        'web.announce_end(uuid, text)',
+        'Notify that the session of this handle has ended, or all sessions when it is null. API: private'
+        ],
+        array[
+        $head$create or replace function web.bury(
+    p_key bytea,
+    p_reason text
+)
+returns boolean
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- The one place where a live session becomes a tombstone. No indexed column is touched, so that this stays a heap-only
+-- update; user_id and handle therefore stay until the row is pruned, all else about the visitor goes.
+declare
+    v_handle uuid;
+begin
+    update web.session as s
+    set
+        expires_at = '-infinity',
+        slide_at = '-infinity',
+        version = s.version + 1,
+        ended_at = statement_timestamp(),
+        ended_reason = p_reason,
+        client_address = null,
+        user_agent = null,
+        label = null,
+        data = null
+    where s.key = p_key
+        and s.expires_at > statement_timestamp()
+    returning s.handle into v_handle;
+    if not found then
+        return false;
+    end if;
+
+    perform web.announce_end(v_handle, p_reason);
+    return true;
+end;
+$body$,
+        'web.bury(bytea, text)',
+        'End a live session for this reason; false when there is none. API: private'
+        ],
+        array[
+        $head$create or replace function web.lock_user(
+    p_user_id text
+)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- Whatever creates or ends several sessions of a user takes this lock first, and only then locks rows: so limits hold, a
+-- login under way does not survive "log out everywhere", and nobody waits in a circle. Until the end of the transaction.
+begin
+    perform pg_advisory_xact_lock(hashtextextended(p_user_id, p.tableoid::bigint)) from web.settings as p;
+end;
+$body$,
+        'web.lock_user(text)',
+        'Wait for the other transactions that create or end sessions of this user. API: private'
+        ],
+        array[
+        $head$create or replace function web.make_room(
+    p_user_id text,
+    p_max_sessions integer
+)
+returns boolean
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- The caller holds lock_user, so that the count stays right. Victims that somebody holds are skipped: he may be
+-- waiting for that lock.
+declare
+    v_max_sessions integer;
+    v_refuse boolean;
+    v_excess bigint;
+begin
+    select coalesce(p_max_sessions, s.max_sessions_per_user), s.refuse_over_limit
+    into v_max_sessions, v_refuse
+    from web.settings as s;
+    if v_max_sessions = 0 then
+        return true;
+    end if;
+
+    select count(*) + 1 - v_max_sessions
+    into v_excess
+    from web.session as s
+    where s.user_id = p_user_id
+        and s.expires_at > statement_timestamp();
+    if v_excess <= 0 then
+        return true;
+    end if;
+    if v_refuse then
+        return false;
+    end if;
+
+    perform web.bury(v.key, 'evicted')
+    from (
+        select s.key
+        from web.session as s
+        where s.user_id = p_user_id
+            and s.expires_at > statement_timestamp()
+        order by s.last_used_at, s.created_at
+        limit v_excess
+        for no key update skip locked
+    ) as v;
+    return true;
+end;
+$body$,
+        'web.make_room(text, integer)',
+        'Before a session of this user is added: end the least recently used ones over the limit. False when the settings refuse instead. API: private'
+        ],
+        array[
         $head$create or replace function web.prune_batch(
     p_from timestamptz,
     p_max_rows integer
@@ -230,13 +377,18 @@ $body$
 declare
     v_now constant timestamptz := statement_timestamp();
     v_tombstone interval;
+    v_is_announced boolean;
 begin
-    select make_interval(secs => s.tombstone_seconds) into v_tombstone from web.settings as s;
+    select make_interval(secs => s.tombstone_seconds), s.notify_channel is not null
+    into v_tombstone, v_is_announced
+    from web.settings as s;
 
     return query
     with due as materialized (
         select
             s.key,
+            s.handle,
+            s.ended_at,
             s.prune_after,
             coalesce(s.ended_at + v_tombstone, s.expires_at) as keep_until
         from web.session as s
@@ -251,7 +403,7 @@ begin
         using due as d
         where s.key = d.key
             and d.keep_until <= v_now
-        returning s.key
+        returning d.handle, d.ended_at
     ),
     filed as (
         update web.session as s
@@ -262,7 +414,15 @@ begin
         returning s.key
     )
     select
-        (select count(*)::integer from removed),
+        (
+            select count(*)::integer
+            from removed as r
+            left join lateral (
+                select web.announce_end(r.handle, 'expired')
+                where v_is_announced
+                    and r.ended_at is null
+            ) as a on true
+        ),
         (select count(*)::integer from filed),
         (select min(d.prune_after) from due as d),
         (select max(d.prune_after) from due as d);
@@ -326,6 +486,117 @@ $body$,
         'The small share of pruning that every new row carries. API: private'
         ],
         array[
+        $head$create or replace function web.move_session(
+    p_old_key bytea,
+    p_new_key bytea,
+    p_grace_seconds integer
+)
+returns text
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- The one place where a session changes its key: the row takes the new key, and a tombstone that points to it takes the
+-- old one, in one transaction. So a late save under the old key finds an ended session, and a log-out finds the way.
+declare
+    v_now constant timestamptz := statement_timestamp();
+begin
+    if octet_length(p_old_key) is distinct from 32 or octet_length(p_new_key) is distinct from 32 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a session key has 32 bytes',
+            hint = 'Pass sha256 of the session id, as bytea.';
+    end if;
+    if p_old_key = p_new_key then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'the new key is the old one',
+            hint = 'Draw a new session id.';
+    end if;
+    if p_grace_seconds is null or p_grace_seconds not between 0 and 60 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'the grace of a rotation is 0 to 60 seconds';
+    end if;
+
+    -- The key may be in use: known before the row is touched, or by the unique index if somebody is just creating it.
+    begin
+        update web.session as s
+        set
+            expires_at = least(
+                greatest(s.expires_at, v_now + make_interval(secs => s.idle_seconds)),
+                s.absolute_at
+            ),
+            slide_at = least(
+                v_now + make_interval(secs => s.slide_seconds),
+                greatest(s.expires_at, v_now + make_interval(secs => s.idle_seconds)),
+                s.absolute_at
+            ),
+            last_used_at = v_now,
+            key = p_new_key
+        where s.key = p_old_key
+            and s.expires_at > v_now;
+    exception
+        when unique_violation then
+            return 'exists';
+    end;
+
+    if not found then
+        -- Repeated after a lost answer.
+        if exists (
+            select
+            from web.session as o
+            join web.session as s on s.key = o.successor
+            where o.key = p_old_key
+                and o.successor = p_new_key
+                and s.expires_at > v_now
+        ) then
+            return 'repeated';
+        end if;
+        return 'gone';
+    end if;
+
+    insert into web.session (
+        expires_at,
+        slide_at,
+        last_used_at,
+        version,
+        created_at,
+        absolute_at,
+        prune_after,
+        ended_at,
+        ended_reason,
+        successor,
+        grace_until,
+        idle_seconds,
+        slide_seconds,
+        key
+    )
+    select
+        '-infinity',
+        '-infinity',
+        v_now,
+        1,
+        v_now,
+        v_now,
+        v_now + make_interval(secs => n.tombstone_seconds),
+        v_now,
+        'rotated',
+        p_new_key,
+        v_now + make_interval(secs => p_grace_seconds),
+        n.idle_seconds,
+        0,
+        p_old_key
+    from web.settings as n;
+    perform web.carry_pruning();
+    return 'rotated';
+end;
+$body$,
+        'web.move_session(bytea, bytea, integer)',
+        'Give a live session another key, and leave a tombstone under the old one. Returns rotated, repeated (it was done before), exists (the new key is in use) or gone. API: private'
+        ],
+        array[
         $head$create or replace function web.create_session(
     p_key bytea,
     p_data text,
@@ -334,7 +605,8 @@ $body$,
     p_user_id text default null,
     p_client_address inet default null,
     p_user_agent text default null,
-    p_label text default null
+    p_label text default null,
+    p_max_sessions integer default null
 )
 returns table (
     outcome text,
@@ -382,6 +654,20 @@ begin
             errcode = 'invalid_parameter_value',
             message = 'a user id has 1 to 1024 bytes',
             hint = 'Pass null for a session that belongs to nobody.';
+    end if;
+    if p_max_sessions < 0 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a limit of sessions is at least 0',
+            hint = 'Pass null for the limit of the store, 0 for none.';
+    end if;
+
+    if p_user_id is not null then
+        perform web.lock_user(p_user_id);
+        if not web.make_room(p_user_id, p_max_sessions) then
+            return query select 'refused'::text, null::bigint, null::timestamptz, null::uuid;
+            return;
+        end if;
     end if;
 
     select
@@ -444,8 +730,8 @@ begin
     perform web.carry_pruning();
 end;
 $body$,
-        'web.create_session(bytea, text, integer, integer, text, inet, text, text)',
-        'Create a session. One row: outcome created, or exists when the key is in use (then nothing was changed and the other columns are null). A null timeout is the default of the store; the address, user agent (cut at 512 characters) and label (cut at 256) are for the list of a user''s devices. API: public'
+        'web.create_session(bytea, text, integer, integer, text, inet, text, text, integer)',
+        'Create a session. One row: outcome created, exists when the key is in use, or refused when the user has as many sessions as he may and the settings refuse more (otherwise the least recently used one is ended); the other columns are null then. A null p_max_sessions is the limit of the store, 0 none. A null timeout is the default of the store; the address, user agent (cut at 512 characters) and label (cut at 256) are for the list of a user''s devices. API: public'
         ],
         array[
         $head$create or replace function web.load_session(
@@ -467,6 +753,8 @@ $body$
 -- statement alone answers nearly every request: no write, no lock, and one comparison proves that the session is
 -- live. Four columns at most and a plain return query: each further column, and every other shape, was measured slower.
 #variable_conflict use_column
+declare
+    v_key bytea := p_key;
 begin
     return query
     select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id
@@ -495,6 +783,25 @@ begin
     from web.session as s
     where s.key = p_key
         and s.expires_at > statement_timestamp();
+    if found then
+        return;
+    end if;
+
+    -- A request that was under way during a rotation, with the old key: the session as it is now, while the grace lasts.
+    loop
+        select s.successor
+        into v_key
+        from web.session as s
+        where s.key = v_key
+            and s.grace_until > statement_timestamp();
+        exit when v_key is null;
+        return query
+        select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id
+        from web.session as s
+        where s.key = v_key
+            and s.expires_at > statement_timestamp();
+        exit when found;
+    end loop;
 end;
 $body$,
         'web.load_session(bytea, boolean)',
@@ -653,11 +960,12 @@ security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
 -- Leaves a tombstone, for a key that is unknown too: its first save may be on its way, or in a transaction that has
--- not committed yet, and must find that the session was ended. No indexed column is touched, so that ending a
--- session stays a heap-only update; user_id therefore stays until the row is pruned, all else about the visitor goes.
+-- not committed yet, and must find that the session was ended.
 declare
     v_now constant timestamptz := statement_timestamp();
+    v_key bytea := p_key;
     v_rows bigint;
+    v_successor bytea;
 begin
     if octet_length(p_key) is distinct from 32 then
         raise exception using
@@ -667,19 +975,7 @@ begin
     end if;
 
     loop
-        update web.session as s
-        set
-            expires_at = '-infinity',
-            slide_at = '-infinity',
-            version = s.version + 1,
-            ended_at = v_now,
-            client_address = null,
-            user_agent = null,
-            label = null,
-            data = null
-        where s.key = p_key
-            and s.expires_at > v_now;
-        if found then
+        if web.bury(v_key, 'logout') then
             return true;
         end if;
 
@@ -693,6 +989,7 @@ begin
             absolute_at,
             prune_after,
             ended_at,
+            ended_reason,
             idle_seconds,
             slide_seconds,
             key
@@ -706,9 +1003,10 @@ begin
             v_now,
             v_now + make_interval(secs => n.tombstone_seconds),
             v_now,
+            'logout',
             n.idle_seconds,
             0,
-            p_key
+            v_key
         from web.settings as n
         on conflict (key) do update
         set
@@ -716,6 +1014,7 @@ begin
             slide_at = excluded.slide_at,
             version = s.version + 1,
             ended_at = excluded.ended_at,
+            ended_reason = excluded.ended_reason,
             client_address = null,
             user_agent = null,
             label = null,
@@ -728,20 +1027,489 @@ begin
             return false;
         end if;
 
-        if exists (
-            select
-            from web.session as s
-            where s.key = p_key
-                and s.ended_at is not null
-        ) then
-            return false;
+        -- Ended already; or rotated: who logs out with an old id means the session, whatever its id is by now.
+        select s.successor
+        into v_successor
+        from web.session as s
+        where s.key = v_key
+            and s.ended_at is not null;
+        if found then
+            if v_successor is null then
+                return false;
+            end if;
+            v_key := v_successor;
         end if;
-        -- A live session appeared between the two statements, or its row was pruned: try again.
+        -- Otherwise a live session appeared between the two statements, or its row was pruned: try again.
     end loop;
 end;
 $body$,
         'web.end_session(bytea)',
-        'End a session for good: nothing brings it back for settings.tombstone_seconds at least, a save that is already under way included. True when a live session was ended, false when there was none. API: public'
+        'End a session for good: nothing brings it back for settings.tombstone_seconds at least, a save that is already under way included. The key of before a rotation ends the session too. True when a live session was ended, false when there was none. API: public'
+        ],
+        array[
+        $head$create or replace function web.rotate_session(
+    p_old_key bytea,
+    p_new_key bytea,
+    p_grace_seconds integer default 0
+)
+returns table (
+    outcome text,
+    version bigint,
+    expires_at timestamptz
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- A new id for the same session, in one round trip. The grace is for the other requests of the same page, which still
+-- carry the old id; longer than a minute it would be an invitation to whoever has stolen it.
+#variable_conflict use_column
+declare
+    v_outcome constant text := web.move_session(p_old_key, p_new_key, p_grace_seconds);
+begin
+    if v_outcome in ('gone', 'exists') then
+        return query select v_outcome, null::bigint, null::timestamptz;
+        return;
+    end if;
+    return query
+    select 'rotated'::text, s.version, s.expires_at
+    from web.session as s
+    where s.key = p_new_key;
+end;
+$body$,
+        'web.rotate_session(bytea, bytea, integer)',
+        'Give a session a new key and keep all else, the absolute timeout too. Always one row: outcome rotated, also when it was done before; gone when there is no live session; exists when the new key is in use (nothing was changed, the other columns are null). For p_grace_seconds, 60 at most, the old key still loads, but neither saves nor slides; to end the session it works at any time. API: public'
+        ],
+        array[
+        $head$create or replace function web.login_session(
+    p_old_key bytea,
+    p_new_key bytea,
+    p_user_id text,
+    p_idle_seconds integer default null,
+    p_absolute_seconds integer default null,
+    p_client_address inet default null,
+    p_user_agent text default null,
+    p_label text default null,
+    p_max_sessions integer default null
+)
+returns table (
+    outcome text,
+    version bigint,
+    expires_at timestamptz
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- A visitor becomes a user: new id, same data, in one round trip (OWASP ASVS 5.0, 7.2.4). No grace, and the old key never
+-- loads again: it may have been planted by somebody who would then read the data of the user (session fixation).
+#variable_conflict use_column
+declare
+    v_now constant timestamptz := statement_timestamp();
+    v_outcome text;
+begin
+    if p_user_id is null or p_user_id = '' or octet_length(p_user_id) > 1024 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a user id has 1 to 1024 bytes',
+            hint = 'To take the user away, call logout_session.';
+    end if;
+    if p_idle_seconds < 1 or p_absolute_seconds < 1 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a timeout is at least one second',
+            hint = 'Pass null to keep the timeout that the session has.';
+    end if;
+    if p_max_sessions < 0 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a limit of sessions is at least 0',
+            hint = 'Pass null for the limit of the store, 0 for none.';
+    end if;
+
+    perform web.lock_user(p_user_id);
+    if not exists (
+        select
+        from web.session as s
+        where s.key = p_old_key
+            and s.expires_at > v_now
+            and s.user_id = p_user_id
+    )
+        and exists (
+            select
+            from web.session as s
+            where s.key = p_old_key
+                and s.expires_at > v_now
+        )
+        and not web.make_room(p_user_id, p_max_sessions)
+    then
+        return query select 'refused'::text, null::bigint, null::timestamptz;
+        return;
+    end if;
+
+    v_outcome := web.move_session(p_old_key, p_new_key, 0);
+    if v_outcome in ('gone', 'exists') then
+        return query select v_outcome, null::bigint, null::timestamptz;
+        return;
+    end if;
+
+    if v_outcome = 'rotated' then
+        update web.session as s
+        set
+            absolute_at = n.absolute_at,
+            idle_seconds = n.idle_seconds,
+            slide_seconds = n.slide_seconds,
+            expires_at = least(v_now + make_interval(secs => n.idle_seconds), n.absolute_at),
+            slide_at = least(
+                v_now + make_interval(secs => n.slide_seconds),
+                v_now + make_interval(secs => n.idle_seconds),
+                n.absolute_at
+            ),
+            user_id = p_user_id,
+            client_address = coalesce(p_client_address, s.client_address),
+            user_agent = coalesce(left(p_user_agent, 512), s.user_agent),
+            label = coalesce(left(p_label, 256), s.label)
+        from (
+            select
+                o.key,
+                coalesce(v_now + make_interval(secs => p_absolute_seconds), o.absolute_at) as absolute_at,
+                coalesce(p_idle_seconds, o.idle_seconds) as idle_seconds,
+                web.slide_seconds(coalesce(p_idle_seconds, o.idle_seconds)) as slide_seconds
+            from web.session as o
+            where o.key = p_new_key
+        ) as n
+        where s.key = n.key;
+    end if;
+
+    return query
+    select 'rotated'::text, s.version, s.expires_at
+    from web.session as s
+    where s.key = p_new_key;
+end;
+$body$,
+        'web.login_session(bytea, bytea, text, integer, integer, inet, text, text, integer)',
+        'Give a session to a user, under a new key. Always one row: outcome rotated; gone when there is no live session; exists when the new key is in use; refused when the user has as many sessions as he may and the settings refuse more (otherwise the least recently used one is ended). Then nothing was changed, and the other columns are null. A null timeout, address, user agent or label keeps what the session has; an absolute timeout counts from now. The old key is dead at once. API: public'
+        ],
+        array[
+        $head$create or replace function web.logout_session(
+    p_old_key bytea,
+    p_new_key bytea
+)
+returns table (
+    outcome text,
+    version bigint,
+    expires_at timestamptz
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- A user becomes a visitor and keeps the data, a shopping basket say; under a new id, which nobody has seen who acted
+-- for the user. To end the session with its data, call end_session.
+#variable_conflict use_column
+declare
+    v_outcome constant text := web.move_session(p_old_key, p_new_key, 0);
+    v_handle uuid;
+begin
+    if v_outcome in ('gone', 'exists') then
+        return query select v_outcome, null::bigint, null::timestamptz;
+        return;
+    end if;
+    if v_outcome = 'rotated' then
+        -- The session of the user is over: what is known by its handle must not go on as the visitor's.
+        select s.handle into v_handle from web.session as s where s.key = p_new_key;
+        perform web.announce_end(v_handle, 'logout');
+        update web.session as s
+        set
+            user_id = null,
+            handle = gen_random_uuid(),
+            label = null
+        where s.key = p_new_key;
+    end if;
+    return query
+    select 'rotated'::text, s.version, s.expires_at
+    from web.session as s
+    where s.key = p_new_key;
+end;
+$body$,
+        'web.logout_session(bytea, bytea)',
+        'Take the user from a session and keep its data, under a new key and handle. Always one row: outcome rotated, gone or exists, as for rotate_session. The old key is dead at once. API: public'
+        ],
+        array[
+        $head$create or replace function web.session_info(
+    p_key bytea
+)
+returns table (
+    state text,
+    reason text,
+    handle uuid,
+    user_id text,
+    created_at timestamptz,
+    last_used_at timestamptz,
+    expires_at timestamptz,
+    absolute_at timestamptz,
+    client_address inet,
+    user_agent text,
+    label text
+)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- For messages and metrics, after a load that found nothing; and for the handle of the session at hand. Visitors must not
+-- see the difference between the ways in which a session is not there.
+#variable_conflict use_column
+begin
+    if octet_length(p_key) is distinct from 32 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a session key has 32 bytes',
+            hint = 'Pass sha256 of the session id, as bytea.';
+    end if;
+    return query
+    select
+        case
+            when s.expires_at > statement_timestamp() then 'live'
+            when s.ended_at is not null then 'ended'
+            else 'expired'
+        end,
+        s.ended_reason,
+        s.handle,
+        s.user_id,
+        s.created_at,
+        s.last_used_at,
+        nullif(s.expires_at, '-infinity'),
+        s.absolute_at,
+        s.client_address,
+        s.user_agent,
+        s.label
+    from web.session as s
+    where s.key = p_key;
+    if not found then
+        return query
+        select
+            'missing'::text,
+            null::text,
+            null::uuid,
+            null::text,
+            null::timestamptz,
+            null::timestamptz,
+            null::timestamptz,
+            null::timestamptz,
+            null::inet,
+            null::text,
+            null::text;
+    end if;
+end;
+$body$,
+        'web.session_info(bytea)',
+        'What is known of a session, beside its data. Always one row: state live, expired, ended (then with the reason: logout, revoked, evicted or rotated) or missing: never there, or pruned since. Slides nothing. API: public'
+        ],
+        array[
+        $head$create or replace function web.lock_session(
+    p_key bytea,
+    p_wait_milliseconds integer default 5000
+)
+returns table (
+    data text,
+    version bigint,
+    expires_at timestamptz,
+    user_id text
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- For the few places where two requests of one visitor must not run at the same time, a payment say. The row stays locked
+-- until the caller's transaction ends; loads do not wait for it, saves and ends do.
+#variable_conflict use_column
+declare
+    v_lock_timeout constant text := current_setting('lock_timeout');
+begin
+    if octet_length(p_key) is distinct from 32 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a session key has 32 bytes',
+            hint = 'Pass sha256 of the session id, as bytea.';
+    end if;
+    if p_wait_milliseconds is null or p_wait_milliseconds < 1 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'the wait is at least one millisecond';
+    end if;
+
+    perform set_config('lock_timeout', p_wait_milliseconds::text, true);
+    return query
+    select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id
+    from web.session as s
+    where s.key = p_key
+        and s.expires_at > statement_timestamp()
+    for no key update;
+    perform set_config('lock_timeout', v_lock_timeout, true);
+end;
+$body$,
+        'web.lock_session(bytea, integer)',
+        'Load a live session and lock it until the end of the transaction. One row, or none. Waits p_wait_milliseconds for whoever holds it, then raises 55P03. Call it in a transaction, and save in the same one. API: public'
+        ],
+        array[
+        $head$create or replace function web.user_sessions(
+    p_user_id text
+)
+returns table (
+    handle uuid,
+    created_at timestamptz,
+    last_used_at timestamptz,
+    expires_at timestamptz,
+    client_address inet,
+    user_agent text,
+    label text
+)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- What a page "your devices" shows. Neither data nor key: who can read the list cannot be any of them.
+#variable_conflict use_column
+begin
+    return query
+    select
+        s.handle,
+        s.created_at,
+        s.last_used_at,
+        s.expires_at,
+        s.client_address,
+        s.user_agent,
+        s.label
+    from web.session as s
+    where s.user_id = p_user_id
+        and s.expires_at > statement_timestamp()
+    order by s.last_used_at desc, s.created_at desc;
+end;
+$body$,
+        'web.user_sessions(text)',
+        'The live sessions of a user, the one used last first. API: public'
+        ],
+        array[
+        $head$create or replace function web.end_user_session(
+    p_user_id text,
+    p_handle uuid
+)
+returns boolean
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- "Log out this device". The user is asked for besides the handle, so that no user can end the session of another.
+declare
+    v_key bytea;
+begin
+    select s.key
+    into v_key
+    from web.session as s
+    where s.handle = p_handle
+        and s.user_id = p_user_id
+        and s.expires_at > statement_timestamp()
+    for no key update;
+    return coalesce(web.bury(v_key, 'revoked'), false);
+end;
+$body$,
+        'web.end_user_session(text, uuid)',
+        'End one session of a user by its handle. True when a live session was ended. API: public'
+        ],
+        array[
+        $head$create or replace function web.end_user_sessions(
+    p_user_id text,
+    p_except_key bytea default null
+)
+returns integer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- "Log out everywhere", or everywhere else (OWASP ASVS 5.0, 7.4.3). The lock lets a login that is under way finish first,
+-- so that its session is among those that end.
+begin
+    if p_except_key is not null and octet_length(p_except_key) <> 32 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a session key has 32 bytes',
+            hint = 'Pass sha256 of the session id, as bytea; or null to end them all.';
+    end if;
+
+    perform web.lock_user(p_user_id);
+    return (
+        select count(*) filter (where web.bury(v.key, 'revoked'))::integer
+        from (
+            select s.key
+            from web.session as s
+            where s.user_id = p_user_id
+                and s.expires_at > statement_timestamp()
+                and s.key is distinct from p_except_key
+            order by s.key
+            for no key update
+        ) as v
+    );
+end;
+$body$,
+        'web.end_user_sessions(text, bytea)',
+        'End the sessions of a user, but that of p_except_key. Returns how many were ended. API: public'
+        ],
+        array[
+        $head$create or replace function web.end_all_sessions()
+returns bigint
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- "Log everybody out". Unlike clear_sessions it leaves tombstones, so that no save under way brings anybody back. The
+-- lock keeps writers out, so that no two of them wait for each other's rows; a first save that is uncommitted ends first.
+declare
+    v_rows bigint;
+begin
+    lock table web.session in share row exclusive mode;
+    update web.session as s
+    set
+        expires_at = '-infinity',
+        slide_at = '-infinity',
+        version = s.version + 1,
+        ended_at = statement_timestamp(),
+        ended_reason = 'revoked',
+        client_address = null,
+        user_agent = null,
+        label = null,
+        data = null
+    where s.expires_at > statement_timestamp();
+    get diagnostics v_rows = row_count;
+    perform web.announce_end(null, 'revoked');
+    return v_rows;
+end;
+$body$,
+        'web.end_all_sessions()',
+        'End every live session of the store, and return how many there were. Not for the runtime role. API: private'
+        ],
+        array[
+        $head$create or replace function web.notify_channel()
+returns text
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+begin
+    return (select s.notify_channel from web.settings as s);
+end;
+$body$,
+        'web.notify_channel()',
+        'The channel to LISTEN on for sessions that end; null when that is off. The payload is JSON: handle (null: every session) and reason (logout, revoked, expired, evicted or rotated). API: public'
         ],
         array[
         $head$create or replace function web.prune_sessions(
@@ -1065,6 +1833,199 @@ end;
 $body$,
         'web.store_status()',
         'One row about the whole store: sessions by state, sizes in bytes, dead rows, updates and how many of them were heap-only, the last prune, the oldest row due for pruning. Not for the runtime role. API: private'
+        ],
+        array[
+        $head$create or replace function web.export_sessions(
+    p_after_key bytea default null,
+    p_max_rows integer default 1000
+)
+returns table (
+    key bytea,
+    data text,
+    created_at timestamptz,
+    last_used_at timestamptz,
+    expires_at timestamptz,
+    absolute_at timestamptz,
+    idle_seconds integer,
+    user_id text,
+    client_address inet,
+    user_agent text,
+    label text
+)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- In the order of the keys, so that a reader goes on after the last key it has, whatever was created or ended meanwhile.
+#variable_conflict use_column
+begin
+    return query
+    select
+        s.key,
+        s.data,
+        s.created_at,
+        s.last_used_at,
+        s.expires_at,
+        s.absolute_at,
+        s.idle_seconds,
+        s.user_id,
+        s.client_address,
+        s.user_agent,
+        s.label
+    from web.session as s
+    where s.key > coalesce(p_after_key, ''::bytea)
+        and s.expires_at > statement_timestamp()
+    order by s.key
+    limit p_max_rows;
+end;
+$body$,
+        'web.export_sessions(bytea, integer)',
+        'Live sessions in the order of their keys, from behind p_after_key on. A key is no session id, and cannot be turned into one. Not for the runtime role. API: private'
+        ],
+        array[
+        $head$create or replace function web.import_sessions(
+    p_keys bytea[],
+    p_data text[],
+    p_created_at timestamptz[],
+    p_last_used_at timestamptz[],
+    p_expires_at timestamptz[],
+    p_absolute_at timestamptz[],
+    p_idle_seconds integer[],
+    p_user_ids text[],
+    p_client_addresses inet[],
+    p_user_agents text[],
+    p_labels text[]
+)
+returns table (
+    place integer,
+    outcome text
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- Sessions from another store, or another server. A key that is here already is left as it is: so an import can be
+-- repeated, and does not undo what has happened since, a log-out above all. Each array has one element a session.
+#variable_conflict use_column
+declare
+    v_now constant timestamptz := statement_timestamp();
+begin
+    return query
+    with source as materialized (
+        select
+            u.*,
+            case
+                when octet_length(u.key) is distinct from 32 then 'bad key'
+                when u.data is null then 'no data'
+                when octet_length(u.data) > n.max_data_bytes then 'data too large'
+                when u.user_id = '' or octet_length(u.user_id) > 1024 then 'bad user id'
+                when u.idle_seconds < 1 then 'bad timeout'
+                when coalesce(u.expires_at, 'infinity') <= v_now or u.absolute_at <= v_now then 'expired'
+            end as fault,
+            least(
+                coalesce(u.absolute_at, 'infinity'),
+                v_now + make_interval(secs => n.absolute_seconds)
+            ) as last_at,
+            n.idle_seconds as default_idle_seconds
+        from unnest(
+            p_keys,
+            p_data,
+            p_created_at,
+            p_last_used_at,
+            p_expires_at,
+            p_absolute_at,
+            p_idle_seconds,
+            p_user_ids,
+            p_client_addresses,
+            p_user_agents,
+            p_labels
+        ) with ordinality as u (
+            key,
+            data,
+            created_at,
+            last_used_at,
+            expires_at,
+            absolute_at,
+            idle_seconds,
+            user_id,
+            client_address,
+            user_agent,
+            label,
+            place
+        )
+        cross join web.settings as n
+    ),
+    -- Without an expiry: the idle timeout from now, as for set_session_data.
+    dated as (
+        select
+            o.*,
+            least(
+                coalesce(
+                    o.expires_at,
+                    v_now + make_interval(secs => coalesce(o.idle_seconds, o.default_idle_seconds))
+                ),
+                o.last_at
+            ) as until
+        from source as o
+        where o.fault is null
+    ),
+    timed as (
+        select
+            d.*,
+            coalesce(d.idle_seconds, ceil(extract(epoch from d.until - v_now))::integer) as idle
+        from dated as d
+    ),
+    added as (
+        insert into web.session as s (
+            expires_at,
+            slide_at,
+            last_used_at,
+            version,
+            created_at,
+            absolute_at,
+            prune_after,
+            idle_seconds,
+            slide_seconds,
+            key,
+            user_id,
+            client_address,
+            user_agent,
+            label,
+            data
+        )
+        select
+            t.until,
+            least(v_now + make_interval(secs => web.slide_seconds(t.idle)), t.until),
+            least(coalesce(t.last_used_at, v_now), v_now),
+            1,
+            least(coalesce(t.created_at, v_now), v_now),
+            t.last_at,
+            t.until,
+            t.idle,
+            web.slide_seconds(t.idle),
+            t.key,
+            t.user_id,
+            t.client_address,
+            left(t.user_agent, 512),
+            left(t.label, 256),
+            t.data
+        from timed as t
+        order by t.key
+        on conflict (key) do nothing
+        returning s.key
+    )
+    select
+        o.place::integer,
+        coalesce(o.fault, case when a.key is null then 'exists' else 'imported' end)
+    from source as o
+    left join added as a on a.key = o.key
+    order by o.place;
+end;
+$body$,
+        'web.import_sessions(bytea[], text[], timestamptz[], timestamptz[], timestamptz[], timestamptz[], integer[], text[], inet[], text[], text[])',
+        'Add sessions from elsewhere. One row for each: its place in the arrays from 1 on, and the outcome: imported, exists (left as it was), expired, bad key, no data, data too large, bad user id or bad timeout. A null time or timeout is the default of the store. Not for the runtime role. API: private'
         ]
     ];
     v_signatures constant text[] := (select array_agg(f.text order by f.i) from unnest(v_functions) with ordinality as f (text, i) where f.i % 4 = 3);
@@ -1382,6 +2343,135 @@ begin
         end if;
     end loop;
 
+    -- A database that connect-pg 1.1.5 for Node set up: its table moves out of the way here, still as the installer, and its
+    -- sessions move in once the functions are there (original_sessions.sql). What its users added is named, and refused.
+    v_table := to_regclass(format('%I.session', p_schema));
+    if exists (
+        select
+        from pg_attribute as a
+        where a.attrelid = v_table
+            and a.attname = 'sess_id'
+            and not a.attisdropped
+    ) then
+        v_text := (
+            select string_agg(e.what, '; ' order by e.what)
+            from (
+                select format('column %I', a.attname) as what
+                from pg_attribute as a
+                where a.attrelid = v_table
+                    and a.attnum > 0
+                    and not a.attisdropped
+                    and a.attname not in ('sess_id', 'sess_data', 'expiration')
+                union all
+                select format('trigger %I', t.tgname)
+                from pg_trigger as t
+                where t.tgrelid = v_table
+                    and not t.tgisinternal
+                    and t.tgname <> 'delete_expired_trig'
+                union all
+                select format('constraint %I', c.conname)
+                from pg_constraint as c
+                where c.conrelid = v_table
+                    and c.contype not in ('p', 'n')
+                union all
+                select format('index %I', x.relname)
+                from pg_index as i
+                join pg_class as x on x.oid = i.indexrelid
+                where i.indrelid = v_table
+                    and not i.indisprimary
+                    and x.relname <> 'expire_idx'
+                union all
+                -- Views, functions and foreign keys that stand on the table, whoever's they are.
+                select distinct pg_describe_object(d.classid, d.objid, 0)
+                from pg_depend as d
+                where d.refclassid = 'pg_class'::regclass
+                    and d.refobjid = v_table
+                    and d.deptype = 'n'
+                    and not exists (select from pg_trigger as t where d.classid = 'pg_trigger'::regclass and t.oid = d.objid and t.tgrelid = v_table)
+                    and not exists (select from pg_constraint as c where d.classid = 'pg_constraint'::regclass and c.oid = d.objid and c.conrelid = v_table)
+                    and not exists (select from pg_proc as p where d.classid = 'pg_proc'::regclass and p.oid = d.objid and p.pronamespace = v_schema)
+            ) as e
+        );
+        if v_text <> '' then
+            if coalesce(current_setting('connect_pg.drop_additions', true), '') <> 'on' then
+                raise exception using
+                    errcode = 'dependent_objects_still_exist',
+                    message = format('the table session of connect-pg 1.1.5 has additions that an upgrade would drop: %s', v_text),
+                    hint = 'Save what you need of them and drop them; or let the upgrade do it: session-admin install --drop-additions, or in psql first: set connect_pg.drop_additions = on';
+            end if;
+        end if;
+
+        v_is_original := true;
+        execute format('drop trigger if exists delete_expired_trig on %s', v_table);
+        for v_text in
+            select p.oid::regprocedure::text
+            from pg_proc as p
+            where p.pronamespace = v_schema
+                and p.proname in ('valid_sessions', 'remove_expired', 'all_session_ids')
+                and p.pronargs = 0
+        loop
+            execute format('drop function %s', v_text);
+        end loop;
+        -- The new table needs the names of its indexes.
+        for v_text in
+            select format('alter index %s rename to %I', i.indexrelid::regclass, x.relname || '_of_connect_pg_1')
+            from pg_index as i
+            join pg_class as x on x.oid = i.indexrelid
+            where i.indrelid = v_table
+        loop
+            execute v_text;
+        end loop;
+        execute format('alter table %s rename to session_of_connect_pg_1', v_table);
+
+        -- Its installer's helpers and tests in public: only those whose text is the original's, and so nobody else's.
+        for v_text in
+            select p.oid::regprocedure::text
+            from pg_proc as p
+            where p.pronamespace = (select n.oid from pg_namespace as n where n.nspname = 'public')
+                and md5(replace(p.prosrc, chr(13), '')) = any (array[
+                    '2be1e70fc2474a4be759b9feb86690a0', -- create_test_session()
+                    'ca00d9ff881a6dcad972094d595580db', -- failed_test(text)
+                    '61ccfb015b4bd735dacaf0c1f3367906', -- new_session_id()
+                    '41886da93ecf745681c7f45e2558beaf', -- setup_10_web()
+                    'b9ffd320d0ef9e5a6358785fdf1d7c6b', -- test_web_function_allids_is_removed()
+                    '3ea680dbaa4e8cedaaab21486787ce91', -- test_web_function_clearsessions_exists()
+                    '8ea4f66631d4cbff489ea9acc32bc3ea', -- test_web_function_clearsessions_removes_data()
+                    '5d11f8e0b29348060d33f6e2305e472e', -- test_web_function_countsessions_counts_nulls()
+                    '556483f11034c41bb3c5b3151b0dd98d', -- test_web_function_countsessions_exists()
+                    '817e2c24e3f5256bc1d2d6a5a4e4e6d0', -- test_web_function_countsessions_ignores_expired()
+                    '537df53d398937ca3d203a409df9860d', -- test_web_function_countsessions_returns_count()
+                    'a6f4287a02b6d8c8b17647f4779cedbd', -- test_web_function_deleteexpired_after_insert()
+                    '619419da13357497afa881531f088f96', -- test_web_function_deleteexpired_after_update()
+                    '64ac0e3f13f4eaa371c717655966a857', -- test_web_function_deleteexpired_exists()
+                    'e639b1c674d9cf0e312299b788d70493', -- test_web_function_destroysession_exists()
+                    'f77ada9f490dde2ae426fd48755a3696', -- test_web_function_destroysession_removes_data()
+                    '3645f6027db76f938330e97ef53f0381', -- test_web_function_getsessiondata_data()
+                    'c578608ec3ffd379c4cc3b9aae520d18', -- test_web_function_getsessiondata_exists()
+                    '9fbea26c041dc091105f3dfe8f6929b1', -- test_web_function_getsessiondata_ignores_expired()
+                    '8f98551f09afe020fd6e81f0a96e8295', -- test_web_function_setsessiondata_exists()
+                    'a9ffa7aa337edb44ca984b51d1822185', -- test_web_function_setsessiondata_save_data()
+                    '9a81bdd0bae358184b6ba5ab7d3af68c', -- test_web_function_setsessiondata_update_data()
+                    'a5ade8a7cf6b3b7a41120c78a6b722ce', -- test_web_schema()
+                    'b851d2ea2f95dc7eedbb5c0aec7dc9fb', -- test_web_session_data_exists()
+                    'cbaf1b9ac498b0887703361c5508812b', -- test_web_session_data_type()
+                    '64dff928a795b63e96d384cb00f43254', -- test_web_session_expiration_default()
+                    '3a7f8f8b99eca7aeaf6727aeb5b7b7ee', -- test_web_session_expiration_exists()
+                    'd446f67ac83343517d221cda73641bf2', -- test_web_session_expiration_has_index()
+                    'a186aa9460baadf49cbd21d3581b263a', -- test_web_session_expiration_type()
+                    '80f64e0315ffab78512445d9faa46e2f', -- test_web_session_id_exists()
+                    'e0fbf4664cc52808bd0f645ba70b7271', -- test_web_session_id_is_pk()
+                    '01f4b97c84521f8e7e0369a411597b3e', -- test_web_session_id_type()
+                    '9152b7e236c4ade16c821005276c7c98', -- test_web_session_table()
+                    '8f8c7c23057dca6fb8fb8eb7bd748cb0', -- test_web_trigger_deleteexpired_exists()
+                    '86680a8279d15e8770c99710c3dacf6b' -- test_web_user_exists()
+                ])
+            order by p.proname
+        loop
+            execute format('drop function %s', v_text);
+            return query select 'removed'::text, 'function'::text, v_text, null::text, null::text, null::text;
+        end loop;
+    end if;
+
     perform set_config('role', v_owner, true);
 
     -- Tables. The catalog is compared with the lists below, and a statement is made only for what differs: most forms of
@@ -1483,6 +2573,12 @@ begin
                 'When pruning looks at the row next. Slides do not move it.'),
             ('session', 'ended_at', 'timestamp with time zone', null, false,
                 'When the session was ended on purpose: the row is a tombstone, and no save brings it back.'),
+            ('session', 'ended_reason', 'text', null, false,
+                'Why it was ended: logout, revoked, evicted or rotated.'),
+            ('session', 'successor', 'bytea', null, false,
+                'After a rotation, in the tombstone of the old key: the key that the session has now.'),
+            ('session', 'grace_until', 'timestamp with time zone', null, false,
+                'After a rotation: until then the old key still loads, for requests that were under way.'),
             ('session', 'idle_seconds', 'integer', null, true,
                 'The idle timeout: seconds from a use to the expiry (OWASP ASVS 5.0, 7.3.1).'),
             ('session', 'slide_seconds', 'integer', null, true,
@@ -1518,6 +2614,13 @@ begin
                 'But not before this many seconds (for a short timeout: half of it).'),
             ('settings', 'slide_most_seconds', 'integer', '600', true,
                 'And not later than this many seconds, so that last_used_at stays useful.'),
+
+            ('settings', 'max_sessions_per_user', 'integer', '0', true,
+                'How many live sessions a user may have; 0 for any number (OWASP ASVS 5.0, 7.1.2).'),
+            ('settings', 'refuse_over_limit', 'boolean', 'false', true,
+                'What happens at that limit: true refuses the new session, false ends the least recently used one.'),
+            ('settings', 'notify_channel', 'text', null, false,
+                'The NOTIFY channel that hears of sessions that end; null for none.'),
 
             ('prune_state', 'only_row', 'boolean', 'true', true,
                 'Keeps the table at one row.'),
@@ -1625,6 +2728,8 @@ begin
             ('settings', 'settings_tombstone_seconds', 'CHECK ((tombstone_seconds >= 60))'),
             ('settings', 'settings_slide_percent', 'CHECK (((slide_percent >= 0) AND (slide_percent <= 50)))'),
             ('settings', 'settings_slide_seconds', 'CHECK (((slide_least_seconds >= 0) AND (slide_most_seconds >= slide_least_seconds)))'),
+            ('settings', 'settings_max_sessions_per_user', 'CHECK ((max_sessions_per_user >= 0))'),
+            ('settings', 'settings_notify_channel', 'CHECK (((octet_length(notify_channel) >= 1) AND (octet_length(notify_channel) <= 63)))'),
             ('prune_state', 'prune_state_pkey', 'PRIMARY KEY (only_row)'),
             ('prune_state', 'prune_state_only_row', 'CHECK (only_row)')
         ) as d (table_name, name, definition)
@@ -1741,6 +2846,62 @@ begin
     loop
         execute format('drop function %s', v_found.signature);
     end loop;
+
+    -- The sessions of connect-pg 1.1.5 move in: ids hashed, live ones only. A session without an expiry lived for ever there;
+    -- it gets the idle timeout of the store, counted from now. The old table goes with its file, raw ids and all.
+    if v_is_original then
+        execute replace(
+            $statement$
+            insert into web.session (
+                expires_at,
+                slide_at,
+                last_used_at,
+                version,
+                created_at,
+                absolute_at,
+                prune_after,
+                idle_seconds,
+                slide_seconds,
+                key,
+                data
+            )
+            select
+                n.expires_at,
+                least(statement_timestamp() + make_interval(secs => web.slide_seconds(n.idle_seconds)), n.expires_at),
+                statement_timestamp(),
+                1,
+                statement_timestamp(),
+                n.absolute_at,
+                n.expires_at,
+                n.idle_seconds,
+                web.slide_seconds(n.idle_seconds),
+                sha256(convert_to(n.id, 'UTF8')),
+                n.data
+            from (
+                select
+                    o.sess_id as id,
+                    o.sess_data as data,
+                    least(e.expires_at, a.absolute_at) as expires_at,
+                    a.absolute_at,
+                    ceil(extract(epoch from least(e.expires_at, a.absolute_at) - statement_timestamp()))::integer as idle_seconds
+                from web.session_of_connect_pg_1 as o
+                cross join web.settings as s
+                cross join lateral (
+                    select coalesce(o.expiration, statement_timestamp() + make_interval(secs => s.idle_seconds)) as expires_at
+                ) as e
+                cross join lateral (
+                    select statement_timestamp() + make_interval(secs => s.absolute_seconds) as absolute_at
+                ) as a
+                where e.expires_at > statement_timestamp()
+            ) as n
+            $statement$,
+            'web.',
+            v_prefix
+        );
+        get diagnostics v_rows = row_count;
+        return query select 'changed'::text, 'table'::text, 'session'::text, 'live sessions of connect-pg 1.1.5'::text, null::text, v_rows::text;
+        execute format('drop table %I.session_of_connect_pg_1%s', p_schema, case when current_setting('connect_pg.drop_additions', true) = 'on' then ' cascade' end);
+    end if;
 
     -- Privileges: the complete list. Whatever else anybody has on the schema, the tables or the functions is revoked, columns
     -- and grants made by third parties included. Only what differs from the list is touched.

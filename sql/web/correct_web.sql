@@ -44,6 +44,7 @@ declare
     v_rows bigint;
     v_round integer;
     v_is_clean boolean;
+    v_is_original boolean := false;
     v_tables constant text[] := array['session', 'settings', 'prune_state'];
     -- What the runtime role may call. All else is for the owner role and for those who look after the store.
     v_runtime_functions constant text[] := array[
@@ -57,20 +58,44 @@ declare
         'save_session',
         'touch_session',
         'end_session',
-        'prune_sessions'
+        'prune_sessions',
+        'rotate_session',
+        'login_session',
+        'logout_session',
+        'session_info',
+        'lock_session',
+        'user_sessions',
+        'end_user_session',
+        'end_user_sessions',
+        'notify_channel'
     ];
     -- Each function as four texts: the declaration up to its body, the body, the signature, the comment.
     v_functions constant text[] := array[
         --@ function require_data_fits.sql
         --@ function slide_seconds.sql
         --@ function slide_session.sql
+        --@ function announce_end.sql
+        --@ function bury.sql
+        --@ function lock_user.sql
+        --@ function make_room.sql
         --@ function prune_batch.sql
         --@ function carry_pruning.sql
+        --@ function move_session.sql
         --@ function create_session.sql
         --@ function load_session.sql
         --@ function save_session.sql
         --@ function touch_session.sql
         --@ function end_session.sql
+        --@ function rotate_session.sql
+        --@ function login_session.sql
+        --@ function logout_session.sql
+        --@ function session_info.sql
+        --@ function lock_session.sql
+        --@ function user_sessions.sql
+        --@ function end_user_session.sql
+        --@ function end_user_sessions.sql
+        --@ function end_all_sessions.sql
+        --@ function notify_channel.sql
         --@ function prune_sessions.sql
         --@ function set_session_data.sql
         --@ function get_session_data.sql
@@ -78,6 +103,8 @@ declare
         --@ function count_sessions.sql
         --@ function clear_sessions.sql
         --@ function store_status.sql
+        --@ function export_sessions.sql
+        --@ function import_sessions.sql
     ];
     v_signatures constant text[] := (select array_agg(f.text order by f.i) from unnest(v_functions) with ordinality as f (text, i) where f.i % 4 = 3);
 begin
@@ -89,9 +116,15 @@ begin
 
     --@ include owners.sql
 
+    --@ include originals.sql
+
+    perform set_config('role', v_owner, true);
+
     --@ include tables.sql
 
     --@ include functions.sql
+
+    --@ include original_sessions.sql
 
     --@ include privileges.sql
 

@@ -6,7 +6,8 @@ create function web.create_session(
     p_user_id text default null,
     p_client_address inet default null,
     p_user_agent text default null,
-    p_label text default null
+    p_label text default null,
+    p_max_sessions integer default null
 )
 returns table (
     outcome text,
@@ -54,6 +55,20 @@ begin
             errcode = 'invalid_parameter_value',
             message = 'a user id has 1 to 1024 bytes',
             hint = 'Pass null for a session that belongs to nobody.';
+    end if;
+    if p_max_sessions < 0 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a limit of sessions is at least 0',
+            hint = 'Pass null for the limit of the store, 0 for none.';
+    end if;
+
+    if p_user_id is not null then
+        perform web.lock_user(p_user_id);
+        if not web.make_room(p_user_id, p_max_sessions) then
+            return query select 'refused'::text, null::bigint, null::timestamptz, null::uuid;
+            return;
+        end if;
     end if;
 
     select
@@ -117,5 +132,5 @@ begin
 end;
 $function$;
 
-comment on function web.create_session(bytea, text, integer, integer, text, inet, text, text) is
-'Create a session. One row: outcome created, or exists when the key is in use (then nothing was changed and the other columns are null). A null timeout is the default of the store; the address, user agent (cut at 512 characters) and label (cut at 256) are for the list of a user''s devices. API: public';
+comment on function web.create_session(bytea, text, integer, integer, text, inet, text, text, integer) is
+'Create a session. One row: outcome created, exists when the key is in use, or refused when the user has as many sessions as he may and the settings refuse more (otherwise the least recently used one is ended); the other columns are null then. A null p_max_sessions is the limit of the store, 0 none. A null timeout is the default of the store; the address, user agent (cut at 512 characters) and label (cut at 256) are for the list of a user''s devices. API: public';

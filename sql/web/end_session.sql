@@ -8,11 +8,12 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $function$
 -- Leaves a tombstone, for a key that is unknown too: its first save may be on its way, or in a transaction that has
--- not committed yet, and must find that the session was ended. No indexed column is touched, so that ending a
--- session stays a heap-only update; user_id therefore stays until the row is pruned, all else about the visitor goes.
+-- not committed yet, and must find that the session was ended.
 declare
     v_now constant timestamptz := statement_timestamp();
+    v_key bytea := p_key;
     v_rows bigint;
+    v_successor bytea;
 begin
     if octet_length(p_key) is distinct from 32 then
         raise exception using
@@ -22,19 +23,7 @@ begin
     end if;
 
     loop
-        update web.session as s
-        set
-            expires_at = '-infinity',
-            slide_at = '-infinity',
-            version = s.version + 1,
-            ended_at = v_now,
-            client_address = null,
-            user_agent = null,
-            label = null,
-            data = null
-        where s.key = p_key
-            and s.expires_at > v_now;
-        if found then
+        if web.bury(v_key, 'logout') then
             return true;
         end if;
 
@@ -48,6 +37,7 @@ begin
             absolute_at,
             prune_after,
             ended_at,
+            ended_reason,
             idle_seconds,
             slide_seconds,
             key
@@ -61,9 +51,10 @@ begin
             v_now,
             v_now + make_interval(secs => n.tombstone_seconds),
             v_now,
+            'logout',
             n.idle_seconds,
             0,
-            p_key
+            v_key
         from web.settings as n
         on conflict (key) do update
         set
@@ -71,6 +62,7 @@ begin
             slide_at = excluded.slide_at,
             version = s.version + 1,
             ended_at = excluded.ended_at,
+            ended_reason = excluded.ended_reason,
             client_address = null,
             user_agent = null,
             label = null,
@@ -83,18 +75,22 @@ begin
             return false;
         end if;
 
-        if exists (
-            select
-            from web.session as s
-            where s.key = p_key
-                and s.ended_at is not null
-        ) then
-            return false;
+        -- Ended already; or rotated: who logs out with an old id means the session, whatever its id is by now.
+        select s.successor
+        into v_successor
+        from web.session as s
+        where s.key = v_key
+            and s.ended_at is not null;
+        if found then
+            if v_successor is null then
+                return false;
+            end if;
+            v_key := v_successor;
         end if;
-        -- A live session appeared between the two statements, or its row was pruned: try again.
+        -- Otherwise a live session appeared between the two statements, or its row was pruned: try again.
     end loop;
 end;
 $function$;
 
 comment on function web.end_session(bytea) is
-'End a session for good: nothing brings it back for settings.tombstone_seconds at least, a save that is already under way included. True when a live session was ended, false when there was none. API: public';
+'End a session for good: nothing brings it back for settings.tombstone_seconds at least, a save that is already under way included. The key of before a rotation ends the session too. True when a live session was ended, false when there was none. API: public';

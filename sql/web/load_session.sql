@@ -17,6 +17,8 @@ as $function$
 -- statement alone answers nearly every request: no write, no lock, and one comparison proves that the session is
 -- live. Four columns at most and a plain return query: each further column, and every other shape, was measured slower.
 #variable_conflict use_column
+declare
+    v_key bytea := p_key;
 begin
     return query
     select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id
@@ -45,6 +47,25 @@ begin
     from web.session as s
     where s.key = p_key
         and s.expires_at > statement_timestamp();
+    if found then
+        return;
+    end if;
+
+    -- A request that was under way during a rotation, with the old key: the session as it is now, while the grace lasts.
+    loop
+        select s.successor
+        into v_key
+        from web.session as s
+        where s.key = v_key
+            and s.grace_until > statement_timestamp();
+        exit when v_key is null;
+        return query
+        select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id
+        from web.session as s
+        where s.key = v_key
+            and s.expires_at > statement_timestamp();
+        exit when found;
+    end loop;
 end;
 $function$;
 

@@ -44,5 +44,3 @@ loop
         execute format('alter %s %s owner to %I', v_found.kind, v_found.name, v_owner);
     end if;
 end loop;
-
-perform set_config('role', v_owner, true);

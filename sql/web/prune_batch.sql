@@ -20,13 +20,18 @@ as $function$
 declare
     v_now constant timestamptz := statement_timestamp();
     v_tombstone interval;
+    v_is_announced boolean;
 begin
-    select make_interval(secs => s.tombstone_seconds) into v_tombstone from web.settings as s;
+    select make_interval(secs => s.tombstone_seconds), s.notify_channel is not null
+    into v_tombstone, v_is_announced
+    from web.settings as s;
 
     return query
     with due as materialized (
         select
             s.key,
+            s.handle,
+            s.ended_at,
             s.prune_after,
             coalesce(s.ended_at + v_tombstone, s.expires_at) as keep_until
         from web.session as s
@@ -41,7 +46,7 @@ begin
         using due as d
         where s.key = d.key
             and d.keep_until <= v_now
-        returning s.key
+        returning d.handle, d.ended_at
     ),
     filed as (
         update web.session as s
@@ -52,7 +57,15 @@ begin
         returning s.key
     )
     select
-        (select count(*)::integer from removed),
+        (
+            select count(*)::integer
+            from removed as r
+            left join lateral (
+                select web.announce_end(r.handle, 'expired')
+                where v_is_announced
+                    and r.ended_at is null
+            ) as a on true
+        ),
         (select count(*)::integer from filed),
         (select min(d.prune_after) from due as d),
         (select max(d.prune_after) from due as d);

@@ -97,6 +97,12 @@ for v_declared in
             'When pruning looks at the row next. Slides do not move it.'),
         ('session', 'ended_at', 'timestamp with time zone', null, false,
             'When the session was ended on purpose: the row is a tombstone, and no save brings it back.'),
+        ('session', 'ended_reason', 'text', null, false,
+            'Why it was ended: logout, revoked, evicted or rotated.'),
+        ('session', 'successor', 'bytea', null, false,
+            'After a rotation, in the tombstone of the old key: the key that the session has now.'),
+        ('session', 'grace_until', 'timestamp with time zone', null, false,
+            'After a rotation: until then the old key still loads, for requests that were under way.'),
         ('session', 'idle_seconds', 'integer', null, true,
             'The idle timeout: seconds from a use to the expiry (OWASP ASVS 5.0, 7.3.1).'),
         ('session', 'slide_seconds', 'integer', null, true,
@@ -132,6 +138,13 @@ for v_declared in
             'But not before this many seconds (for a short timeout: half of it).'),
         ('settings', 'slide_most_seconds', 'integer', '600', true,
             'And not later than this many seconds, so that last_used_at stays useful.'),
+
+        ('settings', 'max_sessions_per_user', 'integer', '0', true,
+            'How many live sessions a user may have; 0 for any number (OWASP ASVS 5.0, 7.1.2).'),
+        ('settings', 'refuse_over_limit', 'boolean', 'false', true,
+            'What happens at that limit: true refuses the new session, false ends the least recently used one.'),
+        ('settings', 'notify_channel', 'text', null, false,
+            'The NOTIFY channel that hears of sessions that end; null for none.'),
 
         ('prune_state', 'only_row', 'boolean', 'true', true,
             'Keeps the table at one row.'),
@@ -239,6 +252,8 @@ for v_declared in
         ('settings', 'settings_tombstone_seconds', 'CHECK ((tombstone_seconds >= 60))'),
         ('settings', 'settings_slide_percent', 'CHECK (((slide_percent >= 0) AND (slide_percent <= 50)))'),
         ('settings', 'settings_slide_seconds', 'CHECK (((slide_least_seconds >= 0) AND (slide_most_seconds >= slide_least_seconds)))'),
+        ('settings', 'settings_max_sessions_per_user', 'CHECK ((max_sessions_per_user >= 0))'),
+        ('settings', 'settings_notify_channel', 'CHECK (((octet_length(notify_channel) >= 1) AND (octet_length(notify_channel) <= 63)))'),
         ('prune_state', 'prune_state_pkey', 'PRIMARY KEY (only_row)'),
         ('prune_state', 'prune_state_only_row', 'CHECK (only_row)')
     ) as d (table_name, name, definition)

@@ -1,0 +1,38 @@
+create function web.end_user_sessions(
+    p_user_id text,
+    p_except_key bytea default null
+)
+returns integer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+-- "Log out everywhere", or everywhere else (OWASP ASVS 5.0, 7.4.3). The lock lets a login that is under way finish first,
+-- so that its session is among those that end.
+begin
+    if p_except_key is not null and octet_length(p_except_key) <> 32 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a session key has 32 bytes',
+            hint = 'Pass sha256 of the session id, as bytea; or null to end them all.';
+    end if;
+
+    perform web.lock_user(p_user_id);
+    return (
+        select count(*) filter (where web.bury(v.key, 'revoked'))::integer
+        from (
+            select s.key
+            from web.session as s
+            where s.user_id = p_user_id
+                and s.expires_at > statement_timestamp()
+                and s.key is distinct from p_except_key
+            order by s.key
+            for no key update
+        ) as v
+    );
+end;
+$function$;
+
+comment on function web.end_user_sessions(text, bytea) is
+'End the sessions of a user, but that of p_except_key. Returns how many were ended. API: public';

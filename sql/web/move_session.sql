@@ -1,0 +1,110 @@
+create function web.move_session(
+    p_old_key bytea,
+    p_new_key bytea,
+    p_grace_seconds integer
+)
+returns text
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+-- The one place where a session changes its key: the row takes the new key, and a tombstone that points to it takes the
+-- old one, in one transaction. So a late save under the old key finds an ended session, and a log-out finds the way.
+declare
+    v_now constant timestamptz := statement_timestamp();
+begin
+    if octet_length(p_old_key) is distinct from 32 or octet_length(p_new_key) is distinct from 32 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a session key has 32 bytes',
+            hint = 'Pass sha256 of the session id, as bytea.';
+    end if;
+    if p_old_key = p_new_key then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'the new key is the old one',
+            hint = 'Draw a new session id.';
+    end if;
+    if p_grace_seconds is null or p_grace_seconds not between 0 and 60 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'the grace of a rotation is 0 to 60 seconds';
+    end if;
+
+    -- The key may be in use: known before the row is touched, or by the unique index if somebody is just creating it.
+    begin
+        update web.session as s
+        set
+            expires_at = least(
+                greatest(s.expires_at, v_now + make_interval(secs => s.idle_seconds)),
+                s.absolute_at
+            ),
+            slide_at = least(
+                v_now + make_interval(secs => s.slide_seconds),
+                greatest(s.expires_at, v_now + make_interval(secs => s.idle_seconds)),
+                s.absolute_at
+            ),
+            last_used_at = v_now,
+            key = p_new_key
+        where s.key = p_old_key
+            and s.expires_at > v_now;
+    exception
+        when unique_violation then
+            return 'exists';
+    end;
+
+    if not found then
+        -- Repeated after a lost answer.
+        if exists (
+            select
+            from web.session as o
+            join web.session as s on s.key = o.successor
+            where o.key = p_old_key
+                and o.successor = p_new_key
+                and s.expires_at > v_now
+        ) then
+            return 'repeated';
+        end if;
+        return 'gone';
+    end if;
+
+    insert into web.session (
+        expires_at,
+        slide_at,
+        last_used_at,
+        version,
+        created_at,
+        absolute_at,
+        prune_after,
+        ended_at,
+        ended_reason,
+        successor,
+        grace_until,
+        idle_seconds,
+        slide_seconds,
+        key
+    )
+    select
+        '-infinity',
+        '-infinity',
+        v_now,
+        1,
+        v_now,
+        v_now,
+        v_now + make_interval(secs => n.tombstone_seconds),
+        v_now,
+        'rotated',
+        p_new_key,
+        v_now + make_interval(secs => p_grace_seconds),
+        n.idle_seconds,
+        0,
+        p_old_key
+    from web.settings as n;
+    perform web.carry_pruning();
+    return 'rotated';
+end;
+$function$;
+
+comment on function web.move_session(bytea, bytea, integer) is
+'Give a live session another key, and leave a tombstone under the old one. Returns rotated, repeated (it was done before), exists (the new key is in use) or gone. API: private';
