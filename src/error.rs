@@ -106,10 +106,6 @@ impl Error {
     /// `session-admin install`, or the right [schema name](crate::StoreBuilder::schema).
     #[must_use]
     pub fn is_not_installed(&self) -> bool {
-        #[cfg(feature = "install")]
-        if self.0.kind == Kind::NotInstalled {
-            return true;
-        }
         self.has_code(&[
             SqlState::INVALID_SCHEMA_NAME,
             SqlState::UNDEFINED_FUNCTION,
@@ -205,14 +201,6 @@ impl Error {
     #[must_use]
     pub fn is_newer_database(&self) -> bool {
         self.0.kind == Kind::Newer
-    }
-
-    /// Whether the store in the database was installed by a newer version of this library. Nothing was changed; the
-    /// mend is the newer program.
-    #[cfg(feature = "install")]
-    #[must_use]
-    pub fn is_newer_database(&self) -> bool {
-        self.0.kind == Kind::NewerDatabase
     }
 
     /// The SQLSTATE, where the server gave one.
@@ -331,21 +319,6 @@ impl Error {
 
     pub(crate) fn thread(error: std::io::Error) -> Error {
         Error::new(Kind::Thread).with_source(error)
-    }
-
-    #[cfg(feature = "install")]
-    pub(crate) fn not_installed() -> Error {
-        Error::new(Kind::NotInstalled)
-    }
-
-    #[cfg(feature = "install")]
-    pub(crate) fn newer_database(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
-        Error::new(Kind::NewerDatabase).with_source(source)
-    }
-
-    #[cfg(feature = "install")]
-    pub(crate) fn install(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
-        Error::new(Kind::Install).with_source(source)
     }
 
     /// A save was repeated, and by then another client had changed the session.
@@ -475,14 +448,6 @@ impl fmt::Display for Error {
             Kind::Conflict(tries) => write!(f, "another client changed the session before each of {tries} saves")?,
             Kind::Random => f.write_str("the operating system's random source failed")?,
             Kind::Thread => f.write_str("the operating system refused a thread")?,
-            #[cfg(feature = "install")]
-            Kind::NotInstalled => f.write_str(NOT_INSTALLED)?,
-            #[cfg(feature = "install")]
-            Kind::NewerDatabase => {
-                f.write_str("the store in the database was installed by a newer version")?;
-            }
-            #[cfg(feature = "install")]
-            Kind::Install => f.write_str("the store cannot be installed")?,
             #[cfg(feature = "install")]
             Kind::Newer => f.write_str(
                 "this database was installed by a newer version of connect-pg, which an older one must not replace: use the newer one",
