@@ -132,7 +132,7 @@ impl ConnectionSettings {
         let url = url
             .map(|url| utf8("DATABASE_URL", url))
             .transpose()
-            .map_err(refused)?;
+            .map_err(Error::connection_settings)?;
         Self::with_environment(url.as_deref(), |name| std::env::var_os(name))
     }
 
@@ -156,7 +156,7 @@ impl ConnectionSettings {
         connection_string: Option<&str>,
         environment: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self, Error> {
-        Self::resolve(connection_string, &environment).map_err(refused)
+        Self::resolve(connection_string, &environment).map_err(Error::connection_settings)
     }
 
     /// Takes the password from the first line of a file, which is read again at each connect: a password can be
@@ -253,7 +253,7 @@ impl ConnectionSettings {
             Target::ReadWrite => TargetSessionAttrs::ReadWrite,
             Target::ReadOnly => TargetSessionAttrs::ReadOnly,
             Target::Primary | Target::Standby | Target::PreferStandby => {
-                return Err(refused(
+                return Err(Error::connection_settings(
                     "target_session_attrs primary, standby and prefer-standby need ConnectionSettings::connect; \
                      use read-write or read-only"
                         .into(),
@@ -262,11 +262,11 @@ impl ConnectionSettings {
         };
         let mut passwords = Vec::new();
         for host in &hosts {
-            passwords.push(self.password_for(host).map_err(refused)?);
+            passwords.push(self.password_for(host).map_err(Error::connection_settings)?);
         }
         passwords.dedup();
         let [password] = passwords.as_slice() else {
-            return Err(refused(
+            return Err(Error::connection_settings(
                 "the password file has different passwords for the hosts; that needs ConnectionSettings::connect"
                     .into(),
             ));
@@ -312,14 +312,14 @@ impl ConnectionSettings {
                 }
             }
         }
-        Err(last.unwrap_or_else(|| refused("there is no host to connect to".into())))
+        Err(last.unwrap_or_else(|| Error::connection_settings("there is no host to connect to".into())))
     }
 
     /// One host of [`connect`](Self::connect).
     fn connect_to(&self, host: &Host, target: Target) -> Result<Client, Attempt> {
         let password = self
             .password_for(host)
-            .map_err(|text| Attempt::Final(refused(text)))?;
+            .map_err(|text| Attempt::Final(Error::connection_settings(text)))?;
         let mut config = self.base_config(password.as_deref());
         host.add_to(&mut config);
         let limit = self.connect_timeout;
@@ -771,11 +771,6 @@ fn read_keepalives(sources: &Sources<'_>) -> Result<Option<Keepalives>, String> 
         interval: Duration::from_secs(sources.limit("keepalives_interval", 10)?.unwrap_or(10)),
         count,
     }))
-}
-
-/// An error of these settings. No text given here holds a password.
-fn refused(text: String) -> Error {
-    Error::settings("they cannot be used", text)
 }
 
 fn number<N: FromStr>(keyword: &str, value: &str) -> Result<N, String> {
