@@ -43,6 +43,16 @@ package_offered() {
     LC_ALL=C apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'
 }
 
+# package_can_be_had PACKAGE: whether ensure_packages would find it, with lists that are fresh if need be.
+package_can_be_had() {
+    command -v apt-get >/dev/null || return 1
+    if ! package_offered "$1"; then
+        may_install "$1"
+        refresh_package_lists
+    fi
+    package_offered "$1"
+}
+
 # may_install PACKAGE…: ends the script where neither root nor sudo is there to install them.
 may_install() {
     if ((EUID != 0)) && ! command -v sudo >/dev/null; then

@@ -36,9 +36,9 @@ server_is_named() {
 # superuser_psql ARGUMENT…: psql on the named server's maintenance database, scripts' way: no
 # ~/.psqlrc, bare output, stop at the first error.
 superuser_psql() {
-    local connection=()
-    if [[ -n "${DATABASE_URL:-}" ]]; then connection=(--dbname="$DATABASE_URL"); fi
-    psql -X --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 "${connection[@]}" "$@"
+    local where=()
+    if [[ -n "${DATABASE_URL:-}" ]]; then where=(--dbname="$DATABASE_URL"); fi
+    psql -X --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 "${where[@]}" "$@"
 }
 
 # connection_to DATABASE: what psql's --dbname takes to reach another database of the named server.
