@@ -278,7 +278,11 @@ enum Mode {
     Check,
 }
 
-fn in_transaction(client: &mut Client, options: &InstallOptions, mode: Mode) -> Result<InstallReport, Error> {
+fn in_transaction(
+    client: &mut Client,
+    options: &InstallOptions,
+    mode: Mode,
+) -> Result<InstallReport, Error> {
     let mut transaction = client
         .build_transaction()
         .isolation_level(IsolationLevel::ReadCommitted)
@@ -310,7 +314,11 @@ fn in_transaction(client: &mut Client, options: &InstallOptions, mode: Mode) -> 
         transaction.commit().map_err(|error| {
             let broken = error.code().is_none();
             let error = Error::call(error);
-            if broken { error.with_outcome_unknown() } else { error }
+            if broken {
+                error.with_outcome_unknown()
+            } else {
+                error
+            }
         })?;
     } else {
         transaction.rollback().map_err(Error::call)?;
@@ -335,7 +343,10 @@ fn require_store(transaction: &mut Transaction<'_>, options: &InstallOptions) ->
 }
 
 /// Brings the routine up to date, then the store by means of it.
-fn converge(transaction: &mut Transaction<'_>, options: &InstallOptions) -> Result<InstallReport, Error> {
+fn converge(
+    transaction: &mut Transaction<'_>,
+    options: &InstallOptions,
+) -> Result<InstallReport, Error> {
     let mut runner = embedded::migrations::runner().set_grouped(true);
     runner.set_migration_table_name(HISTORY);
     let (version, newest_sql) = newest(&runner)?;
@@ -365,7 +376,11 @@ fn converge(transaction: &mut Transaction<'_>, options: &InstallOptions) -> Resu
         changes.push(Change::new("created", "table", "correct_web_history"));
     }
     for migration in &applied {
-        changes.push(Change::new("created", "release", migration.version().to_string()));
+        changes.push(Change::new(
+            "created",
+            "release",
+            migration.version().to_string(),
+        ));
     }
     if applied.is_empty() {
         refresh_routine(transaction, &newest_sql, &routine_before)?;
@@ -383,7 +398,10 @@ fn converge(transaction: &mut Transaction<'_>, options: &InstallOptions) -> Resu
             Some(_) => {}
         }
     }
-    for signature in routine_before.keys().filter(|&signature| !routine_after.contains_key(signature)) {
+    for signature in routine_before
+        .keys()
+        .filter(|&signature| !routine_after.contains_key(signature))
+    {
         changes.push(Change::new("removed", "routine", signature));
     }
     changes.extend(correct_web(transaction, options)?);
@@ -422,7 +440,9 @@ fn trusted_history(transaction: &mut Transaction<'_>) -> Result<bool, Error> {
         return Ok(false);
     }
     transaction
-        .batch_execute(&format!("lock table only {HISTORY} in share row exclusive mode"))
+        .batch_execute(&format!(
+            "lock table only {HISTORY} in share row exclusive mode"
+        ))
         .map_err(Error::call)?;
     let row = transaction
         .query_one(
@@ -456,11 +476,20 @@ fn trusted_history(transaction: &mut Transaction<'_>) -> Result<bool, Error> {
 }
 
 /// Refuses to build on releases that are not ours: newer ones, or others under the same number.
-fn refuse_other_history(transaction: &mut Transaction<'_>, embedded: &[Migration]) -> Result<(), Error> {
-    let newest = embedded.iter().map(Migration::version).max().unwrap_or_default();
+fn refuse_other_history(
+    transaction: &mut Transaction<'_>,
+    embedded: &[Migration],
+) -> Result<(), Error> {
+    let newest = embedded
+        .iter()
+        .map(Migration::version)
+        .max()
+        .unwrap_or_default();
     let rows = transaction
         .query(
-            &format!("select version, name::text, checksum::text from {HISTORY} order by version desc"),
+            &format!(
+                "select version, name::text, checksum::text from {HISTORY} order by version desc"
+            ),
             &[],
         )
         .map_err(Error::call)?;
@@ -533,7 +562,10 @@ fn released_sql(error: postgres::Error) -> Error {
     }
 }
 
-fn correct_web(transaction: &mut Transaction<'_>, options: &InstallOptions) -> Result<Vec<Change>, Error> {
+fn correct_web(
+    transaction: &mut Transaction<'_>,
+    options: &InstallOptions,
+) -> Result<Vec<Change>, Error> {
     let rows = transaction
         .query(
             "select c.change, c.kind, c.object, c.attribute, c.before, c.after from public.correct_web($1, $2) as c",
@@ -601,7 +633,12 @@ impl Database<'_, '_> {
         let mut applied = Vec::new();
         for row in rows {
             let version: i32 = row.try_get(0).map_err(Error::column)?;
-            applied.extend(self.embedded.iter().find(|m| m.version() == version).cloned());
+            applied.extend(
+                self.embedded
+                    .iter()
+                    .find(|m| m.version() == version)
+                    .cloned(),
+            );
         }
         Ok(applied)
     }
@@ -664,7 +701,12 @@ mod tests {
 
     #[test]
     fn names_are_validated() {
-        let named = |schema: &str, role: &str| InstallOptions::default().schema(schema).role(role).validate();
+        let named = |schema: &str, role: &str| {
+            InstallOptions::default()
+                .schema(schema)
+                .role(role)
+                .validate()
+        };
         assert!(named("we\"\"b; drop", &"r".repeat(57)).is_ok());
         assert!(named(&"s".repeat(63), "sélect").is_ok());
         for (schema, role) in [
