@@ -106,6 +106,24 @@ declare
     -- Each function as four texts: the declaration up to its body, the body, the signature, the comment.
     v_functions constant text[] := array[
         array[
+        $head$create or replace function web.refuse_without_settings()
+returns void
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+begin
+    raise exception using
+        errcode = 'object_not_in_prerequisite_state',
+        message = 'the settings of the session store are missing',
+        hint = 'Run session-admin install, or select * from correct_web(): it puts them back.';
+end;
+$body$,
+        'web.refuse_without_settings()',
+        'Raise 55000: the one row of settings is gone. API: private'
+        ],
+        array[
         $head$create or replace function web.require_data_fits(
     p_bytes integer
 )
@@ -176,6 +194,9 @@ begin
         return;
     end if;
 
+    -- Nor for a lock on the table: clear_sessions may hold it, or stand in a queue behind a long transaction.
+    lock table web.session in row exclusive mode nowait;
+
     update web.session as s
     set
         expires_at = least(
@@ -199,8 +220,9 @@ begin
         for no key update skip locked
     );
 exception
-    -- A repeatable read transaction whose snapshot is older than the last slide: reading is all it wants.
-    when serialization_failure then
+    -- The table is locked; or this is a repeatable read transaction, and its snapshot is older than the last slide. The
+    -- caller wants to read: a later request slides.
+    when lock_not_available or serialization_failure then
         return;
 end;
 $body$,
@@ -208,122 +230,52 @@ $body$,
         'Write the slide of a live session if it is due and nobody holds its row; otherwise do nothing. API: private'
         ],
         array[
-        $head$create or replace function web.prune_batch(
-    p_from timestamptz,
-    p_max_rows integer
+        $head$create or replace function web.carry_pruning(
+    p_key bytea
 )
-returns table (
-    deleted integer,
-    refiled integer,
-    first_after timestamptz,
-    last_after timestamptz
-)
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- The one place that removes rows for their age. Slides do not move prune_after, or every slide would have to write
--- the index; so a row that is due here may have been used since, and is filed again under its present expiry.
--- Rows that somebody holds are skipped: pruning never waits and never makes anybody wait in a circle.
-#variable_conflict use_column
-declare
-    v_now constant timestamptz := statement_timestamp();
-    v_tombstone interval;
-begin
-    select make_interval(secs => s.tombstone_seconds) into v_tombstone from web.settings as s;
-
-    return query
-    with due as materialized (
-        select
-            s.key,
-            s.prune_after,
-            coalesce(s.ended_at + v_tombstone, s.expires_at) as keep_until
-        from web.session as s
-        where s.prune_after >= p_from
-            and s.prune_after <= v_now
-        order by s.prune_after
-        limit p_max_rows
-        for update skip locked
-    ),
-    removed as (
-        delete from web.session as s
-        using due as d
-        where s.key = d.key
-            and d.keep_until <= v_now
-        returning s.key
-    ),
-    filed as (
-        update web.session as s
-        set prune_after = d.keep_until
-        from due as d
-        where s.key = d.key
-            and d.keep_until > v_now
-        returning s.key
-    )
-    select
-        (select count(*)::integer from removed),
-        (select count(*)::integer from filed),
-        (select min(d.prune_after) from due as d),
-        (select max(d.prune_after) from due as d);
-end;
-$body$,
-        'web.prune_batch(timestamptz, integer)',
-        'Of the sessions due for pruning, from this prune_after on and oldest first: delete the dead, file the living again. At most p_max_rows together. API: private'
-        ],
-        array[
-        $head$create or replace function web.carry_pruning()
 returns void
 language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- Whoever adds a row clears away up to four, so that the table does not grow for ever where nobody runs a pruner.
--- No advisory lock (creators would queue), and a mark that is moved once a minute at most, from which the search
--- starts: with an old snapshot open, four rows cost 0.5 ms with it and 19 ms without. Rows that were locked, or not
--- yet committed, when the mark passed them are found by the search from the beginning, made every ten minutes.
+-- Whoever adds a row looks at the four that follow it in the order of the keys, and clears away the dead among them.
+-- Keys are digests, so these are four rows at random: the share of dead rows settles at a quarter where nobody runs a
+-- pruner, whatever the traffic. Nothing is remembered from call to call, nothing living is locked, and an old snapshot
+-- that keeps deleted rows in the index costs no more here than anywhere.
 declare
     v_now constant timestamptz := statement_timestamp();
-    v_from timestamptz;
-    v_scanned_at timestamptz;
-    v_rows integer;
-    v_first_after timestamptz;
+    v_tombstone interval;
+    v_dead bytea[];
 begin
-    -- Only where this call is the whole transaction: the rows of other visitors must not stay locked while the
-    -- caller's transaction goes on. And not on an old snapshot, where a row that was used since is an error.
-    if transaction_timestamp() <> v_now or current_setting('transaction_isolation') <> 'read committed' then
+    select array_agg(n.key)
+    into v_dead
+    from (
+        select s.key, s.expires_at
+        from web.session as s
+        where s.key > p_key
+        order by s.key
+        limit 4
+    ) as n
+    where n.expires_at <= v_now;
+    -- On an old snapshot, a row that was used since would be an error.
+    if v_dead is null or current_setting('transaction_isolation') <> 'read committed' then
         return;
     end if;
 
-    select p.carry_from, p.carry_scanned_at into v_from, v_scanned_at from web.prune_state as p;
-    if v_scanned_at < v_now - make_interval(mins => 10) then
-        v_from := '-infinity';
-    end if;
-
-    select b.deleted + b.refiled, b.first_after
-    into v_rows, v_first_after
-    from web.prune_batch(v_from, 4) as b;
-
-    -- Rows are left: go on from the first of this batch. None is: from now.
-    if v_rows < 4 then
-        v_first_after := v_now;
-    end if;
-    if v_from = '-infinity' or v_first_after > v_from + make_interval(mins => 1) then
-        update web.prune_state as p
-        set
-            carry_from = v_first_after,
-            carry_scanned_at = case when v_from = '-infinity' then v_now else p.carry_scanned_at end
-        where p.only_row = (
-            select q.only_row
-            from web.prune_state as q
-            for no key update skip locked
-        );
-    end if;
+    select make_interval(secs => s.tombstone_seconds) into v_tombstone from web.settings as s;
+    delete from web.session as s
+    where s.key in (
+        select d.key
+        from web.session as d
+        where d.key = any (v_dead)
+            and coalesce(d.ended_at + v_tombstone, d.expires_at) <= v_now
+        for update skip locked
+    );
 end;
 $body$,
-        'web.carry_pruning()',
-        'The small share of pruning that every new row carries. API: private'
+        'web.carry_pruning(bytea)',
+        'The small share of pruning that every new row carries: of the four rows that follow this key, remove the dead. API: private'
         ],
         array[
         $head$create or replace function web.create_session(
@@ -389,6 +341,9 @@ begin
         coalesce(p_absolute_seconds, s.absolute_seconds)
     into v_idle_seconds, v_absolute_seconds
     from web.settings as s;
+    if not found then
+        perform web.refuse_without_settings();
+    end if;
 
     return query
     insert into web.session as s (
@@ -441,7 +396,7 @@ begin
         return;
     end if;
 
-    perform web.carry_pruning();
+    perform web.carry_pruning(p_key);
 end;
 $body$,
         'web.create_session(bytea, text, integer, integer, text, inet, text, text)',
@@ -485,7 +440,13 @@ begin
             hint = 'Pass sha256 of the session id, as bytea.';
     end if;
 
-    if p_slide then
+    -- Asked first: on a standby even an update that would find no row is an error.
+    if p_slide and exists (
+        select
+        from web.session as s
+        where s.key = p_key
+            and s.expires_at > statement_timestamp()
+    ) then
         perform web.slide_session(p_key);
     end if;
 
@@ -582,9 +543,15 @@ begin
         if v_is_same then
             if v_slide_at <= v_now then
                 perform web.slide_session(p_key);
-                select s.expires_at into v_expires_at from web.session as s where s.key = p_key;
             end if;
-            return query select 'saved'::text, v_version, v_expires_at;
+            return query
+            select 'saved'::text, s.version, s.expires_at
+            from web.session as s
+            where s.key = p_key
+                and s.expires_at > v_now;
+            if not found then
+                return query select 'gone'::text, null::bigint, null::timestamptz;
+            end if;
             return;
         end if;
 
@@ -657,6 +624,8 @@ $body$
 -- session stays a heap-only update; user_id therefore stays until the row is pruned, all else about the visitor goes.
 declare
     v_now constant timestamptz := statement_timestamp();
+    v_idle_seconds integer;
+    v_tombstone_seconds integer;
     v_rows bigint;
 begin
     if octet_length(p_key) is distinct from 32 then
@@ -664,6 +633,11 @@ begin
             errcode = 'invalid_parameter_value',
             message = 'a session key has 32 bytes',
             hint = 'Pass sha256 of the session id, as bytea.';
+    end if;
+
+    select s.idle_seconds, s.tombstone_seconds into v_idle_seconds, v_tombstone_seconds from web.settings as s;
+    if not found then
+        perform web.refuse_without_settings();
     end if;
 
     loop
@@ -697,19 +671,19 @@ begin
             slide_seconds,
             key
         )
-        select
+        values (
             '-infinity',
             '-infinity',
             v_now,
             1,
             v_now,
             v_now,
-            v_now + make_interval(secs => n.tombstone_seconds),
+            v_now + make_interval(secs => v_tombstone_seconds),
             v_now,
-            n.idle_seconds,
+            v_idle_seconds,
             0,
             p_key
-        from web.settings as n
+        )
         on conflict (key) do update
         set
             expires_at = excluded.expires_at,
@@ -724,20 +698,19 @@ begin
             and s.expires_at <= v_now;
         get diagnostics v_rows = row_count;
         if v_rows > 0 then
-            perform web.carry_pruning();
-            return false;
+            perform web.carry_pruning(p_key);
+            exit;
         end if;
 
-        if exists (
+        exit when exists (
             select
             from web.session as s
             where s.key = p_key
                 and s.ended_at is not null
-        ) then
-            return false;
-        end if;
+        );
         -- A live session appeared between the two statements, or its row was pruned: try again.
     end loop;
+    return false;
 end;
 $body$,
         'web.end_session(bytea)',
@@ -757,11 +730,13 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- One bounded batch in the caller's transaction, and one pruner at a time. While there is more to do, the next call
--- goes on where this one ended: behind it lie index entries of deleted rows, which an old snapshot somewhere may
--- keep for hours, and walking over them again with each batch was measured 40 times slower.
+-- One bounded batch in the caller's transaction, one pruner at a time. Slides do not move prune_after, or every slide
+-- would have to write the index; so a row that is due here may have been used since, and is filed again under its
+-- present expiry. Rows that somebody holds are skipped: pruning never waits and never makes anybody wait in a circle.
 #variable_conflict use_column
 declare
+    v_now constant timestamptz := statement_timestamp();
+    v_tombstone interval;
     v_table oid;
     v_from timestamptz;
     v_deleted integer;
@@ -775,23 +750,60 @@ begin
     end if;
 
     -- The table's oid makes the lock one of this store: advisory locks are shared by the whole database.
-    select p.tableoid, p.resume_from into v_table, v_from from web.prune_state as p;
+    select p.tableoid, p.resume_from, make_interval(secs => s.tombstone_seconds)
+    into v_table, v_from, v_tombstone
+    from web.prune_state as p
+    cross join web.settings as s;
+    if not found then
+        perform web.refuse_without_settings();
+    end if;
     if not pg_try_advisory_xact_lock(hashtextextended('prune_sessions', v_table::bigint)) then
         return query select 'busy'::text, 0, 0;
         return;
     end if;
 
-    select b.deleted, b.refiled, b.last_after
-    into v_deleted, v_refiled, v_last_after
-    from web.prune_batch(v_from, p_max_rows) as b;
+    with due as materialized (
+        select
+            s.key,
+            s.prune_after,
+            coalesce(s.ended_at + v_tombstone, s.expires_at) as keep_until
+        from web.session as s
+        where s.prune_after >= v_from
+            and s.prune_after <= v_now
+        order by s.prune_after
+        limit p_max_rows
+        for update skip locked
+    ),
+    removed as (
+        delete from web.session as s
+        using due as d
+        where s.key = d.key
+            and d.keep_until <= v_now
+        returning s.key
+    ),
+    filed as (
+        update web.session as s
+        set prune_after = d.keep_until
+        from due as d
+        where s.key = d.key
+            and d.keep_until > v_now
+        returning s.key
+    )
+    select
+        (select count(*) from removed),
+        (select count(*) from filed),
+        (select max(d.prune_after) from due as d)
+    into v_deleted, v_refiled, v_last_after;
 
+    -- While there is more to do, the next call goes on where this one ended: behind it lie index entries of deleted rows,
+    -- which an old snapshot somewhere may keep for hours, and each batch would walk over all of them again.
     update web.prune_state as p
     set
         resume_from = case
             when v_deleted + v_refiled < p_max_rows then '-infinity'
             else v_last_after
         end,
-        last_pruned_at = statement_timestamp();
+        last_pruned_at = v_now;
 
     return query select 'pruned'::text, v_deleted, v_refiled;
 end;
@@ -835,6 +847,9 @@ begin
     select s.idle_seconds, s.absolute_seconds
     into v_idle_seconds, v_absolute_seconds
     from web.settings as s;
+    if not found then
+        perform web.refuse_without_settings();
+    end if;
 
     -- A missing expiry is the default timeout from now, never "for ever".
     if v_expire is null then
@@ -912,7 +927,7 @@ begin
             and s.expires_at <= v_now;
         get diagnostics v_rows = row_count;
         if v_rows > 0 then
-            perform web.carry_pruning();
+            perform web.carry_pruning(v_key);
             return;
         end if;
 
@@ -1118,7 +1133,14 @@ begin
                     'createdb', r.rolcreatedb,
                     'createrole', r.rolcreaterole,
                     'replication', r.rolreplication,
-                    'bypassrls', r.rolbypassrls
+                    'bypassrls', r.rolbypassrls,
+                    'settings', (
+                        select string_agg(c.setting, ', ' order by c.setting)
+                        from pg_db_role_setting as d
+                        cross join unnest(d.setconfig) as c (setting)
+                        where d.setrole = r.oid
+                            and d.setdatabase in (0, (select b.oid from pg_database as b where b.datname = current_database()))
+                    )
                 ) as attributes
             from pg_roles as r
             where r.rolname in (p_role, v_owner)
@@ -1130,7 +1152,17 @@ begin
                 where a.member in (select r.oid from pg_roles as r where r.rolname in (p_role, v_owner))
             ) as m
             union all
-            select 'schema', n.nspname, jsonb_build_object('owner', pg_get_userbyid(n.nspowner))
+            select
+                'schema',
+                n.nspname,
+                jsonb_build_object(
+                    'owner', pg_get_userbyid(n.nspowner),
+                    'privileges of the owner', (
+                        select string_agg(x.privilege_type, ', ' order by x.privilege_type)
+                        from aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) as x
+                        where x.grantee = n.nspowner
+                    )
+                )
             from pg_namespace as n
             where n.nspname = p_schema
             union all
@@ -1139,6 +1171,11 @@ begin
                 c.relname,
                 jsonb_build_object(
                     'owner', pg_get_userbyid(c.relowner),
+                    'privileges of the owner', (
+                        select string_agg(x.privilege_type, ', ' order by x.privilege_type)
+                        from aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as x
+                        where x.grantee = c.relowner
+                    ),
                     'persistence', c.relpersistence,
                     'row security', c.relrowsecurity,
                     'forced row security', c.relforcerowsecurity,
@@ -1155,6 +1192,7 @@ begin
                 c.relname || '.' || a.attname,
                 jsonb_build_object(
                     'type', format_type(a.atttypid, a.atttypmod),
+                    'collation', (select c.collname from pg_collation as c where c.oid = a.attcollation),
                     'not null', a.attnotnull,
                     'default', pg_get_expr(d.adbin, d.adrelid),
                     'comment', col_description(a.attrelid, a.attnum)
@@ -1168,7 +1206,10 @@ begin
                 and a.attnum > 0
                 and not a.attisdropped
             union all
-            select 'constraint', c.relname || '.' || k.conname, jsonb_build_object('definition', pg_get_constraintdef(k.oid), 'validated', k.convalidated)
+            select 'constraint', c.relname || '.' || k.conname, jsonb_build_object(
+                    'definition', pg_get_constraintdef(k.oid),
+                    'valid', k.convalidated and not exists (select from pg_index as i where i.indexrelid = k.conindid and not i.indisvalid)
+                )
             from pg_constraint as k
             join pg_class as c on c.oid = k.conrelid
             join pg_namespace as n on n.oid = c.relnamespace
@@ -1212,6 +1253,7 @@ begin
                 'function',
                 format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
                 jsonb_build_object(
+                    'kind', p.prokind,
                     'arguments', pg_get_function_arguments(p.oid),
                     'result', pg_get_function_result(p.oid),
                     'language', l.lanname,
@@ -1223,13 +1265,17 @@ begin
                     'settings', array_to_string(p.proconfig, ', '),
                     'body', md5(p.prosrc),
                     'owner', pg_get_userbyid(p.proowner),
+                    'privileges of the owner', (
+                        select string_agg(x.privilege_type, ', ' order by x.privilege_type)
+                        from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as x
+                        where x.grantee = p.proowner
+                    ),
                     'comment', obj_description(p.oid, 'pg_proc')
                 )
             from pg_proc as p
             join pg_namespace as n on n.oid = p.pronamespace
             join pg_language as l on l.oid = p.prolang
             where n.nspname = p_schema
-                and p.prokind = 'f'
             union all
             select
                 'privilege',
@@ -1264,7 +1310,6 @@ begin
                 join pg_namespace as n on n.oid = p.pronamespace
                 cross join aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as x
                 where n.nspname = p_schema
-                    and p.prokind = 'f'
                 union all
                 select 'database ' || d.datname, d.datdba, x.*
                 from pg_database as d
@@ -1315,6 +1360,24 @@ begin
             execute format('alter role %I %s', v_declared.name, v_text);
         end if;
 
+        -- Settings that lead elsewhere. Others, a statement_timeout say, are the operator's own business.
+        for v_found in
+            select split_part(c.setting, '=', 1) as name, b.datname
+            from pg_db_role_setting as d
+            cross join unnest(d.setconfig) as c (setting)
+            left join pg_database as b on b.oid = d.setdatabase
+            where d.setrole = (select r.oid from pg_roles as r where r.rolname = v_declared.name)
+                and (d.setdatabase = 0 or b.datname = current_database())
+                and split_part(c.setting, '=', 1) in ('role', 'search_path', 'local_preload_libraries', 'session_preload_libraries')
+        loop
+            execute format(
+                'alter role %I %sreset %I',
+                v_declared.name,
+                'in database ' || quote_ident(v_found.datname) || ' ',
+                v_found.name
+            );
+        end loop;
+
         -- Neither may be a member of anything: membership is a second door.
         for v_found in
             select distinct g.rolname
@@ -1357,13 +1420,12 @@ begin
             union all
             select
                 3,
-                'function',
+                'routine',
                 p.oid::regprocedure::text,
                 p.proowner,
                 p.proname in (select substring(f.signature from 'web\.(\w+)\(') from unnest(v_signatures) as f (signature))
             from pg_proc as p
             where p.pronamespace = v_schema
-                and p.prokind = 'f'
         ) as o
         join pg_roles as r on r.oid = o.owner
         where r.rolname <> v_owner
@@ -1380,6 +1442,34 @@ begin
         if v_found.is_ours then
             execute format('alter %s %s owner to %I', v_found.kind, v_found.name, v_owner);
         end if;
+    end loop;
+
+    -- The owner may have lost privileges of his own, and could not even look at his tables then.
+    for v_text in
+        select format('grant all on %s %s to %I', o.object_type, o.name, v_owner)
+        from (
+            select 'schema' as object_type, quote_ident(n.nspname) as name, n.nspacl as acl, acldefault('n', n.nspowner) as complete, n.nspowner as owner
+            from pg_namespace as n
+            where n.oid = v_schema
+            union all
+            select 'table', c.oid::regclass::text, c.relacl, acldefault('r', c.relowner), c.relowner
+            from pg_class as c
+            where c.relnamespace = v_schema
+                and c.relname = any (v_tables)
+            union all
+            select 'routine', p.oid::regprocedure::text, p.proacl, acldefault('f', p.proowner), p.proowner
+            from pg_proc as p
+            where p.pronamespace = v_schema
+                and pg_get_userbyid(p.proowner) = v_owner
+        ) as o
+        where o.acl is not null
+            and exists (
+                select x.privilege_type from aclexplode(o.complete) as x where x.grantee = o.owner
+                except
+                select x.privilege_type from aclexplode(o.acl) as x where x.grantee = o.owner
+            )
+    loop
+        execute v_text;
     end loop;
 
     perform set_config('role', v_owner, true);
@@ -1429,6 +1519,9 @@ begin
         end if;
         if v_found.relforcerowsecurity then
             execute format('alter table %s no force row level security', v_table);
+        end if;
+        if exists (select from unnest(v_found.reloptions) as o (option) where o.option like 'autovacuum_enabled=%') then
+            execute format('alter table %s reset (autovacuum_enabled)', v_table);
         end if;
         for v_text in
             select o.option
@@ -1523,10 +1616,6 @@ begin
                 'Keeps the table at one row.'),
             ('prune_state', 'resume_from', 'timestamp with time zone', '''-infinity''::timestamp with time zone', true,
                 'The prune_after at which an unfinished prune goes on.'),
-            ('prune_state', 'carry_from', 'timestamp with time zone', '''-infinity''::timestamp with time zone', true,
-                'The prune_after from which creating calls look for rows to prune.'),
-            ('prune_state', 'carry_scanned_at', 'timestamp with time zone', '''-infinity''::timestamp with time zone', true,
-                'When a creating call last looked from the beginning.'),
             ('prune_state', 'last_pruned_at', 'timestamp with time zone', null, false,
                 'When a batch was last pruned.')
         ) as d (table_name, name, type, default_value, is_required, comment)
@@ -1537,10 +1626,12 @@ begin
             format_type(a.atttypid, a.atttypmod) as type,
             a.attnotnull as is_required,
             a.attgenerated <> '' or a.attidentity <> '' as is_generated,
+            a.attcollation <> t.typcollation as has_collation,
             pg_get_expr(d.adbin, d.adrelid) as default_value,
             col_description(a.attrelid, a.attnum) as comment
         into v_found
         from pg_attribute as a
+        join pg_type as t on t.oid = a.atttypid
         left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
         where a.attrelid = v_table
             and a.attname = v_declared.name
@@ -1561,6 +1652,9 @@ begin
                 message = format('column %s.%I has type %s and should have %s', v_table, v_declared.name, v_found.type, v_declared.type),
                 hint = 'This table was not made by connect-pg: choose another schema, or move the table out of the way.';
         else
+            if v_found.has_collation then
+                execute format('alter table %s alter column %I type %s', v_table, v_declared.name, v_declared.type);
+            end if;
             if v_found.default_value is distinct from v_declared.default_value then
                 execute format(
                     'alter table %s alter column %I %s',
@@ -1602,6 +1696,7 @@ begin
             and not a.attisdropped
             and a.attnotnull
             and not a.atthasdef
+            and a.attidentity = ''
             and a.attname <> all (array[
                 'expires_at', 'slide_at', 'last_used_at', 'version', 'created_at', 'absolute_at', 'prune_after',
                 'idle_seconds', 'slide_seconds', 'key'
@@ -1631,7 +1726,10 @@ begin
     loop
         v_table := to_regclass(format('%I.%I', p_schema, v_declared.table_name));
         v_constraints := v_constraints || format('%s %s', v_table, v_declared.name);
-        select c.conname, pg_get_constraintdef(c.oid) as definition, c.convalidated and not c.condeferrable as is_sound
+        select c.conname, pg_get_constraintdef(c.oid) as definition, 
+            c.convalidated
+                and not c.condeferrable
+                and not exists (select from pg_index as i where i.indexrelid = c.conindid and not i.indisvalid) as is_sound
         into v_found
         from pg_constraint as c
         where c.conrelid = v_table
@@ -1695,6 +1793,21 @@ begin
         end if;
     end loop;
 
+    -- An index of somebody else's is a burden on every write: on a column that a slide changes it ends heap-only updates, and
+    -- a unique one shows rows in its errors.
+    for v_found in
+        select i.indexrelid::regclass as name
+        from pg_index as i
+        join pg_class as c on c.oid = i.indrelid
+        join pg_class as x on x.oid = i.indexrelid
+        where c.relnamespace = v_schema
+            and c.relname = any (v_tables)
+            and x.relname not in ('session_prune_after', 'session_user_id', 'session_handle')
+            and not exists (select from pg_constraint as k where k.conindid = i.indexrelid)
+    loop
+        execute format('drop index %s', v_found.name);
+    end loop;
+
     -- The rows that the functions count on.
     foreach v_text in array array['settings', 'prune_state']
     loop
@@ -1710,6 +1823,16 @@ begin
     end loop;
 
     -- Functions. "create or replace" keeps grants and takes no lock that a caller would wait for.
+    for v_found in
+        select p.oid::regprocedure as signature
+        from pg_proc as p
+        where p.pronamespace = v_schema
+            and p.prokind <> 'f'
+            and p.proname in (select substring(f.signature from 'web\.(\w+)\(') from unnest(v_signatures) as f (signature))
+    loop
+        -- A procedure or an aggregate cannot be replaced by a function of its name.
+        execute format('drop routine %s', v_found.signature);
+    end loop;
     foreach v_function slice 1 in array v_functions
     loop
         v_text := replace(v_function[1], 'web.', v_prefix) || format(' as %L', replace(v_function[2], 'web.', v_prefix));
@@ -1735,11 +1858,10 @@ begin
         select p.oid::regprocedure as signature
         from pg_proc as p
         where p.pronamespace = v_schema
-            and p.prokind = 'f'
             and p.oid not in (select o.oid from ours as o)
             and (p.proname in (select o.proname from ours as o) or pg_get_userbyid(p.proowner) = v_owner)
     loop
-        execute format('drop function %s', v_found.signature);
+        execute format('drop routine %s', v_found.signature);
     end loop;
 
     -- Privileges: the complete list. Whatever else anybody has on the schema, the tables or the functions is revoked, columns
@@ -1831,6 +1953,16 @@ begin
 
     -- The work of the owner role is done.
     perform set_config('role', v_saved_role, true);
+    for v_text in
+        select x.privilege_type
+        from pg_database as d
+        cross join aclexplode(d.datacl) as x
+        where d.datname = current_database()
+            and x.grantee = (select r.oid from pg_roles as r where r.rolname = p_role)
+            and (x.privilege_type <> 'CONNECT' or x.is_grantable)
+    loop
+        execute format('revoke %s on database %I from %I cascade', v_text, current_database(), p_role);
+    end loop;
     if not has_database_privilege(p_role, current_database(), 'CONNECT') then
         execute format('grant connect on database %I to %I', current_database(), p_role);
     end if;
@@ -1852,7 +1984,14 @@ begin
                     'createdb', r.rolcreatedb,
                     'createrole', r.rolcreaterole,
                     'replication', r.rolreplication,
-                    'bypassrls', r.rolbypassrls
+                    'bypassrls', r.rolbypassrls,
+                    'settings', (
+                        select string_agg(c.setting, ', ' order by c.setting)
+                        from pg_db_role_setting as d
+                        cross join unnest(d.setconfig) as c (setting)
+                        where d.setrole = r.oid
+                            and d.setdatabase in (0, (select b.oid from pg_database as b where b.datname = current_database()))
+                    )
                 ) as attributes
             from pg_roles as r
             where r.rolname in (p_role, v_owner)
@@ -1864,7 +2003,17 @@ begin
                 where a.member in (select r.oid from pg_roles as r where r.rolname in (p_role, v_owner))
             ) as m
             union all
-            select 'schema', n.nspname, jsonb_build_object('owner', pg_get_userbyid(n.nspowner))
+            select
+                'schema',
+                n.nspname,
+                jsonb_build_object(
+                    'owner', pg_get_userbyid(n.nspowner),
+                    'privileges of the owner', (
+                        select string_agg(x.privilege_type, ', ' order by x.privilege_type)
+                        from aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) as x
+                        where x.grantee = n.nspowner
+                    )
+                )
             from pg_namespace as n
             where n.nspname = p_schema
             union all
@@ -1873,6 +2022,11 @@ begin
                 c.relname,
                 jsonb_build_object(
                     'owner', pg_get_userbyid(c.relowner),
+                    'privileges of the owner', (
+                        select string_agg(x.privilege_type, ', ' order by x.privilege_type)
+                        from aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as x
+                        where x.grantee = c.relowner
+                    ),
                     'persistence', c.relpersistence,
                     'row security', c.relrowsecurity,
                     'forced row security', c.relforcerowsecurity,
@@ -1889,6 +2043,7 @@ begin
                 c.relname || '.' || a.attname,
                 jsonb_build_object(
                     'type', format_type(a.atttypid, a.atttypmod),
+                    'collation', (select c.collname from pg_collation as c where c.oid = a.attcollation),
                     'not null', a.attnotnull,
                     'default', pg_get_expr(d.adbin, d.adrelid),
                     'comment', col_description(a.attrelid, a.attnum)
@@ -1902,7 +2057,10 @@ begin
                 and a.attnum > 0
                 and not a.attisdropped
             union all
-            select 'constraint', c.relname || '.' || k.conname, jsonb_build_object('definition', pg_get_constraintdef(k.oid), 'validated', k.convalidated)
+            select 'constraint', c.relname || '.' || k.conname, jsonb_build_object(
+                    'definition', pg_get_constraintdef(k.oid),
+                    'valid', k.convalidated and not exists (select from pg_index as i where i.indexrelid = k.conindid and not i.indisvalid)
+                )
             from pg_constraint as k
             join pg_class as c on c.oid = k.conrelid
             join pg_namespace as n on n.oid = c.relnamespace
@@ -1946,6 +2104,7 @@ begin
                 'function',
                 format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
                 jsonb_build_object(
+                    'kind', p.prokind,
                     'arguments', pg_get_function_arguments(p.oid),
                     'result', pg_get_function_result(p.oid),
                     'language', l.lanname,
@@ -1957,13 +2116,17 @@ begin
                     'settings', array_to_string(p.proconfig, ', '),
                     'body', md5(p.prosrc),
                     'owner', pg_get_userbyid(p.proowner),
+                    'privileges of the owner', (
+                        select string_agg(x.privilege_type, ', ' order by x.privilege_type)
+                        from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as x
+                        where x.grantee = p.proowner
+                    ),
                     'comment', obj_description(p.oid, 'pg_proc')
                 )
             from pg_proc as p
             join pg_namespace as n on n.oid = p.pronamespace
             join pg_language as l on l.oid = p.prolang
             where n.nspname = p_schema
-                and p.prokind = 'f'
             union all
             select
                 'privilege',
@@ -1998,7 +2161,6 @@ begin
                 join pg_namespace as n on n.oid = p.pronamespace
                 cross join aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as x
                 where n.nspname = p_schema
-                    and p.prokind = 'f'
                 union all
                 select 'database ' || d.datname, d.datdba, x.*
                 from pg_database as d

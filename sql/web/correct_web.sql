@@ -61,10 +61,10 @@ declare
     ];
     -- Each function as four texts: the declaration up to its body, the body, the signature, the comment.
     v_functions constant text[] := array[
+        --@ function refuse_without_settings.sql
         --@ function require_data_fits.sql
         --@ function slide_seconds.sql
         --@ function slide_session.sql
-        --@ function prune_batch.sql
         --@ function carry_pruning.sql
         --@ function create_session.sql
         --@ function load_session.sql

@@ -12,6 +12,8 @@ as $function$
 -- session stays a heap-only update; user_id therefore stays until the row is pruned, all else about the visitor goes.
 declare
     v_now constant timestamptz := statement_timestamp();
+    v_idle_seconds integer;
+    v_tombstone_seconds integer;
     v_rows bigint;
 begin
     if octet_length(p_key) is distinct from 32 then
@@ -19,6 +21,11 @@ begin
             errcode = 'invalid_parameter_value',
             message = 'a session key has 32 bytes',
             hint = 'Pass sha256 of the session id, as bytea.';
+    end if;
+
+    select s.idle_seconds, s.tombstone_seconds into v_idle_seconds, v_tombstone_seconds from web.settings as s;
+    if not found then
+        perform web.refuse_without_settings();
     end if;
 
     loop
@@ -52,19 +59,19 @@ begin
             slide_seconds,
             key
         )
-        select
+        values (
             '-infinity',
             '-infinity',
             v_now,
             1,
             v_now,
             v_now,
-            v_now + make_interval(secs => n.tombstone_seconds),
+            v_now + make_interval(secs => v_tombstone_seconds),
             v_now,
-            n.idle_seconds,
+            v_idle_seconds,
             0,
             p_key
-        from web.settings as n
+        )
         on conflict (key) do update
         set
             expires_at = excluded.expires_at,
@@ -79,20 +86,19 @@ begin
             and s.expires_at <= v_now;
         get diagnostics v_rows = row_count;
         if v_rows > 0 then
-            perform web.carry_pruning();
-            return false;
+            perform web.carry_pruning(p_key);
+            exit;
         end if;
 
-        if exists (
+        exit when exists (
             select
             from web.session as s
             where s.key = p_key
                 and s.ended_at is not null
-        ) then
-            return false;
-        end if;
+        );
         -- A live session appeared between the two statements, or its row was pruned: try again.
     end loop;
+    return false;
 end;
 $function$;
 
