@@ -40,11 +40,11 @@ const SYSTEM_SERVICE_FILE: &str = "/etc/postgresql-common/pg_service.conf";
 /// | user | the operating system's user |
 /// | dbname | the user's name |
 /// | password | the line for the server in `passfile`, `PGPASSFILE` or `~/.pgpass` |
-/// | connect_timeout | 10 seconds for each host, the login included (0 = no limit) |
+/// | `connect_timeout` | 10 seconds for each host, the login included (0 = no limit) |
 /// | keepalives | on: first after 60 seconds of silence, then every 10 seconds, 6 times |
-/// | tcp_user_timeout | 30000 milliseconds |
-/// | application_name | `connect-pg` |
-/// | target_session_attrs | any |
+/// | `tcp_user_timeout` | 30000 milliseconds |
+/// | `application_name` | `connect-pg` |
+/// | `target_session_attrs` | any |
 ///
 /// TLS is not part of this build: `sslmode` `disable`, `allow` and `prefer` connect without it, and the stricter
 /// modes are refused for every host but a unix socket, where libpq ignores them too. Other settings whose
@@ -132,7 +132,7 @@ impl ConnectionSettings {
         let url = url
             .map(|url| utf8("DATABASE_URL", url))
             .transpose()
-            .map_err(refused)?;
+            .map_err(Error::connection_settings)?;
         Self::with_environment(url.as_deref(), |name| std::env::var_os(name))
     }
 
@@ -156,7 +156,7 @@ impl ConnectionSettings {
         connection_string: Option<&str>,
         environment: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self, Error> {
-        Self::resolve(connection_string, &environment).map_err(refused)
+        Self::resolve(connection_string, &environment).map_err(Error::connection_settings)
     }
 
     /// Takes the password from the first line of a file, which is read again at each connect: a password can be
@@ -253,7 +253,7 @@ impl ConnectionSettings {
             Target::ReadWrite => TargetSessionAttrs::ReadWrite,
             Target::ReadOnly => TargetSessionAttrs::ReadOnly,
             Target::Primary | Target::Standby | Target::PreferStandby => {
-                return Err(refused(
+                return Err(Error::connection_settings(
                     "target_session_attrs primary, standby and prefer-standby need ConnectionSettings::connect; \
                      use read-write or read-only"
                         .into(),
@@ -262,11 +262,14 @@ impl ConnectionSettings {
         };
         let mut passwords = Vec::new();
         for host in &hosts {
-            passwords.push(self.password_for(host).map_err(refused)?);
+            passwords.push(
+                self.password_for(host)
+                    .map_err(Error::connection_settings)?,
+            );
         }
         passwords.dedup();
         let [password] = passwords.as_slice() else {
-            return Err(refused(
+            return Err(Error::connection_settings(
                 "the password file has different passwords for the hosts; that needs ConnectionSettings::connect"
                     .into(),
             ));
@@ -312,14 +315,15 @@ impl ConnectionSettings {
                 }
             }
         }
-        Err(last.unwrap_or_else(|| refused("there is no host to connect to".into())))
+        Err(last
+            .unwrap_or_else(|| Error::connection_settings("there is no host to connect to".into())))
     }
 
     /// One host of [`connect`](Self::connect).
     fn connect_to(&self, host: &Host, target: Target) -> Result<Client, Attempt> {
         let password = self
             .password_for(host)
-            .map_err(|text| Attempt::Final(refused(text)))?;
+            .map_err(|text| Attempt::Final(Error::connection_settings(text)))?;
         let mut config = self.base_config(password.as_deref());
         host.add_to(&mut config);
         let limit = self.connect_timeout;
@@ -327,9 +331,15 @@ impl ConnectionSettings {
             .map_err(|error| Attempt::Next(Error::unreachable(error)))?;
         let mut client = connected.map_err(|error| {
             // Only a server that starts up or shuts down sends us on to the next one; any other answer is an answer.
-            let answered = error.code().is_some_and(|code| *code != SqlState::CANNOT_CONNECT_NOW);
+            let answered = error
+                .code()
+                .is_some_and(|code| *code != SqlState::CANNOT_CONNECT_NOW);
             let error = Error::connect(error);
-            if answered { Attempt::Final(error) } else { Attempt::Next(error) }
+            if answered {
+                Attempt::Final(error)
+            } else {
+                Attempt::Next(error)
+            }
         })?;
         let question = match target {
             Target::Any | Target::PreferStandby => return Ok(client),
@@ -338,11 +348,16 @@ impl ConnectionSettings {
             Target::Primary => "select not pg_catalog.pg_is_in_recovery()",
             Target::Standby => "select pg_catalog.pg_is_in_recovery()",
         };
-        match client.query_one(question, &[]).and_then(|row| row.try_get(0)) {
+        match client
+            .query_one(question, &[])
+            .and_then(|row| row.try_get(0))
+        {
             Ok(true) => Ok(client),
             Ok(false) => Err(Attempt::Next(Error::unreachable(std::io::Error::new(
                 std::io::ErrorKind::AddrNotAvailable,
-                format!("no server with target_session_attrs={target} was found; the last tried was {host}"),
+                format!(
+                    "no server with target_session_attrs={target} was found; the last tried was {host}"
+                ),
             )))),
             Err(error) => Err(Attempt::Next(Error::call(error))),
         }
@@ -434,7 +449,9 @@ impl ConnectionSettings {
     ) -> Result<Self, String> {
         let given = connection_string.map_or_else(|| Ok(Keywords::new()), conninfo::parse)?;
         let from_environment = read_environment(environment)?;
-        let home = environment("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+        let home = environment("HOME")
+            .filter(|home| !home.is_empty())
+            .map(PathBuf::from);
         let service = read_service(&given, &from_environment, home.as_deref())?;
         let sources = Sources(&[&given, &service, &from_environment]);
         sources.refuse_what_is_missing_here()?;
@@ -457,14 +474,20 @@ impl ConnectionSettings {
         ]
         .into_iter()
         .find_map(|(keywords, source)| {
-            let password = keywords.get("password").filter(|password| !password.is_empty())?;
+            let password = keywords
+                .get("password")
+                .filter(|password| !password.is_empty())?;
             Some((password.clone(), source))
         });
-        let fallback = sources.get("fallback_application_name").unwrap_or("connect-pg");
+        let fallback = sources
+            .get("fallback_application_name")
+            .unwrap_or("connect-pg");
         Ok(Self {
             hosts,
             default_port,
-            database: sources.get("dbname").map_or_else(|| user.clone(), Into::into),
+            database: sources
+                .get("dbname")
+                .map_or_else(|| user.clone(), Into::into),
             user,
             password,
             password_file: None,
@@ -475,10 +498,16 @@ impl ConnectionSettings {
             options: sources.get("options").map(Into::into),
             application_name: sources.get("application_name").map(Into::into),
             fallback_application_name: fallback.into(),
-            connect_timeout: sources.limit("connect_timeout", 10)?.map(Duration::from_secs),
+            connect_timeout: sources
+                .limit("connect_timeout", 10)?
+                .map(Duration::from_secs),
             keepalives: read_keepalives(&sources)?,
-            tcp_user_timeout: sources.limit("tcp_user_timeout", 30_000)?.map(Duration::from_millis),
-            target: sources.get("target_session_attrs").map_or(Ok(Target::Any), Target::from_str)?,
+            tcp_user_timeout: sources
+                .limit("tcp_user_timeout", 30_000)?
+                .map(Duration::from_millis),
+            target: sources
+                .get("target_session_attrs")
+                .map_or(Ok(Target::Any), Target::from_str)?,
             random_order: match sources.get("load_balance_hosts") {
                 None | Some("disable") => false,
                 Some("random") => true,
@@ -497,7 +526,10 @@ impl fmt::Debug for ConnectionSettings {
             .field("default_port", &self.default_port)
             .field("user", &self.user)
             .field("database", &self.database)
-            .field("password", &self.password.as_ref().map(|(_, source)| source))
+            .field(
+                "password",
+                &self.password.as_ref().map(|(_, source)| source),
+            )
             .field("password_file", &self.password_file)
             .field("passfile", &self.passfile)
             .field("options", &self.options)
@@ -537,7 +569,9 @@ impl Host {
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.name, self.address) {
-            (name, _) if name.starts_with('/') => write!(f, "the socket in {name} port {}", self.port),
+            (name, _) if name.starts_with('/') => {
+                write!(f, "the socket in {name} port {}", self.port)
+            }
             (name, Some(address)) if name.is_empty() => write!(f, "{address} port {}", self.port),
             (name, Some(address)) => write!(f, "{name} ({address}) port {}", self.port),
             (name, None) => write!(f, "{name} port {}", self.port),
@@ -646,7 +680,11 @@ fn read_environment(environment: &dyn Fn(&str) -> Option<OsString>) -> Result<Ke
 }
 
 /// The settings of the service that the connection string or `PGSERVICE` names.
-fn read_service(given: &Keywords, environment: &Keywords, home: Option<&Path>) -> Result<Keywords, String> {
+fn read_service(
+    given: &Keywords,
+    environment: &Keywords,
+    home: Option<&Path>,
+) -> Result<Keywords, String> {
     let sources = Sources(&[given, environment]);
     let Some(name) = sources.get("service") else {
         return Ok(Keywords::new());
@@ -659,14 +697,23 @@ fn read_service(given: &Keywords, environment: &Keywords, home: Option<&Path>) -
     for path in own.into_iter().chain([PathBuf::from(SYSTEM_SERVICE_FILE)]) {
         match std::fs::read_to_string(&path) {
             Ok(text) => {
-                let found = service::find(&text, name)
-                    .map_err(|why| format!("the connection service \"{name}\" in {} {why}", path.display()))?;
+                let found = service::find(&text, name).map_err(|why| {
+                    format!(
+                        "the connection service \"{name}\" in {} {why}",
+                        path.display()
+                    )
+                })?;
                 if let Some(found) = found {
                     return Ok(found);
                 }
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(format!("the service file {} cannot be read: {error}", path.display())),
+            Err(error) => {
+                return Err(format!(
+                    "the service file {} cannot be read: {error}",
+                    path.display()
+                ));
+            }
         }
         looked.push(path.display().to_string());
     }
@@ -679,7 +726,11 @@ fn read_service(given: &Keywords, environment: &Keywords, home: Option<&Path>) -
 
 /// `host`, `hostaddr` and `port`, each a list separated by commas. None named: an empty list.
 fn read_hosts(sources: &Sources<'_>) -> Result<Vec<Host>, String> {
-    let list = |keyword| -> Vec<&str> { sources.get(keyword).map_or_else(Vec::new, |list| list.split(',').collect()) };
+    let list = |keyword| -> Vec<&str> {
+        sources
+            .get(keyword)
+            .map_or_else(Vec::new, |list| list.split(',').collect())
+    };
     let (names, addresses, ports) = (list("host"), list("hostaddr"), list("port"));
     if names.is_empty() && addresses.is_empty() {
         return if ports.len() > 1 {
@@ -697,7 +748,10 @@ fn read_hosts(sources: &Sources<'_>) -> Result<Vec<Host>, String> {
         ));
     }
     if ports.len() > 1 && ports.len() != count {
-        return Err(format!("{} ports do not go with {count} hosts", ports.len()));
+        return Err(format!(
+            "{} ports do not go with {count} hosts",
+            ports.len()
+        ));
     }
     let mut hosts = Vec::new();
     for at in 0..count {
@@ -707,11 +761,9 @@ fn read_hosts(sources: &Sources<'_>) -> Result<Vec<Host>, String> {
         };
         let address = match addresses.get(at) {
             None | Some(&"") => None,
-            Some(address) => Some(
-                address
-                    .parse()
-                    .map_err(|_| format!("hostaddr \"{address}\" is not an IP address; names go into host"))?,
-            ),
+            Some(address) => Some(address.parse().map_err(|_| {
+                format!("hostaddr \"{address}\" is not an IP address; names go into host")
+            })?),
         };
         let name = match (names.get(at), address) {
             (None | Some(&""), None) => default_name(port),
@@ -721,7 +773,11 @@ fn read_hosts(sources: &Sources<'_>) -> Result<Vec<Host>, String> {
         if name.starts_with('@') {
             return Err("a host that begins with @ (an abstract socket) is not supported; name the socket's directory".into());
         }
-        hosts.push(Host { name, address, port });
+        hosts.push(Host {
+            name,
+            address,
+            port,
+        });
     }
     Ok(hosts)
 }
@@ -730,7 +786,11 @@ fn read_hosts(sources: &Sources<'_>) -> Result<Vec<Host>, String> {
 fn default_name(port: u16) -> String {
     SOCKET_DIRECTORIES
         .iter()
-        .find(|directory| Path::new(directory).join(format!(".s.PGSQL.{port}")).exists())
+        .find(|directory| {
+            Path::new(directory)
+                .join(format!(".s.PGSQL.{port}"))
+                .exists()
+        })
         .map_or_else(|| "localhost".into(), ToString::to_string)
 }
 
@@ -745,7 +805,11 @@ fn refuse_tls(sources: &Sources<'_>, hosts: &[Host]) -> Result<(), String> {
     match mode {
         "disable" | "allow" | "prefer" => return Ok(()),
         "require" | "verify-ca" | "verify-full" => {}
-        _ => return Err("sslmode is none of disable, allow, prefer, require, verify-ca, verify-full".into()),
+        _ => {
+            return Err(
+                "sslmode is none of disable, allow, prefer, require, verify-ca, verify-full".into(),
+            );
+        }
     }
     // The default host is a socket or this machine; libpq does not use TLS on a socket either.
     if !hosts.is_empty() && hosts.iter().all(|host| host.name.starts_with('/')) {
@@ -773,11 +837,6 @@ fn read_keepalives(sources: &Sources<'_>) -> Result<Option<Keepalives>, String> 
     }))
 }
 
-/// An error of these settings. No text given here holds a password.
-fn refused(text: String) -> Error {
-    Error::settings("they cannot be used", text)
-}
-
 fn number<N: FromStr>(keyword: &str, value: &str) -> Result<N, String> {
     value
         .trim()
@@ -793,14 +852,27 @@ fn utf8(variable: &str, value: OsString) -> Result<String, String> {
 
 /// The first line of a password file of our own.
 fn first_line(path: &Path) -> Result<String, String> {
-    let bytes = std::fs::read(path)
-        .map_err(|error| format!("the password file {} cannot be read: {error}", path.display()))?;
-    let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let bytes = std::fs::read(path).map_err(|error| {
+        format!(
+            "the password file {} cannot be read: {error}",
+            path.display()
+        )
+    })?;
+    let line = bytes
+        .split(|&byte| byte == b'\n')
+        .next()
+        .unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     match std::str::from_utf8(line) {
-        Ok("") => Err(format!("the first line of the password file {} is empty", path.display())),
+        Ok("") => Err(format!(
+            "the first line of the password file {} is empty",
+            path.display()
+        )),
         Ok(line) => Ok(line.to_owned()),
-        Err(_) => Err(format!("the password file {} is not UTF-8 text", path.display())),
+        Err(_) => Err(format!(
+            "the password file {} is not UTF-8 text",
+            path.display()
+        )),
     }
 }
 

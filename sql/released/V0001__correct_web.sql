@@ -116,6 +116,24 @@ declare
     -- Each function as four texts: the declaration up to its body, the body, the signature, the comment.
     v_functions constant text[] := array[
         array[
+        $head$create or replace function web.refuse_without_settings()
+returns void
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+begin
+    raise exception using
+        errcode = 'object_not_in_prerequisite_state',
+        message = 'the settings of the session store are missing',
+        hint = 'Run session-admin install, or select * from correct_web(): it puts them back.';
+end;
+$body$,
+        'web.refuse_without_settings()',
+        'Raise 55000: the one row of settings is gone. API: private'
+        ],
+        array[
         $head$create or replace function web.require_data_fits(
     p_bytes integer
 )
@@ -186,6 +204,9 @@ begin
         return;
     end if;
 
+    -- Nor for a lock on the table: clear_sessions may hold it, or stand in a queue behind a long transaction.
+    lock table web.session in row exclusive mode nowait;
+
     update web.session as s
     set
         expires_at = least(
@@ -209,8 +230,9 @@ begin
         for no key update skip locked
     );
 exception
-    -- A repeatable read transaction whose snapshot is older than the last slide: reading is all it wants.
-    when serialization_failure then
+    -- The table is locked; or this is a repeatable read transaction, and its snapshot is older than the last slide. The
+    -- caller wants to read: a later request slides.
+    when lock_not_available or serialization_failure then
         return;
 end;
 $body$,
@@ -355,135 +377,60 @@ $body$,
         'Before a session of this user is added: end the least recently used ones over the limit. False when the settings refuse instead. API: private'
         ],
         array[
-        $head$create or replace function web.prune_batch(
-    p_from timestamptz,
-    p_max_rows integer
+        $head$create or replace function web.carry_pruning(
+    p_key bytea
 )
-returns table (
-    deleted integer,
-    refiled integer,
-    first_after timestamptz,
-    last_after timestamptz
-)
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- The one place that removes rows for their age. Slides do not move prune_after, or every slide would have to write
--- the index; so a row that is due here may have been used since, and is filed again under its present expiry.
--- Rows that somebody holds are skipped: pruning never waits and never makes anybody wait in a circle.
-#variable_conflict use_column
-declare
-    v_now constant timestamptz := statement_timestamp();
-    v_tombstone interval;
-    v_is_announced boolean;
-begin
-    select make_interval(secs => s.tombstone_seconds), s.notify_channel is not null
-    into v_tombstone, v_is_announced
-    from web.settings as s;
-
-    return query
-    with due as materialized (
-        select
-            s.key,
-            s.handle,
-            s.ended_at,
-            s.prune_after,
-            coalesce(s.ended_at + v_tombstone, s.expires_at) as keep_until
-        from web.session as s
-        where s.prune_after >= p_from
-            and s.prune_after <= v_now
-        order by s.prune_after
-        limit p_max_rows
-        for update skip locked
-    ),
-    removed as (
-        delete from web.session as s
-        using due as d
-        where s.key = d.key
-            and d.keep_until <= v_now
-        returning d.handle, d.ended_at
-    ),
-    filed as (
-        update web.session as s
-        set prune_after = d.keep_until
-        from due as d
-        where s.key = d.key
-            and d.keep_until > v_now
-        returning s.key
-    )
-    select
-        (
-            select count(*)::integer
-            from removed as r
-            left join lateral (
-                select web.announce_end(r.handle, 'expired')
-                where v_is_announced
-                    and r.ended_at is null
-            ) as a on true
-        ),
-        (select count(*)::integer from filed),
-        (select min(d.prune_after) from due as d),
-        (select max(d.prune_after) from due as d);
-end;
-$body$,
-        'web.prune_batch(timestamptz, integer)',
-        'Of the sessions due for pruning, from this prune_after on and oldest first: delete the dead, file the living again. At most p_max_rows together. API: private'
-        ],
-        array[
-        $head$create or replace function web.carry_pruning()
 returns void
 language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- Whoever adds a row clears away up to four, so that the table does not grow for ever where nobody runs a pruner.
--- No advisory lock (creators would queue), and a mark that is moved once a minute at most, from which the search
--- starts: with an old snapshot open, four rows cost 0.5 ms with it and 19 ms without. Rows that were locked, or not
--- yet committed, when the mark passed them are found by the search from the beginning, made every ten minutes.
+-- Whoever adds a row looks at the four that follow it in the order of the keys, and clears away the dead among them.
+-- Keys are digests, so these are four rows at random: the share of dead rows settles at a quarter where nobody runs a
+-- pruner, whatever the traffic. Nothing is remembered from call to call, nothing living is locked, and an old snapshot
+-- that keeps deleted rows in the index costs no more here than anywhere.
 declare
     v_now constant timestamptz := statement_timestamp();
-    v_from timestamptz;
-    v_scanned_at timestamptz;
-    v_rows integer;
-    v_first_after timestamptz;
+    v_tombstone interval;
+    v_dead bytea[];
+    v_removed record;
 begin
-    -- Only where this call is the whole transaction: the rows of other visitors must not stay locked while the
-    -- caller's transaction goes on. And not on an old snapshot, where a row that was used since is an error.
-    if transaction_timestamp() <> v_now or current_setting('transaction_isolation') <> 'read committed' then
+    select array_agg(n.key)
+    into v_dead
+    from (
+        select s.key, s.expires_at
+        from web.session as s
+        where s.key > p_key
+        order by s.key
+        limit 4
+    ) as n
+    where n.expires_at <= v_now;
+    -- On an old snapshot, a row that was used since would be an error.
+    if v_dead is null or current_setting('transaction_isolation') <> 'read committed' then
         return;
     end if;
 
-    select p.carry_from, p.carry_scanned_at into v_from, v_scanned_at from web.prune_state as p;
-    if v_scanned_at < v_now - make_interval(mins => 10) then
-        v_from := '-infinity';
-    end if;
-
-    select b.deleted + b.refiled, b.first_after
-    into v_rows, v_first_after
-    from web.prune_batch(v_from, 4) as b;
-
-    -- Rows are left: go on from the first of this batch. None is: from now.
-    if v_rows < 4 then
-        v_first_after := v_now;
-    end if;
-    if v_from = '-infinity' or v_first_after > v_from + make_interval(mins => 1) then
-        update web.prune_state as p
-        set
-            carry_from = v_first_after,
-            carry_scanned_at = case when v_from = '-infinity' then v_now else p.carry_scanned_at end
-        where p.only_row = (
-            select q.only_row
-            from web.prune_state as q
-            for no key update skip locked
-        );
-    end if;
+    select make_interval(secs => s.tombstone_seconds) into v_tombstone from web.settings as s;
+    for v_removed in
+        delete from web.session as s
+        where s.key in (
+            select d.key
+            from web.session as d
+            where d.key = any (v_dead)
+                and coalesce(d.ended_at + v_tombstone, d.expires_at) <= v_now
+            for update skip locked
+        )
+        returning s.handle, s.ended_at
+    loop
+        if v_removed.ended_at is null then
+            perform web.announce_end(v_removed.handle, 'expired');
+        end if;
+    end loop;
 end;
 $body$,
-        'web.carry_pruning()',
-        'The small share of pruning that every new row carries. API: private'
+        'web.carry_pruning(bytea)',
+        'The small share of pruning that every new row carries: of the four rows that follow this key, remove the dead. API: private'
         ],
         array[
         $head$create or replace function web.move_session(
@@ -589,7 +536,7 @@ begin
         0,
         p_old_key
     from web.settings as n;
-    perform web.carry_pruning();
+    perform web.carry_pruning(p_new_key);
     return 'rotated';
 end;
 $body$,
@@ -675,6 +622,9 @@ begin
         coalesce(p_absolute_seconds, s.absolute_seconds)
     into v_idle_seconds, v_absolute_seconds
     from web.settings as s;
+    if not found then
+        perform web.refuse_without_settings();
+    end if;
 
     return query
     insert into web.session as s (
@@ -727,7 +677,7 @@ begin
         return;
     end if;
 
-    perform web.carry_pruning();
+    perform web.carry_pruning(p_key);
 end;
 $body$,
         'web.create_session(bytea, text, integer, integer, text, inet, text, text, integer)',
@@ -773,7 +723,13 @@ begin
             hint = 'Pass sha256 of the session id, as bytea.';
     end if;
 
-    if p_slide then
+    -- Asked first: on a standby even an update that would find no row is an error.
+    if p_slide and exists (
+        select
+        from web.session as s
+        where s.key = p_key
+            and s.expires_at > statement_timestamp()
+    ) then
         perform web.slide_session(p_key);
     end if;
 
@@ -889,9 +845,15 @@ begin
         if v_is_same then
             if v_slide_at <= v_now then
                 perform web.slide_session(p_key);
-                select s.expires_at into v_expires_at from web.session as s where s.key = p_key;
             end if;
-            return query select 'saved'::text, v_version, v_expires_at;
+            return query
+            select 'saved'::text, s.version, s.expires_at
+            from web.session as s
+            where s.key = p_key
+                and s.expires_at > v_now;
+            if not found then
+                return query select 'gone'::text, null::bigint, null::timestamptz;
+            end if;
             return;
         end if;
 
@@ -964,6 +926,8 @@ $body$
 declare
     v_now constant timestamptz := statement_timestamp();
     v_key bytea := p_key;
+    v_idle_seconds integer;
+    v_tombstone_seconds integer;
     v_rows bigint;
     v_successor bytea;
 begin
@@ -972,6 +936,11 @@ begin
             errcode = 'invalid_parameter_value',
             message = 'a session key has 32 bytes',
             hint = 'Pass sha256 of the session id, as bytea.';
+    end if;
+
+    select s.idle_seconds, s.tombstone_seconds into v_idle_seconds, v_tombstone_seconds from web.settings as s;
+    if not found then
+        perform web.refuse_without_settings();
     end if;
 
     loop
@@ -994,20 +963,20 @@ begin
             slide_seconds,
             key
         )
-        select
+        values (
             '-infinity',
             '-infinity',
             v_now,
             1,
             v_now,
             v_now,
-            v_now + make_interval(secs => n.tombstone_seconds),
+            v_now + make_interval(secs => v_tombstone_seconds),
             v_now,
             'logout',
-            n.idle_seconds,
+            v_idle_seconds,
             0,
             v_key
-        from web.settings as n
+        )
         on conflict (key) do update
         set
             expires_at = excluded.expires_at,
@@ -1023,8 +992,8 @@ begin
             and s.expires_at <= v_now;
         get diagnostics v_rows = row_count;
         if v_rows > 0 then
-            perform web.carry_pruning();
-            return false;
+            perform web.carry_pruning(v_key);
+            exit;
         end if;
 
         -- Ended already; or rotated: who logs out with an old id means the session, whatever its id is by now.
@@ -1034,13 +1003,12 @@ begin
         where s.key = v_key
             and s.ended_at is not null;
         if found then
-            if v_successor is null then
-                return false;
-            end if;
+            exit when v_successor is null;
             v_key := v_successor;
         end if;
         -- Otherwise a live session appeared between the two statements, or its row was pruned: try again.
     end loop;
+    return false;
 end;
 $body$,
         'web.end_session(bytea)',
@@ -1525,11 +1493,14 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- One bounded batch in the caller's transaction, and one pruner at a time. While there is more to do, the next call
--- goes on where this one ended: behind it lie index entries of deleted rows, which an old snapshot somewhere may
--- keep for hours, and walking over them again with each batch was measured 40 times slower.
+-- One bounded batch in the caller's transaction, one pruner at a time. Slides do not move prune_after, or every slide
+-- would have to write the index; so a row that is due here may have been used since, and is filed again under its
+-- present expiry. Rows that somebody holds are skipped: pruning never waits and never makes anybody wait in a circle.
 #variable_conflict use_column
 declare
+    v_now constant timestamptz := statement_timestamp();
+    v_tombstone interval;
+    v_is_announced boolean;
     v_table oid;
     v_from timestamptz;
     v_deleted integer;
@@ -1543,23 +1514,70 @@ begin
     end if;
 
     -- The table's oid makes the lock one of this store: advisory locks are shared by the whole database.
-    select p.tableoid, p.resume_from into v_table, v_from from web.prune_state as p;
+    select p.tableoid, p.resume_from, make_interval(secs => s.tombstone_seconds), s.notify_channel is not null
+    into v_table, v_from, v_tombstone, v_is_announced
+    from web.prune_state as p
+    cross join web.settings as s;
+    if not found then
+        perform web.refuse_without_settings();
+    end if;
     if not pg_try_advisory_xact_lock(hashtextextended('prune_sessions', v_table::bigint)) then
         return query select 'busy'::text, 0, 0;
         return;
     end if;
 
-    select b.deleted, b.refiled, b.last_after
-    into v_deleted, v_refiled, v_last_after
-    from web.prune_batch(v_from, p_max_rows) as b;
+    with due as materialized (
+        select
+            s.key,
+            s.handle,
+            s.ended_at,
+            s.prune_after,
+            coalesce(s.ended_at + v_tombstone, s.expires_at) as keep_until
+        from web.session as s
+        where s.prune_after >= v_from
+            and s.prune_after <= v_now
+        order by s.prune_after
+        limit p_max_rows
+        for update skip locked
+    ),
+    removed as (
+        delete from web.session as s
+        using due as d
+        where s.key = d.key
+            and d.keep_until <= v_now
+        returning d.handle, d.ended_at
+    ),
+    filed as (
+        update web.session as s
+        set prune_after = d.keep_until
+        from due as d
+        where s.key = d.key
+            and d.keep_until > v_now
+        returning s.key
+    )
+    select
+        (
+            select count(*)
+            from removed as r
+            left join lateral (
+                select web.announce_end(r.handle, 'expired')
+                where v_is_announced
+                    and r.ended_at is null
+            ) as a on true
+        ),
+        (select count(*) from filed),
+        (select max(d.prune_after) from due as d)
+    into v_deleted, v_refiled, v_last_after;
 
+    -- While there is more to do, the next call goes on where this one ended: behind it lie index entries of deleted rows,
+    -- which an old snapshot somewhere may keep for hours, and each batch would walk over all of them again.
     update web.prune_state as p
     set
         resume_from = case
             when v_deleted + v_refiled < p_max_rows then '-infinity'
             else v_last_after
         end,
-        last_pruned_at = statement_timestamp();
+        last_pruned_at = v_now;
 
     return query select 'pruned'::text, v_deleted, v_refiled;
 end;
@@ -1603,6 +1621,9 @@ begin
     select s.idle_seconds, s.absolute_seconds
     into v_idle_seconds, v_absolute_seconds
     from web.settings as s;
+    if not found then
+        perform web.refuse_without_settings();
+    end if;
 
     -- A missing expiry is the default timeout from now, never "for ever".
     if v_expire is null then
@@ -1680,7 +1701,7 @@ begin
             and s.expires_at <= v_now;
         get diagnostics v_rows = row_count;
         if v_rows > 0 then
-            perform web.carry_pruning();
+            perform web.carry_pruning(v_key);
             return;
         end if;
 
@@ -2079,7 +2100,14 @@ begin
                     'createdb', r.rolcreatedb,
                     'createrole', r.rolcreaterole,
                     'replication', r.rolreplication,
-                    'bypassrls', r.rolbypassrls
+                    'bypassrls', r.rolbypassrls,
+                    'settings', (
+                        select string_agg(c.setting, ', ' order by c.setting)
+                        from pg_db_role_setting as d
+                        cross join unnest(d.setconfig) as c (setting)
+                        where d.setrole = r.oid
+                            and d.setdatabase in (0, (select b.oid from pg_database as b where b.datname = current_database()))
+                    )
                 ) as attributes
             from pg_roles as r
             where r.rolname in (p_role, v_owner)
@@ -2091,7 +2119,17 @@ begin
                 where a.member in (select r.oid from pg_roles as r where r.rolname in (p_role, v_owner))
             ) as m
             union all
-            select 'schema', n.nspname, jsonb_build_object('owner', pg_get_userbyid(n.nspowner))
+            select
+                'schema',
+                n.nspname,
+                jsonb_build_object(
+                    'owner', pg_get_userbyid(n.nspowner),
+                    'privileges of the owner', (
+                        select string_agg(x.privilege_type, ', ' order by x.privilege_type)
+                        from aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) as x
+                        where x.grantee = n.nspowner
+                    )
+                )
             from pg_namespace as n
             where n.nspname = p_schema
             union all
@@ -2100,6 +2138,11 @@ begin
                 c.relname,
                 jsonb_build_object(
                     'owner', pg_get_userbyid(c.relowner),
+                    'privileges of the owner', (
+                        select string_agg(x.privilege_type, ', ' order by x.privilege_type)
+                        from aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as x
+                        where x.grantee = c.relowner
+                    ),
                     'persistence', c.relpersistence,
                     'row security', c.relrowsecurity,
                     'forced row security', c.relforcerowsecurity,
@@ -2116,6 +2159,7 @@ begin
                 c.relname || '.' || a.attname,
                 jsonb_build_object(
                     'type', format_type(a.atttypid, a.atttypmod),
+                    'collation', (select c.collname from pg_collation as c where c.oid = a.attcollation),
                     'not null', a.attnotnull,
                     'default', pg_get_expr(d.adbin, d.adrelid),
                     'comment', col_description(a.attrelid, a.attnum)
@@ -2129,7 +2173,10 @@ begin
                 and a.attnum > 0
                 and not a.attisdropped
             union all
-            select 'constraint', c.relname || '.' || k.conname, jsonb_build_object('definition', pg_get_constraintdef(k.oid), 'validated', k.convalidated)
+            select 'constraint', c.relname || '.' || k.conname, jsonb_build_object(
+                    'definition', pg_get_constraintdef(k.oid),
+                    'valid', k.convalidated and not exists (select from pg_index as i where i.indexrelid = k.conindid and not i.indisvalid)
+                )
             from pg_constraint as k
             join pg_class as c on c.oid = k.conrelid
             join pg_namespace as n on n.oid = c.relnamespace
@@ -2173,6 +2220,7 @@ begin
                 'function',
                 format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
                 jsonb_build_object(
+                    'kind', p.prokind,
                     'arguments', pg_get_function_arguments(p.oid),
                     'result', pg_get_function_result(p.oid),
                     'language', l.lanname,
@@ -2184,13 +2232,17 @@ begin
                     'settings', array_to_string(p.proconfig, ', '),
                     'body', md5(p.prosrc),
                     'owner', pg_get_userbyid(p.proowner),
+                    'privileges of the owner', (
+                        select string_agg(x.privilege_type, ', ' order by x.privilege_type)
+                        from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as x
+                        where x.grantee = p.proowner
+                    ),
                     'comment', obj_description(p.oid, 'pg_proc')
                 )
             from pg_proc as p
             join pg_namespace as n on n.oid = p.pronamespace
             join pg_language as l on l.oid = p.prolang
             where n.nspname = p_schema
-                and p.prokind = 'f'
             union all
             select
                 'privilege',
@@ -2225,7 +2277,6 @@ begin
                 join pg_namespace as n on n.oid = p.pronamespace
                 cross join aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as x
                 where n.nspname = p_schema
-                    and p.prokind = 'f'
                 union all
                 select 'database ' || d.datname, d.datdba, x.*
                 from pg_database as d
@@ -2276,6 +2327,24 @@ begin
             execute format('alter role %I %s', v_declared.name, v_text);
         end if;
 
+        -- Settings that lead elsewhere. Others, a statement_timeout say, are the operator's own business.
+        for v_found in
+            select split_part(c.setting, '=', 1) as name, b.datname
+            from pg_db_role_setting as d
+            cross join unnest(d.setconfig) as c (setting)
+            left join pg_database as b on b.oid = d.setdatabase
+            where d.setrole = (select r.oid from pg_roles as r where r.rolname = v_declared.name)
+                and (d.setdatabase = 0 or b.datname = current_database())
+                and split_part(c.setting, '=', 1) in ('role', 'search_path', 'local_preload_libraries', 'session_preload_libraries')
+        loop
+            execute format(
+                'alter role %I %sreset %I',
+                v_declared.name,
+                'in database ' || quote_ident(v_found.datname) || ' ',
+                v_found.name
+            );
+        end loop;
+
         -- Neither may be a member of anything: membership is a second door.
         for v_found in
             select distinct g.rolname
@@ -2318,13 +2387,12 @@ begin
             union all
             select
                 3,
-                'function',
+                'routine',
                 p.oid::regprocedure::text,
                 p.proowner,
                 p.proname in (select substring(f.signature from 'web\.(\w+)\(') from unnest(v_signatures) as f (signature))
             from pg_proc as p
             where p.pronamespace = v_schema
-                and p.prokind = 'f'
         ) as o
         join pg_roles as r on r.oid = o.owner
         where r.rolname <> v_owner
@@ -2341,6 +2409,34 @@ begin
         if v_found.is_ours then
             execute format('alter %s %s owner to %I', v_found.kind, v_found.name, v_owner);
         end if;
+    end loop;
+
+    -- The owner may have lost privileges of his own, and could not even look at his tables then.
+    for v_text in
+        select format('grant all on %s %s to %I', o.object_type, o.name, v_owner)
+        from (
+            select 'schema' as object_type, quote_ident(n.nspname) as name, n.nspacl as acl, acldefault('n', n.nspowner) as complete, n.nspowner as owner
+            from pg_namespace as n
+            where n.oid = v_schema
+            union all
+            select 'table', c.oid::regclass::text, c.relacl, acldefault('r', c.relowner), c.relowner
+            from pg_class as c
+            where c.relnamespace = v_schema
+                and c.relname = any (v_tables)
+            union all
+            select 'routine', p.oid::regprocedure::text, p.proacl, acldefault('f', p.proowner), p.proowner
+            from pg_proc as p
+            where p.pronamespace = v_schema
+                and pg_get_userbyid(p.proowner) = v_owner
+        ) as o
+        where o.acl is not null
+            and exists (
+                select x.privilege_type from aclexplode(o.complete) as x where x.grantee = o.owner
+                except
+                select x.privilege_type from aclexplode(o.acl) as x where x.grantee = o.owner
+            )
+    loop
+        execute v_text;
     end loop;
 
     -- A database that connect-pg 1.1.5 for Node set up: its table moves out of the way here, still as the installer, and its
@@ -2520,6 +2616,9 @@ begin
         if v_found.relforcerowsecurity then
             execute format('alter table %s no force row level security', v_table);
         end if;
+        if exists (select from unnest(v_found.reloptions) as o (option) where o.option like 'autovacuum_enabled=%') then
+            execute format('alter table %s reset (autovacuum_enabled)', v_table);
+        end if;
         for v_text in
             select o.option
             from unnest(v_declared.options) as o (option)
@@ -2626,10 +2725,6 @@ begin
                 'Keeps the table at one row.'),
             ('prune_state', 'resume_from', 'timestamp with time zone', '''-infinity''::timestamp with time zone', true,
                 'The prune_after at which an unfinished prune goes on.'),
-            ('prune_state', 'carry_from', 'timestamp with time zone', '''-infinity''::timestamp with time zone', true,
-                'The prune_after from which creating calls look for rows to prune.'),
-            ('prune_state', 'carry_scanned_at', 'timestamp with time zone', '''-infinity''::timestamp with time zone', true,
-                'When a creating call last looked from the beginning.'),
             ('prune_state', 'last_pruned_at', 'timestamp with time zone', null, false,
                 'When a batch was last pruned.')
         ) as d (table_name, name, type, default_value, is_required, comment)
@@ -2640,10 +2735,12 @@ begin
             format_type(a.atttypid, a.atttypmod) as type,
             a.attnotnull as is_required,
             a.attgenerated <> '' or a.attidentity <> '' as is_generated,
+            a.attcollation <> t.typcollation as has_collation,
             pg_get_expr(d.adbin, d.adrelid) as default_value,
             col_description(a.attrelid, a.attnum) as comment
         into v_found
         from pg_attribute as a
+        join pg_type as t on t.oid = a.atttypid
         left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
         where a.attrelid = v_table
             and a.attname = v_declared.name
@@ -2664,6 +2761,9 @@ begin
                 message = format('column %s.%I has type %s and should have %s', v_table, v_declared.name, v_found.type, v_declared.type),
                 hint = 'This table was not made by connect-pg: choose another schema, or move the table out of the way.';
         else
+            if v_found.has_collation then
+                execute format('alter table %s alter column %I type %s', v_table, v_declared.name, v_declared.type);
+            end if;
             if v_found.default_value is distinct from v_declared.default_value then
                 execute format(
                     'alter table %s alter column %I %s',
@@ -2705,6 +2805,7 @@ begin
             and not a.attisdropped
             and a.attnotnull
             and not a.atthasdef
+            and a.attidentity = ''
             and a.attname <> all (array[
                 'expires_at', 'slide_at', 'last_used_at', 'version', 'created_at', 'absolute_at', 'prune_after',
                 'idle_seconds', 'slide_seconds', 'key'
@@ -2736,7 +2837,10 @@ begin
     loop
         v_table := to_regclass(format('%I.%I', p_schema, v_declared.table_name));
         v_constraints := v_constraints || format('%s %s', v_table, v_declared.name);
-        select c.conname, pg_get_constraintdef(c.oid) as definition, c.convalidated and not c.condeferrable as is_sound
+        select c.conname, pg_get_constraintdef(c.oid) as definition, 
+            c.convalidated
+                and not c.condeferrable
+                and not exists (select from pg_index as i where i.indexrelid = c.conindid and not i.indisvalid) as is_sound
         into v_found
         from pg_constraint as c
         where c.conrelid = v_table
@@ -2800,6 +2904,21 @@ begin
         end if;
     end loop;
 
+    -- An index of somebody else's is a burden on every write: on a column that a slide changes it ends heap-only updates, and
+    -- a unique one shows rows in its errors.
+    for v_found in
+        select i.indexrelid::regclass as name
+        from pg_index as i
+        join pg_class as c on c.oid = i.indrelid
+        join pg_class as x on x.oid = i.indexrelid
+        where c.relnamespace = v_schema
+            and c.relname = any (v_tables)
+            and x.relname not in ('session_prune_after', 'session_user_id', 'session_handle')
+            and not exists (select from pg_constraint as k where k.conindid = i.indexrelid)
+    loop
+        execute format('drop index %s', v_found.name);
+    end loop;
+
     -- The rows that the functions count on.
     foreach v_text in array array['settings', 'prune_state']
     loop
@@ -2815,6 +2934,16 @@ begin
     end loop;
 
     -- Functions. "create or replace" keeps grants and takes no lock that a caller would wait for.
+    for v_found in
+        select p.oid::regprocedure as signature
+        from pg_proc as p
+        where p.pronamespace = v_schema
+            and p.prokind <> 'f'
+            and p.proname in (select substring(f.signature from 'web\.(\w+)\(') from unnest(v_signatures) as f (signature))
+    loop
+        -- A procedure or an aggregate cannot be replaced by a function of its name.
+        execute format('drop routine %s', v_found.signature);
+    end loop;
     foreach v_function slice 1 in array v_functions
     loop
         v_text := replace(v_function[1], 'web.', v_prefix) || format(' as %L', replace(v_function[2], 'web.', v_prefix));
@@ -2840,11 +2969,10 @@ begin
         select p.oid::regprocedure as signature
         from pg_proc as p
         where p.pronamespace = v_schema
-            and p.prokind = 'f'
             and p.oid not in (select o.oid from ours as o)
             and (p.proname in (select o.proname from ours as o) or pg_get_userbyid(p.proowner) = v_owner)
     loop
-        execute format('drop function %s', v_found.signature);
+        execute format('drop routine %s', v_found.signature);
     end loop;
 
     -- The sessions of connect-pg 1.1.5 move in: ids hashed, live ones only. A session without an expiry lived for ever there;
@@ -2992,6 +3120,16 @@ begin
 
     -- The work of the owner role is done.
     perform set_config('role', v_saved_role, true);
+    for v_text in
+        select x.privilege_type
+        from pg_database as d
+        cross join aclexplode(d.datacl) as x
+        where d.datname = current_database()
+            and x.grantee = (select r.oid from pg_roles as r where r.rolname = p_role)
+            and (x.privilege_type <> 'CONNECT' or x.is_grantable)
+    loop
+        execute format('revoke %s on database %I from %I cascade', v_text, current_database(), p_role);
+    end loop;
     if not has_database_privilege(p_role, current_database(), 'CONNECT') then
         execute format('grant connect on database %I to %I', current_database(), p_role);
     end if;
@@ -3013,7 +3151,14 @@ begin
                     'createdb', r.rolcreatedb,
                     'createrole', r.rolcreaterole,
                     'replication', r.rolreplication,
-                    'bypassrls', r.rolbypassrls
+                    'bypassrls', r.rolbypassrls,
+                    'settings', (
+                        select string_agg(c.setting, ', ' order by c.setting)
+                        from pg_db_role_setting as d
+                        cross join unnest(d.setconfig) as c (setting)
+                        where d.setrole = r.oid
+                            and d.setdatabase in (0, (select b.oid from pg_database as b where b.datname = current_database()))
+                    )
                 ) as attributes
             from pg_roles as r
             where r.rolname in (p_role, v_owner)
@@ -3025,7 +3170,17 @@ begin
                 where a.member in (select r.oid from pg_roles as r where r.rolname in (p_role, v_owner))
             ) as m
             union all
-            select 'schema', n.nspname, jsonb_build_object('owner', pg_get_userbyid(n.nspowner))
+            select
+                'schema',
+                n.nspname,
+                jsonb_build_object(
+                    'owner', pg_get_userbyid(n.nspowner),
+                    'privileges of the owner', (
+                        select string_agg(x.privilege_type, ', ' order by x.privilege_type)
+                        from aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) as x
+                        where x.grantee = n.nspowner
+                    )
+                )
             from pg_namespace as n
             where n.nspname = p_schema
             union all
@@ -3034,6 +3189,11 @@ begin
                 c.relname,
                 jsonb_build_object(
                     'owner', pg_get_userbyid(c.relowner),
+                    'privileges of the owner', (
+                        select string_agg(x.privilege_type, ', ' order by x.privilege_type)
+                        from aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as x
+                        where x.grantee = c.relowner
+                    ),
                     'persistence', c.relpersistence,
                     'row security', c.relrowsecurity,
                     'forced row security', c.relforcerowsecurity,
@@ -3050,6 +3210,7 @@ begin
                 c.relname || '.' || a.attname,
                 jsonb_build_object(
                     'type', format_type(a.atttypid, a.atttypmod),
+                    'collation', (select c.collname from pg_collation as c where c.oid = a.attcollation),
                     'not null', a.attnotnull,
                     'default', pg_get_expr(d.adbin, d.adrelid),
                     'comment', col_description(a.attrelid, a.attnum)
@@ -3063,7 +3224,10 @@ begin
                 and a.attnum > 0
                 and not a.attisdropped
             union all
-            select 'constraint', c.relname || '.' || k.conname, jsonb_build_object('definition', pg_get_constraintdef(k.oid), 'validated', k.convalidated)
+            select 'constraint', c.relname || '.' || k.conname, jsonb_build_object(
+                    'definition', pg_get_constraintdef(k.oid),
+                    'valid', k.convalidated and not exists (select from pg_index as i where i.indexrelid = k.conindid and not i.indisvalid)
+                )
             from pg_constraint as k
             join pg_class as c on c.oid = k.conrelid
             join pg_namespace as n on n.oid = c.relnamespace
@@ -3107,6 +3271,7 @@ begin
                 'function',
                 format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
                 jsonb_build_object(
+                    'kind', p.prokind,
                     'arguments', pg_get_function_arguments(p.oid),
                     'result', pg_get_function_result(p.oid),
                     'language', l.lanname,
@@ -3118,13 +3283,17 @@ begin
                     'settings', array_to_string(p.proconfig, ', '),
                     'body', md5(p.prosrc),
                     'owner', pg_get_userbyid(p.proowner),
+                    'privileges of the owner', (
+                        select string_agg(x.privilege_type, ', ' order by x.privilege_type)
+                        from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as x
+                        where x.grantee = p.proowner
+                    ),
                     'comment', obj_description(p.oid, 'pg_proc')
                 )
             from pg_proc as p
             join pg_namespace as n on n.oid = p.pronamespace
             join pg_language as l on l.oid = p.prolang
             where n.nspname = p_schema
-                and p.prokind = 'f'
             union all
             select
                 'privilege',
@@ -3159,7 +3328,6 @@ begin
                 join pg_namespace as n on n.oid = p.pronamespace
                 cross join aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as x
                 where n.nspname = p_schema
-                    and p.prokind = 'f'
                 union all
                 select 'database ' || d.datname, d.datdba, x.*
                 from pg_database as d

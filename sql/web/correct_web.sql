@@ -71,6 +71,7 @@ declare
     ];
     -- Each function as four texts: the declaration up to its body, the body, the signature, the comment.
     v_functions constant text[] := array[
+        --@ function refuse_without_settings.sql
         --@ function require_data_fits.sql
         --@ function slide_seconds.sql
         --@ function slide_session.sql
@@ -78,7 +79,6 @@ declare
         --@ function bury.sql
         --@ function lock_user.sql
         --@ function make_room.sql
-        --@ function prune_batch.sql
         --@ function carry_pruning.sql
         --@ function move_session.sql
         --@ function create_session.sql

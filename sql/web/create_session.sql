@@ -76,6 +76,9 @@ begin
         coalesce(p_absolute_seconds, s.absolute_seconds)
     into v_idle_seconds, v_absolute_seconds
     from web.settings as s;
+    if not found then
+        perform web.refuse_without_settings();
+    end if;
 
     return query
     insert into web.session as s (
@@ -128,7 +131,7 @@ begin
         return;
     end if;
 
-    perform web.carry_pruning();
+    perform web.carry_pruning(p_key);
 end;
 $function$;
 

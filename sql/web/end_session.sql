@@ -12,6 +12,8 @@ as $function$
 declare
     v_now constant timestamptz := statement_timestamp();
     v_key bytea := p_key;
+    v_idle_seconds integer;
+    v_tombstone_seconds integer;
     v_rows bigint;
     v_successor bytea;
 begin
@@ -20,6 +22,11 @@ begin
             errcode = 'invalid_parameter_value',
             message = 'a session key has 32 bytes',
             hint = 'Pass sha256 of the session id, as bytea.';
+    end if;
+
+    select s.idle_seconds, s.tombstone_seconds into v_idle_seconds, v_tombstone_seconds from web.settings as s;
+    if not found then
+        perform web.refuse_without_settings();
     end if;
 
     loop
@@ -42,20 +49,20 @@ begin
             slide_seconds,
             key
         )
-        select
+        values (
             '-infinity',
             '-infinity',
             v_now,
             1,
             v_now,
             v_now,
-            v_now + make_interval(secs => n.tombstone_seconds),
+            v_now + make_interval(secs => v_tombstone_seconds),
             v_now,
             'logout',
-            n.idle_seconds,
+            v_idle_seconds,
             0,
             v_key
-        from web.settings as n
+        )
         on conflict (key) do update
         set
             expires_at = excluded.expires_at,
@@ -71,8 +78,8 @@ begin
             and s.expires_at <= v_now;
         get diagnostics v_rows = row_count;
         if v_rows > 0 then
-            perform web.carry_pruning();
-            return false;
+            perform web.carry_pruning(v_key);
+            exit;
         end if;
 
         -- Ended already; or rotated: who logs out with an old id means the session, whatever its id is by now.
@@ -82,13 +89,12 @@ begin
         where s.key = v_key
             and s.ended_at is not null;
         if found then
-            if v_successor is null then
-                return false;
-            end if;
+            exit when v_successor is null;
             v_key := v_successor;
         end if;
         -- Otherwise a live session appeared between the two statements, or its row was pruned: try again.
     end loop;
+    return false;
 end;
 $function$;
 

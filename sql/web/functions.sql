@@ -1,4 +1,14 @@
 -- Functions. "create or replace" keeps grants and takes no lock that a caller would wait for.
+for v_found in
+    select p.oid::regprocedure as signature
+    from pg_proc as p
+    where p.pronamespace = v_schema
+        and p.prokind <> 'f'
+        and p.proname in (select substring(f.signature from 'web\.(\w+)\(') from unnest(v_signatures) as f (signature))
+loop
+    -- A procedure or an aggregate cannot be replaced by a function of its name.
+    execute format('drop routine %s', v_found.signature);
+end loop;
 foreach v_function slice 1 in array v_functions
 loop
     v_text := replace(v_function[1], 'web.', v_prefix) || format(' as %L', replace(v_function[2], 'web.', v_prefix));
@@ -24,9 +34,8 @@ for v_found in
     select p.oid::regprocedure as signature
     from pg_proc as p
     where p.pronamespace = v_schema
-        and p.prokind = 'f'
         and p.oid not in (select o.oid from ours as o)
         and (p.proname in (select o.proname from ours as o) or pg_get_userbyid(p.proowner) = v_owner)
 loop
-    execute format('drop function %s', v_found.signature);
+    execute format('drop routine %s', v_found.signature);
 end loop;

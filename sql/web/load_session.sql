@@ -37,7 +37,13 @@ begin
             hint = 'Pass sha256 of the session id, as bytea.';
     end if;
 
-    if p_slide then
+    -- Asked first: on a standby even an update that would find no row is an error.
+    if p_slide and exists (
+        select
+        from web.session as s
+        where s.key = p_key
+            and s.expires_at > statement_timestamp()
+    ) then
         perform web.slide_session(p_key);
     end if;
 

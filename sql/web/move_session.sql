@@ -101,7 +101,7 @@ begin
         0,
         p_old_key
     from web.settings as n;
-    perform web.carry_pruning();
+    perform web.carry_pruning(p_new_key);
     return 'rotated';
 end;
 $function$;

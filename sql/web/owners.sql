@@ -20,13 +20,12 @@ for v_found in
         union all
         select
             3,
-            'function',
+            'routine',
             p.oid::regprocedure::text,
             p.proowner,
             p.proname in (select substring(f.signature from 'web\.(\w+)\(') from unnest(v_signatures) as f (signature))
         from pg_proc as p
         where p.pronamespace = v_schema
-            and p.prokind = 'f'
     ) as o
     join pg_roles as r on r.oid = o.owner
     where r.rolname <> v_owner
@@ -43,4 +42,32 @@ loop
     if v_found.is_ours then
         execute format('alter %s %s owner to %I', v_found.kind, v_found.name, v_owner);
     end if;
+end loop;
+
+-- The owner may have lost privileges of his own, and could not even look at his tables then.
+for v_text in
+    select format('grant all on %s %s to %I', o.object_type, o.name, v_owner)
+    from (
+        select 'schema' as object_type, quote_ident(n.nspname) as name, n.nspacl as acl, acldefault('n', n.nspowner) as complete, n.nspowner as owner
+        from pg_namespace as n
+        where n.oid = v_schema
+        union all
+        select 'table', c.oid::regclass::text, c.relacl, acldefault('r', c.relowner), c.relowner
+        from pg_class as c
+        where c.relnamespace = v_schema
+            and c.relname = any (v_tables)
+        union all
+        select 'routine', p.oid::regprocedure::text, p.proacl, acldefault('f', p.proowner), p.proowner
+        from pg_proc as p
+        where p.pronamespace = v_schema
+            and pg_get_userbyid(p.proowner) = v_owner
+    ) as o
+    where o.acl is not null
+        and exists (
+            select x.privilege_type from aclexplode(o.complete) as x where x.grantee = o.owner
+            except
+            select x.privilege_type from aclexplode(o.acl) as x where x.grantee = o.owner
+        )
+loop
+    execute v_text;
 end loop;

@@ -87,6 +87,16 @@ end loop;
 
 -- The work of the owner role is done.
 perform set_config('role', v_saved_role, true);
+for v_text in
+    select x.privilege_type
+    from pg_database as d
+    cross join aclexplode(d.datacl) as x
+    where d.datname = current_database()
+        and x.grantee = (select r.oid from pg_roles as r where r.rolname = p_role)
+        and (x.privilege_type <> 'CONNECT' or x.is_grantable)
+loop
+    execute format('revoke %s on database %I from %I cascade', v_text, current_database(), p_role);
+end loop;
 if not has_database_privilege(p_role, current_database(), 'CONNECT') then
     execute format('grant connect on database %I to %I', current_database(), p_role);
 end if;

@@ -36,6 +36,24 @@ loop
         execute format('alter role %I %s', v_declared.name, v_text);
     end if;
 
+    -- Settings that lead elsewhere. Others, a statement_timeout say, are the operator's own business.
+    for v_found in
+        select split_part(c.setting, '=', 1) as name, b.datname
+        from pg_db_role_setting as d
+        cross join unnest(d.setconfig) as c (setting)
+        left join pg_database as b on b.oid = d.setdatabase
+        where d.setrole = (select r.oid from pg_roles as r where r.rolname = v_declared.name)
+            and (d.setdatabase = 0 or b.datname = current_database())
+            and split_part(c.setting, '=', 1) in ('role', 'search_path', 'local_preload_libraries', 'session_preload_libraries')
+    loop
+        execute format(
+            'alter role %I %sreset %I',
+            v_declared.name,
+            'in database ' || quote_ident(v_found.datname) || ' ',
+            v_found.name
+        );
+    end loop;
+
     -- Neither may be a member of anything: membership is a second door.
     for v_found in
         select distinct g.rolname

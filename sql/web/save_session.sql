@@ -79,9 +79,15 @@ begin
         if v_is_same then
             if v_slide_at <= v_now then
                 perform web.slide_session(p_key);
-                select s.expires_at into v_expires_at from web.session as s where s.key = p_key;
             end if;
-            return query select 'saved'::text, v_version, v_expires_at;
+            return query
+            select 'saved'::text, s.version, s.expires_at
+            from web.session as s
+            where s.key = p_key
+                and s.expires_at > v_now;
+            if not found then
+                return query select 'gone'::text, null::bigint, null::timestamptz;
+            end if;
             return;
         end if;
 

@@ -33,6 +33,9 @@ begin
     select s.idle_seconds, s.absolute_seconds
     into v_idle_seconds, v_absolute_seconds
     from web.settings as s;
+    if not found then
+        perform web.refuse_without_settings();
+    end if;
 
     -- A missing expiry is the default timeout from now, never "for ever".
     if v_expire is null then
@@ -110,7 +113,7 @@ begin
             and s.expires_at <= v_now;
         get diagnostics v_rows = row_count;
         if v_rows > 0 then
-            perform web.carry_pruning();
+            perform web.carry_pruning(v_key);
             return;
         end if;
 

@@ -15,6 +15,9 @@ begin
         return;
     end if;
 
+    -- Nor for a lock on the table: clear_sessions may hold it, or stand in a queue behind a long transaction.
+    lock table web.session in row exclusive mode nowait;
+
     update web.session as s
     set
         expires_at = least(
@@ -38,8 +41,9 @@ begin
         for no key update skip locked
     );
 exception
-    -- A repeatable read transaction whose snapshot is older than the last slide: reading is all it wants.
-    when serialization_failure then
+    -- The table is locked; or this is a repeatable read transaction, and its snapshot is older than the last slide. The
+    -- caller wants to read: a later request slides.
+    when lock_not_available or serialization_failure then
         return;
 end;
 $function$;

@@ -11,7 +11,14 @@ from (
             'createdb', r.rolcreatedb,
             'createrole', r.rolcreaterole,
             'replication', r.rolreplication,
-            'bypassrls', r.rolbypassrls
+            'bypassrls', r.rolbypassrls,
+            'settings', (
+                select string_agg(c.setting, ', ' order by c.setting)
+                from pg_db_role_setting as d
+                cross join unnest(d.setconfig) as c (setting)
+                where d.setrole = r.oid
+                    and d.setdatabase in (0, (select b.oid from pg_database as b where b.datname = current_database()))
+            )
         ) as attributes
     from pg_roles as r
     where r.rolname in (p_role, v_owner)
@@ -23,7 +30,17 @@ from (
         where a.member in (select r.oid from pg_roles as r where r.rolname in (p_role, v_owner))
     ) as m
     union all
-    select 'schema', n.nspname, jsonb_build_object('owner', pg_get_userbyid(n.nspowner))
+    select
+        'schema',
+        n.nspname,
+        jsonb_build_object(
+            'owner', pg_get_userbyid(n.nspowner),
+            'privileges of the owner', (
+                select string_agg(x.privilege_type, ', ' order by x.privilege_type)
+                from aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) as x
+                where x.grantee = n.nspowner
+            )
+        )
     from pg_namespace as n
     where n.nspname = p_schema
     union all
@@ -32,6 +49,11 @@ from (
         c.relname,
         jsonb_build_object(
             'owner', pg_get_userbyid(c.relowner),
+            'privileges of the owner', (
+                select string_agg(x.privilege_type, ', ' order by x.privilege_type)
+                from aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as x
+                where x.grantee = c.relowner
+            ),
             'persistence', c.relpersistence,
             'row security', c.relrowsecurity,
             'forced row security', c.relforcerowsecurity,
@@ -48,6 +70,7 @@ from (
         c.relname || '.' || a.attname,
         jsonb_build_object(
             'type', format_type(a.atttypid, a.atttypmod),
+            'collation', (select c.collname from pg_collation as c where c.oid = a.attcollation),
             'not null', a.attnotnull,
             'default', pg_get_expr(d.adbin, d.adrelid),
             'comment', col_description(a.attrelid, a.attnum)
@@ -61,7 +84,10 @@ from (
         and a.attnum > 0
         and not a.attisdropped
     union all
-    select 'constraint', c.relname || '.' || k.conname, jsonb_build_object('definition', pg_get_constraintdef(k.oid), 'validated', k.convalidated)
+    select 'constraint', c.relname || '.' || k.conname, jsonb_build_object(
+            'definition', pg_get_constraintdef(k.oid),
+            'valid', k.convalidated and not exists (select from pg_index as i where i.indexrelid = k.conindid and not i.indisvalid)
+        )
     from pg_constraint as k
     join pg_class as c on c.oid = k.conrelid
     join pg_namespace as n on n.oid = c.relnamespace
@@ -105,6 +131,7 @@ from (
         'function',
         format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
         jsonb_build_object(
+            'kind', p.prokind,
             'arguments', pg_get_function_arguments(p.oid),
             'result', pg_get_function_result(p.oid),
             'language', l.lanname,
@@ -116,13 +143,17 @@ from (
             'settings', array_to_string(p.proconfig, ', '),
             'body', md5(p.prosrc),
             'owner', pg_get_userbyid(p.proowner),
+            'privileges of the owner', (
+                select string_agg(x.privilege_type, ', ' order by x.privilege_type)
+                from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as x
+                where x.grantee = p.proowner
+            ),
             'comment', obj_description(p.oid, 'pg_proc')
         )
     from pg_proc as p
     join pg_namespace as n on n.oid = p.pronamespace
     join pg_language as l on l.oid = p.prolang
     where n.nspname = p_schema
-        and p.prokind = 'f'
     union all
     select
         'privilege',
@@ -157,7 +188,6 @@ from (
         join pg_namespace as n on n.oid = p.pronamespace
         cross join aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as x
         where n.nspname = p_schema
-            and p.prokind = 'f'
         union all
         select 'database ' || d.datname, d.datdba, x.*
         from pg_database as d

@@ -44,6 +44,9 @@ loop
     if v_found.relforcerowsecurity then
         execute format('alter table %s no force row level security', v_table);
     end if;
+    if exists (select from unnest(v_found.reloptions) as o (option) where o.option like 'autovacuum_enabled=%') then
+        execute format('alter table %s reset (autovacuum_enabled)', v_table);
+    end if;
     for v_text in
         select o.option
         from unnest(v_declared.options) as o (option)
@@ -150,10 +153,6 @@ for v_declared in
             'Keeps the table at one row.'),
         ('prune_state', 'resume_from', 'timestamp with time zone', '''-infinity''::timestamp with time zone', true,
             'The prune_after at which an unfinished prune goes on.'),
-        ('prune_state', 'carry_from', 'timestamp with time zone', '''-infinity''::timestamp with time zone', true,
-            'The prune_after from which creating calls look for rows to prune.'),
-        ('prune_state', 'carry_scanned_at', 'timestamp with time zone', '''-infinity''::timestamp with time zone', true,
-            'When a creating call last looked from the beginning.'),
         ('prune_state', 'last_pruned_at', 'timestamp with time zone', null, false,
             'When a batch was last pruned.')
     ) as d (table_name, name, type, default_value, is_required, comment)
@@ -164,10 +163,12 @@ loop
         format_type(a.atttypid, a.atttypmod) as type,
         a.attnotnull as is_required,
         a.attgenerated <> '' or a.attidentity <> '' as is_generated,
+        a.attcollation <> t.typcollation as has_collation,
         pg_get_expr(d.adbin, d.adrelid) as default_value,
         col_description(a.attrelid, a.attnum) as comment
     into v_found
     from pg_attribute as a
+    join pg_type as t on t.oid = a.atttypid
     left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
     where a.attrelid = v_table
         and a.attname = v_declared.name
@@ -188,6 +189,9 @@ loop
             message = format('column %s.%I has type %s and should have %s', v_table, v_declared.name, v_found.type, v_declared.type),
             hint = 'This table was not made by connect-pg: choose another schema, or move the table out of the way.';
     else
+        if v_found.has_collation then
+            execute format('alter table %s alter column %I type %s', v_table, v_declared.name, v_declared.type);
+        end if;
         if v_found.default_value is distinct from v_declared.default_value then
             execute format(
                 'alter table %s alter column %I %s',
@@ -229,6 +233,7 @@ for v_found in
         and not a.attisdropped
         and a.attnotnull
         and not a.atthasdef
+        and a.attidentity = ''
         and a.attname <> all (array[
             'expires_at', 'slide_at', 'last_used_at', 'version', 'created_at', 'absolute_at', 'prune_after',
             'idle_seconds', 'slide_seconds', 'key'
@@ -260,7 +265,10 @@ for v_declared in
 loop
     v_table := to_regclass(format('%I.%I', p_schema, v_declared.table_name));
     v_constraints := v_constraints || format('%s %s', v_table, v_declared.name);
-    select c.conname, pg_get_constraintdef(c.oid) as definition, c.convalidated and not c.condeferrable as is_sound
+    select c.conname, pg_get_constraintdef(c.oid) as definition, 
+        c.convalidated
+            and not c.condeferrable
+            and not exists (select from pg_index as i where i.indexrelid = c.conindid and not i.indisvalid) as is_sound
     into v_found
     from pg_constraint as c
     where c.conrelid = v_table
@@ -322,6 +330,21 @@ loop
     if v_table is null then
         execute v_declared.definition;
     end if;
+end loop;
+
+-- An index of somebody else's is a burden on every write: on a column that a slide changes it ends heap-only updates, and
+-- a unique one shows rows in its errors.
+for v_found in
+    select i.indexrelid::regclass as name
+    from pg_index as i
+    join pg_class as c on c.oid = i.indrelid
+    join pg_class as x on x.oid = i.indexrelid
+    where c.relnamespace = v_schema
+        and c.relname = any (v_tables)
+        and x.relname not in ('session_prune_after', 'session_user_id', 'session_handle')
+        and not exists (select from pg_constraint as k where k.conindid = i.indexrelid)
+loop
+    execute format('drop index %s', v_found.name);
 end loop;
 
 -- The rows that the functions count on.

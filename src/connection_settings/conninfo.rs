@@ -257,9 +257,18 @@ mod tests {
                 ("target_session_attrs", "read-write"),
             ],
         );
-        is("postgresql://%2Ftmp/shop", &[("host", "/tmp"), ("dbname", "shop")]);
-        is("postgresql:///shop?host=/tmp", &[("host", "/tmp"), ("dbname", "shop")]);
-        is("postgresql://localhost?ssl=true", &[("host", "localhost"), ("sslmode", "require")]);
+        is(
+            "postgresql://%2Ftmp/shop",
+            &[("host", "/tmp"), ("dbname", "shop")],
+        );
+        is(
+            "postgresql:///shop?host=/tmp",
+            &[("host", "/tmp"), ("dbname", "shop")],
+        );
+        is(
+            "postgresql://localhost?ssl=true",
+            &[("host", "localhost"), ("sslmode", "require")],
+        );
         is("postgresql://user@", &[("user", "user")]);
     }
 
@@ -268,7 +277,12 @@ mod tests {
         is("", &[]);
         is(
             r"  host = /tmp user='it\'s a name' password=a\ b\\c dbname=''",
-            &[("host", "/tmp"), ("user", "it's a name"), ("password", r"a b\c"), ("dbname", "")],
+            &[
+                ("host", "/tmp"),
+                ("user", "it's a name"),
+                ("password", r"a b\c"),
+                ("dbname", ""),
+            ],
         );
         is("port=1 port=2", &[("port", "2")]);
     }

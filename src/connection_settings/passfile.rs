@@ -20,7 +20,10 @@ pub(super) fn look_up(path: &Path, host: &str, port: u16, database: &str, user: 
     if let Some(why) = refusal(&metadata) {
         return Answer {
             password: None,
-            warning: Some(format!("the password file {} is ignored: {why}", path.display())),
+            warning: Some(format!(
+                "the password file {} is ignored: {why}",
+                path.display()
+            )),
         };
     }
     match std::fs::read(path) {
@@ -30,7 +33,10 @@ pub(super) fn look_up(path: &Path, host: &str, port: u16, database: &str, user: 
         },
         Err(error) => Answer {
             password: None,
-            warning: Some(format!("the password file {} cannot be read: {error}", path.display())),
+            warning: Some(format!(
+                "the password file {} cannot be read: {error}",
+                path.display()
+            )),
         },
     }
 }
@@ -106,8 +112,14 @@ short:5432
         let ask = |host, port, database, user| find(FILE, host, port, database, user);
         assert_eq!(ask("db", 5432, "shop", "alice").as_deref(), Some("first"));
         assert_eq!(ask("db", 1, "x", "bob").as_deref(), Some(r"any:thing\here"));
-        assert_eq!(ask("we:ird", 5432, "shop", "alice").as_deref(), Some("escaped host"));
-        assert_eq!(ask("other", 5432, "shop", "dave").as_deref(), Some("fallback"));
+        assert_eq!(
+            ask("we:ird", 5432, "shop", "alice").as_deref(),
+            Some("escaped host")
+        );
+        assert_eq!(
+            ask("other", 5432, "shop", "dave").as_deref(),
+            Some("fallback")
+        );
         assert_eq!(ask("x", 1, "x", "carol").as_deref(), Some("pa"));
         assert_eq!(ask("other", 5433, "shop", "dave"), None);
         assert_eq!(find("", "db", 5432, "shop", "alice"), None);

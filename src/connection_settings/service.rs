@@ -30,7 +30,12 @@ pub(super) fn find(text: &str, service: &str) -> Result<Option<Keywords>, String
                 return Err("names another service, which is not allowed".into());
             }
             Some(keyword) => settings.entry(keyword).or_insert_with(|| value.to_owned()),
-            None => return Err(format!("is not usable: {}", conninfo::unknown_keyword(keyword))),
+            None => {
+                return Err(format!(
+                    "is not usable: {}",
+                    conninfo::unknown_keyword(keyword)
+                ));
+            }
         };
     }
     Ok(found)

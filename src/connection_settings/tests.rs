@@ -4,7 +4,10 @@ use std::ffi::OsString;
 use super::*;
 
 /// Settings from a string and an environment of their own; no home directory unless one is given.
-fn settings(text: Option<&str>, environment: &[(&str, &str)]) -> Result<ConnectionSettings, String> {
+fn settings(
+    text: Option<&str>,
+    environment: &[(&str, &str)],
+) -> Result<ConnectionSettings, String> {
     let environment: HashMap<&str, &str> = environment.iter().copied().collect();
     ConnectionSettings::resolve(text, &|name| environment.get(name).map(OsString::from))
 }
@@ -60,7 +63,10 @@ fn the_string_goes_before_the_environment_and_that_before_the_defaults() {
         ("PGTARGETSESSIONATTRS", "read-write"),
     ];
     let config = settings(None, &environment).unwrap().to_config().unwrap();
-    assert_eq!(config.get_hosts(), [postgres::config::Host::Tcp("env.example".into())]);
+    assert_eq!(
+        config.get_hosts(),
+        [postgres::config::Host::Tcp("env.example".into())]
+    );
     assert_eq!(config.get_ports(), [6000]);
     assert_eq!(config.get_user(), Some("env_user"));
     assert_eq!(config.get_dbname(), Some("env_database"));
@@ -68,13 +74,19 @@ fn the_string_goes_before_the_environment_and_that_before_the_defaults() {
     assert_eq!(config.get_application_name(), Some("env_app"));
     assert_eq!(config.get_options(), Some("-c search_path=x"));
     assert_eq!(config.get_connect_timeout(), Some(&Duration::from_secs(3)));
-    assert_eq!(config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+    assert_eq!(
+        config.get_target_session_attrs(),
+        TargetSessionAttrs::ReadWrite
+    );
 
     // A URL leaves out what the environment then fills in.
     let config = ok("postgresql://url_user@url.example/shop", &environment)
         .to_config()
         .unwrap();
-    assert_eq!(config.get_hosts(), [postgres::config::Host::Tcp("url.example".into())]);
+    assert_eq!(
+        config.get_hosts(),
+        [postgres::config::Host::Tcp("url.example".into())]
+    );
     assert_eq!(config.get_ports(), [6000]);
     assert_eq!(config.get_user(), Some("url_user"));
     assert_eq!(config.get_dbname(), Some("shop"));
@@ -96,17 +108,23 @@ fn defaults() {
     );
     let config = defaults.to_config().unwrap();
     assert_eq!(config.get_connect_timeout(), Some(&Duration::from_secs(10)));
-    assert_eq!(config.get_tcp_user_timeout(), Some(&Duration::from_secs(30)));
+    assert_eq!(
+        config.get_tcp_user_timeout(),
+        Some(&Duration::from_secs(30))
+    );
     assert!(config.get_keepalives());
     assert_eq!(config.get_keepalives_idle(), Duration::from_secs(60));
     assert_eq!(config.get_application_name(), Some("connect-pg"));
     assert_eq!(config.get_password(), None);
 
     assert_eq!(ok("user=alice", &[]).database(), "alice");
-    let config = ok("user='' connect_timeout=0 keepalives=0 tcp_user_timeout=5000 host=a", &[])
-        .fallback_application_name("session-admin")
-        .to_config()
-        .unwrap();
+    let config = ok(
+        "user='' connect_timeout=0 keepalives=0 tcp_user_timeout=5000 host=a",
+        &[],
+    )
+    .fallback_application_name("session-admin")
+    .to_config()
+    .unwrap();
     assert_eq!(config.get_connect_timeout(), None);
     assert!(!config.get_keepalives());
     assert_eq!(config.get_tcp_user_timeout(), Some(&Duration::from_secs(5)));
@@ -116,8 +134,14 @@ fn defaults() {
 #[test]
 fn several_hosts() {
     let several = ok("host=a,b,/tmp port=5433,,5434 user=u", &[]);
-    assert_eq!(several.server(), "a port 5433, b port 5432, the socket in /tmp port 5434");
-    assert_eq!(ok("host=a,b port=6000", &[]).server(), "a port 6000, b port 6000");
+    assert_eq!(
+        several.server(),
+        "a port 5433, b port 5432, the socket in /tmp port 5434"
+    );
+    assert_eq!(
+        ok("host=a,b port=6000", &[]).server(),
+        "a port 6000, b port 6000"
+    );
     assert_eq!(
         ok("postgresql://u@a:1,[::1]:2/d", &[]).server(),
         "a port 1, ::1 port 2"
@@ -150,7 +174,10 @@ fn tls_is_never_left_out_where_it_was_asked_for() {
     }
     for mode in ["require", "verify-ca", "verify-full"] {
         let refusal = refusal("host=a", &[("PGSSLMODE", mode)]);
-        assert!(refusal.contains(mode) && refusal.contains("sslmode=disable"), "{refusal}");
+        assert!(
+            refusal.contains(mode) && refusal.contains("sslmode=disable"),
+            "{refusal}"
+        );
         // libpq, too, has no TLS on a socket.
         ok("host=/tmp", &[("PGSSLMODE", mode)]);
         assert!(settings(Some(&format!("host=/tmp,a sslmode={mode}")), &[]).is_err());
@@ -159,7 +186,12 @@ fn tls_is_never_left_out_where_it_was_asked_for() {
     refusal("host=a sslrootcert=system", &[]);
     refusal("host=a", &[("PGREQUIRESSL", "1")]);
     refusal("host=a sslmode=nonsense", &[]);
-    for weaker in ["require_auth=scram-sha-256", "requirepeer=postgres", "channel_binding=require", "gssencmode=require"] {
+    for weaker in [
+        "require_auth=scram-sha-256",
+        "requirepeer=postgres",
+        "channel_binding=require",
+        "gssencmode=require",
+    ] {
         refusal(weaker, &[]);
     }
     ok("host=a channel_binding=prefer gssencmode=disable", &[]);
@@ -170,22 +202,40 @@ fn tls_is_never_left_out_where_it_was_asked_for() {
 fn the_password_file_of_libpq() {
     let home = Directory::new();
     let at_home = [("HOME", home.0.to_str().unwrap())];
-    let text = "a:5432:d:u:first\na:5432:d:u:second\nlocalhost:*:*:u:socket\n/tmp:*:*:u:other socket\n";
+    let text =
+        "a:5432:d:u:first\na:5432:d:u:second\nlocalhost:*:*:u:socket\n/tmp:*:*:u:other socket\n";
     home.file(".pgpass", text, 0o600);
 
     let password = |text: &str| {
         let config = ok(text, &at_home).to_config().unwrap();
-        config.get_password().map(|p| String::from_utf8(p.to_vec()).unwrap())
+        config
+            .get_password()
+            .map(|p| String::from_utf8(p.to_vec()).unwrap())
     };
     assert_eq!(password("host=a dbname=d user=u").as_deref(), Some("first"));
-    assert_eq!(password("host=/var/run/postgresql user=u").as_deref(), Some("socket"));
-    assert_eq!(password("host=/tmp user=u").as_deref(), Some("other socket"));
-    assert_eq!(password("host=a dbname=d user=u password=given").as_deref(), Some("given"));
+    assert_eq!(
+        password("host=/var/run/postgresql user=u").as_deref(),
+        Some("socket")
+    );
+    assert_eq!(
+        password("host=/tmp user=u").as_deref(),
+        Some("other socket")
+    );
+    assert_eq!(
+        password("host=a dbname=d user=u password=given").as_deref(),
+        Some("given")
+    );
     assert_eq!(password("host=b dbname=d user=u"), None);
 
     // Two hosts with two passwords do not fit into one configuration.
-    assert!(ok("host=a,/tmp dbname=d user=u", &at_home).to_config().is_err());
-    let origin = ok("host=a dbname=d user=u", &at_home).password_origin().unwrap();
+    assert!(
+        ok("host=a,/tmp dbname=d user=u", &at_home)
+            .to_config()
+            .is_err()
+    );
+    let origin = ok("host=a dbname=d user=u", &at_home)
+        .password_origin()
+        .unwrap();
     assert!(origin.contains(".pgpass"), "{origin}");
 
     // As libpq: ignored, with a warning, where others may read it.
@@ -194,10 +244,16 @@ fn the_password_file_of_libpq() {
     assert_eq!(open.to_config().unwrap().get_password(), None);
     assert_eq!(open.warnings().len(), 1);
     assert!(open.warnings()[0].contains("0600"));
-    assert!(ok("host=a dbname=d user=u password=x", &at_home).warnings().is_empty());
+    assert!(
+        ok("host=a dbname=d user=u password=x", &at_home)
+            .warnings()
+            .is_empty()
+    );
 
     let elsewhere = home.file("passwords", "*:*:*:*:elsewhere", 0o400);
-    let config = ok("host=a", &[("PGPASSFILE", &elsewhere)]).to_config().unwrap();
+    let config = ok("host=a", &[("PGPASSFILE", &elsewhere)])
+        .to_config()
+        .unwrap();
     assert_eq!(config.get_password(), Some(b"elsewhere".as_slice()));
 }
 
@@ -207,9 +263,15 @@ fn a_password_file_of_our_own_is_read_each_time() {
     let directory = Directory::new();
     let path = directory.file("password", "one\r\nignored\n", 0o644);
     let reading = ok("host=a password=weaker", &[("PGPASSWORD", "weakest")]).password_file(&path);
-    assert_eq!(reading.to_config().unwrap().get_password(), Some(b"one".as_slice()));
+    assert_eq!(
+        reading.to_config().unwrap().get_password(),
+        Some(b"one".as_slice())
+    );
     directory.file("password", "two", 0o644);
-    assert_eq!(reading.to_config().unwrap().get_password(), Some(b"two".as_slice()));
+    assert_eq!(
+        reading.to_config().unwrap().get_password(),
+        Some(b"two".as_slice())
+    );
     directory.file("password", "\n", 0o644);
     assert!(reading.to_config().is_err());
     std::fs::remove_file(&path).unwrap();
@@ -221,19 +283,42 @@ fn a_password_file_of_our_own_is_read_each_time() {
 #[test]
 fn services() {
     let home = Directory::new();
-    let at_home = [("HOME", home.0.to_str().unwrap()), ("PGHOST", "env.example"), ("PGUSER", "env_user")];
-    home.file(".pg_service.conf", "[shop]\nhost=service.example\ndbname=shop\npassword=s3cret\n", 0o644);
+    let at_home = [
+        ("HOME", home.0.to_str().unwrap()),
+        ("PGHOST", "env.example"),
+        ("PGUSER", "env_user"),
+    ];
+    home.file(
+        ".pg_service.conf",
+        "[shop]\nhost=service.example\ndbname=shop\npassword=s3cret\n",
+        0o644,
+    );
     let service = ok("service=shop", &at_home);
     assert_eq!(service.server(), "service.example port 5432");
     assert_eq!(service.database(), "shop");
     assert_eq!(service.user(), "env_user");
-    assert_eq!(service.password_origin().as_deref(), Some("the connection service"));
-    assert_eq!(ok("service=shop host=given", &at_home).server(), "given port 5432");
+    assert_eq!(
+        service.password_origin().as_deref(),
+        Some("the connection service")
+    );
+    assert_eq!(
+        ok("service=shop host=given", &at_home).server(),
+        "given port 5432"
+    );
 
-    let missing = refusal("", &[("PGSERVICE", "missing"), ("HOME", home.0.to_str().unwrap())]);
-    assert!(missing.contains("\"missing\"") && missing.contains(".pg_service.conf"), "{missing}");
+    let missing = refusal(
+        "",
+        &[("PGSERVICE", "missing"), ("HOME", home.0.to_str().unwrap())],
+    );
+    assert!(
+        missing.contains("\"missing\"") && missing.contains(".pg_service.conf"),
+        "{missing}"
+    );
     let other = home.file("services", "[x]\nhost=x\n", 0o644);
-    assert_eq!(ok("", &[("PGSERVICEFILE", &other), ("PGSERVICE", "x")]).server(), "x port 5432");
+    assert_eq!(
+        ok("", &[("PGSERVICEFILE", &other), ("PGSERVICE", "x")]).server(),
+        "x port 5432"
+    );
 }
 
 #[test]
@@ -264,9 +349,12 @@ fn a_variable_that_is_not_text_is_named() {
 fn the_time_limit_includes_the_login() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port();
-    let error = ok(&format!("host=127.0.0.1 port={port} connect_timeout=1 user=u"), &[])
-        .connect()
-        .err()
-        .unwrap();
+    let error = ok(
+        &format!("host=127.0.0.1 port={port} connect_timeout=1 user=u"),
+        &[],
+    )
+    .connect()
+    .err()
+    .unwrap();
     assert!(error.is_unavailable(), "{error}");
 }

@@ -1,0 +1,61 @@
+# shellcheck shell=bash
+# Finding PostgreSQL: the programs on this machine, or the server that the environment names.
+# Sourced, never run.
+
+# postgres_bindir: prints the directory that holds initdb and postgres; status 1 if there is none.
+# PG_BINDIR decides where it is set; then Debian's and Ubuntu's layout, newest version first, whose
+# server programs are not on PATH; then what pg_config says; then PATH.
+postgres_bindir() {
+    local candidate
+    if [[ -n "${PG_BINDIR:-}" ]]; then
+        is_postgres_bindir "$PG_BINDIR" || return 1
+        printf '%s\n' "$PG_BINDIR"
+        return
+    fi
+    while IFS= read -r candidate; do
+        if is_postgres_bindir "$candidate"; then
+            printf '%s\n' "$candidate"
+            return
+        fi
+    done < <(
+        printf '%s\n' /usr/lib/postgresql/*/bin | sort --version-sort --reverse
+        pg_config --bindir 2>/dev/null || true
+        dirname -- "$(readlink -f -- "$(command -v initdb || true)")" 2>/dev/null || true
+    )
+    return 1
+}
+
+is_postgres_bindir() { [[ -x "$1/initdb" && -x "$1/postgres" ]]; }
+
+# server_is_named: whether the environment names a server already, which is then used as it is.
+# (libpq takes an empty variable for one that is not set, and so does this.)
+server_is_named() {
+    [[ -n "${PGHOST:-}${PGHOSTADDR:-}${PGSERVICE:-}${DATABASE_URL:-}" ]]
+}
+
+# superuser_psql ARGUMENT…: psql on the named server's maintenance database, scripts' way: no
+# ~/.psqlrc, bare output, stop at the first error.
+superuser_psql() {
+    local where=()
+    if [[ -n "${DATABASE_URL:-}" ]]; then where=(--dbname="$DATABASE_URL"); fi
+    psql -X --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 "${where[@]}" "$@"
+}
+
+# connection_to DATABASE: what psql's --dbname takes to reach another database of the named server.
+connection_to() {
+    local url="${DATABASE_URL:-}" head tail
+    case "$url" in
+        '') printf '%s\n' "$1" ;;
+        postgres://* | postgresql://*)
+            # scheme://user@host:port[/database][?parameters]: put the database in its place.
+            tail=''
+            if [[ "$url" == *\?* ]]; then tail="?${url#*\?}"; fi
+            head="${url%%\?*}"
+            head="${head%"${head#*://}"}${head#*://}"
+            if [[ "${head#*://}" == */* ]]; then head="${head%/*}"; fi
+            printf '%s/%s%s\n' "$head" "$1" "$tail"
+            ;;
+        # key=value settings: of a repeated key the last counts.
+        *) printf '%s dbname=%s\n' "$url" "$1" ;;
+    esac
+}

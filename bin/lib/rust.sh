@@ -1,0 +1,30 @@
+# shellcheck shell=bash
+# The Rust toolchain: found, and new enough, or the mend is named. Needs messages.sh and packages.sh.
+# Sourced, never run; from the root of the repository.
+
+# ensure_rust [COMPONENT…]: cargo is on PATH, not older than Cargo.toml asks, and can link; the named
+# rustup components (clippy, rustfmt) are there.
+ensure_rust() {
+    local wanted found component
+    # rustup puts cargo there, and a shell that was open before does not know it yet.
+    if ! command -v cargo >/dev/null && [[ -x "$HOME/.cargo/bin/cargo" ]]; then PATH="$HOME/.cargo/bin:$PATH"; fi
+    wanted="$(sed -n 's/^rust-version *= *"\(.*\)"/\1/p' Cargo.toml)"
+    if ! command -v cargo >/dev/null; then
+        die "no Rust toolchain (cargo) found; version $wanted or newer is needed: https://rustup.rs"
+    fi
+    found="$(cargo --version | cut -d ' ' -f 2)"
+    if [[ "$(printf '%s\n' "$wanted" "$found" | sort --version-sort | head -n 1)" != "$wanted" ]]; then
+        die "the Rust toolchain is $found, and $wanted or newer is needed: rustup update, or https://rustup.rs"
+    fi
+    # rustc links by the C compiler, and some dependencies hold a little C.
+    if ! command -v cc >/dev/null; then ensure_packages gcc libc6-dev; fi
+    for component in "$@"; do
+        case "$component" in
+            clippy) cargo clippy --version >/dev/null 2>&1 && continue ;;
+            rustfmt) cargo fmt --version >/dev/null 2>&1 && continue ;;
+        esac
+        if ! command -v rustup >/dev/null; then die "cargo has no $component here; install it as cargo was installed"; fi
+        heading "Installing $component (rustup)"
+        rustup component add "$component" || die "rustup could not add $component; its messages are above"
+    done
+}

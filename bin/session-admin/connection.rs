@@ -1,0 +1,40 @@
+//! The connection of a subcommand.
+
+use connect_pg::ConnectionSettings;
+use postgres::Client;
+
+use crate::failure::{self, Failure};
+use crate::{Global, output};
+
+/// Connects as the options, the environment and libpq's defaults say.
+pub(crate) fn open(global: &Global) -> Result<Client, Failure> {
+    // Names that no server would take need no server to be refused.
+    global
+        .options()
+        .validate()
+        .map_err(|error| failure::calling("use these names", &error, global, ""))?;
+    let settings = settings(global)?;
+    for warning in settings.warnings() {
+        output::remark(&format!("session-admin: {warning}"));
+    }
+    settings
+        .connect()
+        .map_err(|error| failure::connecting(&error, &settings))
+}
+
+fn settings(global: &Global) -> Result<ConnectionSettings, Failure> {
+    let given = global.database_url.as_deref().filter(|url| !url.is_empty());
+    ConnectionSettings::with_environment(given, |name| std::env::var_os(name))
+        .map(|settings| settings.fallback_application_name("session-admin"))
+        .map_err(|error| {
+            Failure::new(
+                error.to_string(),
+                "correct --database-url, DATABASE_URL or the PG* variable that is meant",
+            )
+        })
+}
+
+/// A name as an SQL identifier.
+pub(crate) fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

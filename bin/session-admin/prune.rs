@@ -1,0 +1,207 @@
+//! `session-admin prune`
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use clap::builder::RangedI64ValueParser;
+use indicatif::{ProgressBar, ProgressStyle};
+use postgres::{Client, Statement};
+use serde_json::json;
+
+use crate::failure::{self, Failure};
+use crate::output::{self, Format, grouped};
+use crate::{Answer, Global, connection};
+
+const HELP: &str = "\
+Removes sessions that have expired, and ended ones whose time as a tombstone is over, in small batches until nothing is
+left. Each batch is a transaction of its own, waits for nobody and makes nobody wait. A row that was due but has
+been used since is filed again under its new expiry.
+
+Ctrl-C stops after the current batch; what was removed stays removed. One pruner works at a time: while another does,
+this one waits a few seconds for it, then gives up with exit status 1.
+
+Rights: the runtime role may do this, or a superuser.
+
+Examples:
+  session-admin prune                                   # from cron or a systemd timer
+  session-admin prune --batch 500 --pause 200           # gently, on a busy server
+
+--format json prints {\"outcome\":\"pruned\"|\"limit\"|\"busy\"|\"interrupted\", \"deleted\":…, \"refiled\":…, \"batches\":…}.";
+
+/// Remove sessions that are no longer live
+#[derive(Args)]
+#[command(after_help = HELP)]
+pub(crate) struct Arguments {
+    /// Stop after this many rows [default: when nothing is left]
+    #[arg(long, value_name = "N", value_parser = RangedI64ValueParser::<i64>::new().range(1..))]
+    max_rows: Option<i64>,
+    /// At most this many rows in a transaction
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(i32).range(1..))]
+    batch: i32,
+    /// Milliseconds to wait between two batches
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pause: u64,
+}
+
+const RIGHTS: &str = "connect as the runtime role of the store, or as a superuser";
+
+/// How often, and how long each time, to wait for another pruner.
+const BUSY_TRIES: u32 = 20;
+const BUSY_PAUSE: Duration = Duration::from_millis(250);
+
+/// What one batch did: `None` while another pruner is at work.
+type Batch = Option<(i32, i32)>;
+
+#[derive(Default)]
+struct Done {
+    deleted: i64,
+    refiled: i64,
+    batches: i64,
+}
+
+#[derive(Clone, Copy)]
+enum End {
+    NothingLeft,
+    Limit,
+    Busy,
+    Interrupted,
+}
+
+pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<Answer, Failure> {
+    let stop = stop_on_interrupt();
+    let mut client = connection::open(global)?;
+    let failed = |error: postgres::Error| failure::calling("prune", &error, global, RIGHTS);
+    let schema = connection::identifier(&global.schema);
+    let statement = client
+        .prepare(&format!(
+            "select p.outcome, p.deleted, p.refiled from {schema}.prune_sessions($1) as p"
+        ))
+        .map_err(failed)?;
+
+    let progress = progress();
+    let mut done = Done::default();
+    let mut busy = 0;
+    let end = loop {
+        if stop.load(Ordering::Relaxed) {
+            break End::Interrupted;
+        }
+        let left = arguments
+            .max_rows
+            .map_or(i64::MAX, |most| most - done.deleted - done.refiled);
+        let size = i32::try_from(left).unwrap_or(i32::MAX).min(arguments.batch);
+        if size <= 0 {
+            break End::Limit;
+        }
+        let Some((deleted, refiled)) =
+            prune_batch(&mut client, &statement, size).map_err(failed)?
+        else {
+            busy += 1;
+            if busy == BUSY_TRIES {
+                break End::Busy;
+            }
+            progress.set_message("waiting for another pruner");
+            rest(BUSY_PAUSE, &stop);
+            continue;
+        };
+        busy = 0;
+        done.deleted += i64::from(deleted);
+        done.refiled += i64::from(refiled);
+        done.batches += 1;
+        progress.set_message(format!(
+            "{} removed, {} filed again",
+            grouped(done.deleted),
+            grouped(done.refiled)
+        ));
+        progress.tick();
+        if deleted + refiled < size {
+            break End::NothingLeft;
+        }
+        rest(Duration::from_millis(arguments.pause), &stop);
+    };
+    progress.finish_and_clear();
+    report(global, &done, end)
+}
+
+fn prune_batch(
+    client: &mut Client,
+    statement: &Statement,
+    size: i32,
+) -> Result<Batch, postgres::Error> {
+    let row = client.query_one(statement, &[&size])?;
+    let outcome: String = row.try_get(0)?;
+    if outcome == "busy" {
+        return Ok(None);
+    }
+    Ok(Some((row.try_get(1)?, row.try_get(2)?)))
+}
+
+fn report(global: &Global, done: &Done, end: End) -> Result<Answer, Failure> {
+    let (outcome, sentence, answer) = match end {
+        End::NothingLeft => ("pruned", "nothing is left to prune", Answer::Yes),
+        End::Limit => (
+            "limit",
+            "stopped at --max-rows; there may be more",
+            Answer::Yes,
+        ),
+        End::Busy => (
+            "busy",
+            "another pruner is at work and goes on with it",
+            Answer::No,
+        ),
+        End::Interrupted => ("interrupted", "interrupted; there may be more", Answer::No),
+    };
+    match global.format {
+        Format::Json => output::print_json(&json!({
+            "outcome": outcome,
+            "deleted": done.deleted,
+            "refiled": done.refiled,
+            "batches": done.batches,
+        }))?,
+        Format::People => output::print(&format!(
+            "{} removed, {} filed again, in {} batches: {sentence}\n",
+            grouped(done.deleted),
+            grouped(done.refiled),
+            grouped(done.batches)
+        ))?,
+    }
+    Ok(answer)
+}
+
+/// On a terminal only.
+fn progress() -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
+        bar.set_style(style);
+    }
+    bar.set_message("pruning");
+    bar.tick();
+    bar
+}
+
+/// Ctrl-C asks to stop; a second one does not wait for the batch.
+fn stop_on_interrupt() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&stop);
+    // Where no handler can be set, Ctrl-C ends the program, and the server undoes or completes the batch.
+    let _ = ctrlc::set_handler(move || {
+        if asked.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    });
+    stop
+}
+
+/// Waits, unless asked to stop.
+fn rest(pause: Duration, stop: &AtomicBool) {
+    let until = Instant::now() + pause;
+    while !stop.load(Ordering::Relaxed) {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        thread::sleep(left.min(Duration::from_millis(50)));
+    }
+}

@@ -1,0 +1,70 @@
+use crate::Pool;
+use crate::borrowed::Borrowed;
+use sealed::Run;
+
+/// What a [`Store`](crate::Store) reaches the database through: a [`Pool`] of its own, or a [`Borrowed`] connection.
+///
+/// This trait is sealed and cannot be implemented outside of this crate.
+pub trait Backend: Run {}
+
+impl Backend for Pool {}
+
+impl<C: postgres::GenericClient> Backend for Borrowed<'_, C> {}
+
+pub(crate) mod sealed {
+    use postgres::Row;
+    use postgres::types::{ToSql, Type};
+
+    use crate::Error;
+    use crate::function::Function;
+    use crate::parameter::Parameter;
+    use crate::schema_name::SchemaName;
+
+    pub trait Run {
+        /// Whether a call that failed may be followed by another: not so in a transaction, which an error aborts.
+        const GOES_ON_AFTER_ERROR: bool;
+
+        /// Makes the call in one round trip.
+        fn run(&self, call: &Call<'_>) -> Result<Answer, Error>;
+    }
+
+    /// One call of one function.
+    #[allow(missing_debug_implementations)]
+    pub struct Call<'a> {
+        pub(crate) function: Function,
+        pub(crate) schema: &'a SchemaName,
+        pub(crate) parameters: &'a [Parameter<'a>],
+    }
+
+    impl Call<'_> {
+        pub(crate) fn sql(&self) -> String {
+            self.function.sql(self.schema)
+        }
+
+        pub(crate) fn types(&self) -> Vec<Type> {
+            self.parameters.iter().map(Parameter::sql_type).collect()
+        }
+
+        pub(crate) fn values(&self) -> Vec<&(dyn ToSql + Sync)> {
+            self.parameters
+                .iter()
+                .map(|parameter| parameter as _)
+                .collect()
+        }
+
+        pub(crate) fn typed_values(&self) -> Vec<(&(dyn ToSql + Sync), Type)> {
+            self.parameters
+                .iter()
+                .map(|parameter| (parameter as _, parameter.sql_type()))
+                .collect()
+        }
+    }
+
+    /// What a call returned.
+    #[allow(missing_debug_implementations)]
+    pub struct Answer {
+        pub(crate) rows: Vec<Row>,
+        /// Whether an earlier try of the same call was sent on a connection that broke, and so may have been done.
+        pub(crate) repeated: bool,
+    }
+}

@@ -1,0 +1,89 @@
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::backend::sealed::{Answer, Call, Run};
+use crate::connection::Connection;
+use crate::connector::Connector;
+use crate::{Error, async_context};
+
+/// The connections of a [`Store`](crate::Store) of its own.
+///
+/// A few are enough, since each call is one round trip of well under a millisecond: 4 by default. They are opened when they are
+/// needed, never pinged, and renewed after 30 minutes. Cloning a pool, like cloning a store, gives another handle to the same
+/// connections. Dropping the last handle closes them; that is safe anywhere, inside an async runtime too.
+#[derive(Clone)]
+pub struct Pool {
+    places: r2d2::Pool<Places>,
+    connector: Arc<Connector>,
+}
+
+/// Gives r2d2 empty places, which connect when they are used: see [`Connection`].
+struct Places;
+
+impl r2d2::ManageConnection for Places {
+    type Connection = Connection;
+    type Error = Infallible;
+
+    fn connect(&self) -> Result<Connection, Infallible> {
+        Ok(Connection::default())
+    }
+
+    /// Never called: a check on check-out would be a hidden round trip.
+    fn is_valid(&self, _: &mut Connection) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn has_broken(&self, connection: &mut Connection) -> bool {
+        connection.is_broken()
+    }
+}
+
+impl Pool {
+    /// A pool of at most `size` connections, none of them open. Neither `size` nor `timeout` is 0.
+    pub(crate) fn new(connector: Connector, size: u32, timeout: Duration) -> Pool {
+        let places = r2d2::Pool::builder()
+            .max_size(size)
+            .min_idle(Some(0))
+            .test_on_check_out(false)
+            .idle_timeout(None)
+            .connection_timeout(timeout)
+            .error_handler(Box::new(r2d2::NopErrorHandler))
+            .build_unchecked(Places);
+        Pool {
+            places,
+            connector: Arc::new(connector),
+        }
+    }
+
+    /// Opens one connection, so that a mistake in the settings shows now.
+    pub(crate) fn open_one(&self) -> Result<(), Error> {
+        async_context::block(|| self.check_out()?.open(&self.connector).map(drop))
+    }
+
+    fn check_out(&self) -> Result<r2d2::PooledConnection<Places>, Error> {
+        self.places
+            .get()
+            .map_err(|_| Error::pool_timeout(self.places.connection_timeout()))
+    }
+}
+
+impl Run for Pool {
+    const GOES_ON_AFTER_ERROR: bool = true;
+
+    fn run(&self, call: &Call<'_>) -> Result<Answer, Error> {
+        async_context::block(|| self.check_out()?.run(&self.connector, call))
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.places.state();
+        f.debug_struct("Pool")
+            .field("size", &self.places.max_size())
+            .field("places", &state.connections)
+            .field("idle", &state.idle_connections)
+            .finish_non_exhaustive()
+    }
+}

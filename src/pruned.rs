@@ -1,0 +1,56 @@
+/// What one batch of [`prune`](crate::Store::prune) did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pruned {
+    pub(crate) busy: bool,
+    pub(crate) deleted: u32,
+    pub(crate) refiled: u32,
+    pub(crate) max_rows: u32,
+}
+
+impl Pruned {
+    /// Rows removed: expired sessions, and ended ones whose tombstone time is over.
+    #[must_use]
+    pub fn deleted(&self) -> u32 {
+        self.deleted
+    }
+
+    /// Rows looked at and filed anew because their session was used since, so that its expiry has moved.
+    #[must_use]
+    pub fn refiled(&self) -> u32 {
+        self.refiled
+    }
+
+    /// Whether another client was pruning, so that this call did nothing.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.busy
+    }
+
+    /// Whether nothing was left to prune: the batch was not full. Not so when it was [busy](Pruned::is_busy).
+    ///
+    /// A batch that deleted nothing is not the last one for that: it may have re-filed all its rows.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        !self.busy && self.deleted.saturating_add(self.refiled) < self.max_rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_batch_is_the_one_that_is_not_full() {
+        let batch = |busy, deleted, refiled| Pruned {
+            busy,
+            deleted,
+            refiled,
+            max_rows: 10,
+        };
+        assert!(batch(false, 0, 0).is_last());
+        assert!(batch(false, 5, 4).is_last());
+        assert!(!batch(false, 0, 10).is_last());
+        assert!(!batch(false, 10, 0).is_last());
+        assert!(!batch(true, 0, 0).is_last());
+    }
+}
