@@ -73,7 +73,10 @@ impl Application {
     fn route(&self, request: &Request<Body>, body: &[u8]) -> Page {
         let method = request.method();
         if *method != Method::GET && is_cross_origin(request.headers()) {
-            return Err(Failure::Refused(StatusCode::FORBIDDEN, "This came from another site."));
+            return Err(Failure::Refused(
+                StatusCode::FORBIDDEN,
+                "This came from another site.",
+            ));
         }
         match (method.as_str(), request.uri().path()) {
             ("GET", "/") => self.home(request),
@@ -82,7 +85,10 @@ impl Application {
             ("GET", "/slow") => self.slow(request),
             (_, "/" | "/slow") => Err(Failure::NotAllowed { allowed: "GET" }),
             (_, "/login" | "/logout") => Err(Failure::NotAllowed { allowed: "POST" }),
-            _ => Err(Failure::Refused(StatusCode::NOT_FOUND, "There is no such page.")),
+            _ => Err(Failure::Refused(
+                StatusCode::NOT_FOUND,
+                "There is no such page.",
+            )),
         }
     }
 
@@ -90,12 +96,16 @@ impl Application {
     fn home(&self, request: &Request<Body>) -> Page {
         let known = match self.cookie.id(request.headers()) {
             // update() loads, changes and saves; when another request of this visitor saved in between, it does so again.
-            Some(id) => self.store.update(&id, |visit: &mut Visit| visit.views += 1)?,
+            Some(id) => self
+                .store
+                .update(&id, |visit: &mut Visit| visit.views += 1)?,
             None => None, // no cookie, no query
         };
         let session = match known {
             Some(session) => session,
-            None => self.store.create(Visit { views: 1 }, &new_session(request))?,
+            None => self
+                .store
+                .create(Visit { views: 1 }, &new_session(request))?,
         };
         let user = session.user_id().unwrap_or("anonymous");
         let text = format!("views: {}\nuser: {user}\n", session.data.views);
@@ -107,7 +117,9 @@ impl Application {
         let user = form_urlencoded::parse(body)
             .find(|(field, _)| field == "user")
             .map(|(_, value)| value.trim().to_owned())
-            .filter(|user| (1..=MAX_USER).contains(&user.chars().count()) && !user.contains(char::is_control))
+            .filter(|user| {
+                (1..=MAX_USER).contains(&user.chars().count()) && !user.contains(char::is_control)
+            })
             .ok_or(Failure::Refused(
                 StatusCode::BAD_REQUEST,
                 "The form field user must hold 1 to 64 characters.",
@@ -126,7 +138,9 @@ impl Application {
             Some(old) if old.user_id().is_none_or(|old_user| old_user == user) => old.data,
             _ => Visit::default(),
         };
-        let session = self.store.create(visit, &new_session(request).user_id(user))?;
+        let session = self
+            .store
+            .create(visit, &new_session(request).user_id(user))?;
         if let Some(id) = old_id {
             self.store.end(&id)?;
         }
@@ -178,7 +192,10 @@ impl Application {
                 "not saved: another request changed the session meanwhile",
             ),
             // No word on the cookie: the browser may have the one of a new session by now.
-            Saved::Gone => (text(StatusCode::OK), "not saved: the session has ended meanwhile"),
+            Saved::Gone => (
+                text(StatusCode::OK),
+                "not saved: the session has ended meanwhile",
+            ),
         };
         Ok(response.body(format!("{outcome}\n").into())?)
     }
@@ -209,15 +226,25 @@ impl Failure {
         headers.insert(CONTENT_TYPE, PLAIN_TEXT);
         headers.insert(CACHE_CONTROL, NO_STORE);
         match self {
-            Failure::NotAllowed { allowed } => drop(headers.insert(ALLOW, HeaderValue::from_static(allowed))),
+            Failure::NotAllowed { allowed } => {
+                drop(headers.insert(ALLOW, HeaderValue::from_static(allowed)))
+            }
             Failure::Store(error) => {
                 if status == StatusCode::SERVICE_UNAVAILABLE {
                     headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
                 }
                 // No error of the store shows a session id or session data, so it may go to the log as it is.
-                log(&format!("{} {}: {error}", request.method(), request.uri().path()));
+                log(&format!(
+                    "{} {}: {error}",
+                    request.method(),
+                    request.uri().path()
+                ));
             }
-            Failure::Response(error) => log(&format!("{} {}: {error}", request.method(), request.uri().path())),
+            Failure::Response(error) => log(&format!(
+                "{} {}: {error}",
+                request.method(),
+                request.uri().path()
+            )),
             Failure::Refused(..) => {}
         }
         response
@@ -243,7 +270,11 @@ fn see_home() -> response::Builder {
 /// What a list of the user's devices will show. (The address is not ours to know here: oxhttp does not tell it, and what a
 /// proxy writes into `X-Forwarded-For` is to be trusted only where there is a proxy.)
 fn new_session(request: &Request<Body>) -> NewSession {
-    match request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok()) {
+    match request
+        .headers()
+        .get(USER_AGENT)
+        .and_then(|agent| agent.to_str().ok())
+    {
         Some(agent) => NewSession::new().user_agent(agent),
         None => NewSession::new(),
     }
@@ -257,7 +288,10 @@ fn body(request: &mut Request<Body>) -> Result<Vec<u8>, Failure> {
     if body.len().is_some_and(|length| length > MAX_BODY) {
         refusal = Some((StatusCode::PAYLOAD_TOO_LARGE, "That is too much."));
     } else if body.take(MAX_BODY + 1).read_to_end(&mut bytes).is_err() {
-        refusal = Some((StatusCode::BAD_REQUEST, "The body of the request cannot be read."));
+        refusal = Some((
+            StatusCode::BAD_REQUEST,
+            "The body of the request cannot be read.",
+        ));
     } else if bytes.len() as u64 > MAX_BODY {
         refusal = Some((StatusCode::PAYLOAD_TOO_LARGE, "That is too much."));
     }

@@ -85,9 +85,9 @@ fn run() -> Result<(), Box<dyn Error>> {
     // Requests hold it for reading; whoever holds it for writing knows that none is under way.
     let open = Arc::new(RwLock::new(()));
     let address: SocketAddr = match variable("LISTEN")? {
-        Some(text) => text
-            .parse()
-            .map_err(|_| format!("LISTEN is {text:?}, which is not an address and a port such as 127.0.0.1:8080"))?,
+        Some(text) => text.parse().map_err(|_| {
+            format!("LISTEN is {text:?}, which is not an address and a port such as 127.0.0.1:8080")
+        })?,
         None => SocketAddr::from(([127, 0, 0, 1], 8080)),
     };
     let address = listen(address, |address| {
@@ -102,7 +102,9 @@ fn run() -> Result<(), Box<dyn Error>> {
         .spawn()
         .map(drop) // not joined: the server runs until the process ends
     })
-    .map_err(|error| format!("cannot listen on {address}: {error}; LISTEN names another address"))?;
+    .map_err(|error| {
+        format!("cannot listen on {address}: {error}; LISTEN names another address")
+    })?;
     writeln!(io::stdout(), "listening on http://{address}")?;
 
     stopped.recv()?;
@@ -120,7 +122,10 @@ fn run() -> Result<(), Box<dyn Error>> {
 ///
 /// oxhttp does not tell which port it got for 0. So one that is free is looked for first; should somebody else take it in
 /// between, the next one will do.
-fn listen(address: SocketAddr, start: impl Fn(SocketAddr) -> io::Result<()>) -> io::Result<SocketAddr> {
+fn listen(
+    address: SocketAddr,
+    start: impl Fn(SocketAddr) -> io::Result<()>,
+) -> io::Result<SocketAddr> {
     let mut tries = if address.port() == 0 { 20 } else { 1 };
     loop {
         let mut free = address;
@@ -143,7 +148,8 @@ fn cookie_key() -> Result<Key, Box<dyn Error>> {
         return Ok(Key::try_generate().ok_or("the operating system has no random bytes")?);
     };
     let shown = path.display();
-    let bytes = fs::read(&path).map_err(|error| format!("cannot read COOKIE_KEY_FILE {shown}: {error}"))?;
+    let bytes =
+        fs::read(&path).map_err(|error| format!("cannot read COOKIE_KEY_FILE {shown}: {error}"))?;
     if bytes.len() != 64 {
         let mend = format!("head --bytes=64 /dev/urandom >{shown}");
         return Err(format!(

@@ -20,7 +20,11 @@ pub fn is_cross_origin(headers: &HeaderMap) -> bool {
         return false;
     };
     // "null" is what a sandboxed frame sends: it has no "://", so it is refused.
-    let Some((_, origin)) = origin.to_str().ok().and_then(|origin| origin.split_once("://")) else {
+    let Some((_, origin)) = origin
+        .to_str()
+        .ok()
+        .and_then(|origin| origin.split_once("://"))
+    else {
         return true;
     };
     // The scheme is left out: behind a proxy that ends TLS we do not know ours.
