@@ -17,6 +17,8 @@ ensure_rust() {
     fi
     # rustc links by the C compiler, and some dependencies hold a little C.
     if ! command -v cc >/dev/null; then ensure_packages gcc libc6-dev; fi
+    # cargo fetches by HTTPS, and a minimal Debian knows no certificate authorities.
+    if command -v apt-get >/dev/null && [[ ! -e /etc/ssl/certs/ca-certificates.crt ]]; then ensure_packages ca-certificates; fi
 }
 
 # ensure_rust_components COMPONENT…: clippy, rustfmt. rustup's "minimal" profile comes without.
