@@ -80,8 +80,9 @@ begin
             if v_slide_at <= v_now then
                 perform web.slide_session(p_key);
             end if;
+            -- With the version of the data that was compared: the row may have moved on since.
             return query
-            select 'saved'::text, s.version, s.expires_at
+            select 'saved'::text, v_version, s.expires_at
             from web.session as s
             where s.key = p_key
                 and s.expires_at > v_now;
