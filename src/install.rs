@@ -244,6 +244,7 @@ pub fn script(options: &InstallOptions) -> Result<String, Error> {
          \\set ON_ERROR_STOP on\n\
          set client_encoding = 'UTF8';\n\
          set standard_conforming_strings = on;\n\
+         set quote_all_identifiers = off;\n\
          \n\
          begin isolation level read committed read write;\n\
          \n\
@@ -295,6 +296,7 @@ fn in_transaction(
         .batch_execute(
             "set local search_path = pg_catalog, pg_temp;
              set local standard_conforming_strings = on;
+             set local quote_all_identifiers = off;
              set local check_function_bodies = on",
         )
         .map_err(Error::call)?;
@@ -556,7 +558,7 @@ fn refresh_routine(
 /// without a history.
 fn released_sql(error: postgres::Error) -> Error {
     if error.code() == Some(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE) {
-        Error::newer_database(Error::call(error))
+        Error::newer_database(Error::call(error).to_string())
     } else {
         Error::call(error)
     }

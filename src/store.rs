@@ -281,32 +281,11 @@ impl<B: Backend> Store<B> {
     /// Besides the [errors of every call](Store#errors): the data [cannot be written](Error::is_data) as JSON or is
     /// [too large](Error::is_too_large). What is stored is untouched then.
     pub fn save<T: Serialize>(&self, session: &mut Session<T>) -> Result<Saved, Error> {
-        let text = json_text::encode(&session.data)?;
-        let answer = self.with_text(&text, |text| {
-            self.run(
-                Function::SaveSession,
-                &[
-                    Parameter::Key(&session.key),
-                    Parameter::Text(Some(text)),
-                    Parameter::Version(session.version),
-                ],
-            )
-        })?;
-        let repeated = answer.repeated;
-        let row = one_row(answer)?;
-        match column(&row, 0)? {
-            "saved" => {
-                let (version, expires_at) = (column(&row, 1)?, column(&row, 2)?);
-                session.version = version;
-                session.expires_at = expires_at;
-                Ok(Saved::Saved)
-            }
-            // Did our first try, whose answer was lost, save before the other client did? Nobody can tell.
-            "conflict" if repeated => Err(Error::lost_save()),
-            "conflict" => Ok(Saved::Conflict),
-            "gone" => Ok(Saved::Gone),
-            _ => Err(Error::answer("save_session has another outcome")),
-        }
+        Ok(match self.save_session(session)? {
+            Stored::Written | Stored::Same { .. } => Saved::Saved,
+            Stored::Conflict => Saved::Conflict,
+            Stored::Gone => Saved::Gone,
+        })
     }
 
     /// Changes the data of a session so that no concurrent change of another client is lost.
@@ -338,10 +317,13 @@ impl<B: Backend> Store<B> {
                 return Ok(None);
             };
             change(&mut session.data);
-            match self.save(&mut session)? {
-                Saved::Saved => return Ok(Some(session)),
-                Saved::Gone => return Ok(None),
-                Saved::Conflict => {
+            match self.save_session(&mut session)? {
+                Stored::Written => return Ok(Some(session)),
+                Stored::Gone => return Ok(None),
+                // Our first try, whose answer was lost, or another client's? Only the latter must be followed by ours.
+                Stored::Same { repeated: true } => return Err(Error::lost_save()),
+                // Another client made the same change: two who add 1 to 1 must come to 3.
+                Stored::Conflict | Stored::Same { repeated: false } => {
                     let pause = Duration::from_millis(1 << tries.min(16)).min(UPDATE_PAUSE);
                     thread::sleep(random_delay::up_to(pause));
                 }
@@ -413,6 +395,35 @@ impl<B: Backend> Store<B> {
         })
     }
 
+    fn save_session<T: Serialize>(&self, session: &mut Session<T>) -> Result<Stored, Error> {
+        let text = json_text::encode(&session.data)?;
+        let answer = self.with_text(&text, |text| {
+            self.run(
+                Function::SaveSession,
+                &[
+                    Parameter::Key(&session.key),
+                    Parameter::Text(Some(text)),
+                    Parameter::Version(session.version),
+                ],
+            )
+        })?;
+        let repeated = answer.repeated;
+        let row = one_row(answer)?;
+        let stored = match column(&row, 0)? {
+            "saved" => Stored::Written,
+            "same" => Stored::Same { repeated },
+            // Did our first try, whose answer was lost, save before the other client did? Nobody can tell.
+            "conflict" if repeated => return Err(Error::lost_save()),
+            "conflict" => return Ok(Stored::Conflict),
+            "gone" => return Ok(Stored::Gone),
+            _ => return Err(Error::answer("save_session has another outcome")),
+        };
+        let (version, expires_at) = (column(&row, 1)?, column(&row, 2)?);
+        session.version = version;
+        session.expires_at = expires_at;
+        Ok(stored)
+    }
+
     fn load_session<T: DeserializeOwned>(
         &self,
         id: &SessionId,
@@ -482,6 +493,18 @@ impl<B> fmt::Debug for Store<B> {
             .field("schema", &self.schema.quoted())
             .finish_non_exhaustive()
     }
+}
+
+/// What `save_session` answered.
+enum Stored {
+    /// The data is stored, on top of the version that was loaded.
+    Written,
+    /// The data is what another version holds already, so nothing was written.
+    Same {
+        repeated: bool,
+    },
+    Conflict,
+    Gone,
 }
 
 /// Refuses a batch that the function would.

@@ -2,10 +2,9 @@
 # The Rust toolchain: found, and new enough, or the mend is named. Needs messages.sh and packages.sh.
 # Sourced, never run; from the root of the repository.
 
-# ensure_rust [COMPONENT…]: cargo is on PATH, not older than Cargo.toml asks, and can link; the named
-# rustup components (clippy, rustfmt) are there.
+# ensure_rust: cargo is on PATH, not older than Cargo.toml asks, and can link.
 ensure_rust() {
-    local wanted found component
+    local wanted found
     # rustup puts cargo there, and a shell that was open before does not know it yet.
     if ! command -v cargo >/dev/null && [[ -x "$HOME/.cargo/bin/cargo" ]]; then PATH="$HOME/.cargo/bin:$PATH"; fi
     wanted="$(sed -n 's/^rust-version *= *"\(.*\)"/\1/p' Cargo.toml)"
@@ -18,6 +17,13 @@ ensure_rust() {
     fi
     # rustc links by the C compiler, and some dependencies hold a little C.
     if ! command -v cc >/dev/null; then ensure_packages gcc libc6-dev; fi
+    # cargo fetches by HTTPS, and a minimal Debian knows no certificate authorities.
+    if command -v apt-get >/dev/null && [[ ! -e /etc/ssl/certs/ca-certificates.crt ]]; then ensure_packages ca-certificates; fi
+}
+
+# ensure_rust_components COMPONENT…: clippy, rustfmt. rustup's "minimal" profile comes without.
+ensure_rust_components() {
+    local component
     for component in "$@"; do
         case "$component" in
             clippy) cargo clippy --version >/dev/null 2>&1 && continue ;;

@@ -4,12 +4,12 @@ use std::fmt::Write;
 use std::net::IpAddr;
 
 use clap::Args;
-use connect_pg::install::{self, InstallReport};
+use connect_pg::install::{self, Change, InstallReport};
 use postgres::Client;
 use serde_json::json;
 
 use crate::failure::{self, Failure};
-use crate::install::{RIGHTS, json_changes, line};
+use crate::install::{RIGHTS, json_changes, value};
 use crate::output::{self, Format, Paint, one_line};
 use crate::scram::{self, Stored};
 use crate::{Answer, Global, connection};
@@ -110,12 +110,7 @@ fn print(global: &Global, report: &InstallReport, around: &Surroundings) -> Resu
     let paint = Paint::new(&std::io::stdout());
     let mut text = String::new();
     for change in &report.changes {
-        let _ = writeln!(
-            text,
-            "{} install would leave: {}",
-            paint.bad("drift"),
-            line(change)
-        );
+        let _ = writeln!(text, "{} {}", paint.bad("drift"), drift(change));
     }
     for (word, findings) in [
         (paint.bad("danger"), &around.findings),
@@ -142,6 +137,21 @@ fn print(global: &Global, report: &InstallReport, around: &Surroundings) -> Resu
         ));
     }
     Ok(())
+}
+
+/// One difference on one line.
+fn drift(change: &Change) -> String {
+    let what = format!("{} {}", one_line(&change.kind), one_line(&change.object));
+    match (change.change.as_str(), &change.attribute) {
+        ("created", _) => format!("{what} is missing"),
+        ("removed", _) => format!("{what} should not be there"),
+        (_, attribute) => format!(
+            "{what} differs: {} is {}, should be {}",
+            attribute.as_deref().map_or_else(|| "it".into(), one_line),
+            value(change.before.as_deref()),
+            value(change.after.as_deref())
+        ),
+    }
 }
 
 fn look_around(

@@ -36,6 +36,7 @@ struct Facts {
     code: Option<SqlState>,
     io: Option<io::ErrorKind>,
     text: String,
+    from_server: bool,
 }
 
 impl Facts {
@@ -44,7 +45,11 @@ impl Facts {
             code: None,
             io: None,
             text: error.to_string(),
+            from_server: false,
         };
+        let newer = error
+            .downcast_ref::<connect_pg::Error>()
+            .is_some_and(connect_pg::Error::is_newer_database);
         let mut next = Some(error);
         while let Some(cause) = next {
             if let Some(ours) = cause.downcast_ref::<connect_pg::Error>() {
@@ -52,6 +57,7 @@ impl Facts {
             } else if let Some(theirs) = cause.downcast_ref::<postgres::Error>() {
                 facts.code = facts.code.or_else(|| theirs.code().cloned());
                 if let Some(server) = theirs.as_db_error() {
+                    facts.from_server = true;
                     server.message().clone_into(&mut facts.text);
                     for more in [server.detail(), server.hint()].into_iter().flatten() {
                         facts.text.push_str("; ");
@@ -62,6 +68,10 @@ impl Facts {
                 facts.io = facts.io.or_else(|| Some(system.kind()));
             }
             next = cause.source();
+            // The last cause says it in the fewest words; what it led to, we say ourselves.
+            if next.is_none() && !newer && !facts.from_server {
+                facts.text = cause.to_string();
+            }
         }
         facts
     }

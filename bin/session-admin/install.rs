@@ -106,7 +106,7 @@ fn print_for_people(
 }
 
 /// One change on one line.
-pub(crate) fn line(change: &Change) -> String {
+fn line(change: &Change) -> String {
     let mut line = format!(
         "{} {} {}",
         change.change,
@@ -114,17 +114,24 @@ pub(crate) fn line(change: &Change) -> String {
         one_line(&change.object)
     );
     if let Some(attribute) = &change.attribute {
-        let value =
-            |value: &Option<String>| value.as_deref().map_or_else(|| "none".into(), one_line);
         let _ = write!(
             line,
             ": {} was {}, is {}",
             one_line(attribute),
-            value(&change.before),
-            value(&change.after)
+            value(change.before.as_deref()),
+            value(change.after.as_deref())
         );
     }
     line
+}
+
+/// The value of an attribute for people.
+pub(crate) fn value(value: Option<&str>) -> String {
+    match value {
+        None => "nothing".into(),
+        Some("") => "empty".into(),
+        Some(value) => one_line(value),
+    }
 }
 
 /// The changes as JSON.

@@ -161,10 +161,11 @@ fn report(global: &Global, done: &Done, end: End) -> Result<Answer, Failure> {
             "batches": done.batches,
         }))?,
         Format::People => output::print(&format!(
-            "{} removed, {} filed again, in {} batches: {sentence}\n",
+            "{} removed, {} filed again, in {} {}: {sentence}\n",
             grouped(done.deleted),
             grouped(done.refiled),
-            grouped(done.batches)
+            grouped(done.batches),
+            if done.batches == 1 { "batch" } else { "batches" }
         ))?,
     }
     Ok(answer)

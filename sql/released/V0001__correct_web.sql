@@ -86,7 +86,6 @@ declare
     v_function text[];
     v_text text;
     v_rows bigint;
-    v_round integer;
     v_is_clean boolean;
     v_is_original boolean := false;
     v_tables constant text[] := array['session', 'settings', 'prune_state'];
@@ -841,13 +840,18 @@ begin
             return;
         end if;
 
-        -- What should be stored is stored, whatever the version: a save repeated after a lost answer is saved.
+        -- What should be stored is stored. With another version it is for the caller to know whether that was his own save,
+        -- whose answer was lost, or somebody else's: two who each count from 1 to 2 must come to 3.
         if v_is_same then
             if v_slide_at <= v_now then
                 perform web.slide_session(p_key);
             end if;
+            -- With the version of the data that was compared: the row may have moved on since.
             return query
-            select 'saved'::text, s.version, s.expires_at
+            select
+                case when coalesce(p_expected_version, v_version) = v_version then 'saved' else 'same' end,
+                v_version,
+                s.expires_at
             from web.session as s
             where s.key = p_key
                 and s.expires_at > v_now;
@@ -866,7 +870,7 @@ begin
 end;
 $body$,
         'web.save_session(bytea, text, bigint)',
-        'Replace the data of a live session. Always one row: outcome saved; conflict when p_expected_version is given and no longer the stored version (version is then the stored one, and nothing was changed); gone when there is no live session (version and expires_at null). Data equal to what is stored is not rewritten, keeps its version, and is saved whatever the version. A save is a use: it slides the expiry. API: public'
+        'Replace the data of a live session. Always one row: outcome saved; same when p_expected_version is no longer the stored version but the data is equal (a repeated save, or an equal change by another caller; nothing was written); conflict when it is not, and the data differs (version is then the stored one, and nothing was changed); gone when there is no live session (version and expires_at null). Data equal to what is stored is not rewritten and keeps its version. A save is a use: it slides the expiry. API: public'
         ],
         array[
         $head$create or replace function web.touch_session(
@@ -1829,7 +1833,7 @@ $body$
 declare
     v_session regclass;
 begin
-    select c.oid
+    select c.oid::regclass
     into v_session
     from pg_class as c
     join pg_class as p on p.relnamespace = c.relnamespace

@@ -42,7 +42,6 @@ declare
     v_function text[];
     v_text text;
     v_rows bigint;
-    v_round integer;
     v_is_clean boolean;
     v_is_original boolean := false;
     v_tables constant text[] := array['session', 'settings', 'prune_state'];

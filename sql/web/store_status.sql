@@ -23,7 +23,7 @@ as $function$
 declare
     v_session regclass;
 begin
-    select c.oid
+    select c.oid::regclass
     into v_session
     from pg_class as c
     join pg_class as p on p.relnamespace = c.relnamespace

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use connect_pg::{Store, StoreBuilder};
+use postgres::Config;
 use postgres::config::Host;
 
 use super::TestDatabase;
@@ -55,16 +56,23 @@ impl Proxy {
         proxy
     }
 
-    /// A builder of a store through this proxy.
-    pub fn builder(&self, database: &TestDatabase) -> StoreBuilder {
-        let mut config = postgres::Config::new();
+    /// How the runtime role connects through this proxy.
+    pub fn config(&self, database: &TestDatabase) -> Config {
+        let mut config = Config::new();
         config
             .host("127.0.0.1")
             .port(self.port)
             .dbname(&database.name)
             .user(&database.role)
             .password(&database.password);
-        Store::builder().config(config).schema(&database.schema)
+        config
+    }
+
+    /// A builder of a store through this proxy.
+    pub fn builder(&self, database: &TestDatabase) -> StoreBuilder {
+        Store::builder()
+            .config(self.config(database))
+            .schema(&database.schema)
     }
 
     /// Messages so far after which a client waits for the server: Sync, Query and Flush.

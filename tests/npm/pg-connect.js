@@ -5,5 +5,5 @@
 
 const pg = require('pg');
 
-const pool = new pg.Pool({ max: 1 });
+const pool = new pg.Pool({ max: 1, allowExitOnIdle: true });
 pg.connect = (_url, callback) => callback(null, pool);

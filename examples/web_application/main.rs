@@ -1,0 +1,172 @@
+//! A small web application whose visitors' sessions are kept in PostgreSQL: it counts views, logs in and logs out.
+//!
+//! ```text
+//! session-admin install && session-admin rotate-password --output nodepg.password
+//! PGUSER=nodepg CONNECT_PG_PASSWORD_FILE=nodepg.password cargo run --example web_application
+//! ```
+//!
+//! | request | does |
+//! |---|---|
+//! | `GET /` | counts this visitor's views; shows who is logged in |
+//! | `POST /login`, form field `user` | logs in, under a new session id |
+//! | `POST /logout` | logs out |
+//! | `GET /slow?milliseconds=N` | loads the session, waits, saves it: try to log out meanwhile |
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `DATABASE_URL`, or `PGHOST`, `PGUSER`, … | the database, as `psql` takes it |
+//! | `CONNECT_PG_PASSWORD_FILE` | the password's file, read at each connect: rotating it needs no restart |
+//! | `CONNECT_PG_SCHEMA` | the schema of the store; default `web` |
+//! | `LISTEN` | address and port; default `127.0.0.1:8080`; port 0 = any that is free |
+//! | `COOKIE_KEY_FILE` | 64 random bytes that sign the cookie; default: drawn anew at each start |
+//! | `SECURE_COOKIE` | `1` behind TLS: the cookie is `Secure`, and named with the prefix `__Host-` |
+
+mod application;
+mod same_origin;
+mod session_cookie;
+
+use std::env;
+use std::error::Error;
+use std::fs;
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::process::ExitCode;
+use std::sync::{Arc, RwLock, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use connect_pg::{PruneOptions, Store};
+use cookie::Key;
+use oxhttp::Server;
+
+use application::Application;
+use session_cookie::SessionCookie;
+
+/// A client that sends or takes nothing for so long is cut off.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Each connection has a thread; further ones wait.
+const MAX_CONNECTIONS: usize = 64;
+/// How long requests under way may take to finish once we are told to stop.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            application::log(&format!("{error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
+    // First of all, so that no signal is missed: Ctrl-C, SIGTERM and SIGHUP.
+    let (stop, stopped) = mpsc::channel();
+    ctrlc::set_handler(move || {
+        let _ = stop.send(());
+    })?;
+
+    let mut builder = Store::builder(); // reads DATABASE_URL or PG* unless told otherwise
+    if let Some(file) = env::var_os("CONNECT_PG_PASSWORD_FILE") {
+        builder = builder.password_file(file);
+    }
+    if let Some(schema) = variable("CONNECT_PG_SCHEMA")? {
+        builder = builder.schema(&schema);
+    }
+    // Not connect(), which wants the database to be there: a web server may well be started first.
+    let store = builder.build()?;
+    // Every server may do this; one at a time prunes. Dropped at the end of run(), which stops it.
+    let _pruner = store.start_pruning(PruneOptions::new())?;
+
+    let secure = variable("SECURE_COOKIE")?.is_some_and(|value| value == "1");
+    let cookie = SessionCookie::new(cookie_key()?, secure);
+    let application = Arc::new(Application::new(store, cookie));
+
+    // Requests hold it for reading; whoever holds it for writing knows that none is under way.
+    let open = Arc::new(RwLock::new(()));
+    let address: SocketAddr = match variable("LISTEN")? {
+        Some(text) => text.parse().map_err(|_| {
+            format!("LISTEN is {text:?}, which is not an address and a port such as 127.0.0.1:8080")
+        })?,
+        None => SocketAddr::from(([127, 0, 0, 1], 8080)),
+    };
+    let address = listen(address, |address| {
+        let (application, open) = (Arc::clone(&application), Arc::clone(&open));
+        Server::new(move |request| {
+            let _open = open.read();
+            application.respond(request)
+        })
+        .with_global_timeout(CLIENT_TIMEOUT)
+        .with_max_concurrent_connections(MAX_CONNECTIONS)
+        .bind(address)
+        .spawn()
+        .map(drop) // not joined: the server runs until the process ends
+    })
+    .map_err(|error| {
+        format!("cannot listen on {address}: {error}; LISTEN names another address")
+    })?;
+    writeln!(io::stdout(), "listening on http://{address}")?;
+
+    stopped.recv()?;
+    let deadline = Instant::now() + STOP_TIMEOUT;
+    let _closed = loop {
+        match open.try_write() {
+            Err(_) if Instant::now() < deadline => thread::sleep(Duration::from_millis(10)),
+            result => break result,
+        }
+    };
+    Ok(())
+}
+
+/// Starts a server at the address, and returns the address with the port that it really has.
+///
+/// oxhttp does not tell which port it got for 0. So one that is free is looked for first; should somebody else take it in
+/// between, the next one will do.
+fn listen(
+    address: SocketAddr,
+    start: impl Fn(SocketAddr) -> io::Result<()>,
+) -> io::Result<SocketAddr> {
+    let mut tries = if address.port() == 0 { 20 } else { 1 };
+    loop {
+        let mut free = address;
+        if address.port() == 0 {
+            free = TcpListener::bind(address)?.local_addr()?;
+        }
+        tries -= 1;
+        match start(free) {
+            Ok(()) => return Ok(free),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries > 0 => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The key that signs the cookies. Servers that answer for one name must share it, and a restart must not lose it: otherwise every
+/// visitor is a new one.
+fn cookie_key() -> Result<Key, Box<dyn Error>> {
+    let Some(path) = env::var_os("COOKIE_KEY_FILE") else {
+        return Ok(Key::try_generate().ok_or("the operating system has no random bytes")?);
+    };
+    let shown = path.display();
+    let bytes =
+        fs::read(&path).map_err(|error| format!("cannot read COOKIE_KEY_FILE {shown}: {error}"))?;
+    if bytes.len() != 64 {
+        let mend = format!("head --bytes=64 /dev/urandom >{shown}");
+        return Err(format!(
+            "COOKIE_KEY_FILE {shown} has {} bytes instead of 64; {mend}",
+            bytes.len()
+        )
+        .into());
+    }
+    Ok(Key::from(&bytes))
+}
+
+/// An environment variable, where set and not empty.
+fn variable(name: &str) -> Result<Option<String>, String> {
+    match env::var(name) {
+        Ok(value) if value.is_empty() => Ok(None),
+        Ok(value) => Ok(Some(value)),
+        Err(env::VarError::NotPresent) => Ok(None),
+        Err(env::VarError::NotUnicode(_)) => Err(format!("{name} is not UTF-8")),
+    }
+}

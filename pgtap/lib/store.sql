@@ -1,0 +1,175 @@
+-- Included by every test after "begin": a time that can pass, and eyes that see the private table while the test itself
+-- runs as the runtime role. All of it lies in pg_temp, and goes with the rollback.
+--
+-- Within one statement statement_timestamp() stands still, in the functions under test as well: times are compared exactly.
+
+-- Notices of "drop … cascade" and the like are no part of a test's output.
+set local client_min_messages = warning;
+-- Tests say so where they want another zone.
+set local timezone = 'UTC';
+
+-- The key of a session id, as every client computes it.
+create function pg_temp.key(id text)
+returns bytea
+language sql
+immutable
+as $$
+    select sha256(convert_to(id, 'UTF8'));
+$$;
+
+-- Time passes: all that the store remembers lies so much longer back. Nobody sleeps.
+create function pg_temp.pass(span interval)
+returns void
+language sql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    update web.session
+    set
+        expires_at = expires_at - span,
+        slide_at = slide_at - span,
+        last_used_at = last_used_at - span,
+        created_at = created_at - span,
+        absolute_at = absolute_at - span,
+        prune_after = prune_after - span,
+        ended_at = ended_at - span;
+    update web.prune_state
+    set
+        resume_from = resume_from - span,
+        carry_from = carry_from - span,
+        carry_scanned_at = carry_scanned_at - span,
+        last_pruned_at = last_pruned_at - span;
+$$;
+
+-- The row of a session, whoever asks; none when there is none.
+create function pg_temp.stored(id text)
+returns setof web.session
+language sql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select s.* from web.session as s where s.key = sha256(convert_to(id, 'UTF8'));
+$$;
+
+-- Where the row lies: another place means that it was written.
+create function pg_temp.place(id text)
+returns text
+language sql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select s.ctid::text from web.session as s where s.key = sha256(convert_to(id, 'UTF8'));
+$$;
+
+-- How many rows the table has, dead sessions and tombstones included.
+create function pg_temp.rows()
+returns bigint
+language sql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select count(*) from web.session;
+$$;
+
+-- Run a statement as the owner of the store.
+create function pg_temp.as_owner(statement text)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    execute statement;
+end;
+$$;
+
+-- Run a statement so many times, as the caller; how many rows it returned altogether. (A lateral join is no loop: the
+-- planner may call a function once, or in another order.)
+create function pg_temp.repeat(times integer, statement text)
+returns bigint
+language plpgsql
+as $$
+declare
+    v_rows bigint;
+    v_all bigint := 0;
+begin
+    for i in 1..times loop
+        execute statement;
+        get diagnostics v_rows = row_count;
+        v_all := v_all + v_rows;
+    end loop;
+    return v_all;
+end;
+$$;
+
+-- The SQLSTATE that a statement ends with, 00000 without an error; a statement_timeout counts too.
+create function pg_temp.sqlstate_of(statement text)
+returns text
+language plpgsql
+as $$
+begin
+    execute statement;
+    return '00000';
+exception
+    when query_canceled or others then
+        return sqlstate;
+end;
+$$;
+
+-- Time passes and a session is used, in turn, so many times; in how many of them it was there.
+create function pg_temp.use(id text, span interval, times integer)
+returns bigint
+language plpgsql
+as $$
+declare
+    v_found bigint := 0;
+begin
+    for i in 1..times loop
+        perform pg_temp.pass(span);
+        perform from web.load_session(pg_temp.key(id));
+        if found then
+            v_found := v_found + 1;
+        end if;
+    end loop;
+    return v_found;
+end;
+$$;
+
+-- A session with this id, by the native interface; its outcome.
+create function pg_temp.make(id text, data text default '{}', idle integer default null, absolute integer default null)
+returns text
+language sql
+as $$
+    select c.outcome from web.create_session(pg_temp.key(id), data, idle, absolute) as c;
+$$;
+
+-- What this transaction did to the table: read as a whole, found by an index, updated, updated heap-only.
+create function pg_temp.access(what text)
+returns bigint
+language sql
+as $$
+    select case what
+        when 'seq' then pg_stat_get_xact_numscans(c.oid)
+        when 'key' then (select pg_stat_get_xact_numscans(i.oid) from pg_class as i where i.relname = 'session_pkey' and i.relnamespace = c.relnamespace)
+        when 'prune_after' then (select pg_stat_get_xact_numscans(i.oid) from pg_class as i where i.relname = 'session_prune_after' and i.relnamespace = c.relnamespace)
+        when 'updated' then pg_stat_get_xact_tuples_updated(c.oid)
+        when 'hot' then pg_stat_get_xact_tuples_hot_updated(c.oid)
+    end
+    from pg_class as c
+    join pg_namespace as n on n.oid = c.relnamespace
+    where n.nspname = 'web'
+        and c.relname = 'session';
+$$;
+
+-- No session of an earlier run is in the way; back at the rollback.
+delete from web.session;
+update web.prune_state set resume_from = default, carry_from = default, carry_scanned_at = default, last_pruned_at = null;
+update web.settings
+set
+    idle_seconds = default,
+    absolute_seconds = default,
+    max_data_bytes = default,
+    tombstone_seconds = default,
+    slide_percent = default,
+    slide_least_seconds = default,
+    slide_most_seconds = default;
