@@ -89,9 +89,9 @@ select results_eq(
 -- ---- gone ----
 
 select pg_temp.make('expired', '{}', 10) \g /dev/null
-select pg_temp.pass('10 s') \g /dev/null
 select pg_temp.make('ended') \g /dev/null
 select web.end_session(pg_temp.key('ended')) \g /dev/null
+select pg_temp.pass('10 s') \g /dev/null
 create temporary table dead as select * from pg_temp.stored('expired') union all select * from pg_temp.stored('ended');
 select results_eq(
     format($$ select * from web.save_session(pg_temp.key(%L), %L, %s) $$, k.id, d.data, v.version),
