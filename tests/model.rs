@@ -300,6 +300,10 @@ fn call_function(
                     version: row.get("version"),
                     expires_at: row.get("expires_at"),
                 },
+                "same" => Reply::Same {
+                    version: row.get("version"),
+                    expires_at: row.get("expires_at"),
+                },
                 "conflict" => Reply::Conflict {
                     version: row.get("version"),
                     expires_at: row.get("expires_at"),
@@ -573,6 +577,7 @@ impl Run<'_> {
         // The statement's time lay between the two. Where it was written down, it is known.
         let mut times: BTreeSet<i64> = [before.0, after.0].into();
         if let Reply::Saved { expires_at, .. }
+        | Reply::Same { expires_at, .. }
         | Reply::Created { expires_at, .. }
         | Reply::Loaded { expires_at, .. }
         | Reply::Touched(expires_at) = reply
@@ -690,6 +695,7 @@ impl Run<'_> {
             Reply::Created { .. }
             | Reply::Loaded { .. }
             | Reply::Saved { .. }
+            | Reply::Same { .. }
             | Reply::Conflict { .. }
             | Reply::Touched(_)
             | Reply::Ended(true)

@@ -2,7 +2,7 @@
 //! so that nothing of the client stands between them and the functions.
 
 // Each test program uses its part of this, and a panic is how a test fails.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 use std::{
@@ -16,6 +16,10 @@ use postgres::{
     types::{FromSql, Timestamp, Type, accepts},
 };
 use sha2::{Digest, Sha256};
+
+mod calls;
+
+pub use calls::{Calls, Loaded, Pruned, Saved};
 
 use crate::common::{TestDatabase, quoted};
 

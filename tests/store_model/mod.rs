@@ -158,6 +158,10 @@ pub enum Reply {
         version: i64,
         expires_at: Micros,
     },
+    Same {
+        version: i64,
+        expires_at: Micros,
+    },
     Conflict {
         version: i64,
         expires_at: Micros,
@@ -325,9 +329,16 @@ impl Model {
         let Some(row) = self.live(session, now) else {
             return Reply::Gone;
         };
+        let moved_on = version.is_some_and(|version| version != row.version);
         if row.data.as_deref() == Some(data) {
             row.slide_if_due(now);
-        } else if version.is_some_and(|version| version != row.version) {
+            if moved_on {
+                return Reply::Same {
+                    version: row.version,
+                    expires_at: row.expires_at,
+                };
+            }
+        } else if moved_on {
             return Reply::Conflict {
                 version: row.version,
                 expires_at: row.expires_at,
