@@ -16,7 +16,7 @@ use postgres::config::{LoadBalanceHosts, SslMode, TargetSessionAttrs};
 use postgres::error::SqlState;
 use postgres::{Client, Config, NoTls};
 
-use crate::Error;
+use crate::{Error, async_context};
 use conninfo::Keywords;
 
 /// Where Debian's and the project's own packages put the server's socket, in this order.
@@ -293,9 +293,13 @@ impl ConnectionSettings {
     ///
     /// # Errors
     ///
-    /// No host could be reached in time (source: an [`std::io::Error`] or the last host's [`postgres::Error`]), the
+    /// The call is made inside an async runtime ([`Error::is_async_context`]), no host could be reached in time (source: an [`std::io::Error`] or the last host's [`postgres::Error`]), the
     /// server refused the login, or a password file cannot be read.
     pub fn connect(&self) -> Result<Client, Error> {
+        async_context::block(|| self.connect_to_any())
+    }
+
+    fn connect_to_any(&self) -> Result<Client, Error> {
         let mut hosts = self.hosts();
         if self.random_order {
             shuffle(&mut hosts);

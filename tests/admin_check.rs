@@ -1,9 +1,10 @@
 //! `session-admin check`
 #![cfg(feature = "admin")]
+#![allow(clippy::unwrap_used)]
 
 mod admin;
 
-use admin::{Database, quoted, start, wait_until};
+use admin::{Database, newest_release, quoted, start, wait_until};
 use connect_pg::install::LOCK_KEY;
 
 /// The words of all findings, or of all notes.
@@ -19,9 +20,18 @@ fn words(report: &serde_json::Value, list: &str) -> Vec<String> {
 #[test]
 fn what_was_never_installed_is_answered_with_no() {
     let database = Database::new();
-    database.run(&["check"]).expect(1).says(&["not installed", "session-admin install"]);
-    let report = database.run(&["check", "--format", "json"]).expect(1).json();
-    assert_eq!((report["ok"].as_bool(), report["installed"].as_bool()), (Some(false), Some(false)));
+    database
+        .run(&["check"])
+        .expect(1)
+        .says(&["not installed", "session-admin install"]);
+    let report = database
+        .run(&["check", "--format", "json"])
+        .expect(1)
+        .json();
+    assert_eq!(
+        (report["ok"].as_bool(), report["installed"].as_bool()),
+        (Some(false), Some(false))
+    );
     // Another store's routine is there, this store is not.
     let mut database = Database::installed();
     database.schema = "other".into();
@@ -33,10 +43,18 @@ fn a_store_that_is_as_it_should_be_is_answered_with_yes() {
     let database = Database::installed();
     database.run(&["rotate-password"]).expect(0);
     let before = database.snapshot();
-    database.run(&["check"]).expect(0).says(&["ok"]).hides("drift").hides("danger");
-    let report = database.run(&["check", "--format", "json"]).expect(0).json();
+    database
+        .run(&["check"])
+        .expect(0)
+        .says(&["ok"])
+        .hides("drift")
+        .hides("danger");
+    let report = database
+        .run(&["check", "--format", "json"])
+        .expect(0)
+        .json();
     assert_eq!(report["ok"], true);
-    assert_eq!(report["release"], 1);
+    assert_eq!(report["release"], newest_release());
     assert_eq!(words(&report, "findings"), [] as [&str; 0]);
     assert_eq!(database.snapshot(), before);
 }
@@ -93,9 +111,15 @@ fn each_drift_has_one_line_and_stays_as_it_is() {
 #[test]
 fn a_role_without_a_password_is_found() {
     let database = Database::installed();
-    let report = database.run(&["check", "--format", "json"]).expect(1).json();
+    let report = database
+        .run(&["check", "--format", "json"])
+        .expect(1)
+        .json();
     assert_eq!(words(&report, "findings"), ["role_has_no_password"]);
-    database.run(&["check"]).expect(1).says(&["no password", "session-admin rotate-password"]);
+    database
+        .run(&["check"])
+        .expect(1)
+        .says(&["no password", "session-admin rotate-password"]);
 }
 
 #[test]
@@ -112,12 +136,21 @@ fn the_password_that_everybody_knows_is_found() {
                 .unwrap();
         };
         set("password");
-        let report = database.run(&["check", "--format", "json"]).expect(1).json();
+        let report = database
+            .run(&["check", "--format", "json"])
+            .expect(1)
+            .json();
         assert_eq!(words(&report, "findings"), ["role_has_default_password"]);
         set("another");
-        let report = database.run(&["check", "--format", "json"]).expect(0).json();
+        let report = database
+            .run(&["check", "--format", "json"])
+            .expect(0)
+            .json();
         assert_eq!(words(&report, "findings"), [] as [&str; 0]);
-        assert_eq!(words(&report, "notes").contains(&"password_stored_as_md5".to_owned()), encryption == "md5");
+        assert_eq!(
+            words(&report, "notes").contains(&"password_stored_as_md5".to_owned()),
+            encryption == "md5"
+        );
     }
 }
 
@@ -127,15 +160,29 @@ fn the_defaults_of_public_are_noted() {
     let database = Database::installed();
     database.run(&["rotate-password"]).expect(0);
     let mut client = database.superuser();
-    let notes = || words(&database.run(&["check", "--format", "json"]).expect(0).json(), "notes");
+    let notes = || {
+        words(
+            &database
+                .run(&["check", "--format", "json"])
+                .expect(0)
+                .json(),
+            "notes",
+        )
+    };
     client
         .batch_execute("grant create on schema public to public")
         .unwrap();
-    assert_eq!(notes(), ["public_may_make_temporary_tables", "public_may_create_in_public"]);
-    database
-        .run(&["check"])
-        .expect(0)
-        .says(&["revoke temporary on database", "revoke create on schema public"]);
+    assert_eq!(
+        notes(),
+        [
+            "public_may_make_temporary_tables",
+            "public_may_create_in_public"
+        ]
+    );
+    database.run(&["check"]).expect(0).says(&[
+        "revoke temporary on database",
+        "revoke create on schema public",
+    ]);
     client
         .batch_execute(&format!(
             "revoke create on schema public from public; revoke temporary on database {} from public",
@@ -150,15 +197,23 @@ fn pg_hba_that_lets_the_role_in_is_found() {
     let database = Database::installed();
     database.run(&["rotate-password"]).expect(0);
     let mut client = database.superuser();
-    let file: String = client.query_one("select current_setting('hba_file')", &[]).unwrap().get(0);
+    let file: String = client
+        .query_one("select current_setting('hba_file')", &[])
+        .unwrap()
+        .get(0);
     let temporary = std::env::temp_dir();
     if !file.starts_with("/tmp/") && !file.starts_with(temporary.to_str().unwrap()) {
-        eprintln!("NOT TESTED: {file} is no throw-away server's, so it is left alone; use bin/with-pg");
+        eprintln!(
+            "NOT TESTED: {file} is no throw-away server's, so it is left alone; use bin/with-pg"
+        );
         return;
     }
     // The view shows the file as it is now, so no reload is needed, and other tests' logins do not change.
-    let original: String = client.query_one("select pg_read_file($1)", &[&file]).unwrap().get(0);
-    let rule = |line: &str, at_the_end: bool| {
+    let original: String = client
+        .query_one("select pg_read_file($1)", &[&file])
+        .unwrap()
+        .get(0);
+    let write_rule = |line: &str, at_the_end: bool| {
         let text = if at_the_end {
             format!("{original}\n{line}\n")
         } else {
@@ -193,12 +248,16 @@ fn pg_hba_that_lets_the_role_in_is_found() {
         (format!("local {name} {role} trust"), true, false),
         (format!("host {name} {role} 192.0.2.0/24 trust"), true, true),
     ] {
-        rule(&line, at_the_end);
+        write_rule(&line, at_the_end);
         results.push((line, expected, found()));
     }
-    rule("", true);
+    write_rule("", true);
     for (line, expected, found) in results {
-        assert_eq!(found == ["pg_hba_trusts_role"], expected, "{line}: {found:?}");
+        assert_eq!(
+            found == ["pg_hba_trusts_role"],
+            expected,
+            "{line}: {found:?}"
+        );
     }
     assert_eq!(found(), [] as [&str; 0]);
 }
@@ -207,15 +266,22 @@ fn pg_hba_that_lets_the_role_in_is_found() {
 fn it_does_not_wait_for_ever() {
     let database = Database::installed();
     let mut client = database.superuser();
-    client.execute("select pg_advisory_lock($1)", &[&LOCK_KEY]).unwrap();
-    database.run(&["check"]).expect(2).says(&["Mend: somebody else", "try again"]);
+    client
+        .execute("select pg_advisory_lock($1)", &[&LOCK_KEY])
+        .unwrap();
+    database
+        .run(&["check"])
+        .expect(2)
+        .says(&["Mend: somebody else", "try again"]);
 }
 
 #[test]
 fn the_lock_of_a_check_that_is_interrupted_is_gone() {
     let database = Database::installed();
     let mut client = database.superuser();
-    client.execute("select pg_advisory_lock($1)", &[&LOCK_KEY]).unwrap();
+    client
+        .execute("select pg_advisory_lock($1)", &[&LOCK_KEY])
+        .unwrap();
     let mut child = start(database.command(&["install"]));
     wait_until(|| {
         !client
@@ -225,6 +291,8 @@ fn the_lock_of_a_check_that_is_interrupted_is_gone() {
     });
     child.kill().unwrap();
     child.wait().unwrap();
-    client.execute("select pg_advisory_unlock($1)", &[&LOCK_KEY]).unwrap();
+    client
+        .execute("select pg_advisory_unlock($1)", &[&LOCK_KEY])
+        .unwrap();
     database.run(&["install"]).expect(0);
 }

@@ -1,5 +1,6 @@
 //! `session-admin prune`
 #![cfg(all(feature = "admin", unix))]
+#![allow(clippy::unwrap_used)]
 
 mod admin;
 
@@ -36,7 +37,10 @@ fn fill(database: &Database, expired: i32, live: i32) {
 fn count(database: &Database, which: &str) -> i64 {
     database
         .superuser()
-        .query_one(&format!("select count(*) from web.session where {which}"), &[])
+        .query_one(
+            &format!("select count(*) from web.session where {which}"),
+            &[],
+        )
         .unwrap()
         .get(0)
 }
@@ -57,7 +61,10 @@ fn it_prunes_until_nothing_is_left() {
     assert_eq!(report["deleted"], dead);
     assert_eq!(report["batches"], 3);
     assert_eq!((count(&database, DEAD), count(&database, "true")), (0, 3));
-    database.run(&["prune"]).expect(0).says(&["0 removed", "nothing is left"]);
+    database
+        .run(&["prune"])
+        .expect(0)
+        .says(&["0 removed", "nothing is left"]);
 }
 
 /// Nothing deleted is not the end while there are rows to file again.
@@ -73,7 +80,10 @@ fn it_goes_on_while_rows_are_filed_again() {
         .run(&["prune", "--batch", "10", "--format", "json"])
         .expect(0)
         .json();
-    assert_eq!((&report["deleted"], &report["refiled"], &report["batches"]), (&0.into(), &25.into(), &3.into()));
+    assert_eq!(
+        (&report["deleted"], &report["refiled"], &report["batches"]),
+        (&0.into(), &25.into(), &3.into())
+    );
     assert_eq!(count(&database, "prune_after > now()"), 25);
 }
 
@@ -83,7 +93,15 @@ fn it_stops_at_max_rows() {
     fill(&database, 100, 0);
     let dead = count(&database, DEAD);
     let report = database
-        .run(&["prune", "--max-rows", "25", "--batch", "10", "--format", "json"])
+        .run(&[
+            "prune",
+            "--max-rows",
+            "25",
+            "--batch",
+            "10",
+            "--format",
+            "json",
+        ])
         .expect(0)
         .json();
     assert_eq!(
@@ -91,7 +109,12 @@ fn it_stops_at_max_rows() {
         (&"limit".into(), &25.into(), &3.into())
     );
     assert_eq!(count(&database, DEAD), dead - 25);
-    for nonsense in [["--batch", "0"], ["--batch", "-1"], ["--max-rows", "0"], ["--pause", "x"]] {
+    for nonsense in [
+        ["--batch", "0"],
+        ["--batch", "-1"],
+        ["--max-rows", "0"],
+        ["--pause", "x"],
+    ] {
         database.run(&["prune", nonsense[0], nonsense[1]]).expect(2);
     }
 }
@@ -102,7 +125,10 @@ fn the_runtime_role_may_prune() {
     fill(&database, 10, 0);
     let password = database.run(&["rotate-password"]).expect(0).out;
     database
-        .run_with(&[("PGUSER", &database.role), ("PGPASSWORD", password.trim())], &["prune"])
+        .run_with(
+            &[("PGUSER", &database.role), ("PGPASSWORD", password.trim())],
+            &["prune"],
+        )
         .expect(0);
     assert_eq!(count(&database, DEAD), 0);
 }
@@ -113,9 +139,16 @@ fn another_pruner_at_work_is_answered_with_no() {
     fill(&database, 10, 0);
     let mut other = database.superuser();
     let mut open = other.transaction().unwrap();
-    open.batch_execute("select * from web.prune_sessions(1)").unwrap();
-    let report = database.run(&["prune", "--format", "json"]).expect(1).json();
-    assert_eq!((&report["outcome"], &report["deleted"]), (&"busy".into(), &0.into()));
+    open.batch_execute("select * from web.prune_sessions(1)")
+        .unwrap();
+    let report = database
+        .run(&["prune", "--format", "json"])
+        .expect(1)
+        .json();
+    assert_eq!(
+        (&report["outcome"], &report["deleted"]),
+        (&"busy".into(), &0.into())
+    );
     open.rollback().unwrap();
     database.run(&["prune"]).expect(0);
 }
@@ -125,9 +158,14 @@ fn an_interrupt_stops_it_between_batches() {
     let database = Database::installed();
     fill(&database, 50, 0);
     let dead = count(&database, DEAD);
-    let child = start(database.command(&["prune", "--batch", "10", "--pause", "3600000", "--format", "json"]));
+    let child = start(database.command(&[
+        "prune", "--batch", "10", "--pause", "3600000", "--format", "json",
+    ]));
     wait_until(|| count(&database, DEAD) < dead);
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let killed = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
     assert!(killed.success());
     let report = end(child).expect(1).json();
     assert_eq!(

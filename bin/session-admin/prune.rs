@@ -165,7 +165,11 @@ fn report(global: &Global, done: &Done, end: End) -> Result<Answer, Failure> {
             grouped(done.deleted),
             grouped(done.refiled),
             grouped(done.batches),
-            if done.batches == 1 { "batch" } else { "batches" }
+            if done.batches == 1 {
+                "batch"
+            } else {
+                "batches"
+            }
         ))?,
     }
     Ok(answer)

@@ -19,7 +19,8 @@ Draws a new password of 256 random bits and sets it for the role (--role, defaul
 SCRAM-SHA-256 verifier only: the password itself is in no statement, no log and no pg_stat_activity.
 
 It is written to --output FILE (mode 0600, replaced as a whole) or else to standard output, and nowhere else. The
-database takes it only once it is written, so that it cannot be lost in between. Connections that are open stay open;
+database takes it only once it is written, so that it cannot be lost in between: after a crash at the worst
+moment it is in a hidden file beside FILE, named .FILE.* and private as well. Connections that are open stay open;
 an application that reads its password from the file at each connect needs no restart.
 
 --stdin takes the password from standard input, its first line, instead of drawing one. It is then written to
@@ -206,11 +207,16 @@ fn set(
 ) -> Result<(), Outcome> {
     let failed =
         |error: postgres::Error| failure::calling("set the password", &error, global, RIGHTS);
-    let mut transaction = client
-        .build_transaction()
-        .read_only(false)
-        .start()
+    let is_standby: bool = client
+        .query_one("select pg_catalog.pg_is_in_recovery()", &[])
+        .and_then(|row| row.try_get(0))
         .map_err(failed)?;
+    let mut transaction = client.build_transaction();
+    // Whatever the default for this user is. A standby is to say 25006 of the change, and not something else of this.
+    if !is_standby {
+        transaction = transaction.read_only(false);
+    }
+    let mut transaction = transaction.start().map_err(failed)?;
     let known = transaction
         .query_opt(
             "select from pg_catalog.pg_roles as r where r.rolname = $1::text",
