@@ -338,6 +338,14 @@ impl Error {
         Error::new(Kind::Install).with_source(what)
     }
 
+    /// The server is a standby, seen by asking.
+    #[cfg(feature = "install")]
+    pub(crate) fn standby() -> Error {
+        let mut error = Error::new(Kind::Broken);
+        error.0.code = Some(SqlState::READ_ONLY_SQL_TRANSACTION);
+        error
+    }
+
     /// There is no store under these names, seen by looking instead of by a failed call.
     #[cfg(feature = "install")]
     pub(crate) fn not_installed() -> Error {

@@ -1,6 +1,6 @@
 //! `session-admin rotate-password`
 #![cfg(all(feature = "admin", unix))]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod admin;
 
