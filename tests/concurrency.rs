@@ -146,7 +146,7 @@ fn increment(client: &mut Client, id: &str, author: Option<usize>) {
             None => (number + 1).to_string(),
         };
         match client.save(id, &data, Some(loaded.version)).unwrap() {
-            Saved::Saved { .. } => return,
+            Saved::Written { .. } => return,
             Saved::Same { version } | Saved::Conflict { version } => {
                 assert!(version > loaded.version);
             }
@@ -208,7 +208,7 @@ fn save_without_a_version_writes_each_once() {
             .map(|round| {
                 let data = format!("{thread} {round}");
                 match client.save("a", &data, None).unwrap() {
-                    Saved::Saved { version, .. } => (version, data),
+                    Saved::Written { version, .. } => (version, data),
                     other => panic!("{other:?}"),
                 }
             })
@@ -242,16 +242,16 @@ fn a_version_names_one_data() {
                 _ => loaded.data,
             };
             let version = (dice.below(2) == 0).then_some(loaded.version);
-            if let Saved::Saved { version, .. } = client.save("a", &data, version).unwrap() {
+            if let Saved::Written { version, .. } = client.save("a", &data, version).unwrap() {
                 seen.push((version, data));
             }
         }
         seen
     });
-    let mut names = BTreeMap::new();
+    let mut stored = BTreeMap::new();
     for (version, data) in seen.into_iter().flatten() {
-        let named = names.entry(version).or_insert_with(|| data.clone());
-        assert_eq!(*named, data, "both were called version {version}");
+        let first = stored.entry(version).or_insert_with(|| data.clone());
+        assert_eq!(*first, data, "both were called version {version}");
     }
 }
 
@@ -566,7 +566,7 @@ impl Call {
         let id = format!("session {session}");
         let data = dice.below(3).to_string();
         let saved = |saved: &Saved| match saved {
-            Saved::Saved {
+            Saved::Written {
                 version,
                 expires_at,
             } => {
@@ -617,7 +617,7 @@ fn storm(with_clears: bool) {
                     .set_for(&format!("dead {}", dice.below(8)), "{}", -1)
                     .unwrap(),
                 3 if with_clears && dice.below(4) == 0 => {
-                    ledger.clearing(|| client.clear().unwrap())
+                    ledger.clearing(|| client.clear().unwrap());
                 }
                 _ => {
                     let session = ledger.some_session(&mut dice);

@@ -15,7 +15,7 @@ pub struct Loaded {
 /// What `save_session` returns.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Saved {
-    Saved { version: i64, expires_at: Micros },
+    Written { version: i64, expires_at: Micros },
     Same { version: i64 },
     Conflict { version: i64 },
     Gone,
@@ -23,7 +23,7 @@ pub enum Saved {
 
 impl Saved {
     pub fn is_saved(&self) -> bool {
-        matches!(self, Self::Saved { .. })
+        matches!(self, Self::Written { .. })
     }
 }
 
@@ -81,7 +81,7 @@ impl<C: GenericClient> Calls for C {
             &[&key_of(id), &data, &version],
         )?;
         Ok(match row.get(0) {
-            "saved" => Saved::Saved {
+            "saved" => Saved::Written {
                 version: row.get(1),
                 expires_at: row.get(2),
             },

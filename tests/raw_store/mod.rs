@@ -24,7 +24,7 @@ pub use calls::{Calls, Loaded, Pruned, Saved};
 use crate::common::{TestDatabase, quoted};
 
 /// How long to wait for something that happens at once unless the test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A database of its own with a store in it; both go when this is dropped.
 pub struct RawStore(TestDatabase);
@@ -104,7 +104,7 @@ impl Micros {
 
     /// As a parameter of a statement.
     pub fn to_parameter(self) -> Timestamp<SystemTime> {
-        let year_2000 = SystemTime::UNIX_EPOCH + Duration::from_secs(946_684_800);
+        let year_2000 = SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 10_957);
         let distance = Duration::from_micros(self.0.unsigned_abs());
         match self {
             Self::MINUS_INFINITY => Timestamp::NegInfinity,
