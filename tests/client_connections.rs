@@ -1,5 +1,7 @@
 //! The pool over connections that die, answers that are lost, and servers that are not there.
 
+#![allow(clippy::unwrap_used)] // in helpers too: a panic is how a test fails
+
 mod common;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! What the errors answer, and what they, the logs and `Debug` do not show.
 
+#![allow(clippy::unwrap_used)] // in helpers too: a panic is how a test fails
+
 mod common;
 
 use std::fmt::Write;

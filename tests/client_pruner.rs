@@ -1,5 +1,7 @@
 //! The pruner: works by itself, survives errors, ends when it is dropped.
 
+#![allow(clippy::unwrap_used)] // in helpers too: a panic is how a test fails
+
 mod common;
 
 use std::sync::mpsc::{self, Receiver};

@@ -1,5 +1,7 @@
 //! What the store promises of a session, each sentence once, as the runtime role.
 
+#![allow(clippy::unwrap_used)] // in helpers too: a panic is how a test fails
+
 mod common;
 
 use std::net::{IpAddr, Ipv6Addr};
