@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
@@ -133,27 +134,46 @@ pub fn command(database: &TestDatabase) -> Command {
     command
 }
 
-/// The program as `cargo test` has built it. `cargo test --test …` does not build examples, so look whether it is there and newer
-/// than what it was built from, by the list that cargo keeps.
-fn program() -> PathBuf {
-    let target = std::env::current_exe().unwrap();
-    let target = target.ancestors().nth(2).unwrap();
-    let path = target.join("examples").join("web_application");
-    let built = fs::metadata(&path).and_then(|file| file.modified()).ok();
-    let sources = fs::read_to_string(path.with_extension("d")).unwrap_or_default();
-    let is_current = built.is_some_and(|built| {
-        sources
-            .split_whitespace()
-            .filter(|source| !source.ends_with(':')) // the program itself
-            .filter_map(|source| fs::metadata(source).ok()?.modified().ok())
+/// The program as `cargo test` and `cargo nextest run` have built it. With `--test …` or `--examples` they do not build it, so it is
+/// built here if it is not there, or older than what it was built from by the list that cargo keeps.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let test = std::env::current_exe().unwrap();
+        let profile = test.ancestors().nth(2).unwrap();
+        let program = profile.join("examples").join("web_application");
+        if !is_current(&program) {
+            let mut build = Command::new(env!("CARGO"));
+            build
+                .args([
+                    "build",
+                    "--quiet",
+                    "--example",
+                    "web_application",
+                    "--target-dir",
+                ])
+                .arg(profile.parent().unwrap())
+                .current_dir(env!("CARGO_MANIFEST_DIR"));
+            if !cfg!(debug_assertions) {
+                build.arg("--release");
+            }
+            assert!(build.status().unwrap().success(), "{build:?}");
+        }
+        program
+    })
+}
+
+fn is_current(program: &Path) -> bool {
+    let modified = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
+    let Some(built) = modified(program) else {
+        return false;
+    };
+    fs::read_to_string(program.with_extension("d")).is_ok_and(|list| {
+        list.split_whitespace()
+            .skip(1) // the program itself
+            .filter_map(|source| modified(Path::new(source)))
             .all(|changed| changed <= built)
-    });
-    assert!(
-        is_current,
-        "{} is not there, or older than its source: cargo build --example web_application",
-        path.display()
-    );
-    path
+    })
 }
 
 /// A browser, as far as needed: it keeps the one cookie.
