@@ -15,15 +15,15 @@ use crate::output::{self, Format, one_line};
 use crate::{Answer, Global, connection, scram};
 
 const HELP: &str = "\
-Draws a new password of 256 random bits and sets it for the role (--role, default nodepg). The server is sent its
+Draws a new password of 256 random bits and sets it for the role (--role, default nodepg). The server is sent its \
 SCRAM-SHA-256 verifier only: the password itself is in no statement, no log and no pg_stat_activity.
 
-It is written to --output FILE (mode 0600, replaced as a whole) or else to standard output, and nowhere else. The
-database takes it only once it is written, so that it cannot be lost in between: after a crash at the worst
-moment it is in a hidden file beside FILE, named .FILE.* and private as well. Connections that are open stay open;
+It is written to --output FILE (mode 0600, replaced as a whole) or else to standard output, and nowhere else. The \
+database takes it only once it is written, so that it cannot be lost in between: after a crash at the worst \
+moment it is in a hidden file beside FILE, named .FILE.* and private as well. Connections that are open stay open; \
 an application that reads its password from the file at each connect needs no restart.
 
---stdin takes the password from standard input, its first line, instead of drawing one. It is then written to
+--stdin takes the password from standard input, its first line, instead of drawing one. It is then written to \
 --output FILE only: whoever typed it knows it.
 
 Rights: a superuser, a role with CREATEROLE (and, from PostgreSQL 16 on, with ADMIN on the role), or the role itself.
