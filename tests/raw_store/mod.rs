@@ -39,9 +39,15 @@ impl RawStore {
         self.0.superuser()
     }
 
-    /// A connection with the rights of the runtime role. Deadlocks are found soon, and nothing waits for ever.
+    /// A connection with the rights of the runtime role.
     pub fn nodepg(&self) -> Client {
         let mut client = self.superuser();
+        self.become_nodepg(&mut client);
+        client
+    }
+
+    /// Gives up the superuser's rights for the runtime role's. Deadlocks are found soon, and nothing waits for ever.
+    pub fn become_nodepg(&self, client: &mut Client) {
         client
             .batch_execute(&format!(
                 "set deadlock_timeout = '100ms';
@@ -50,7 +56,11 @@ impl RawStore {
                 quoted(&self.0.role)
             ))
             .unwrap();
-        client
+    }
+
+    /// The name of the database.
+    pub fn database(&self) -> &str {
+        &self.0.name
     }
 }
 
