@@ -161,18 +161,7 @@ fn dropping_is_safe() {
         }
     }
     // They were closed, not leaked.
-    let mut superuser = database.superuser();
-    while superuser
-        .query_one(
-            "select count(*) from pg_stat_activity where usename = $1",
-            &[&database.role],
-        )
-        .unwrap()
-        .get::<_, i64>(0)
-        > 0
-    {
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
+    database.wait_until_disconnected();
 }
 
 #[test]

@@ -141,6 +141,7 @@ fn an_application_s_own_errors_fit_in() {
     let database = TestDatabase::new();
     let error = work(&database).unwrap_err();
     assert_eq!(error.code(), Some(&SqlState::UNDEFINED_TABLE));
+    assert!(!error.is_not_installed(), "it is the application's table");
     let source = std::error::Error::source(&error).unwrap();
     assert!(source.to_string().contains("nowhere"), "{source}");
 }

@@ -125,11 +125,7 @@ fn dropping_it_ends_the_thread_at_once() {
     drop(pruner);
     // The thread has dropped the callback and, with the last handle to the pool, the connections.
     assert_eq!(receiver.try_recv(), Err(mpsc::TryRecvError::Disconnected));
-    let left = database.superuser().query_one(
-        "select count(*) from pg_stat_activity where usename = $1",
-        &[&database.role],
-    );
-    assert_eq!(left.unwrap().get::<_, i64>(0), 0);
+    database.wait_until_disconnected();
 }
 
 #[test]
