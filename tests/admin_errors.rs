@@ -260,7 +260,7 @@ fn a_role_without_the_privilege() {
                 &[subcommand],
             )
             .expect(2)
-            .says(&["Mend: connect as"]);
+            .says(&["Mend: ", "connect as"]);
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
 }
 
 /// Who may install.
-pub(crate) const RIGHTS: &str = "connect as a superuser (on the server's own machine: sudo -u postgres session-admin …), or as a role with CREATEROLE \
+pub(crate) const RIGHTS: &str = "follow the hint above, if there is one; else connect as a superuser (on the server's own machine: sudo -u postgres session-admin …), or as a role with CREATEROLE \
      that owns the database; what an earlier superuser installed, only a superuser can change. Or have a DBA run what session-admin print-sql prints";
 
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<Answer, Failure> {

@@ -1,7 +1,7 @@
 //! `session-admin rotate-password`
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -136,6 +136,9 @@ fn read_password() -> Result<String, Failure> {
             "give the password in the first line of standard input, as UTF-8 text",
         ))
     };
+    if io::stdin().is_terminal() {
+        output::remark("Type the new password (it can be seen), then Enter:");
+    }
     let mut line = Vec::new();
     let read = io::stdin()
         .lock()
@@ -267,14 +270,21 @@ fn hush(transaction: &mut Transaction<'_>) -> Result<(), postgres::Error> {
         )?
         .try_get(0)?;
     if is_superuser {
-        transaction.batch_execute(
-            "set local log_statement = 'none';
-             set local log_min_duration_statement = -1;
-             set local log_min_duration_sample = -1;
-             set local log_transaction_sample_rate = 0;
-             set local log_min_error_statement = 'panic';
-             set local track_activities = off;
-             set local pg_stat_statements.track = 'none'",
+        // Those that this server has: the last belongs to an extension.
+        transaction.execute(
+            "select pg_catalog.set_config(s.name, v.value, true)
+            from (
+                values
+                    ('log_statement', 'none'),
+                    ('log_min_duration_statement', '-1'),
+                    ('log_min_duration_sample', '-1'),
+                    ('log_transaction_sample_rate', '0'),
+                    ('log_min_error_statement', 'panic'),
+                    ('track_activities', 'off'),
+                    ('pg_stat_statements.track', 'none')
+            ) as v (name, value)
+            join pg_catalog.pg_settings as s on s.name = v.name",
+            &[],
         )?;
     }
     Ok(())
