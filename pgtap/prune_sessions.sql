@@ -1,7 +1,7 @@
--- prune_sessions, and prune_batch behind it: remove what is dead, file again what has been used, a bounded batch at a time.
+-- prune_sessions: remove what is dead, file again what has been used, a bounded batch at a time.
 begin;
 \ir lib/store.sql
-select plan(42);
+select plan(39);
 set local role nodepg;
 
 -- ---- Nothing to do ----
@@ -158,29 +158,6 @@ select results_eq(
     $$ select pg_temp.access('seq') - seq, pg_temp.access('prune_after') - prune_after from scans $$,
     $$ values (0::bigint, 12::bigint) $$,
     'find what is due by the index, with custom plans and the generic one'
-);
-
--- ---- prune_batch ----
-
-set local role nodepg_owner;
-select web.clear_sessions() \g /dev/null
-select pg_temp.make('b ' || i, '{}', 100 * i) from generate_series(1, 5) as i \g /dev/null
-select pg_temp.pass('350 s') \g /dev/null
-create temporary table due as select i, s.prune_after from generate_series(1, 5) as i cross join lateral pg_temp.stored('b ' || i) as s;
-select results_eq(
-    'select * from web.prune_batch((select prune_after from due where i = 2), 10)',
-    $$ select 2, 0, (select prune_after from due where i = 2), (select prune_after from due where i = 3) $$,
-    'prune_batch begins at the time that it is given, and tells the first and the last of its rows'
-);
-select results_eq(
-    $$ select * from web.prune_batch('infinity', 10) $$,
-    $$ values (0, 0, null::timestamptz, null::timestamptz) $$,
-    'no row, no times'
-);
-select results_eq(
-    $$ select * from web.prune_batch('-infinity', 10) $$,
-    $$ select 1, 0, prune_after, prune_after from due where i = 1 $$,
-    'minus infinity is the beginning'
 );
 
 select * from finish();

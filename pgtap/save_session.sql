@@ -1,4 +1,4 @@
--- save_session: update only. The outcome is a column: saved, conflict or gone.
+-- save_session: update only. The outcome is a column: saved, same, conflict or gone.
 begin;
 \ir lib/store.sql
 select plan(56);
@@ -65,10 +65,10 @@ select results_eq(
 
 select results_eq(
     format($$ select outcome, version from web.save_session(pg_temp.key('a'), '{"n":5}', %s) $$, v.version),
-    $$ values ('saved'::text, 5::bigint) $$,
-    format('equal data with version %s: saved, and the version stays', v.version)
+    format($$ values (%L::text, 5::bigint) $$, v.outcome),
+    format('equal data with version %s: %s, and the version stays', v.version, v.outcome)
 )
-from (values ('null'), ('5'), ('4'), ('99')) as v (version);
+from (values ('null', 'saved'), ('5', 'saved'), ('4', 'same'), ('99', 'same')) as v (version, outcome);
 select results_eq(
     $$ select pg_temp.place('a') as place, s.* from pg_temp.stored('a') as s $$,
     $$ select * from before $$,
@@ -77,7 +77,7 @@ select results_eq(
 select pg_temp.pass('61 s') \g /dev/null
 select results_eq(
     $$ select * from web.save_session(pg_temp.key('a'), '{"n":5}', 4) $$,
-    $$ values ('saved'::text, 5::bigint, statement_timestamp() + interval '1200 s') $$,
+    $$ values ('same'::text, 5::bigint, statement_timestamp() + interval '1200 s') $$,
     'a slide that is due is written, and its expiry returned'
 );
 select results_eq(
@@ -89,9 +89,9 @@ select results_eq(
 -- ---- gone ----
 
 select pg_temp.make('expired', '{}', 10) \g /dev/null
-select pg_temp.pass('10 s') \g /dev/null
 select pg_temp.make('ended') \g /dev/null
 select web.end_session(pg_temp.key('ended')) \g /dev/null
+select pg_temp.pass('10 s') \g /dev/null
 create temporary table dead as select * from pg_temp.stored('expired') union all select * from pg_temp.stored('ended');
 select results_eq(
     format($$ select * from web.save_session(pg_temp.key(%L), %L, %s) $$, k.id, d.data, v.version),

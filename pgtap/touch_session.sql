@@ -41,10 +41,10 @@ select is(
 
 select is(web.touch_session(pg_temp.key('unknown')), null, 'null for an unknown key');
 select pg_temp.make('expired', '{}', 10) \g /dev/null
-select pg_temp.pass('10 s') \g /dev/null
-select is(web.touch_session(pg_temp.key('expired')), null, 'null for an expired session');
 select pg_temp.make('ended') \g /dev/null
 select web.end_session(pg_temp.key('ended')) \g /dev/null
+select pg_temp.pass('10 s') \g /dev/null
+select is(web.touch_session(pg_temp.key('expired')), null, 'null for an expired session');
 select is(web.touch_session(pg_temp.key('ended')), null, 'null for an ended session');
 select results_eq(
     $$ select count(*) filter (where expires_at > statement_timestamp()), count(*) from (select * from pg_temp.stored('expired') union all select * from pg_temp.stored('ended') union all select * from pg_temp.stored('unknown')) as s $$,

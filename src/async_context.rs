@@ -6,9 +6,11 @@
 //!
 //! What tells them apart is the cooperative budget that tokio gives to each poll of a task: in a task it runs out after 128
 //! steps at most, elsewhere it has no end. So we use it up and give it back. A task under `tokio::task::unconstrained` has no
-//! budget either; there the panic itself is caught, and nothing else is changed: it is reported by the panic hook as any other.
+//! budget either. Where a runtime is near and the budget has no end, we therefore put to tokio the question that the driver is
+//! about to put, whether this thread may block, and catch its panic if it is no. In such a task, and there alone, the panic
+//! hook reports it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll, Waker};
 
 use tokio::runtime::Handle;
@@ -22,11 +24,6 @@ const MORE_THAN_ANY_BUDGET: usize = 256;
 /// Whether this thread is inside a runtime's context at all, blocking threads included, or too near its end to say.
 pub(crate) fn near_runtime() -> bool {
     Handle::try_current().map_or_else(|error| !error.is_missing_context(), |_| true)
-}
-
-/// Whether this thread is polling a task of a tokio runtime, so that it must not block.
-fn in_task() -> bool {
-    near_runtime() && budget_ends()
 }
 
 fn budget_ends() -> bool {
@@ -47,31 +44,28 @@ fn budget_ends() -> bool {
     ends
 }
 
+/// Whether tokio lets this thread block. It says no by a panic.
+fn may_block(runtime: &Handle) -> bool {
+    catch_unwind(AssertUnwindSafe(|| runtime.block_on(async {}))).is_ok()
+}
+
 /// Refuses to go on where this thread must not block.
 pub(crate) fn refuse() -> Result<(), Error> {
-    if in_task() {
-        Err(Error::async_context())
-    } else {
+    let may = match Handle::try_current() {
+        Ok(runtime) => !budget_ends() && may_block(&runtime),
+        Err(error) => error.is_missing_context(),
+    };
+    if may {
         Ok(())
+    } else {
+        Err(Error::async_context())
     }
 }
 
-/// Runs what blocks, or says that it must not be run here.
-///
-/// A panic of `work` in an unconstrained task is the driver's refusal to block; any other goes on its way.
+/// Does what blocks, or says that it must not be done here.
 pub(crate) fn block<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     refuse()?;
-    let Ok(runtime) = Handle::try_current() else {
-        return work();
-    };
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        // The question that the driver put to tokio, put once more: may this thread block?
-        let may_block = catch_unwind(AssertUnwindSafe(|| runtime.block_on(async {}))).is_ok();
-        if may_block {
-            resume_unwind(panic)
-        }
-        Err(Error::async_context())
-    })
+    work()
 }
 
 #[cfg(test)]
@@ -123,7 +117,7 @@ mod tests {
                 );
             });
             runtime.block_on(tokio::task::unconstrained(async {
-                assert!(drive().unwrap_err().is_async_context());
+                assert!(answer().unwrap_err().is_async_context());
             }));
             let local = tokio::task::LocalSet::new();
             local.block_on(&runtime, async {
@@ -162,20 +156,10 @@ mod tests {
             .unwrap();
         let untouched = runtime.block_on(async { steps() });
         let asked = runtime.block_on(async {
-            assert!(in_task());
+            assert!(budget_ends());
             steps()
         });
         assert_eq!(asked, untouched);
         assert!(untouched > 0);
-    }
-
-    #[test]
-    #[should_panic(expected = "a real one")]
-    fn a_real_panic_goes_on() {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
-        let _context = runtime.enter();
-        let _ = block::<()>(|| panic!("a real one"));
     }
 }

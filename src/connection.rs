@@ -14,7 +14,12 @@ use crate::{Error, async_context};
 /// on the spot. So a server that was restarted costs each place one repeated call, whatever the others hold.
 #[derive(Default)]
 pub(crate) struct Connection {
-    client: Option<Client>,
+    open: Option<Open>,
+}
+
+/// An open connection.
+struct Open {
+    client: Client,
     statements: [Option<Statement>; Function::COUNT],
 }
 
@@ -27,6 +32,13 @@ struct Failure {
 impl Failure {
     fn before_sending(error: Error) -> Failure {
         Failure { error, sent: false }
+    }
+
+    fn after_sending(error: postgres::Error) -> Failure {
+        Failure {
+            error: Error::call(error),
+            sent: true,
+        }
     }
 
     /// Whether the call may have been done all the same.
@@ -80,72 +92,67 @@ impl Connection {
 
     /// Whether the pool should throw this place away.
     pub(crate) fn is_broken(&self) -> bool {
-        self.client.as_ref().is_some_and(Client::is_closed)
+        self.open
+            .as_ref()
+            .is_some_and(|open| open.client.is_closed())
     }
 
     /// Connects, unless that is done.
-    pub(crate) fn open(&mut self, connector: &Connector) -> Result<&mut Client, Error> {
-        match &mut self.client {
-            // A shape that the borrow checker understands: `Some(client) => Ok(client)` is none.
-            client @ None => Ok(client.insert(connector.connect()?)),
-            Some(client) => Ok(client),
+    pub(crate) fn connect(&mut self, connector: &Connector) -> Result<(), Error> {
+        self.connected(connector).map(drop)
+    }
+
+    fn connected(&mut self, connector: &Connector) -> Result<&mut Open, Error> {
+        match &mut self.open {
+            Some(open) => Ok(open),
+            none => Ok(none.insert(Open {
+                client: connector.connect()?,
+                statements: Default::default(),
+            })),
         }
     }
 
     fn try_run(&mut self, connector: &Connector, call: &Call<'_>) -> Result<Vec<Row>, Failure> {
+        let open = self.connected(connector).map_err(Failure::before_sending)?;
         if !connector.prepares() {
-            let client = self.open(connector).map_err(Failure::before_sending)?;
-            return client
-                .query_typed(&call.sql(), &call.typed_values())
-                .map_err(|error| Failure {
-                    error: Error::call(error),
-                    sent: true,
-                });
+            return open.run_unnamed(call);
         }
-        match self.try_prepared(connector, call) {
+        match open.run_prepared(call) {
             // The statement is gone (DISCARD ALL), or a re-install changed the columns. Nothing was done.
             Err(failure) if failure.error.is_stale_statement() => {
-                self.statements[call.function.index()] = None;
-                self.try_prepared(connector, call)
+                open.statements[call.function.index()] = None;
+                open.run_prepared(call)
             }
             result => result,
         }
     }
 
-    fn try_prepared(
-        &mut self,
-        connector: &Connector,
-        call: &Call<'_>,
-    ) -> Result<Vec<Row>, Failure> {
-        self.open(connector).map_err(Failure::before_sending)?;
-        let Connection {
-            client: Some(client),
-            statements,
-        } = self
-        else {
-            return Ok(Vec::new()); // open() leaves a client there
-        };
-        let statement = match &mut statements[call.function.index()] {
+    fn discard(&mut self) {
+        if let Some(open) = self.open.take() {
+            dispose(open.client);
+        }
+    }
+}
+
+impl Open {
+    fn run_unnamed(&mut self, call: &Call<'_>) -> Result<Vec<Row>, Failure> {
+        self.client
+            .query_typed(&call.sql(), &call.typed_values())
+            .map_err(Failure::after_sending)
+    }
+
+    fn run_prepared(&mut self, call: &Call<'_>) -> Result<Vec<Row>, Failure> {
+        let statement = match &mut self.statements[call.function.index()] {
             Some(statement) => statement,
             none => none.insert(
-                client
+                self.client
                     .prepare_typed(&call.sql(), &call.types())
                     .map_err(|error| Failure::before_sending(Error::call(error)))?,
             ),
         };
-        client
+        self.client
             .query(statement, &call.values())
-            .map_err(|error| Failure {
-                error: Error::call(error),
-                sent: true,
-            })
-    }
-
-    fn discard(&mut self) {
-        self.statements = Default::default();
-        if let Some(client) = self.client.take() {
-            dispose(client);
-        }
+            .map_err(Failure::after_sending)
     }
 }
 

@@ -16,7 +16,7 @@ use postgres::config::{LoadBalanceHosts, SslMode, TargetSessionAttrs};
 use postgres::error::SqlState;
 use postgres::{Client, Config, NoTls};
 
-use crate::Error;
+use crate::{Error, async_context};
 use conninfo::Keywords;
 
 /// Where Debian's and the project's own packages put the server's socket, in this order.
@@ -293,9 +293,13 @@ impl ConnectionSettings {
     ///
     /// # Errors
     ///
-    /// No host could be reached in time (source: an [`std::io::Error`] or the last host's [`postgres::Error`]), the
+    /// The call is made inside an async runtime ([`Error::is_async_context`]), no host could be reached in time (source: an [`std::io::Error`] or the last host's [`postgres::Error`]), the
     /// server refused the login, or a password file cannot be read.
     pub fn connect(&self) -> Result<Client, Error> {
+        async_context::block(|| self.connect_to_any())
+    }
+
+    fn connect_to_any(&self) -> Result<Client, Error> {
         let mut hosts = self.hosts();
         if self.random_order {
             shuffle(&mut hosts);
@@ -460,8 +464,8 @@ impl ConnectionSettings {
             .get("port")
             .filter(|ports| !ports.contains(','))
             .map_or(Ok(5432), |port| number("port", port))?;
-        let hosts = read_hosts(&sources)?;
-        refuse_tls(&sources, &hosts)?;
+        let mut hosts = read_hosts(&sources)?;
+        refuse_tls(&sources, &mut hosts, default_port)?;
         let user = match sources.get("user") {
             Some(user) => user.to_owned(),
             None => whoami::username()
@@ -473,12 +477,8 @@ impl ConnectionSettings {
             (&from_environment, PasswordSource::Environment),
         ]
         .into_iter()
-        .find_map(|(keywords, source)| {
-            let password = keywords
-                .get("password")
-                .filter(|password| !password.is_empty())?;
-            Some((password.clone(), source))
-        });
+        .find_map(|(keywords, source)| Some((keywords.get("password")?.clone(), source)))
+        .filter(|(password, _)| !password.is_empty());
         let fallback = sources
             .get("fallback_application_name")
             .unwrap_or("connect-pg");
@@ -553,12 +553,17 @@ enum Attempt {
 }
 
 impl Host {
+    /// An address goes before a directory, as in libpq.
+    fn is_socket(&self) -> bool {
+        self.address.is_none() && self.name.starts_with('/')
+    }
+
     fn add_to(&self, config: &mut Config) {
-        if self.name.starts_with('/') {
-            config.host_path(&self.name);
-        } else if let Some(address) = self.address {
+        if let Some(address) = self.address {
             // The name serves TLS only, which this build has not got.
             config.host(&address.to_string());
+        } else if self.is_socket() {
+            config.host_path(&self.name);
         } else {
             config.host(&self.name);
         }
@@ -569,7 +574,7 @@ impl Host {
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.name, self.address) {
-            (name, _) if name.starts_with('/') => {
+            (name, None) if name.starts_with('/') => {
                 write!(f, "the socket in {name} port {}", self.port)
             }
             (name, Some(address)) if name.is_empty() => write!(f, "{address} port {}", self.port),
@@ -794,8 +799,12 @@ fn default_name(port: u16) -> String {
         .map_or_else(|| "localhost".into(), ToString::to_string)
 }
 
-/// Never go on without TLS where it was asked for.
-fn refuse_tls(sources: &Sources<'_>, hosts: &[Host]) -> Result<(), String> {
+/// Never go on without TLS where it was asked for. On a socket libpq does not use it either.
+fn refuse_tls(
+    sources: &Sources<'_>,
+    hosts: &mut Vec<Host>,
+    default_port: u16,
+) -> Result<(), String> {
     let mode = match sources.get("sslmode") {
         // libpq's meaning of the value: verify against the system's authorities.
         _ if sources.get("sslrootcert") == Some("system") => "verify-full",
@@ -811,8 +820,15 @@ fn refuse_tls(sources: &Sources<'_>, hosts: &[Host]) -> Result<(), String> {
             );
         }
     }
-    // The default host is a socket or this machine; libpq does not use TLS on a socket either.
-    if !hosts.is_empty() && hosts.iter().all(|host| host.name.starts_with('/')) {
+    if hosts.is_empty() {
+        // Named now, so that the default cannot become TCP later, when the socket is gone.
+        hosts.push(Host {
+            name: default_name(default_port),
+            address: None,
+            port: default_port,
+        });
+    }
+    if hosts.iter().all(Host::is_socket) {
         return Ok(());
     }
     Err(format!(

@@ -65,6 +65,8 @@ enum Kind {
     PoolTimeout(Duration),
     /// The server refused the call.
     Server,
+    /// The server refused a call of the application's own.
+    Application,
     /// The server's answer is not what the functions promise.
     Answer(&'static str),
     /// The text is not a session id.
@@ -106,11 +108,12 @@ impl Error {
     /// `session-admin install`, or the right [schema name](crate::StoreBuilder::schema).
     #[must_use]
     pub fn is_not_installed(&self) -> bool {
-        self.has_code(&[
-            SqlState::INVALID_SCHEMA_NAME,
-            SqlState::UNDEFINED_FUNCTION,
-            SqlState::UNDEFINED_TABLE,
-        ])
+        self.0.kind != Kind::Application
+            && self.has_code(&[
+                SqlState::INVALID_SCHEMA_NAME,
+                SqlState::UNDEFINED_FUNCTION,
+                SqlState::UNDEFINED_TABLE,
+            ])
     }
 
     /// Whether the database cannot be reached or cannot serve now, so that the same call may succeed later.
@@ -144,7 +147,7 @@ impl Error {
     /// untouched.
     #[must_use]
     pub fn is_too_large(&self) -> bool {
-        self.has_code(&[SqlState::PROGRAM_LIMIT_EXCEEDED])
+        self.0.kind != Kind::Application && self.has_code(&[SqlState::PROGRAM_LIMIT_EXCEEDED])
     }
 
     /// Whether an argument or a setting was refused, by this library before anything was sent, or by the server.
@@ -338,6 +341,14 @@ impl Error {
         Error::new(Kind::Install).with_source(what)
     }
 
+    /// The server is a standby, seen by asking.
+    #[cfg(feature = "install")]
+    pub(crate) fn standby() -> Error {
+        let mut error = Error::new(Kind::Broken);
+        error.0.code = Some(SqlState::READ_ONLY_SQL_TRANSACTION);
+        error
+    }
+
     /// There is no store under these names, seen by looking instead of by a failed call.
     #[cfg(feature = "install")]
     pub(crate) fn not_installed() -> Error {
@@ -435,7 +446,7 @@ impl fmt::Display for Error {
             Kind::Server if self.is_untranslatable() => f.write_str(
                 "the database's encoding cannot hold a character of the text: create the database with encoding UTF8",
             )?,
-            Kind::Server => f.write_str("the database refused")?,
+            Kind::Server | Kind::Application => f.write_str("the database refused")?,
             Kind::Answer(what) => write!(
                 f,
                 "the session store answered otherwise than its functions promise ({what}): `session-admin install` brings it up to date"
@@ -479,16 +490,16 @@ impl fmt::Debug for Error {
 }
 
 /// For the application's own calls on a connection that it lends to a store, so that `?` takes both.
+///
+/// [`code`](Error::code), [`is_unavailable`](Error::is_unavailable) and the like answer as for the store's calls; but that
+/// one of the application's tables is missing does not mean that the store
+/// [is not installed](Error::is_not_installed), nor its limits that [data is too large](Error::is_too_large).
 impl From<postgres::Error> for Error {
     fn from(error: postgres::Error) -> Error {
-        // A class that only a log-in meets: 28 (authorization) and 3D (no such database).
-        let log_in = error
-            .code()
-            .is_some_and(|code| matches!(code.code().get(..2), Some("28" | "3D")));
-        if log_in {
-            Error::connect(error)
-        } else {
+        if breaks_connection(&error) {
             Error::call(error)
+        } else {
+            Error::postgres(Kind::Application, error)
         }
     }
 }

@@ -284,6 +284,14 @@ fn in_transaction(
     options: &InstallOptions,
     mode: Mode,
 ) -> Result<InstallReport, Error> {
+    // Asked first, because each statement that a standby refuses has an SQLSTATE of its own.
+    let is_standby: bool = client
+        .query_one("select pg_catalog.pg_is_in_recovery()", &[])
+        .and_then(|row| row.try_get(0))
+        .map_err(Error::call)?;
+    if is_standby {
+        return Err(Error::standby());
+    }
     let mut transaction = client
         .build_transaction()
         .isolation_level(IsolationLevel::ReadCommitted)

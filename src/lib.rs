@@ -1,5 +1,135 @@
-//! Web sessions kept in PostgreSQL, behind stored functions.
-#![warn(missing_docs)]
+//! Web sessions kept in PostgreSQL, behind stored functions that a least-privilege role may call and nothing else.
+//!
+//! The browser holds a [`SessionId`]: 256 random bits. The database stores its SHA-256, the [`SessionKey`], and sees no id. The
+//! application logs in as the runtime role, `nodepg` by default, which may execute the functions of the schema `web` and touch
+//! no table: what this library sends is `select … from "web".function($1, …)`, nothing else. The functions are installed, and
+//! brought up to date, by `session-admin install` or by `select correct_web()`.
+//!
+//! What the store promises:
+//!
+//! - A session that was ended stays ended. A slow request that saves after the log-out gets [`Saved::Gone`].
+//! - A change is never lost without a word. A save on top of another client's gets [`Saved::Conflict`]; [`Store::update`]
+//!   loads again and applies the change to what is there.
+//! - A session expires after its idle timeout, and after its absolute timeout whatever its use, by the database's clock.
+//! - A session that is not there is an answer, not an error; an outage is an error, not a log-out.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use connect_pg::{Error, NewSession, PruneOptions, SessionId, Store};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Default, Serialize, Deserialize)]
+//! struct Visit {
+//!     views: u64,
+//! }
+//!
+//! /// Answers a request that came with this value of the session cookie: the views so far, and the cookie to set.
+//! fn view(store: &Store, cookie: Option<&str>) -> Result<(u64, Option<String>), Error> {
+//!     // A cookie that is no session id is one that we did not set.
+//!     let id: Option<SessionId> = cookie.and_then(|text| text.parse().ok());
+//!     if let Some(id) = id {
+//!         if let Some(session) = store.update(&id, |visit: &mut Visit| visit.views += 1)? {
+//!             return Ok((session.data.views, None));
+//!         }
+//!     }
+//!     // No cookie, or its session is over: a new session with a new id, never the visitor's own.
+//!     let session = store.create(Visit { views: 1 }, &NewSession::new().idle(Duration::from_secs(3600)))?;
+//!     let cookie = format!(
+//!         "__Host-session={}; Path=/; Secure; HttpOnly; SameSite=Lax",
+//!         session.id().as_cookie_value()
+//!     );
+//!     Ok((session.data.views, Some(cookie)))
+//! }
+//!
+//! /// Logs a visitor in: the old session ends, and a new one with a new id begins.
+//! fn log_in(store: &Store, old: &SessionId, user_id: &str) -> Result<SessionId, Error> {
+//!     let session = store.create(Visit::default(), &NewSession::new().user_id(user_id))?;
+//!     store.end(old)?;
+//!     Ok(session.id().clone())
+//! }
+//!
+//! fn main() -> Result<(), Error> {
+//!     // The password: from PGPASSWORD, from ~/.pgpass, or with StoreBuilder::password_file from a file of your own.
+//!     let store = Store::connect("postgresql://nodepg@localhost/app")?;
+//!     let _pruner = store.start_pruning(PruneOptions::new())?;
+//!
+//!     let (views, cookie) = view(&store, None)?;
+//!     println!("view {views}, a new visitor: {}", cookie.is_some());
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # One round trip
+//!
+//! Each call is one round trip to the server, check-out from the pool included, once the connection is open and the statement
+//! prepared on it; [`Store::update`] is two calls. No connection is pinged before it is used. Instead, one that turns out to be
+//! dead is replaced and the call repeated once; every function is made so that this is safe. Behind a pooler that gives each
+//! transaction another connection, choose [`StoreBuilder::prepared(false)`](StoreBuilder::prepared).
+//!
+//! Using a session moves its expiry, and that is throttled in the database: nearly every [`Store::load`] of a busy session
+//! only reads.
+//!
+//! # Data
+//!
+//! A session's data is any type that is `Serialize` and `DeserializeOwned`. It is stored as JSON text, byte for byte as
+//! `serde_json` writes it, so everything that survives `serde_json` survives the store: `\u0000`, every character, every `u64`,
+//! `i128` and finite `f64`. (A `serde_json::Value` keeps integers from `i64::MIN` to `u64::MAX`; for more, use `i128`, its feature
+//! `arbitrary_precision`, or a `serde_json::value::RawValue`.) Refused are what `serde_json` refuses (a map whose keys are no
+//! strings; when reading into text, a lone surrogate such as `"\ud800"`), nesting of more than 127 levels, and more than the
+//! store's `max_data_bytes`, 1 MiB by default.
+//!
+//! # Transactions
+//!
+//! [`Store::on`] works on a [`postgres::Client`] or [`postgres::Transaction`] of the application's own, so that a session can
+//! change together with the application's tables, or not at all:
+//!
+//! ```no_run
+//! # use connect_pg::{Error, NewSession, SessionId, Store};
+//! # fn sign_up(client: &mut postgres::Client, name: &str) -> Result<SessionId, Error> {
+//! let mut transaction = client.transaction()?;
+//! let id: i64 = transaction
+//!     .query_one("insert into account (name) values ($1) returning id", &[&name])?
+//!     .get(0);
+//! let new = NewSession::new().user_id(id.to_string());
+//! let session = Store::on(&mut transaction).create((), &new)?;
+//! transaction.commit()?;
+//! # Ok(session.id().clone())
+//! # }
+//! ```
+//!
+//! # Async runtimes
+//!
+//! This library is synchronous. The `postgres` crate, called in an async task, panics; this library returns an error instead
+//! ([`Error::is_async_context`]) and has done nothing. The way out is a thread that may block:
+//!
+//! ```no_run
+//! # use connect_pg::{Error, SessionId, Store};
+//! # async fn load(store: Store, id: SessionId) -> Result<Option<u64>, Box<dyn std::error::Error>> {
+//! let session = tokio::task::spawn_blocking(move || store.load::<u64>(&id)).await??;
+//! # Ok(session.map(|session| session.data))
+//! # }
+//! ```
+//!
+//! A [`Store`] is cheap to clone for that. Dropping anything of this library is safe in a task: connections are closed on
+//! a thread of their own.
+//!
+//! # Errors
+//!
+//! There is one [`Error`], which answers questions: [`is_unavailable`](Error::is_unavailable) (503, and keep the cookie),
+//! [`is_not_installed`](Error::is_not_installed), [`is_data`](Error::is_data), … It decides on SQLSTATE, never on text, and
+//! nothing that it shows holds a session id, a key or session data, so it can be logged. So can everything else: no `Debug` of this
+//! library shows them, and neither does what the `postgres` crate logs of our calls.
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | (none) | the client: everything but the module `install` |
+//! | `install` | the module `install`: install, check and upgrade the store from a program of your own |
+//! | `admin` | the program `session-admin`; for `cargo install connect-pg --features admin` |
 
 mod async_context;
 mod backend;

@@ -59,7 +59,7 @@ impl Pool {
 
     /// Opens one connection, so that a mistake in the settings shows now.
     pub(crate) fn open_one(&self) -> Result<(), Error> {
-        async_context::block(|| self.check_out()?.open(&self.connector).map(drop))
+        async_context::block(|| self.check_out()?.connect(&self.connector))
     }
 
     fn check_out(&self) -> Result<r2d2::PooledConnection<Places>, Error> {

@@ -273,8 +273,9 @@ impl<B: Backend> Store<B> {
 
     /// Saves the data of a session, if it is still live and no other client has changed it since it was loaded.
     ///
-    /// On [`Saved::Saved`] the session has its new version and expiry; otherwise it is as before. Data equal to what is stored is
-    /// [`Saved::Saved`] whatever the version, and is not written again. A save uses the session as [`load`](Store::load) does.
+    /// On [`Saved::Saved`] the session has its new version and expiry; otherwise it is as before. Data that is stored already
+    /// is not written again. That another client made the very same change is a [`Saved::Conflict`] too: two requests that
+    /// each count from 1 to 2 must come to 3. A save uses the session as [`load`](Store::load) does.
     ///
     /// # Errors
     ///
@@ -282,8 +283,8 @@ impl<B: Backend> Store<B> {
     /// [too large](Error::is_too_large). What is stored is untouched then.
     pub fn save<T: Serialize>(&self, session: &mut Session<T>) -> Result<Saved, Error> {
         Ok(match self.save_session(session)? {
-            Stored::Written | Stored::Same { .. } => Saved::Saved,
-            Stored::Conflict => Saved::Conflict,
+            Stored::Written | Stored::Same { repeated: true } => Saved::Saved,
+            Stored::Conflict | Stored::Same { repeated: false } => Saved::Conflict,
             Stored::Gone => Saved::Gone,
         })
     }
@@ -418,6 +419,9 @@ impl<B: Backend> Store<B> {
             "gone" => return Ok(Stored::Gone),
             _ => return Err(Error::answer("save_session has another outcome")),
         };
+        if let Stored::Same { repeated: false } = stored {
+            return Ok(stored);
+        }
         let (version, expires_at) = (column(&row, 1)?, column(&row, 2)?);
         session.version = version;
         session.expires_at = expires_at;

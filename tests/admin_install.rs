@@ -1,24 +1,28 @@
 //! `session-admin install`, and the library's `install` where the program cannot show it.
 #![cfg(feature = "admin")]
+#![allow(clippy::unwrap_used)]
 
 mod admin;
 
 use std::thread;
 
-use admin::{Database, end, quoted, random, run, start, wait_until};
+use admin::{Database, end, newest_release, quoted, random, run, start, wait_until};
 use connect_pg::install::{InstallOptions, LOCK_KEY, check, dry_run, install};
 
 #[test]
 fn it_installs_and_then_finds_nothing_to_do() {
     let database = Database::new();
-    let first = database.run(&["install", "--format", "json"]).expect(0).json();
+    let first = database
+        .run(&["install", "--format", "json"])
+        .expect(0)
+        .json();
     assert_eq!(first["dry_run"], false);
-    assert_eq!(first["release"], 1);
+    assert_eq!(first["release"], newest_release());
     let made = |kind: &str, object: &str| {
         let changes = first["changes"].as_array().unwrap();
-        changes
-            .iter()
-            .any(|change| change["change"] == "created" && change["kind"] == kind && change["object"] == object)
+        changes.iter().any(|change| {
+            change["change"] == "created" && change["kind"] == kind && change["object"] == object
+        })
     };
     assert!(made("release", "1") && made("table", "session") && made("role", &database.role));
 
@@ -28,7 +32,10 @@ fn it_installs_and_then_finds_nothing_to_do() {
         .unwrap();
     let before = database.snapshot();
     for _ in 0..3 {
-        let again = database.run(&["install", "--format", "json"]).expect(0).json();
+        let again = database
+            .run(&["install", "--format", "json"])
+            .expect(0)
+            .json();
         assert_eq!(again["changes"].as_array().unwrap().len(), 0, "{again}");
     }
     assert_eq!(database.snapshot(), before);
@@ -46,7 +53,11 @@ fn it_tells_people_what_to_do_next() {
         .run(&["install"])
         .expect(0)
         .says(&["created table session\n", "rotate-password"]);
-    database.run(&["install"]).expect(0).says(&["Nothing to change"]).hides("created");
+    database
+        .run(&["install"])
+        .expect(0)
+        .says(&["Nothing to change"])
+        .hides("created");
 }
 
 #[test]
@@ -69,11 +80,14 @@ fn it_repairs_what_was_changed() {
         "owner is ",
         "to PUBLIC should not be there",
     ]);
+    database.run(&["install"]).expect(0).says(&[
+        "created function count_sessions()",
+        "changed routine public.correct_web(text,text)",
+    ]);
     database
         .run(&["install"])
         .expect(0)
-        .says(&["created function count_sessions()", "changed routine public.correct_web(text,text)"]);
-    database.run(&["install"]).expect(0).says(&["Nothing to change"]);
+        .says(&["Nothing to change"]);
 }
 
 #[test]
@@ -87,23 +101,38 @@ fn a_dropped_routine_comes_back() {
         .run(&["install"])
         .expect(0)
         .says(&["created routine public.correct_web(text,text)"]);
-    database.run(&["install"]).expect(0).says(&["Nothing to change"]);
+    database
+        .run(&["install"])
+        .expect(0)
+        .says(&["Nothing to change"]);
 }
 
 #[test]
 fn a_dry_run_tells_all_and_changes_nothing() {
     let database = Database::new();
     let before = database.snapshot();
-    let planned = database.run(&["install", "--dry-run", "--format", "json"]).expect(0).json();
+    let planned = database
+        .run(&["install", "--dry-run", "--format", "json"])
+        .expect(0)
+        .json();
     assert_eq!(planned["dry_run"], true);
-    database.run(&["install", "--dry-run"]).expect(0).says(&["would be created table session"]);
+    database
+        .run(&["install", "--dry-run"])
+        .expect(0)
+        .says(&["would be created table session"]);
     assert_eq!(database.snapshot(), before);
 
-    let done = database.run(&["install", "--format", "json"]).expect(0).json();
+    let done = database
+        .run(&["install", "--format", "json"])
+        .expect(0)
+        .json();
     // The digest of a routine contains its oid, so it is not compared; what happens to what is.
     assert_eq!(planned["changes"], done["changes"]);
 
-    database.superuser().batch_execute("drop function web.count_sessions()").unwrap();
+    database
+        .superuser()
+        .batch_execute("drop function web.count_sessions()")
+        .unwrap();
     let before = database.snapshot();
     database
         .run(&["install", "--dry-run"])
@@ -123,8 +152,14 @@ fn eight_at_once_in_one_database_all_succeed() {
         let report = end(child).expect(0).json();
         made += usize::from(!report["changes"].as_array().unwrap().is_empty());
     }
-    assert_eq!(made, 1, "one of them installs, and seven find nothing to do");
-    database.run(&["install"]).expect(0).says(&["Nothing to change"]);
+    assert_eq!(
+        made, 1,
+        "one of them installs, and seven find nothing to do"
+    );
+    database
+        .run(&["install"])
+        .expect(0)
+        .says(&["Nothing to change"]);
 }
 
 #[test]
@@ -135,13 +170,21 @@ fn four_databases_of_one_cluster_at_once_all_succeed() {
         let databases: Vec<_> = (0..4).map(|_| Database::with_role(&role)).collect();
         let children: Vec<_> = databases
             .iter()
-            .flat_map(|database| [start(database.command(&["install"])), start(database.command(&["install"]))])
+            .flat_map(|database| {
+                [
+                    start(database.command(&["install"])),
+                    start(database.command(&["install"])),
+                ]
+            })
             .collect();
         for child in children {
             end(child).expect(0);
         }
         for database in &databases {
-            database.run(&["install"]).expect(0).says(&["Nothing to change"]);
+            database
+                .run(&["install"])
+                .expect(0)
+                .says(&["Nothing to change"]);
         }
     }
 }
@@ -152,21 +195,35 @@ fn an_owner_of_the_database_with_createrole_installs() {
     let installer = database.own_role("login createrole password 'installer'");
     let mut superuser = database.superuser();
     superuser
-        .batch_execute(&format!("alter database {} owner to {installer}", database.name))
+        .batch_execute(&format!(
+            "alter database {} owner to {installer}",
+            database.name
+        ))
         .unwrap();
     let as_installer = [("PGUSER", installer.as_str()), ("PGPASSWORD", "installer")];
     database
         .run_with(&as_installer, &["install"])
         .expect(0)
         .says(&["created table session"]);
-    database.run_with(&as_installer, &["install"]).expect(0).says(&["Nothing to change"]);
+    database
+        .run_with(&as_installer, &["install"])
+        .expect(0)
+        .says(&["Nothing to change"]);
 
     // What only a superuser can see is left out, with a note.
-    let checked = database.run_with(&as_installer, &["check", "--format", "json"]).expect(0).json();
+    let checked = database
+        .run_with(&as_installer, &["check", "--format", "json"])
+        .expect(0)
+        .json();
     let notes = checked["notes"].to_string();
-    assert!(notes.contains("password_not_visible") && notes.contains("pg_hba_not_visible"), "{checked}");
+    assert!(
+        notes.contains("password_not_visible") && notes.contains("pg_hba_not_visible"),
+        "{checked}"
+    );
 
-    superuser.batch_execute("drop function web.count_sessions()").unwrap();
+    superuser
+        .batch_execute("drop function web.count_sessions()")
+        .unwrap();
     database
         .run_with(&as_installer, &["check"])
         .expect(1)
@@ -175,7 +232,10 @@ fn an_owner_of_the_database_with_createrole_installs() {
         .run_with(&as_installer, &["install"])
         .expect(0)
         .says(&["created function count_sessions()"]);
-    let password = database.run_with(&as_installer, &["rotate-password"]).expect(0).out;
+    let password = database
+        .run_with(&as_installer, &["rotate-password"])
+        .expect(0)
+        .out;
     assert!(database.lets_in(&database.role, password.trim()));
 
     // Its membership in the owner role was for the moment only, and rights on the owner role do not outlive the test.
@@ -202,10 +262,12 @@ fn a_role_without_rights_is_told_who_has_them() {
     let before = database.snapshot();
     let as_nobody = [("PGUSER", nobody.as_str()), ("PGPASSWORD", "nobody")];
     for command in [&["install"][..], &["install", "--dry-run"]] {
-        database
-            .run_with(&as_nobody, command)
-            .expect(2)
-            .says(&["Mend:", "as a superuser", "CREATEROLE", "print-sql"]);
+        database.run_with(&as_nobody, command).expect(2).says(&[
+            "Mend:",
+            "as a superuser",
+            "CREATEROLE",
+            "print-sql",
+        ]);
     }
     assert_eq!(database.snapshot(), before);
 }
@@ -225,8 +287,15 @@ fn odd_names_work() {
         let mut database = Database::with_role(&role);
         database.schema = schema.into();
         database.run(&["install"]).expect(0);
-        database.run(&["install"]).expect(0).says(&["Nothing to change"]);
-        database.run(&["check"]).expect(1).says(&["has no password"]).hides("drift");
+        database
+            .run(&["install"])
+            .expect(0)
+            .says(&["Nothing to change"]);
+        database
+            .run(&["check"])
+            .expect(1)
+            .says(&["has no password"])
+            .hides("drift");
         let password = database.run(&["rotate-password"]).expect(0).out;
         database.run(&["check"]).expect(0);
         database.run(&["status"]).expect(0);
@@ -261,7 +330,10 @@ fn names_that_cannot_be_are_refused() {
     ] {
         database.schema = schema.into();
         database.role = role.into();
-        database.run(&["install"]).expect(2).says(&["Mend: choose another name"]);
+        database
+            .run(&["install"])
+            .expect(2)
+            .says(&["Mend: choose another name"]);
     }
     database.role = role;
     assert_eq!(database.snapshot(), before);
@@ -281,19 +353,39 @@ fn two_stores_in_one_database_do_not_see_each_other() {
         }
         run(command)
     };
-    with_second(&["install"]).expect(0).says(&["created table session"]);
-    with_second(&["install"]).expect(0).says(&["Nothing to change"]);
-    database.run(&["install"]).expect(0).says(&["Nothing to change"]);
+    with_second(&["install"])
+        .expect(0)
+        .says(&["created table session"]);
+    with_second(&["install"])
+        .expect(0)
+        .says(&["Nothing to change"]);
+    database
+        .run(&["install"])
+        .expect(0)
+        .says(&["Nothing to change"]);
 
     let mut client = database.superuser();
     client
         .batch_execute("select web.set_session_data('a', '{}', null); select web_2.set_session_data('b', '{}', null)")
         .unwrap();
-    assert_eq!(with_second(&["status", "--format", "json"]).expect(0).json()["live"], 1);
+    assert_eq!(
+        with_second(&["status", "--format", "json"])
+            .expect(0)
+            .json()["live"],
+        1
+    );
     let password = with_second(&["rotate-password"]).expect(0).out;
     let mut runtime = database.login(&second, password.trim()).unwrap();
-    assert!(runtime.query("select * from web_2.get_session_data('b')", &[]).unwrap().len() == 1);
-    let refused = runtime.query("select * from web.get_session_data('a')", &[]).unwrap_err();
+    assert!(
+        runtime
+            .query("select * from web_2.get_session_data('b')", &[])
+            .unwrap()
+            .len()
+            == 1
+    );
+    let refused = runtime
+        .query("select * from web.get_session_data('a')", &[])
+        .unwrap_err();
     assert_eq!(refused.code().unwrap().code(), "42501");
     drop(runtime);
     client
@@ -318,9 +410,15 @@ fn on_ddl(database: &Database, body: &str) {
 fn a_failure_half_way_leaves_the_database_as_it_was() {
     let database = Database::new();
     // Comments on tables come last among what is made; by then there are roles, a schema, tables and functions.
-    on_ddl(&database, "if tg_tag = 'GRANT' then raise exception 'not today'; end if;");
+    on_ddl(
+        &database,
+        "if tg_tag = 'GRANT' then raise exception 'not today'; end if;",
+    );
     let before = database.snapshot();
-    database.run(&["install"]).expect(2).says(&["not today", "Mend:"]);
+    database
+        .run(&["install"])
+        .expect(2)
+        .says(&["not today", "Mend:"]);
     assert_eq!(database.snapshot(), before);
 
     // The connection of a failed install does not keep the lock.
@@ -350,17 +448,24 @@ fn an_install_that_is_killed_leaves_the_database_as_it_was() {
     );
     let before = database.snapshot();
     let mut client = database.superuser();
-    client.batch_execute("select pg_advisory_lock(4711)").unwrap();
+    client
+        .batch_execute("select pg_advisory_lock(4711)")
+        .unwrap();
     let child = start(database.command(&["install"]));
     let waiting = "select a.pid from pg_stat_activity as a join pg_locks as l on l.pid = a.pid
         where a.application_name = 'session-admin' and a.datname = current_database() and l.objid = 4711 and not l.granted";
     wait_until(|| !client.query(waiting, &[]).unwrap().is_empty());
     client
-        .execute(&format!("select pg_terminate_backend(x.pid, 10000) from ({waiting}) as x"), &[])
+        .execute(
+            &format!("select pg_terminate_backend(x.pid, 10000) from ({waiting}) as x"),
+            &[],
+        )
         .unwrap();
     end(child).expect(2).says(&["Mend:", "run it again"]);
     assert_eq!(database.snapshot(), before);
-    client.batch_execute("select pg_advisory_unlock(4711)").unwrap();
+    client
+        .batch_execute("select pg_advisory_unlock(4711)")
+        .unwrap();
     database.run(&["install"]).expect(0);
 }
 
@@ -385,9 +490,14 @@ fn what_belongs_to_a_stranger_is_refused() {
             ))
             .unwrap();
         let before = database.snapshot();
-        database.run(&["install"]).expect(2).says(&["belongs to", &stranger, "Mend:"]);
+        database
+            .run(&["install"])
+            .expect(2)
+            .says(&["belongs to", &stranger, "Mend:"]);
         assert_eq!(database.snapshot(), before, "{trap}");
-        superuser.batch_execute(&format!("drop owned by {stranger}")).unwrap();
+        superuser
+            .batch_execute(&format!("drop owned by {stranger}"))
+            .unwrap();
     }
     database.run(&["install"]).expect(0);
 }
@@ -402,7 +512,10 @@ fn a_trigger_on_the_history_is_refused() {
              create trigger trap before insert on public.correct_web_history for each row execute function public.trap()",
         )
         .unwrap();
-    database.run(&["install"]).expect(2).says(&["trigger", "Mend:"]);
+    database
+        .run(&["install"])
+        .expect(2)
+        .says(&["trigger", "Mend:"]);
 }
 
 #[test]
@@ -414,11 +527,19 @@ fn an_older_program_refuses_a_newer_database() {
         .unwrap();
     let before = database.snapshot();
     for command in [&["install"][..], &["install", "--dry-run"], &["check"]] {
-        database.run(command).expect(2).says(&["newer", "9999", "Mend: use the newer session-admin"]);
+        database.run(command).expect(2).says(&[
+            "newer",
+            "9999",
+            "Mend: use the newer session-admin",
+        ]);
     }
     assert_eq!(database.snapshot(), before);
     let options = InstallOptions::default().role(&database.role);
-    assert!(install(&mut client, &options).unwrap_err().is_newer_database());
+    assert!(
+        install(&mut client, &options)
+            .unwrap_err()
+            .is_newer_database()
+    );
 
     // Installed by psql, a newer routine leaves no history, but it says itself what it is.
     client
@@ -427,8 +548,16 @@ fn an_older_program_refuses_a_newer_database() {
              comment on function public.correct_web(text, text) is 'Release 9999.'",
         )
         .unwrap();
-    database.run(&["install"]).expect(2).says(&["newer", "9999", "Mend: use the newer session-admin"]);
-    assert!(install(&mut client, &options).unwrap_err().is_newer_database());
+    database.run(&["install"]).expect(2).says(&[
+        "newer",
+        "9999",
+        "Mend: use the newer session-admin",
+    ]);
+    assert!(
+        install(&mut client, &options)
+            .unwrap_err()
+            .is_newer_database()
+    );
 }
 
 #[test]
@@ -438,7 +567,10 @@ fn a_release_that_is_not_ours_is_refused() {
         .superuser()
         .batch_execute("update public.correct_web_history set checksum = '1'")
         .unwrap();
-    let refused = database.run(&["install"]).expect(2).says(&["release 1", "Mend:"]);
+    let refused = database
+        .run(&["install"])
+        .expect(2)
+        .says(&[&format!("release {}", newest_release()), "Mend:"]);
     assert!(!refused.err.contains("newer version"));
 }
 
@@ -447,11 +579,18 @@ fn with_nothing_to_change_it_waits_for_no_writer() {
     let database = Database::installed();
     let mut writer = database.superuser();
     let mut open = writer.transaction().unwrap();
-    open.batch_execute("select web.set_session_data('open', '{}', null)").unwrap();
+    open.batch_execute("select web.set_session_data('open', '{}', null)")
+        .unwrap();
     // Would it wait, this would end it with an error.
     let impatient = [("PGOPTIONS", "-c lock_timeout=3s")];
-    database.run_with(&impatient, &["install"]).expect(0).says(&["Nothing to change"]);
-    database.run_with(&impatient, &["check"]).expect(1).hides("drift");
+    database
+        .run_with(&impatient, &["install"])
+        .expect(0)
+        .says(&["Nothing to change"]);
+    database
+        .run_with(&impatient, &["check"])
+        .expect(1)
+        .hides("drift");
     open.rollback().unwrap();
 }
 
@@ -463,23 +602,40 @@ fn what_the_caller_has_set_does_not_matter() {
         "-c default_transaction_isolation=serializable -c default_transaction_read_only=on -c standard_conforming_strings=off \
          -c search_path=nowhere -c quote_all_identifiers=on -c DateStyle=German -c TimeZone=Asia/Kathmandu -c check_function_bodies=off",
     )];
-    database.run_with(&odd, &["install"]).expect(0).says(&["created table session"]);
-    database.run_with(&odd, &["install"]).expect(0).says(&["Nothing to change"]);
-    database.run(&["install"]).expect(0).says(&["Nothing to change"]);
+    database
+        .run_with(&odd, &["install"])
+        .expect(0)
+        .says(&["created table session"]);
+    database
+        .run_with(&odd, &["install"])
+        .expect(0)
+        .says(&["Nothing to change"]);
+    database
+        .run(&["install"])
+        .expect(0)
+        .says(&["Nothing to change"]);
 }
 
 #[test]
 fn a_database_without_a_schema_public_says_so() {
     let database = Database::new();
-    database.superuser().batch_execute("drop schema public").unwrap();
-    database.run(&["install"]).expect(2).says(&["create schema public"]);
+    database
+        .superuser()
+        .batch_execute("drop schema public")
+        .unwrap();
+    database
+        .run(&["install"])
+        .expect(2)
+        .says(&["create schema public"]);
 }
 
 #[test]
 fn installs_wait_for_each_other_by_the_documented_key() {
     let database = Database::new();
     let mut client = database.superuser();
-    client.execute("select pg_advisory_lock($1)", &[&LOCK_KEY]).unwrap();
+    client
+        .execute("select pg_advisory_lock($1)", &[&LOCK_KEY])
+        .unwrap();
     let child = start(database.command(&["install"]));
     wait_until(|| {
         let waits = "select from pg_stat_activity where application_name = 'session-admin' and datname = current_database()
@@ -488,7 +644,9 @@ fn installs_wait_for_each_other_by_the_documented_key() {
     });
     // A check does not wait for ever.
     database.run(&["check"]).expect(1).says(&["not installed"]);
-    client.execute("select pg_advisory_unlock($1)", &[&LOCK_KEY]).unwrap();
+    client
+        .execute("select pg_advisory_unlock($1)", &[&LOCK_KEY])
+        .unwrap();
     end(child).expect(0);
 }
 
@@ -497,8 +655,13 @@ fn inside_an_async_runtime_it_is_an_error() {
     let database = Database::new();
     let mut client = database.superuser();
     let options = InstallOptions::default().role(&database.role);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
     let refused = runtime.block_on(async { install(&mut client, &options) });
     assert!(refused.unwrap_err().is_async_context());
-    thread::spawn(move || install(&mut client, &options)).join().unwrap().unwrap();
+    thread::spawn(move || install(&mut client, &options))
+        .join()
+        .unwrap()
+        .unwrap();
 }

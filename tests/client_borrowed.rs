@@ -1,5 +1,7 @@
 //! The store on a connection or a transaction of the application's own.
 
+#![allow(clippy::unwrap_used)] // in helpers too: a panic is how a test fails
+
 mod common;
 
 use common::{TestDatabase, create};

@@ -1,5 +1,7 @@
 //! What a session can hold, byte for byte, and what it cannot.
 
+#![allow(clippy::unwrap_used)] // in helpers too: a panic is how a test fails
+
 mod common;
 
 use std::fmt::Debug;

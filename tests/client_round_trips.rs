@@ -1,5 +1,7 @@
 //! Each call is one round trip, counted by a proxy: messages after which the client waits for the server.
 
+#![allow(clippy::unwrap_used)] // in helpers too: a panic is how a test fails
+
 mod common;
 
 use common::TestDatabase;

@@ -235,6 +235,45 @@ fn key_of_session(session: u8) -> Vec<u8> {
     key_of(&id_of(session))
 }
 
+/// What `create_session` returned.
+fn created(row: &PgRow) -> Reply {
+    if row.get::<_, &str>("outcome") == "created" {
+        Reply::Created {
+            version: row.get("version"),
+            expires_at: row.get("expires_at"),
+        }
+    } else {
+        assert_eq!(row.get::<_, &str>("outcome"), "exists");
+        assert_eq!(row.get::<_, Option<i64>>("version"), None);
+        assert_eq!(row.get::<_, Option<Micros>>("expires_at"), None);
+        Reply::Exists
+    }
+}
+
+/// What `save_session` returned.
+fn saved(row: &PgRow) -> Reply {
+    match row.get("outcome") {
+        "saved" => Reply::Saved {
+            version: row.get("version"),
+            expires_at: row.get("expires_at"),
+        },
+        "same" => Reply::Same {
+            version: row.get("version"),
+            expires_at: row.get("expires_at"),
+        },
+        "conflict" => Reply::Conflict {
+            version: row.get("version"),
+            expires_at: row.get("expires_at"),
+        },
+        outcome => {
+            assert_eq!(outcome, "gone");
+            assert_eq!(row.get::<_, Option<i64>>("version"), None);
+            assert_eq!(row.get::<_, Option<Micros>>("expires_at"), None);
+            Reply::Gone
+        }
+    }
+}
+
 /// Calls the function that the request stands for.
 fn call_function(
     client: &mut impl GenericClient,
@@ -262,17 +301,7 @@ fn call_function(
                     user_id,
                 ],
             )?;
-            if row.get::<_, &str>("outcome") == "created" {
-                Reply::Created {
-                    version: row.get("version"),
-                    expires_at: row.get("expires_at"),
-                }
-            } else {
-                assert_eq!(row.get::<_, &str>("outcome"), "exists");
-                assert_eq!(row.get::<_, Option<i64>>("version"), None);
-                assert_eq!(row.get::<_, Option<Micros>>("expires_at"), None);
-                Reply::Exists
-            }
+            created(&row)
         }
         Request::Load { session, slide } => one(
             client.query(
@@ -295,22 +324,7 @@ fn call_function(
                 "select * from web.save_session($1, $2, $3)",
                 &[&key_of_session(*session), data, version],
             )?;
-            match row.get("outcome") {
-                "saved" => Reply::Saved {
-                    version: row.get("version"),
-                    expires_at: row.get("expires_at"),
-                },
-                "conflict" => Reply::Conflict {
-                    version: row.get("version"),
-                    expires_at: row.get("expires_at"),
-                },
-                outcome => {
-                    assert_eq!(outcome, "gone");
-                    assert_eq!(row.get::<_, Option<i64>>("version"), None);
-                    assert_eq!(row.get::<_, Option<Micros>>("expires_at"), None);
-                    Reply::Gone
-                }
-            }
+            saved(&row)
         }
         Request::Touch { session } => client
             .query_one("select web.touch_session($1)", &[&key_of_session(*session)])?
@@ -573,6 +587,7 @@ impl Run<'_> {
         // The statement's time lay between the two. Where it was written down, it is known.
         let mut times: BTreeSet<i64> = [before.0, after.0].into();
         if let Reply::Saved { expires_at, .. }
+        | Reply::Same { expires_at, .. }
         | Reply::Created { expires_at, .. }
         | Reply::Loaded { expires_at, .. }
         | Reply::Touched(expires_at) = reply
@@ -690,6 +705,7 @@ impl Run<'_> {
             Reply::Created { .. }
             | Reply::Loaded { .. }
             | Reply::Saved { .. }
+            | Reply::Same { .. }
             | Reply::Conflict { .. }
             | Reply::Touched(_)
             | Reply::Ended(true)

@@ -1,6 +1,8 @@
 //! A released file of `sql/released/` is remembered by databases and must never change: `bin/compose-sql --check`, the
 //! first step of `bin/test`, is what notices.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

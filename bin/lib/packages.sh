@@ -40,7 +40,8 @@ package_installed() {
 
 # package_offered PACKAGE: whether the lists, as they are on this machine now, know it.
 package_offered() {
-    LC_ALL=C apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'
+    # Not "| grep -q": that one may leave before apt-cache has finished, which then fails for it.
+    [[ "$(LC_ALL=C apt-cache policy "$1" 2>/dev/null)" == *"Candidate: "[!\(]* ]]
 }
 
 # package_can_be_had PACKAGE: whether ensure_packages would find it, with lists that are fresh if need be.

@@ -33,6 +33,24 @@ server_is_named() {
     [[ -n "${PGHOST:-}${PGHOSTADDR:-}${PGSERVICE:-}${DATABASE_URL:-}" ]]
 }
 
+# hide_password: moves the password of a DATABASE_URL of the form scheme://user:password@… to PGPASSWORD.
+# Programs like psql take the URL as an argument, and arguments are for every user of the machine to see.
+hide_password() {
+    local url="${DATABASE_URL:-}" scheme login rest password
+    if [[ "$url" != *://*@* ]]; then return 0; fi
+    scheme="${url%%://*}" rest="${url#*://}"
+    # A '/' or '?' ends the part that may hold a login; in a password both are percent-encoded.
+    login="${rest%%[/?]*}"
+    if [[ "$login" != *:*@* ]]; then return 0; fi
+    login="${login%@*}"
+    rest="${rest#"$login"@}"
+    password="${login#*:}"
+    password="${password//\\/\\\\}"
+    printf -v PGPASSWORD '%b' "${password//%/\\x}"
+    DATABASE_URL="$scheme://${login%%:*}@$rest"
+    export PGPASSWORD DATABASE_URL
+}
+
 # superuser_psql ARGUMENT…: psql on the named server's maintenance database, scripts' way: no
 # ~/.psqlrc, bare output, stop at the first error.
 superuser_psql() {

@@ -15,9 +15,9 @@ use crate::scram::{self, Stored};
 use crate::{Answer, Global, connection};
 
 const HELP: &str = "\
-Prints one line for everything that is not as install makes it, and one for each danger around it: the role has no
-password, or still the one that connect-pg 1.1.5 gave it, or pg_hba.conf lets it in without one. Exit status 1 if there is
-any. Notes, which are for your judgement, do not count. Nothing is changed: what install would do is done in a
+Prints one line for everything that is not as install makes it, and one for each danger around it: the role has no \
+password, or still the one that connect-pg 1.1.5 gave it, or pg_hba.conf lets it in without one. Exit status 1 if there is \
+any. Notes, which are for your judgement, do not count. Nothing is changed: what install would do is done in a \
 transaction that is rolled back.
 
 Rights: as for install. What only a superuser can see (stored passwords, pg_hba.conf) is left out for others, with a note.
@@ -26,7 +26,7 @@ Examples:
   session-admin check || session-admin install
   session-admin check --format json | jq '.findings[].finding'
 
---format json prints {\"ok\":…, \"installed\":…, \"release\":…, \"drift\":[as install's changes], \"findings\":[{\"finding\":…,
+--format json prints {\"ok\":…, \"installed\":…, \"release\":…, \"drift\":[as install's changes], \"findings\":[{\"finding\":…, \
 \"text\":…, \"mend\":…}], \"notes\":[the same]}.";
 
 /// Find out whether the store is as it should be

@@ -183,6 +183,11 @@ pub(crate) fn calling(
         }
         Some(_) if facts.class() == "40" => "nothing was changed; run it again".into(),
         Some(_) if facts.class() == "53" => "the server is out of something; mend that, and run it again".into(),
+        Some(code) if *code == SqlState::QUERY_CANCELED => {
+            "somebody cancelled it, or a statement_timeout did; nothing was changed. Run it again, if need be with \
+             PGOPTIONS='-c statement_timeout=0'"
+                .into()
+        }
         Some(_) if ["08", "57"].contains(&facts.class()) => connection_lost(),
         None if facts.io.is_some() || ours.is_some_and(connect_pg::Error::is_unavailable) => connection_lost(),
         None if ours.is_some_and(connect_pg::Error::is_invalid_argument) => {

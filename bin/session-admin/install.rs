@@ -11,13 +11,13 @@ use crate::output::{self, Format, one_line};
 use crate::{Answer, Global, connection};
 
 const HELP: &str = "\
-Everything happens in one transaction: if anything fails, the database is as it was. Installing again repairs what
-was changed by hand and brings an older store up to date; sessions survive. What is right is left alone, and a
+Everything happens in one transaction: if anything fails, the database is as it was. Installing again repairs what \
+was changed by hand and brings an older store up to date; sessions survive. What is right is left alone, and a \
 second install reports nothing.
 
 The role is made without a password, so nobody can log in as it yet: session-admin rotate-password sets one.
 
-Rights: a superuser, or a role with CREATEROLE that owns the database. A pooler that shares connections between
+Rights: a superuser, or a role with CREATEROLE that owns the database. A pooler that shares connections between \
 transactions will not do; connect to the server itself.
 
 Examples:
@@ -25,7 +25,7 @@ Examples:
   session-admin install --dry-run
   session-admin install --schema shop_web --role shop_app   # a second store in the same database
 
---format json prints {\"dry_run\":…, \"release\":1, \"changes\":[{\"change\":\"created\", \"kind\":\"table\", \"object\":\"session\",
+--format json prints {\"dry_run\":…, \"release\":1, \"changes\":[{\"change\":\"created\", \"kind\":\"table\", \"object\":\"session\", \
 \"attribute\":null, \"before\":null, \"after\":null}, …]}.";
 
 /// Create, repair or upgrade the store in a database
@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
 }
 
 /// Who may install.
-pub(crate) const RIGHTS: &str = "connect as a superuser (on the server's own machine: sudo -u postgres session-admin …), or as a role with CREATEROLE \
+pub(crate) const RIGHTS: &str = "follow the hint above, if there is one; else connect as a superuser (on the server's own machine: sudo -u postgres session-admin …), or as a role with CREATEROLE \
      that owns the database; what an earlier superuser installed, only a superuser can change. Or have a DBA run what session-admin print-sql prints";
 
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<Answer, Failure> {

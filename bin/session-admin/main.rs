@@ -23,10 +23,9 @@ use failure::Failure;
 use output::Format;
 
 const HELP: &str = "\
-Connecting:
-  session-admin connects as psql does: by --database-url, else by DATABASE_URL, else by libpq's variables
-  (PGHOST, PGPORT, PGUSER, PGDATABASE, PGSERVICE, …) and defaults. Everybody on this machine can read a
-  password in --database-url from the list of processes; keep it in ~/.pgpass, PGPASSWORD or DATABASE_URL.
+Connecting: as psql does, by --database-url, else by DATABASE_URL, else by libpq's variables (PGHOST, PGPORT, PGUSER, \
+PGDATABASE, PGSERVICE, …) and defaults. Everybody on this machine can read a password in --database-url from the \
+list of processes; keep it in ~/.pgpass, PGPASSWORD or DATABASE_URL.
 
 Exit status:
   0  done

@@ -7,7 +7,7 @@ use crate::failure::{self, Failure};
 use crate::{Answer, Global, output};
 
 const HELP: &str = "\
-Prints one SQL file that does what session-admin install does, for a DBA who wants to read it first and run it with
+Prints one SQL file that does what session-admin install does, for a DBA who wants to read it first and run it with \
 psql. It needs no connection. All of it is one transaction, and it stops at the first error.
 
 Examples:

@@ -16,11 +16,11 @@ use crate::output::{self, Format, grouped};
 use crate::{Answer, Global, connection};
 
 const HELP: &str = "\
-Removes sessions that have expired, and ended ones whose time as a tombstone is over, in small batches until nothing is
-left. Each batch is a transaction of its own, waits for nobody and makes nobody wait. A row that was due but has
+Removes sessions that have expired, and ended ones whose time as a tombstone is over, in small batches until nothing is \
+left. Each batch is a transaction of its own, waits for nobody and makes nobody wait. A row that was due but has \
 been used since is filed again under its new expiry.
 
-Ctrl-C stops after the current batch; what was removed stays removed. One pruner works at a time: while another does,
+Ctrl-C stops after the current batch; what was removed stays removed. One pruner works at a time: while another does, \
 this one waits a few seconds for it, then gives up with exit status 1.
 
 Rights: the runtime role may do this, or a superuser.
@@ -165,7 +165,11 @@ fn report(global: &Global, done: &Done, end: End) -> Result<Answer, Failure> {
             grouped(done.deleted),
             grouped(done.refiled),
             grouped(done.batches),
-            if done.batches == 1 { "batch" } else { "batches" }
+            if done.batches == 1 {
+                "batch"
+            } else {
+                "batches"
+            }
         ))?,
     }
     Ok(answer)

@@ -1,7 +1,7 @@
 //! `session-admin rotate-password`
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -15,14 +15,15 @@ use crate::output::{self, Format, one_line};
 use crate::{Answer, Global, connection, scram};
 
 const HELP: &str = "\
-Draws a new password of 256 random bits and sets it for the role (--role, default nodepg). The server is sent its
+Draws a new password of 256 random bits and sets it for the role (--role, default nodepg). The server is sent its \
 SCRAM-SHA-256 verifier only: the password itself is in no statement, no log and no pg_stat_activity.
 
-It is written to --output FILE (mode 0600, replaced as a whole) or else to standard output, and nowhere else. The
-database takes it only once it is written, so that it cannot be lost in between. Connections that are open stay open;
+It is written to --output FILE (mode 0600, replaced as a whole) or else to standard output, and nowhere else. The \
+database takes it only once it is written, so that it cannot be lost in between: after a crash at the worst \
+moment it is in a hidden file beside FILE, named .FILE.* and private as well. Connections that are open stay open; \
 an application that reads its password from the file at each connect needs no restart.
 
---stdin takes the password from standard input, its first line, instead of drawing one. It is then written to
+--stdin takes the password from standard input, its first line, instead of drawing one. It is then written to \
 --output FILE only: whoever typed it knows it.
 
 Rights: a superuser, a role with CREATEROLE (and, from PostgreSQL 16 on, with ADMIN on the role), or the role itself.
@@ -135,6 +136,9 @@ fn read_password() -> Result<String, Failure> {
             "give the password in the first line of standard input, as UTF-8 text",
         ))
     };
+    if io::stdin().is_terminal() {
+        output::remark("Type the new password (it can be seen), then Enter:");
+    }
     let mut line = Vec::new();
     let read = io::stdin()
         .lock()
@@ -206,11 +210,16 @@ fn set(
 ) -> Result<(), Outcome> {
     let failed =
         |error: postgres::Error| failure::calling("set the password", &error, global, RIGHTS);
-    let mut transaction = client
-        .build_transaction()
-        .read_only(false)
-        .start()
+    let is_standby: bool = client
+        .query_one("select pg_catalog.pg_is_in_recovery()", &[])
+        .and_then(|row| row.try_get(0))
         .map_err(failed)?;
+    let mut transaction = client.build_transaction();
+    // Whatever the default for this user is. A standby is to say 25006 of the change, and not something else of this.
+    if !is_standby {
+        transaction = transaction.read_only(false);
+    }
+    let mut transaction = transaction.start().map_err(failed)?;
     let known = transaction
         .query_opt(
             "select from pg_catalog.pg_roles as r where r.rolname = $1::text",
@@ -261,14 +270,21 @@ fn hush(transaction: &mut Transaction<'_>) -> Result<(), postgres::Error> {
         )?
         .try_get(0)?;
     if is_superuser {
-        transaction.batch_execute(
-            "set local log_statement = 'none';
-             set local log_min_duration_statement = -1;
-             set local log_min_duration_sample = -1;
-             set local log_transaction_sample_rate = 0;
-             set local log_min_error_statement = 'panic';
-             set local track_activities = off;
-             set local pg_stat_statements.track = 'none'",
+        // Those that this server has: the last belongs to an extension.
+        transaction.execute(
+            "select pg_catalog.set_config(s.name, v.value, true)
+            from (
+                values
+                    ('log_statement', 'none'),
+                    ('log_min_duration_statement', '-1'),
+                    ('log_min_duration_sample', '-1'),
+                    ('log_transaction_sample_rate', '0'),
+                    ('log_min_error_statement', 'panic'),
+                    ('track_activities', 'off'),
+                    ('pg_stat_statements.track', 'none')
+            ) as v (name, value)
+            join pg_catalog.pg_settings as s on s.name = v.name",
+            &[],
         )?;
     }
     Ok(())

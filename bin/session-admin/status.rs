@@ -10,7 +10,7 @@ use crate::output::{self, Format, bytes, grouped, one_line};
 use crate::{Answer, Global, connection};
 
 const HELP: &str = "\
-Reads the whole session table once, and the server's statistics since their last reset. \"HOT\" is the share of the
+Reads the whole session table once, and the server's statistics since their last reset. \"HOT\" is the share of the \
 updates that wrote no index entry; slides should keep it near 100 %.
 
 Rights: a superuser, or a member of the owner role (by default nodepg_owner).
@@ -19,8 +19,8 @@ Examples:
   session-admin status
   session-admin status --format json | jq .live
 
---format json prints one object: live, expired, ended (rows); total_bytes, table_bytes, index_bytes; dead_rows;
-updates, hot_updates, hot_share (0 to 1, or null before the first update); last_pruned_at, oldest_prune_after
+--format json prints one object: live, expired, ended (rows); total_bytes, table_bytes, index_bytes; dead_rows; \
+updates, hot_updates, hot_share (0 to 1, or null before the first update); last_pruned_at, oldest_prune_after \
 (ISO 8601 in UTC, or null).";
 
 /// Show how many sessions there are, and how the table does

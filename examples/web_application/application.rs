@@ -227,7 +227,7 @@ impl Failure {
         headers.insert(CACHE_CONTROL, NO_STORE);
         match self {
             Failure::NotAllowed { allowed } => {
-                drop(headers.insert(ALLOW, HeaderValue::from_static(allowed)))
+                headers.insert(ALLOW, HeaderValue::from_static(allowed));
             }
             Failure::Store(error) => {
                 if status == StatusCode::SERVICE_UNAVAILABLE {

@@ -31,7 +31,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
-use std::sync::{Arc, RwLock, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -82,8 +82,8 @@ fn run() -> Result<(), Box<dyn Error>> {
     let cookie = SessionCookie::new(cookie_key()?, secure);
     let application = Arc::new(Application::new(store, cookie));
 
-    // Requests hold it for reading; whoever holds it for writing knows that none is under way.
-    let open = Arc::new(RwLock::new(()));
+    // Whoever works for a request holds a clone; so the count tells how many are under way.
+    let under_way = Arc::new(());
     let address: SocketAddr = match variable("LISTEN")? {
         Some(text) => text.parse().map_err(|_| {
             format!("LISTEN is {text:?}, which is not an address and a port such as 127.0.0.1:8080")
@@ -91,10 +91,13 @@ fn run() -> Result<(), Box<dyn Error>> {
         None => SocketAddr::from(([127, 0, 0, 1], 8080)),
     };
     let address = listen(address, |address| {
-        let (application, open) = (Arc::clone(&application), Arc::clone(&open));
+        let (application, token) = (Arc::clone(&application), Arc::clone(&under_way));
         Server::new(move |request| {
-            let _open = open.read();
-            application.respond(request)
+            let token = Arc::clone(&token);
+            let mut response = application.respond(request);
+            // oxhttp drops the response once it is sent, and so the request is under way until then.
+            response.extensions_mut().insert(token);
+            response
         })
         .with_global_timeout(CLIENT_TIMEOUT)
         .with_max_concurrent_connections(MAX_CONNECTIONS)
@@ -109,12 +112,10 @@ fn run() -> Result<(), Box<dyn Error>> {
 
     stopped.recv()?;
     let deadline = Instant::now() + STOP_TIMEOUT;
-    let _closed = loop {
-        match open.try_write() {
-            Err(_) if Instant::now() < deadline => thread::sleep(Duration::from_millis(10)),
-            result => break result,
-        }
-    };
+    // Two are this function's and the server's own.
+    while Arc::strong_count(&under_way) > 2 && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(10));
+    }
     Ok(())
 }
 

@@ -36,8 +36,6 @@ as $$
     update web.prune_state
     set
         resume_from = resume_from - span,
-        carry_from = carry_from - span,
-        carry_scanned_at = carry_scanned_at - span,
         last_pruned_at = last_pruned_at - span;
 $$;
 
@@ -116,6 +114,18 @@ exception
 end;
 $$;
 
+-- results_eq for queries on the catalog, whose names have another collation than the texts they are compared with.
+create function pg_temp.same_rows(have text, want text, description text)
+returns text
+language sql
+as $$
+    select results_eq(
+        format('select t::text from (%s) as t', have),
+        format('select t::text from (%s) as t', want),
+        description
+    );
+$$;
+
 -- Time passes and a session is used, in turn, so many times; in how many of them it was there.
 create function pg_temp.use(id text, span interval, times integer)
 returns bigint
@@ -163,7 +173,7 @@ $$;
 
 -- No session of an earlier run is in the way; back at the rollback.
 delete from web.session;
-update web.prune_state set resume_from = default, carry_from = default, carry_scanned_at = default, last_pruned_at = null;
+update web.prune_state set resume_from = default, last_pruned_at = null;
 update web.settings
 set
     idle_seconds = default,

@@ -150,6 +150,11 @@ fn several_hosts() {
         ok("host=db hostaddr=127.0.0.1 port=1", &[]).server(),
         "db (127.0.0.1) port 1"
     );
+    assert_eq!(
+        ok("host=/tmp hostaddr=127.0.0.1 port=1", &[]).server(),
+        "/tmp (127.0.0.1) port 1"
+    );
+    refusal("host=/tmp hostaddr=127.0.0.1 sslmode=require", &[]);
     for wrong in [
         "host=a,b port=1,2,3",
         "port=1,2",
@@ -182,6 +187,8 @@ fn tls_is_never_left_out_where_it_was_asked_for() {
         ok("host=/tmp", &[("PGSSLMODE", mode)]);
         assert!(settings(Some(&format!("host=/tmp,a sslmode={mode}")), &[]).is_err());
     }
+    // No socket has this port, so the default host would be TCP.
+    refusal("port=2 sslmode=require", &[]);
     refusal("postgresql://a/d?ssl=true", &[]);
     refusal("host=a sslrootcert=system", &[]);
     refusal("host=a", &[("PGREQUIRESSL", "1")]);

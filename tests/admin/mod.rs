@@ -68,14 +68,24 @@ impl Database {
     /// A connection as somebody else.
     pub fn login(&self, user: &str, password: &str) -> Result<Client, postgres::Error> {
         let mut config = self.admin.clone();
-        config.dbname(&self.name).user(user).password(password).connect(NoTls)
+        config
+            .dbname(&self.name)
+            .user(user)
+            .password(password)
+            .connect(NoTls)
     }
 
     /// Whether somebody can log in. Decided by SQLSTATE: any other failure than a refused login is the test's.
     pub fn lets_in(&self, user: &str, password: &str) -> bool {
         match self.login(user, password) {
             Ok(_) => true,
-            Err(error) if error.code().is_some_and(|code| code.code().starts_with("28")) => false,
+            Err(error)
+                if error
+                    .code()
+                    .is_some_and(|code| code.code().starts_with("28")) =>
+            {
+                false
+            }
             Err(error) => panic!("cannot log in as {user}: {error:?}"),
         }
     }
@@ -113,7 +123,10 @@ impl Database {
     /// The role's password, as it is stored.
     pub fn stored_password(&self) -> Option<String> {
         self.superuser()
-            .query_one("select rolpassword from pg_authid where rolname = $1::text", &[&self.role])
+            .query_one(
+                "select rolpassword from pg_authid where rolname = $1::text",
+                &[&self.role],
+            )
             .unwrap()
             .get(0)
     }
@@ -173,7 +186,10 @@ impl Run {
     /// Fails the test, showing everything, unless this was the exit status.
     #[track_caller]
     pub fn expect(self, code: i32) -> Run {
-        assert!(self.code == Some(code), "expected exit status {code} of\n{self}");
+        assert!(
+            self.code == Some(code),
+            "expected exit status {code} of\n{self}"
+        );
         self
     }
 
@@ -181,7 +197,10 @@ impl Run {
     #[track_caller]
     pub fn says(self, texts: &[&str]) -> Run {
         for text in texts {
-            assert!(self.out.contains(text) || self.err.contains(text), "no {text:?} in\n{self}");
+            assert!(
+                self.out.contains(text) || self.err.contains(text),
+                "no {text:?} in\n{self}"
+            );
         }
         self
     }
@@ -189,7 +208,10 @@ impl Run {
     /// Fails the test if a text is in the output.
     #[track_caller]
     pub fn hides(self, text: &str) -> Run {
-        assert!(!self.out.contains(text) && !self.err.contains(text), "{text:?} in\n{self}");
+        assert!(
+            !self.out.contains(text) && !self.err.contains(text),
+            "{text:?} in\n{self}"
+        );
         self
     }
 
@@ -202,8 +224,16 @@ impl Run {
 
 impl std::fmt::Display for Run {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Run { command, code, out, err } = self;
-        write!(f, "{command}\nstatus: {code:?}\nstdout:\n{out}\nstderr:\n{err}")
+        let Run {
+            command,
+            code,
+            out,
+            err,
+        } = self;
+        write!(
+            f,
+            "{command}\nstatus: {code:?}\nstdout:\n{out}\nstderr:\n{err}"
+        )
     }
 }
 
@@ -216,7 +246,10 @@ pub fn bare_command(arguments: &[&str]) -> Command {
         }
     }
     // No password file of the developer's.
-    command.env("HOME", "/nonexistent").args(arguments).stdin(Stdio::null());
+    command
+        .env("HOME", "/nonexistent")
+        .args(arguments)
+        .stdin(Stdio::null());
     command
 }
 
@@ -241,11 +274,18 @@ pub fn run_with_input(mut command: Command, input: &[u8]) -> Run {
 
 /// Starts the program, to be looked at while it runs.
 pub fn start(mut command: Command) -> Child {
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
 }
 
 pub fn end(child: Child) -> Run {
-    finish("a program that was started".into(), child.wait_with_output().unwrap())
+    finish(
+        "a program that was started".into(),
+        child.wait_with_output().unwrap(),
+    )
 }
 
 fn finish(command: String, output: Output) -> Run {
@@ -288,6 +328,22 @@ pub fn quoted(name: &str) -> String {
 
 pub fn random() -> String {
     format!("{:016x}", getrandom::u64().unwrap())
+}
+
+/// The newest release that the program holds.
+pub fn newest_release() -> usize {
+    let released = concat!(env!("CARGO_MANIFEST_DIR"), "/sql/released");
+    std::fs::read_dir(released)
+        .unwrap()
+        .filter(|entry| {
+            entry
+                .as_ref()
+                .unwrap()
+                .path()
+                .extension()
+                .is_some_and(|extension| extension == "sql")
+        })
+        .count()
 }
 
 /// A directory that goes away.

@@ -5,6 +5,8 @@ pub mod proxy;
 
 use std::fs;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use connect_pg::{ConnectionSettings, NewSession, Session, Store, StoreBuilder};
 use postgres::config::Host;
@@ -133,6 +135,22 @@ impl TestDatabase {
                 &[&self.role],
             )
             .unwrap();
+    }
+
+    /// Waits until the runtime role has no connection left.
+    pub fn wait_until_disconnected(&self) {
+        let mut client = self.superuser();
+        while client
+            .query_one(
+                "select count(*) from pg_stat_activity where usename = $1",
+                &[&self.role],
+            )
+            .unwrap()
+            .get::<_, i64>(0)
+            > 0
+        {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 

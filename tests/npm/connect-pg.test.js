@@ -159,20 +159,24 @@ describe('the end of a session', () => {
 
   it('waits for a first set that is under way', async () => {
     const slow = await pool.connect();
-    await slow.query('begin');
-    await slow.query('select web.set_session_data($1, $2, $3)', ['session-1', '{"user":"alice"}', null]);
     const destroyer = await otherPool.connect();
-    const { pid } = (await destroyer.query('select pg_backend_pid() as pid')).rows[0];
-    const destroyed = destroy('session-1', destroyer);
-    for (;;) {
-      const { rows } = await owner.query('select cardinality(pg_blocking_pids($1)) as n', [pid]);
-      if (rows[0].n > 0) break;
-      await new Promise(setImmediate);
+    try {
+      await slow.query('begin');
+      await slow.query('select web.set_session_data($1, $2, $3)', ['session-1', '{"user":"alice"}', null]);
+      const { pid } = (await destroyer.query('select pg_backend_pid() as pid')).rows[0];
+      let isDone = false;
+      const destroyed = destroy('session-1', destroyer).finally(() => (isDone = true));
+      for (let isWaiting = false; !isWaiting && !isDone; ) {
+        const { rows } = await owner.query('select cardinality(pg_blocking_pids($1)) > 0 as is_waiting', [pid]);
+        isWaiting = rows[0].is_waiting;
+      }
+      assert.equal(isDone, false);
+      await slow.query('commit');
+      await destroyed;
+    } finally {
+      slow.release(true); // closed, whatever state it is in
+      destroyer.release(true);
     }
-    await slow.query('commit');
-    await destroyed;
-    slow.release();
-    destroyer.release();
     assert.equal(await get('session-1'), null);
   });
 

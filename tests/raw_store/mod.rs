@@ -2,7 +2,7 @@
 //! so that nothing of the client stands between them and the functions.
 
 // Each test program uses its part of this, and a panic is how a test fails.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 use std::{
@@ -17,10 +17,14 @@ use postgres::{
 };
 use sha2::{Digest, Sha256};
 
+mod calls;
+
+pub use calls::{Calls, Loaded, Pruned, Saved};
+
 use crate::common::{TestDatabase, quoted};
 
 /// How long to wait for something that happens at once unless the test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A database of its own with a store in it; both go when this is dropped.
 pub struct RawStore(TestDatabase);
@@ -35,9 +39,15 @@ impl RawStore {
         self.0.superuser()
     }
 
-    /// A connection with the rights of the runtime role. Deadlocks are found soon, and nothing waits for ever.
+    /// A connection with the rights of the runtime role.
     pub fn nodepg(&self) -> Client {
         let mut client = self.superuser();
+        self.become_nodepg(&mut client);
+        client
+    }
+
+    /// Gives up the superuser's rights for the runtime role's. Deadlocks are found soon, and nothing waits for ever.
+    pub fn become_nodepg(&self, client: &mut Client) {
         client
             .batch_execute(&format!(
                 "set deadlock_timeout = '100ms';
@@ -46,7 +56,11 @@ impl RawStore {
                 quoted(&self.0.role)
             ))
             .unwrap();
-        client
+    }
+
+    /// The name of the database.
+    pub fn database(&self) -> &str {
+        &self.0.name
     }
 }
 
@@ -100,7 +114,7 @@ impl Micros {
 
     /// As a parameter of a statement.
     pub fn to_parameter(self) -> Timestamp<SystemTime> {
-        let year_2000 = SystemTime::UNIX_EPOCH + Duration::from_secs(946_684_800);
+        let year_2000 = SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 10_957);
         let distance = Duration::from_micros(self.0.unsigned_abs());
         match self {
             Self::MINUS_INFINITY => Timestamp::NegInfinity,

@@ -158,6 +158,10 @@ pub enum Reply {
         version: i64,
         expires_at: Micros,
     },
+    Same {
+        version: i64,
+        expires_at: Micros,
+    },
     Conflict {
         version: i64,
         expires_at: Micros,
@@ -205,7 +209,6 @@ impl Model {
         if read_only && request.writes() {
             return (Reply::Refused("25006".to_owned()), Tidying::None);
         }
-        let carried = Tidying::Carried(4);
         match request {
             Request::Create {
                 session,
@@ -214,38 +217,8 @@ impl Model {
                 absolute_seconds,
                 user_id,
             } => {
-                if self.rows.contains_key(session) {
-                    return (Reply::Exists, Tidying::None);
-                }
-                let idle_seconds = idle_seconds.unwrap_or(settings.idle_seconds);
-                let absolute_seconds = absolute_seconds.unwrap_or(settings.absolute_seconds);
-                let absolute_at = now.plus_seconds(absolute_seconds.into());
-                let expires_at = now.plus_seconds(idle_seconds.into()).min(absolute_at);
-                let slide_seconds = settings.slide_seconds(idle_seconds);
-                self.rows.insert(
-                    *session,
-                    Row {
-                        expires_at,
-                        slide_at: now.plus_seconds(slide_seconds.into()).min(expires_at),
-                        last_used_at: now,
-                        version: 1,
-                        created_at: now,
-                        absolute_at,
-                        prune_after: expires_at,
-                        ended_at: None,
-                        idle_seconds,
-                        slide_seconds,
-                        user_id: user_id.clone(),
-                        data: Some(data.clone()),
-                    },
-                );
-                (
-                    Reply::Created {
-                        version: 1,
-                        expires_at,
-                    },
-                    carried,
-                )
+                let timeouts = (*idle_seconds, *absolute_seconds);
+                self.create(*session, data, timeouts, user_id.as_deref(), settings, now)
             }
             Request::Load { session, slide } => {
                 let Some(row) = self.live(*session, now) else {
@@ -317,6 +290,49 @@ impl Model {
         }
     }
 
+    fn create(
+        &mut self,
+        session: u8,
+        data: &str,
+        timeouts: (Option<i32>, Option<i32>),
+        user_id: Option<&str>,
+        settings: &Settings,
+        now: Micros,
+    ) -> (Reply, Tidying) {
+        if self.rows.contains_key(&session) {
+            return (Reply::Exists, Tidying::None);
+        }
+        let idle_seconds = timeouts.0.unwrap_or(settings.idle_seconds);
+        let absolute_seconds = timeouts.1.unwrap_or(settings.absolute_seconds);
+        let absolute_at = now.plus_seconds(absolute_seconds.into());
+        let expires_at = now.plus_seconds(idle_seconds.into()).min(absolute_at);
+        let slide_seconds = settings.slide_seconds(idle_seconds);
+        self.rows.insert(
+            session,
+            Row {
+                expires_at,
+                slide_at: now.plus_seconds(slide_seconds.into()).min(expires_at),
+                last_used_at: now,
+                version: 1,
+                created_at: now,
+                absolute_at,
+                prune_after: expires_at,
+                ended_at: None,
+                idle_seconds,
+                slide_seconds,
+                user_id: user_id.map(str::to_owned),
+                data: Some(data.to_owned()),
+            },
+        );
+        (
+            Reply::Created {
+                version: 1,
+                expires_at,
+            },
+            Tidying::Carried(4),
+        )
+    }
+
     fn live(&mut self, session: u8, now: Micros) -> Option<&mut Row> {
         self.rows.get_mut(&session).filter(|row| row.is_live(now))
     }
@@ -325,9 +341,16 @@ impl Model {
         let Some(row) = self.live(session, now) else {
             return Reply::Gone;
         };
+        let moved_on = version.is_some_and(|version| version != row.version);
         if row.data.as_deref() == Some(data) {
             row.slide_if_due(now);
-        } else if version.is_some_and(|version| version != row.version) {
+            if moved_on {
+                return Reply::Same {
+                    version: row.version,
+                    expires_at: row.expires_at,
+                };
+            }
+        } else if moved_on {
             return Reply::Conflict {
                 version: row.version,
                 expires_at: row.expires_at,

@@ -1,0 +1,65 @@
+-- Included by tests of correct_web(): damage something, let it repair that, say what it reported, and undo it all.
+
+-- A session that must survive whatever is done to the store.
+select web.set_session_data('survivor', '{"n":1}', null) \g /dev/null
+
+create function pg_temp.correction(p_schema text default 'web', p_role text default 'nodepg')
+returns text
+language sql
+as $$
+    -- Bodies, comments and lists of privileges are named only.
+    select string_agg(
+        concat_ws(
+            ' ',
+            c.change,
+            c.kind,
+            replace(c.object, 'database ' || current_database() || ' ', 'database '),
+            c.attribute || case
+                when c.attribute not in ('body', 'comment', 'privileges of the owner')
+                    then format(': %s -> %s', replace(coalesce(c.before, 'null'), session_user, 'SUPERUSER'), coalesce(c.after, 'null'))
+                else ''
+            end
+        ),
+        E'\n'
+        order by concat_ws(' ', c.change, c.kind, c.object, c.attribute) collate "C"
+    )
+    from public.correct_web(p_schema, p_role) as c;
+$$;
+
+-- What was reported; after that what a second call reports (nothing, that is), and what became of the session.
+create function pg_temp.repaired(damage text)
+returns text
+language plpgsql
+as $$
+declare
+    v_said text;
+    v_again text;
+    v_data text;
+begin
+    begin
+        execute damage;
+        v_said := pg_temp.correction();
+        v_again := pg_temp.correction();
+        set local role nodepg;
+        v_data := (select g from web.get_session_data('survivor') as g);
+        -- Everything works.
+        perform web.create_session(sha256(convert_to(damage, 'UTF8')), '{}', p_user_id => 'alice');
+        perform web.load_session(sha256(convert_to(damage, 'UTF8')));
+        perform web.save_session(sha256(convert_to(damage, 'UTF8')), '{"n":2}');
+        perform web.end_session(sha256(convert_to(damage, 'UTF8')));
+        perform web.prune_sessions();
+        reset role;
+        raise exception using errcode = 'UNDO0';
+    exception
+        when sqlstate 'UNDO0' then
+            return concat_ws(
+                E'\n',
+                coalesce(v_said, '(nothing)'),
+                'AGAIN: ' || v_again,
+                case when v_data is distinct from '{"n":1}' then 'THE SESSION IS LOST' end
+            );
+        when others then
+            return format('%s: %s', sqlstate, sqlerrm);
+    end;
+end;
+$$;
