@@ -7,8 +7,9 @@
 -- correct_web() would stay his own to rewrite, and a superuser would run it. And an older release must not replace a newer.
 do $guard$
 declare
-    v_path constant text := pg_catalog.current_setting('search_path');
-    v_found record;
+    -- Types by their full names: this is resolved with the search path of the caller.
+    v_path constant pg_catalog.text := pg_catalog.current_setting('search_path');
+    v_found pg_catalog.record;
 begin
     -- Nothing that somebody left in the schemas of the caller's search path may be taken for a function of PostgreSQL's.
     perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
@@ -50,16 +51,16 @@ end;
 $guard$;
 
 create or replace function public.correct_web(
-    p_schema text,
-    p_role text
+    p_schema pg_catalog.text,
+    p_role pg_catalog.text
 )
 returns table (
-    change text,
-    kind text,
-    object text,
-    attribute text,
-    before text,
-    after text
+    change pg_catalog.text,
+    kind pg_catalog.text,
+    object pg_catalog.text,
+    attribute pg_catalog.text,
+    before pg_catalog.text,
+    after pg_catalog.text
 )
 language plpgsql
 volatile
@@ -72,7 +73,7 @@ as $correct_web$
 #variable_conflict use_column
 declare
     v_owner constant text := p_role || '_owner';
-    v_prefix constant text := format('%I.', p_schema);
+    v_prefix constant text := format('%I.', coalesce(p_schema, ''));
     v_is_superuser constant boolean := (select r.rolsuper from pg_roles as r where r.rolname = current_user);
     v_saved_role constant text := current_setting('role');
     v_took_membership boolean := false;
@@ -1351,6 +1352,20 @@ begin
                 message = format('role %s is a superuser, the owner of the database, or you: it cannot be kept to the session functions', v_declared.name),
                 hint = 'Choose another name for the role; it is created for you.';
         end if;
+        -- Nor can a role that owns something here: the owner role of another store, above all.
+        if v_declared.name = p_role and exists (
+            select
+            from pg_shdepend as s
+            where s.refclassid = 'pg_authid'::regclass
+                and s.refobjid = v_found.oid
+                and s.deptype = 'o'
+                and s.dbid = (select d.oid from pg_database as d where d.datname = current_database())
+        ) then
+            raise exception using
+                errcode = 'insufficient_privilege',
+                message = format('role %s owns something in this database: it cannot be kept to the session functions', v_declared.name),
+                hint = 'Choose another name for the role; it is created for you.';
+        end if;
 
         v_text := concat_ws(
             ' ',
@@ -2212,17 +2227,17 @@ begin
 end;
 $correct_web$;
 
-comment on function public.correct_web(text, text) is
+comment on function public.correct_web(pg_catalog.text, pg_catalog.text) is
 'Create, repair or upgrade the session store of this schema and its runtime role; one row for each thing that was changed, none when all was right. Release 1. API: public';
 
 create or replace function public.correct_web()
 returns table (
-    change text,
-    kind text,
-    object text,
-    attribute text,
-    before text,
-    after text
+    change pg_catalog.text,
+    kind pg_catalog.text,
+    object pg_catalog.text,
+    attribute pg_catalog.text,
+    before pg_catalog.text,
+    after pg_catalog.text
 )
 language sql
 volatile
@@ -2236,4 +2251,4 @@ $function$;
 comment on function public.correct_web() is
 'correct_web for the schema web and the role nodepg. API: public';
 
-revoke all on function public.correct_web(text, text), public.correct_web() from public;
+revoke all on function public.correct_web(pg_catalog.text, pg_catalog.text), public.correct_web() from public;
