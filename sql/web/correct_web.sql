@@ -38,6 +38,7 @@ declare
     v_declared record;
     v_schema oid;
     v_table regclass;
+    v_columns text[] := '{}';
     v_constraints text[] := '{}';
     v_function text[];
     v_text text;
