@@ -365,7 +365,7 @@ fn clear_meets_every_writer_without_deadlock() {
     at_once(&store, |thread, client| {
         let mut dice = Dice::new(thread);
         for _ in 0..150 {
-            let id = format!("id {}", dice.below(4));
+            let id = format!("id {}", dice.below(24));
             match dice.below(16) {
                 0 => client.clear().unwrap(),
                 1 => drop(client.prune(3).unwrap()),
@@ -692,7 +692,8 @@ fn one_transaction(
         );
     };
 
-    if dice.below(40) == 0 {
+    // Not in repeatable read: a transaction that creates what it saw before a clear sees the session twice.
+    if matches!(isolation, IsolationLevel::ReadCommitted) && dice.below(40) == 0 {
         ledger.clearing(|| {
             let mut transaction = client
                 .build_transaction()

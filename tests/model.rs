@@ -35,6 +35,8 @@ enum Event {
     },
     /// So many seconds go by.
     Pass(i64),
+    /// A live session is given so many seconds more by hand, as far as its absolute timeout allows.
+    Prolong { session: u8, seconds: i64 },
     /// Batches of so many rows until nothing is left.
     PruneAll(i32),
 }
@@ -201,6 +203,8 @@ fn event() -> impl Strategy<Value = Event> {
         12 => (0..CONNECTIONS, way, call())
             .prop_map(|(connection, way, call)| Event::Call { connection, way, call }),
         4 => prop::sample::select(seconds).prop_map(Event::Pass),
+        1 => (session(), prop::sample::select(vec![10, 5_000]))
+            .prop_map(|(session, seconds)| Event::Prolong { session, seconds }),
         1 => (1..4_i32).prop_map(Event::PruneAll),
     ]
 }
@@ -484,6 +488,19 @@ impl World {
             .unwrap();
     }
 
+    fn prolong(&mut self, session: u8, seconds: i64) {
+        self.superuser
+            .execute(
+                &format!(
+                    "update web.session
+                    set expires_at = least(expires_at + make_interval(secs => {seconds}), absolute_at)
+                    where key = $1 and ended_at is null"
+                ),
+                &[&key_of_session(session)],
+            )
+            .unwrap();
+    }
+
     fn call(
         &mut self,
         connection: usize,
@@ -534,14 +551,12 @@ impl Run<'_> {
             Event::Pass(seconds) => {
                 self.world.pass(*seconds);
                 self.model.age(seconds * 1_000_000);
-                let stored = self.world.look();
-                if stored != self.model {
-                    return Err(format!(
-                        "the tables hold {stored:?} and not {:?}",
-                        self.model
-                    ));
-                }
-                self.check_rows(&stored)
+                self.compare()
+            }
+            Event::Prolong { session, seconds } => {
+                self.world.prolong(*session, *seconds);
+                self.model.prolong(*session, *seconds);
+                self.compare()
             }
             Event::Call {
                 connection,
@@ -732,6 +747,18 @@ impl Run<'_> {
         self.ended
             .retain(|session| actual.rows.contains_key(session));
         Ok(())
+    }
+
+    /// After something that no function did.
+    fn compare(&mut self) -> Result<(), String> {
+        let stored = self.world.look();
+        if stored != self.model {
+            return Err(format!(
+                "the tables hold {stored:?} and not {:?}",
+                self.model
+            ));
+        }
+        self.check_rows(&stored)
     }
 
     /// What holds for every row at every time.

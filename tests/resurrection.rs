@@ -567,6 +567,23 @@ fn clear_removes_tombstones_so_that_ids_can_be_used_again() {
 }
 
 #[test]
+#[ignore = "not decided yet: create_session inserts beside the row that only the snapshot still sees"]
+fn a_repeatable_read_transaction_never_sees_a_session_twice() {
+    let mut meeting = Meeting::new();
+    meeting.start_live();
+    meeting
+        .holder
+        .batch_execute("begin isolation level repeatable read")
+        .unwrap();
+    assert!(meeting.holder.load("a").unwrap().is_some());
+    meeting.other.clear().unwrap();
+    assert!(!meeting.holder.create("a", "new").unwrap());
+    assert_eq!(meeting.holder.load("a").unwrap().unwrap().data, "old");
+    meeting.holder.batch_execute("commit").unwrap();
+    assert_eq!(meeting.rows(), 0);
+}
+
+#[test]
 fn a_save_waits_for_a_clear() {
     let mut meeting = Meeting::new();
     meeting.start_live();
@@ -959,6 +976,19 @@ fn a_new_row_leaves_alone_what_is_held_and_what_lives() {
             meeting.other.set(&format!("more {number}"), "{}").unwrap();
         }
         assert_eq!(meeting.rows(), DEAD + 1 + 20);
+    }
+}
+
+/// Within a transaction they are held until its end, so whoever comes for one of them waits: dead ones only, therefore.
+#[test]
+fn a_new_row_carries_in_a_transaction_too_and_undoes_it_with_it() {
+    let mut meeting = Meeting::new();
+    for new_row in NEW_ROWS {
+        meeting.start_dead();
+        meeting.hold(new_row);
+        meeting.passes(|client| client.set("some other", "{}"));
+        meeting.holder.batch_execute("rollback").unwrap();
+        assert_eq!(meeting.rows(), DEAD + 1 - 4);
     }
 }
 

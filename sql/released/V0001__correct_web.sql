@@ -7,8 +7,9 @@
 -- correct_web() would stay his own to rewrite, and a superuser would run it. And an older release must not replace a newer.
 do $guard$
 declare
-    v_path constant text := pg_catalog.current_setting('search_path');
-    v_found record;
+    -- Types by their full names: this is resolved with the search path of the caller.
+    v_path constant pg_catalog.text := pg_catalog.current_setting('search_path');
+    v_found pg_catalog.record;
 begin
     -- Nothing that somebody left in the schemas of the caller's search path may be taken for a function of PostgreSQL's.
     perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
@@ -50,16 +51,16 @@ end;
 $guard$;
 
 create or replace function public.correct_web(
-    p_schema text,
-    p_role text
+    p_schema pg_catalog.text,
+    p_role pg_catalog.text
 )
 returns table (
-    change text,
-    kind text,
-    object text,
-    attribute text,
-    before text,
-    after text
+    change pg_catalog.text,
+    kind pg_catalog.text,
+    object pg_catalog.text,
+    attribute pg_catalog.text,
+    before pg_catalog.text,
+    after pg_catalog.text
 )
 language plpgsql
 volatile
@@ -72,7 +73,7 @@ as $correct_web$
 #variable_conflict use_column
 declare
     v_owner constant text := p_role || '_owner';
-    v_prefix constant text := format('%I.', p_schema);
+    v_prefix constant text := format('%I.', coalesce(p_schema, ''));
     v_is_superuser constant boolean := (select r.rolsuper from pg_roles as r where r.rolname = current_user);
     v_saved_role constant text := current_setting('role');
     v_took_membership boolean := false;
@@ -82,6 +83,7 @@ declare
     v_declared record;
     v_schema oid;
     v_table regclass;
+    v_columns text[] := '{}';
     v_constraints text[] := '{}';
     v_function text[];
     v_text text;
@@ -2166,6 +2168,7 @@ begin
                     'collation', (select c.collname from pg_collation as c where c.oid = a.attcollation),
                     'not null', a.attnotnull,
                     'default', pg_get_expr(d.adbin, d.adrelid),
+                    'generated', a.attgenerated,
                     'comment', col_description(a.attrelid, a.attnum)
                 )
             from pg_class as c
@@ -2316,6 +2319,20 @@ begin
             raise exception using
                 errcode = 'insufficient_privilege',
                 message = format('role %s is a superuser, the owner of the database, or you: it cannot be kept to the session functions', v_declared.name),
+                hint = 'Choose another name for the role; it is created for you.';
+        end if;
+        -- Nor can a role that owns something here: the owner role of another store, above all.
+        if v_declared.name = p_role and exists (
+            select
+            from pg_shdepend as s
+            where s.refclassid = 'pg_authid'::regclass
+                and s.refobjid = v_found.oid
+                and s.deptype = 'o'
+                and s.dbid = (select d.oid from pg_database as d where d.datname = current_database())
+        ) then
+            raise exception using
+                errcode = 'insufficient_privilege',
+                message = format('role %s owns something in this database: it cannot be kept to the session functions', v_declared.name),
                 hint = 'Choose another name for the role; it is created for you.';
         end if;
 
@@ -2734,6 +2751,7 @@ begin
         ) as d (table_name, name, type, default_value, is_required, comment)
     loop
         v_table := to_regclass(format('%I.%I', p_schema, v_declared.table_name));
+        v_columns := v_columns || format('%s %s', v_declared.table_name, v_declared.name);
         select
             a.attnum,
             format_type(a.atttypid, a.atttypmod) as type,
@@ -2798,24 +2816,43 @@ begin
         end if;
     end loop;
 
-    -- A column of somebody else's that demands a value would make every insert fail.
-    for v_found in
-        select c.oid::regclass as table_name, a.attname
+    -- Columns of somebody else's: what he put into a default or a generated value would run as the owner role with every
+    -- insert, and one that demands a value would make every insert fail.
+    for v_text in
+        select
+            format(
+                'alter table %s alter column %I %s',
+                c.oid::regclass,
+                a.attname,
+                case
+                    when a.attgenerated <> '' then 'drop expression'
+                    when a.atthasdef then 'drop default'
+                    else 'drop not null'
+                end
+            )
         from pg_class as c
         join pg_attribute as a on a.attrelid = c.oid
         where c.relnamespace = v_schema
             and c.relname = any (v_tables)
             and a.attnum > 0
             and not a.attisdropped
-            and a.attnotnull
-            and not a.atthasdef
             and a.attidentity = ''
-            and a.attname <> all (array[
-                'expires_at', 'slide_at', 'last_used_at', 'version', 'created_at', 'absolute_at', 'prune_after',
-                'idle_seconds', 'slide_seconds', 'key'
-            ])
+            and (a.attnotnull or a.atthasdef)
+            and format('%s %s', c.relname, a.attname) <> all (v_columns)
+        union all
+        select format('alter table %s alter column %I drop not null', c.oid::regclass, a.attname)
+        from pg_class as c
+        join pg_attribute as a on a.attrelid = c.oid
+        where c.relnamespace = v_schema
+            and c.relname = any (v_tables)
+            and a.attnum > 0
+            and not a.attisdropped
+            and a.attidentity = ''
+            and a.attnotnull
+            and a.atthasdef
+            and format('%s %s', c.relname, a.attname) <> all (v_columns)
     loop
-        execute format('alter table %s alter column %I drop not null', v_found.table_name, v_found.attname);
+        execute v_text;
     end loop;
 
     -- Constraints, as pg_get_constraintdef prints them. None that the data of a session could violate: the DETAIL of such
@@ -3217,6 +3254,7 @@ begin
                     'collation', (select c.collname from pg_collation as c where c.oid = a.attcollation),
                     'not null', a.attnotnull,
                     'default', pg_get_expr(d.adbin, d.adrelid),
+                    'generated', a.attgenerated,
                     'comment', col_description(a.attrelid, a.attnum)
                 )
             from pg_class as c
@@ -3379,17 +3417,17 @@ begin
 end;
 $correct_web$;
 
-comment on function public.correct_web(text, text) is
+comment on function public.correct_web(pg_catalog.text, pg_catalog.text) is
 'Create, repair or upgrade the session store of this schema and its runtime role; one row for each thing that was changed, none when all was right. Release 1. API: public';
 
 create or replace function public.correct_web()
 returns table (
-    change text,
-    kind text,
-    object text,
-    attribute text,
-    before text,
-    after text
+    change pg_catalog.text,
+    kind pg_catalog.text,
+    object pg_catalog.text,
+    attribute pg_catalog.text,
+    before pg_catalog.text,
+    after pg_catalog.text
 )
 language sql
 volatile
@@ -3403,4 +3441,4 @@ $function$;
 comment on function public.correct_web() is
 'correct_web for the schema web and the role nodepg. API: public';
 
-revoke all on function public.correct_web(text, text), public.correct_web() from public;
+revoke all on function public.correct_web(pg_catalog.text, pg_catalog.text), public.correct_web() from public;

@@ -6,16 +6,16 @@
 --@ include guard.sql
 
 create or replace function public.correct_web(
-    p_schema text,
-    p_role text
+    p_schema pg_catalog.text,
+    p_role pg_catalog.text
 )
 returns table (
-    change text,
-    kind text,
-    object text,
-    attribute text,
-    before text,
-    after text
+    change pg_catalog.text,
+    kind pg_catalog.text,
+    object pg_catalog.text,
+    attribute pg_catalog.text,
+    before pg_catalog.text,
+    after pg_catalog.text
 )
 language plpgsql
 volatile
@@ -28,7 +28,7 @@ as $correct_web$
 #variable_conflict use_column
 declare
     v_owner constant text := p_role || '_owner';
-    v_prefix constant text := format('%I.', p_schema);
+    v_prefix constant text := format('%I.', coalesce(p_schema, ''));
     v_is_superuser constant boolean := (select r.rolsuper from pg_roles as r where r.rolname = current_user);
     v_saved_role constant text := current_setting('role');
     v_took_membership boolean := false;
@@ -38,6 +38,7 @@ declare
     v_declared record;
     v_schema oid;
     v_table regclass;
+    v_columns text[] := '{}';
     v_constraints text[] := '{}';
     v_function text[];
     v_text text;
@@ -133,17 +134,17 @@ begin
 end;
 $correct_web$;
 
-comment on function public.correct_web(text, text) is
+comment on function public.correct_web(pg_catalog.text, pg_catalog.text) is
 'Create, repair or upgrade the session store of this schema and its runtime role; one row for each thing that was changed, none when all was right. Release --@ release. API: public';
 
 create or replace function public.correct_web()
 returns table (
-    change text,
-    kind text,
-    object text,
-    attribute text,
-    before text,
-    after text
+    change pg_catalog.text,
+    kind pg_catalog.text,
+    object pg_catalog.text,
+    attribute pg_catalog.text,
+    before pg_catalog.text,
+    after pg_catalog.text
 )
 language sql
 volatile
@@ -157,4 +158,4 @@ $function$;
 comment on function public.correct_web() is
 'correct_web for the schema web and the role nodepg. API: public';
 
-revoke all on function public.correct_web(text, text), public.correct_web() from public;
+revoke all on function public.correct_web(pg_catalog.text, pg_catalog.text), public.correct_web() from public;

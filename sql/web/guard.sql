@@ -2,8 +2,9 @@
 -- correct_web() would stay his own to rewrite, and a superuser would run it. And an older release must not replace a newer.
 do $guard$
 declare
-    v_path constant text := pg_catalog.current_setting('search_path');
-    v_found record;
+    -- Types by their full names: this is resolved with the search path of the caller.
+    v_path constant pg_catalog.text := pg_catalog.current_setting('search_path');
+    v_found pg_catalog.record;
 begin
     -- Nothing that somebody left in the schemas of the caller's search path may be taken for a function of PostgreSQL's.
     perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);

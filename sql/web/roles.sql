@@ -23,6 +23,20 @@ loop
             message = format('role %s is a superuser, the owner of the database, or you: it cannot be kept to the session functions', v_declared.name),
             hint = 'Choose another name for the role; it is created for you.';
     end if;
+    -- Nor can a role that owns something here: the owner role of another store, above all.
+    if v_declared.name = p_role and exists (
+        select
+        from pg_shdepend as s
+        where s.refclassid = 'pg_authid'::regclass
+            and s.refobjid = v_found.oid
+            and s.deptype = 'o'
+            and s.dbid = (select d.oid from pg_database as d where d.datname = current_database())
+    ) then
+        raise exception using
+            errcode = 'insufficient_privilege',
+            message = format('role %s owns something in this database: it cannot be kept to the session functions', v_declared.name),
+            hint = 'Choose another name for the role; it is created for you.';
+    end if;
 
     v_text := concat_ws(
         ' ',

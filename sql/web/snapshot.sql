@@ -73,6 +73,7 @@ from (
             'collation', (select c.collname from pg_collation as c where c.oid = a.attcollation),
             'not null', a.attnotnull,
             'default', pg_get_expr(d.adbin, d.adrelid),
+            'generated', a.attgenerated,
             'comment', col_description(a.attrelid, a.attnum)
         )
     from pg_class as c

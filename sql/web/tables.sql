@@ -158,6 +158,7 @@ for v_declared in
     ) as d (table_name, name, type, default_value, is_required, comment)
 loop
     v_table := to_regclass(format('%I.%I', p_schema, v_declared.table_name));
+    v_columns := v_columns || format('%s %s', v_declared.table_name, v_declared.name);
     select
         a.attnum,
         format_type(a.atttypid, a.atttypmod) as type,
@@ -222,24 +223,43 @@ loop
     end if;
 end loop;
 
--- A column of somebody else's that demands a value would make every insert fail.
-for v_found in
-    select c.oid::regclass as table_name, a.attname
+-- Columns of somebody else's: what he put into a default or a generated value would run as the owner role with every
+-- insert, and one that demands a value would make every insert fail.
+for v_text in
+    select
+        format(
+            'alter table %s alter column %I %s',
+            c.oid::regclass,
+            a.attname,
+            case
+                when a.attgenerated <> '' then 'drop expression'
+                when a.atthasdef then 'drop default'
+                else 'drop not null'
+            end
+        )
     from pg_class as c
     join pg_attribute as a on a.attrelid = c.oid
     where c.relnamespace = v_schema
         and c.relname = any (v_tables)
         and a.attnum > 0
         and not a.attisdropped
-        and a.attnotnull
-        and not a.atthasdef
         and a.attidentity = ''
-        and a.attname <> all (array[
-            'expires_at', 'slide_at', 'last_used_at', 'version', 'created_at', 'absolute_at', 'prune_after',
-            'idle_seconds', 'slide_seconds', 'key'
-        ])
+        and (a.attnotnull or a.atthasdef)
+        and format('%s %s', c.relname, a.attname) <> all (v_columns)
+    union all
+    select format('alter table %s alter column %I drop not null', c.oid::regclass, a.attname)
+    from pg_class as c
+    join pg_attribute as a on a.attrelid = c.oid
+    where c.relnamespace = v_schema
+        and c.relname = any (v_tables)
+        and a.attnum > 0
+        and not a.attisdropped
+        and a.attidentity = ''
+        and a.attnotnull
+        and a.atthasdef
+        and format('%s %s', c.relname, a.attname) <> all (v_columns)
 loop
-    execute format('alter table %s alter column %I drop not null', v_found.table_name, v_found.attname);
+    execute v_text;
 end loop;
 
 -- Constraints, as pg_get_constraintdef prints them. None that the data of a session could violate: the DETAIL of such

@@ -541,6 +541,17 @@ impl Model {
         Ok((deleted, refiled))
     }
 
+    /// Gives a session that has not ended so many seconds more.
+    pub fn prolong(&mut self, session: u8, seconds: i64) {
+        if let Some(row) = self
+            .rows
+            .get_mut(&session)
+            .filter(|row| row.ended_at.is_none())
+        {
+            row.expires_at = row.expires_at.plus_seconds(seconds).min(row.absolute_at);
+        }
+    }
+
     /// Moves every time so many microseconds into the past.
     pub fn age(&mut self, by: i64) {
         let age = |time: &mut Micros| {
