@@ -65,6 +65,11 @@ begin
 
     if p_user_id is not null then
         perform web.lock_user(p_user_id);
+        -- Before room is made: a call repeated after a lost answer must not cost the user another session.
+        if exists (select from web.session as s where s.key = p_key) then
+            return query select 'exists'::text, null::bigint, null::timestamptz, null::uuid;
+            return;
+        end if;
         if not web.make_room(p_user_id, p_max_sessions) then
             return query select 'refused'::text, null::bigint, null::timestamptz, null::uuid;
             return;

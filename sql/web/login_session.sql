@@ -25,6 +25,8 @@ as $function$
 declare
     v_now constant timestamptz := statement_timestamp();
     v_outcome text;
+    v_handle uuid;
+    v_user_id text;
 begin
     if p_user_id is null or p_user_id = '' or octet_length(p_user_id) > 1024 then
         raise exception using
@@ -46,21 +48,14 @@ begin
     end if;
 
     perform web.lock_user(p_user_id);
-    if not exists (
-        select
-        from web.session as s
-        where s.key = p_old_key
-            and s.expires_at > v_now
-            and s.user_id = p_user_id
-    )
-        and exists (
-            select
-            from web.session as s
-            where s.key = p_old_key
-                and s.expires_at > v_now
-        )
-        and not web.make_room(p_user_id, p_max_sessions)
-    then
+    select s.handle, s.user_id
+    into v_handle, v_user_id
+    from web.session as s
+    where s.key = p_old_key
+        and s.expires_at > v_now
+        and not exists (select from web.session as o where o.key = p_new_key);
+    -- A session that is the user's already takes up no more room.
+    if found and v_user_id is distinct from p_user_id and not web.make_room(p_user_id, p_max_sessions) then
         return query select 'refused'::text, null::bigint, null::timestamptz;
         return;
     end if;
@@ -72,6 +67,8 @@ begin
     end if;
 
     if v_outcome = 'rotated' then
+        -- Whoever had a web socket open on this session may not be who logs in now: it has to come again, with the new id.
+        perform web.announce_end(v_handle, case when v_user_id <> p_user_id then 'logout' else 'rotated' end);
         update web.session as s
         set
             absolute_at = n.absolute_at,
@@ -84,9 +81,11 @@ begin
                 n.absolute_at
             ),
             user_id = p_user_id,
+            -- Over the session of another user: what is known by its handle must not go on as this user's.
+            handle = case when v_user_id <> p_user_id then gen_random_uuid() else s.handle end,
             client_address = coalesce(p_client_address, s.client_address),
             user_agent = coalesce(left(p_user_agent, 512), s.user_agent),
-            label = coalesce(left(p_label, 256), s.label)
+            label = coalesce(left(p_label, 256), case when v_user_id <> p_user_id then null else s.label end)
         from (
             select
                 o.key,
@@ -107,4 +106,4 @@ end;
 $function$;
 
 comment on function web.login_session(bytea, bytea, text, integer, integer, inet, text, text, integer) is
-'Give a session to a user, under a new key. Always one row: outcome rotated; gone when there is no live session; exists when the new key is in use; refused when the user has as many sessions as he may and the settings refuse more (otherwise the least recently used one is ended). Then nothing was changed, and the other columns are null. A null timeout, address, user agent or label keeps what the session has; an absolute timeout counts from now. The old key is dead at once. API: public';
+'Give a session to a user, under a new key. Always one row: outcome rotated; gone when there is no live session; exists when the new key is in use; refused when the user has as many sessions as he may and the settings refuse more (otherwise the least recently used one is ended). Then the session is as before, and the other columns are null. A null timeout, address, user agent or label keeps what the session has; an absolute timeout counts from now. Over the session of another user the data goes on too: clear it first if that is not wanted; the handle is a new one. The old key is dead at once. API: public';
