@@ -69,7 +69,7 @@ from (
         'five are the connect-pg interface, and say so'),
     ($$ (obj_description(p.oid, 'pg_proc') ~ 'API: public$') = (p.proname not in ('refuse_without_settings', 'require_data_fits', 'slide_seconds', 'slide_session', 'carry_pruning', 'store_status')) $$,
         'what the runtime role may call is public, and the rest private; each says so'),
-    ($$ p.prosrc !~* '(at time zone|[^_]now\(|current_timestamp|clock_timestamp|localtime|interval ''|::date|to_char)' $$,
+    ($$ p.prosrc !~* '(at time zone|[^_]now\(|current_timestamp|transaction_timestamp|clock_timestamp|localtime|interval ''|::date|to_char)' $$,
         'none asks for a time that depends on the zone or on when the transaction began'),
     ($$ p.prosrc !~* 'execute|format\(''[^'']*(select|update|insert|delete)' $$, 'none builds SQL at run time'),
     ($$ p.prosrc !~ '\\' $$, 'none has a backslash, whose meaning is a setting of the caller''s'),

@@ -3,8 +3,9 @@ begin;
 \ir lib/dblink.sql
 \if :has_dblink
 select plan(15);
--- A call that waits is an error, after three seconds.
-set local lock_timeout = '3s';
+-- A call that must not wait, and does, ends the whole test after three seconds: load and touch take a lock_timeout of
+-- their own for "somebody is at work", so that it would not show. What must wait is given half a second.
+set local statement_timeout = '3s';
 
 -- ---- A table that is locked ----
 
@@ -40,12 +41,14 @@ select results_eq(
     'load does not wait for a save under way, though its slide is due'
 );
 select isnt(web.touch_session(pg_temp.key('held')), null, 'nor does touch');
+set local lock_timeout = '500ms';
 select throws_ok(
     $$ select * from web.save_session(pg_temp.key('held'), '{"n":3}') $$,
     '55P03',
     null,
     '(a save does wait: it would overwrite what it has not seen)'
 );
+set local lock_timeout = 0;
 reset role;
 select pg_temp.other_does('rollback') \g /dev/null
 
@@ -75,6 +78,7 @@ select pg_temp.other_does('begin') \g /dev/null
 select pg_temp.other(format('select outcome from web.create_session(%L, %L)', pg_temp.key('uncommitted'), '{}')) \g /dev/null
 set local role nodepg;
 select is_empty($$ select * from web.load_session(pg_temp.key('uncommitted')) $$, 'it does not load');
+set local lock_timeout = '500ms';
 select throws_ok(
     $$ select web.end_session(pg_temp.key('uncommitted')) $$,
     '55P03',
@@ -87,6 +91,7 @@ select throws_ok(
     null,
     'and so does a create with the same key, to tell whether it exists'
 );
+set local lock_timeout = 0;
 reset role;
 select pg_temp.other_does('rollback') \g /dev/null
 

@@ -623,6 +623,15 @@ begin
         end if;
     end if;
 
+    -- A transaction on an old snapshot may still see a row that was removed since: with a new one beside it, it would see
+    -- the session twice.
+    if current_setting('transaction_isolation') <> 'read committed'
+        and exists (select from web.session as s where s.key = p_key)
+    then
+        return query select 'exists'::text, null::bigint, null::timestamptz, null::uuid;
+        return;
+    end if;
+
     select
         coalesce(p_idle_seconds, s.idle_seconds),
         coalesce(p_absolute_seconds, s.absolute_seconds)

@@ -1,0 +1,69 @@
+//! Counts what one load allocates: through the client, and through the bare `postgres` crate. A program of its own, since
+//! counting costs time. The connection settings come by the environment (`ALLOCATIONS_CONNECTION`), the answer is JSON.
+
+#[path = "../ids.rs"]
+#[allow(dead_code)]
+mod ids;
+#[path = "../payload.rs"]
+#[allow(dead_code)]
+mod payload;
+
+use std::alloc::System;
+use std::env;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result};
+use connect_pg::Store;
+use ids::id_of;
+use payload::Payload;
+use postgres::{Config, NoTls};
+use sha2::{Digest, Sha256};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const CALLS: u32 = 1000;
+
+fn main() -> Result<()> {
+    let config: Config = env::var("ALLOCATIONS_CONNECTION")?.parse()?;
+
+    let mut client = config.connect(NoTls)?;
+    let statement = client
+        .prepare("select data, version, expires_at, user_id from web.load_session($1, $2)")?;
+    let bare = allocations(|id| {
+        let key = Sha256::digest(id.as_bytes());
+        let row = client.query_one(&statement, &[&key.as_slice(), &true])?;
+        let _: Payload = serde_json::from_str(row.try_get(0)?)?;
+        let _: i64 = row.try_get(1)?;
+        let _: SystemTime = row.try_get(2)?;
+        let _: Option<String> = row.try_get(3)?;
+        Ok(())
+    })?;
+
+    let store = Store::builder().config(config).pool_size(1).connect()?;
+    let ours = allocations(|id| {
+        store
+            .load::<Payload>(&id.parse()?)?
+            .context("no such session")?;
+        Ok(())
+    })?;
+
+    println!("{}", serde_json::json!({ "bare": bare, "ours": ours }));
+    Ok(())
+}
+
+/// Allocations and reallocations per call.
+fn allocations(mut call: impl FnMut(&str) -> Result<()>) -> Result<f64> {
+    let ids: Vec<String> = (0..CALLS).map(id_of).collect();
+    for id in &ids {
+        call(id)?; // connects, prepares, grows buffers
+    }
+    let region = Region::new(ALLOCATOR);
+    for id in &ids {
+        call(id)?;
+    }
+    let change = region.change();
+    let count = u32::try_from(change.allocations + change.reallocations)?;
+    Ok(f64::from(count) / f64::from(CALLS))
+}

@@ -1,0 +1,174 @@
+//! The SQL of the npm module connect-pg 1.1.5, installed by its own installer, through the `postgres` crate.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, bail};
+use postgres::types::{ToSql, Type};
+use postgres::{Client, NoTls, Statement};
+
+use crate::ids::{id_of, mix, random_id};
+use crate::payload::Payload;
+use crate::run::{Threaded, Worker};
+use crate::server::{OUR_ROLE, Relation, Server};
+use crate::sides::{self, IDLE_SECONDS};
+use crate::workload::Workload;
+
+/// `npm` is the directory in which the module is installed.
+pub fn fill(
+    server: &Server,
+    database: &str,
+    npm: &Path,
+    sessions: u32,
+    bytes: usize,
+) -> Result<Relation> {
+    let installer = npm.join("node_modules/connect-pg/lib/session_install.sql");
+    let installer =
+        fs::read_to_string(&installer).with_context(|| format!("{}", installer.display()))?;
+    server.create_database(database)?;
+    server.batch(database, "create extension pgtap")?;
+    server.batch(database, &installer)?;
+    server.batch(database, "select correct_web()")?;
+    let now = SystemTime::now();
+    sides::fill(
+        server,
+        database,
+        "copy web.session (sess_id, sess_data, expiration) from stdin (format binary)",
+        &[Type::TEXT, Type::TEXT, Type::TIMESTAMPTZ],
+        0..sessions,
+        |index| {
+            let expires = now + Duration::from_secs(u64::from(4 * 3600 + mix(index) % 72_000));
+            Ok(vec![
+                Box::new(id_of(index)) as Box<dyn ToSql + Sync>,
+                Box::new(Payload::new(index, bytes).to_json()),
+                Box::new(expires),
+            ])
+        },
+    )?;
+    let relation = Relation {
+        database: database.to_owned(),
+        table: "web.session",
+    };
+    server.settle(&relation)?;
+    Ok(relation)
+}
+
+pub struct Original<'a> {
+    server: &'a Server,
+    relation: Relation,
+}
+
+impl<'a> Original<'a> {
+    pub const NAME: &'static str = "connect-pg 1.1.5";
+
+    pub fn new(server: &'a Server, relation: Relation) -> Original<'a> {
+        Original { server, relation }
+    }
+}
+
+impl Threaded for Original<'_> {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn does(&self, workload: Workload) -> bool {
+        !matches!(workload, Workload::Rolling20s | Workload::RollingSeldom)
+    }
+
+    fn relation(&self) -> Option<Relation> {
+        Some(self.relation.clone())
+    }
+
+    fn connect(&self, clients: u32) -> Result<Vec<Box<dyn Worker>>> {
+        let config = self.server.config(OUR_ROLE, &self.relation.database);
+        (0..clients)
+            .map(|_| Ok(Box::new(OriginalWorker::new(config.connect(NoTls)?)?) as Box<dyn Worker>))
+            .collect()
+    }
+}
+
+struct OriginalWorker {
+    client: Client,
+    get: Statement,
+    set: Statement,
+    destroy: Statement,
+    kept: Vec<(String, Payload)>,
+}
+
+impl OriginalWorker {
+    fn new(mut client: Client) -> Result<OriginalWorker> {
+        Ok(OriginalWorker {
+            // As its lib/connect-pg.js calls them.
+            get: client.prepare("select web.get_session_data($1)")?,
+            set: client.prepare("select web.set_session_data($1, $2, $3)")?,
+            destroy: client.prepare("select web.destroy_session($1)")?,
+            client,
+            kept: Vec::new(),
+        })
+    }
+
+    fn get(&mut self, id: &str) -> Result<Payload> {
+        let Some(row) = self.client.query_opt(&self.get, &[&id])? else {
+            bail!("there is no such live session");
+        };
+        Ok(serde_json::from_str(row.try_get(0)?)?)
+    }
+
+    fn set(&mut self, id: &str, payload: &Payload) -> Result<()> {
+        let expiry = SystemTime::now() + Duration::from_secs(u64::from(IDLE_SECONDS));
+        self.client
+            .execute(&self.set, &[&id, &payload.to_json(), &expiry])?;
+        Ok(())
+    }
+}
+
+impl Worker for OriginalWorker {
+    fn load(&mut self, id: &str) -> Result<()> {
+        self.get(id)?;
+        Ok(())
+    }
+
+    /// Connect's session middleware stores the session at the end of every request.
+    fn rolling(&mut self, id: &str) -> Result<()> {
+        let payload = self.get(id)?;
+        self.set(id, &payload)
+    }
+
+    fn keep(&mut self, id: &str) -> Result<()> {
+        let payload = self.get(id)?;
+        self.kept.push((id.to_owned(), payload));
+        Ok(())
+    }
+
+    fn save(&mut self, n: usize) -> Result<()> {
+        let (id, mut payload) = self.kept[n].clone();
+        payload.change();
+        self.set(&id, &payload)?;
+        self.kept[n].1 = payload;
+        Ok(())
+    }
+
+    fn change(&mut self, id: &str) -> Result<()> {
+        let mut payload = self.get(id)?;
+        payload.change();
+        self.set(id, &payload)
+    }
+
+    fn create(&mut self, payload: &Payload) -> Result<String> {
+        let id = random_id()?;
+        self.set(&id, payload)?;
+        Ok(id)
+    }
+
+    fn login(&mut self, id: &str, _: &str) -> Result<String> {
+        let payload = self.get(id)?;
+        self.end(id)?;
+        self.create(&payload)
+    }
+
+    fn end(&mut self, id: &str) -> Result<()> {
+        self.client.execute(&self.destroy, &[&id])?;
+        Ok(())
+    }
+}
