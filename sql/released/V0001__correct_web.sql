@@ -612,23 +612,17 @@ begin
 
     if p_user_id is not null then
         perform web.lock_user(p_user_id);
-        -- Before room is made: a call repeated after a lost answer must not cost the user another session.
-        if exists (select from web.session as s where s.key = p_key) then
-            return query select 'exists'::text, null::bigint, null::timestamptz, null::uuid;
-            return;
-        end if;
-        if not web.make_room(p_user_id, p_max_sessions) then
-            return query select 'refused'::text, null::bigint, null::timestamptz, null::uuid;
-            return;
-        end if;
     end if;
-
-    -- A transaction on an old snapshot may still see a row that was removed since: with a new one beside it, it would see
-    -- the session twice.
-    if current_setting('transaction_isolation') <> 'read committed'
+    -- Before room is made: a call repeated after a lost answer must not cost the user another session. And a transaction on
+    -- an old snapshot may still see a row that was removed since; with a new one beside it, it would see the session twice.
+    if (p_user_id is not null or current_setting('transaction_isolation') <> 'read committed')
         and exists (select from web.session as s where s.key = p_key)
     then
         return query select 'exists'::text, null::bigint, null::timestamptz, null::uuid;
+        return;
+    end if;
+    if p_user_id is not null and not web.make_room(p_user_id, p_max_sessions) then
+        return query select 'refused'::text, null::bigint, null::timestamptz, null::uuid;
         return;
     end if;
 
