@@ -12,10 +12,11 @@ impl Backend for Pool {}
 impl<C: postgres::GenericClient> Backend for Borrowed<'_, C> {}
 
 pub(crate) mod sealed {
-    use postgres::Row;
     use postgres::types::{ToSql, Type};
+    use postgres::{Row, Transaction};
 
     use crate::Error;
+    use crate::borrowed::Borrowed;
     use crate::function::Function;
     use crate::parameter::Parameter;
     use crate::schema_name::SchemaName;
@@ -26,6 +27,36 @@ pub(crate) mod sealed {
 
         /// Makes the call in one round trip.
         fn run(&self, call: &Call<'_>) -> Result<Answer, Error>;
+
+        /// Begins a transaction, makes the call in it, and gives both to `work`. Commits if that ends well, and rolls back if
+        /// it fails or panics.
+        fn in_transaction<R, E, F>(&self, first: &Call<'_>, work: F) -> Result<R, E>
+        where
+            E: From<Error>,
+            F: FnOnce(Borrowed<'_, Transaction<'_>>, Answer) -> Result<R, E>;
+    }
+
+    /// The rest of a transaction whose first call is made.
+    pub(crate) fn finish<R, E, F>(
+        mut transaction: Transaction<'_>,
+        answer: Answer,
+        work: F,
+    ) -> Result<R, E>
+    where
+        E: From<Error>,
+        F: FnOnce(Borrowed<'_, Transaction<'_>>, Answer) -> Result<R, E>,
+    {
+        // A transaction that is dropped rolls back.
+        let result = work(Borrowed::new(&mut transaction), answer)?;
+        transaction.commit().map_err(|error| {
+            let error = Error::call(error);
+            if error.spoils_connection() && !error.is_read_only() {
+                error.with_outcome_unknown()
+            } else {
+                error
+            }
+        })?;
+        Ok(result)
     }
 
     /// One call of one function.

@@ -1,9 +1,9 @@
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::fmt;
 
-use postgres::GenericClient;
+use postgres::{GenericClient, Transaction};
 
-use crate::backend::sealed::{Answer, Call, Run};
+use crate::backend::sealed::{Answer, Call, Run, finish};
 use crate::{Error, async_context};
 
 /// A connection or transaction of the application's own, lent to a [`Store`](crate::Store) by [`Store::on`](crate::Store::on).
@@ -20,6 +20,13 @@ impl<'a, C: GenericClient> Borrowed<'a, C> {
             client: RefCell::new(client),
         }
     }
+
+    /// The client, unless one of our closures, which holds it, calls us again.
+    fn client(&self) -> Result<RefMut<'_, &'a mut C>, Error> {
+        self.client
+            .try_borrow_mut()
+            .map_err(|_| Error::argument("the connection is in use by another call"))
+    }
 }
 
 impl<C: GenericClient> Run for Borrowed<'_, C> {
@@ -27,12 +34,10 @@ impl<C: GenericClient> Run for Borrowed<'_, C> {
 
     fn run(&self, call: &Call<'_>) -> Result<Answer, Error> {
         async_context::block(|| {
-            // Nothing of ours calls back into the application while the client is borrowed.
-            let mut client = self
-                .client
-                .try_borrow_mut()
-                .map_err(|_| Error::argument("the connection is in use by another call"))?;
-            match client.query_typed(&call.sql(), &call.typed_values()) {
+            match self
+                .client()?
+                .query_typed(&call.sql(), &call.typed_values())
+            {
                 Ok(rows) => Ok(Answer {
                     rows,
                     repeated: false,
@@ -52,6 +57,19 @@ impl<C: GenericClient> Run for Borrowed<'_, C> {
                 }
             }
         })
+    }
+
+    /// In a transaction of the application's, this is a savepoint.
+    fn in_transaction<R, E, F>(&self, first: &Call<'_>, work: F) -> Result<R, E>
+    where
+        E: From<Error>,
+        F: FnOnce(Borrowed<'_, Transaction<'_>>, Answer) -> Result<R, E>,
+    {
+        async_context::refuse()?;
+        let mut client = self.client()?;
+        let mut transaction = client.transaction().map_err(Error::call)?;
+        let answer = Borrowed::new(&mut transaction).run(first)?;
+        finish(transaction, answer, work)
     }
 }
 

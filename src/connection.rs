@@ -1,9 +1,10 @@
 use std::mem::ManuallyDrop;
 use std::thread;
 
-use postgres::{Client, Row, Statement};
+use postgres::{Client, IsolationLevel, Row, Statement, Transaction};
 
-use crate::backend::sealed::{Answer, Call};
+use crate::backend::sealed::{Answer, Call, Run, finish};
+use crate::borrowed::Borrowed;
 use crate::connector::Connector;
 use crate::function::Function;
 use crate::{Error, async_context};
@@ -90,6 +91,35 @@ impl Connection {
         }
     }
 
+    /// Begins a transaction, makes the call in it and gives both to `work`; on a connection that turns out to be dead, before
+    /// the work has begun, once more on a fresh one.
+    pub(crate) fn in_transaction<R, E, F>(
+        &mut self,
+        connector: &Connector,
+        first: &Call<'_>,
+        work: F,
+    ) -> Result<R, E>
+    where
+        E: From<Error>,
+        F: FnOnce(Borrowed<'_, Transaction<'_>>, Answer) -> Result<R, E>,
+    {
+        let mut may_repeat = true;
+        loop {
+            let error = match self.connected(connector)?.begin(first) {
+                Ok((transaction, answer)) => return finish(transaction, answer, work),
+                Err(error) => error,
+            };
+            if !error.spoils_connection() {
+                return Err(error.into());
+            }
+            self.discard();
+            if !may_repeat {
+                return Err(error.into());
+            }
+            may_repeat = false;
+        }
+    }
+
     /// Whether the pool should throw this place away.
     pub(crate) fn is_broken(&self) -> bool {
         self.open
@@ -135,6 +165,19 @@ impl Connection {
 }
 
 impl Open {
+    /// Statements are unnamed here: one that turns out to be stale would cost the transaction its life.
+    fn begin(&mut self, first: &Call<'_>) -> Result<(Transaction<'_>, Answer), Error> {
+        // Whatever the role's default: who has waited for a lock wants to see what its holder wrote.
+        let mut transaction = self
+            .client
+            .build_transaction()
+            .isolation_level(IsolationLevel::ReadCommitted)
+            .start()
+            .map_err(Error::call)?;
+        let answer = Borrowed::new(&mut transaction).run(first)?;
+        Ok((transaction, answer))
+    }
+
     fn run_unnamed(&mut self, call: &Call<'_>) -> Result<Vec<Row>, Failure> {
         self.client
             .query_typed(&call.sql(), &call.typed_values())
@@ -164,7 +207,7 @@ impl Drop for Connection {
 
 /// Closes a connection, on a thread of its own where a runtime is near: a client that is dropped in a task panics, since it
 /// says good-bye to the server and waits.
-fn dispose(client: Client) {
+pub(crate) fn dispose(client: Client) {
     if !async_context::near_runtime() {
         drop(client);
         return;

@@ -81,6 +81,12 @@ enum Kind {
     Decode(&'static str),
     /// `update` met a concurrent change each time.
     Conflict(u32),
+    /// The user has as many sessions as the store allows.
+    SessionLimit,
+    /// The call would wait for a session that its own thread has locked.
+    LockedByThisThread,
+    /// The store notifies nobody of sessions that end.
+    NotificationsOff,
     /// The operating system's random source failed.
     Random,
     /// The operating system refused a thread.
@@ -191,10 +197,41 @@ impl Error {
         matches!(self.0.kind, Kind::Encode(_) | Kind::Decode(_))
     }
 
-    /// Whether [`update`](crate::Store::update) gave up because another client changed the session before each of its saves.
+    /// Whether [`update`](crate::Store::update) gave up: other clients changed the session before each of its saves, and then
+    /// kept it locked.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         matches!(self.0.kind, Kind::Conflict(_))
+    }
+
+    /// Whether the user has as many sessions as he may, and the store is set to refuse another: its setting
+    /// `refuse_over_limit`.
+    ///
+    /// Nothing was created or changed. The server told it as an answer and raised no error, so a transaction of the
+    /// application's goes on. It is an error here because there is no session to go on with. What to do: tell the visitor, and show
+    /// him his [sessions](crate::Store::user_sessions), one of which he may end.
+    #[must_use]
+    pub fn is_session_limit(&self) -> bool {
+        self.0.kind == Kind::SessionLimit
+    }
+
+    /// Whether the session is locked by somebody else, for longer than one was ready to wait: SQLSTATE 55P03.
+    ///
+    /// Also where the call would wait for ever, because it needs a session that the
+    /// [`with_locked`](crate::Store::with_locked) around it, on the same thread, has locked. Nothing was changed.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        self.0.kind == Kind::LockedByThisThread
+            || self.0.kind != Kind::Application && self.has_code(&[SqlState::LOCK_NOT_AVAILABLE])
+    }
+
+    /// Whether there is nothing to [listen](crate::Store::listen) to, because the store notifies nobody of sessions that
+    /// end.
+    ///
+    /// The mend is `session-admin configure notify_channel=NAME`.
+    #[must_use]
+    pub fn is_notifications_off(&self) -> bool {
+        self.0.kind == Kind::NotificationsOff
     }
 
     /// Whether the store in this database was installed by a newer version of connect-pg, which this one must not replace.
@@ -312,8 +349,24 @@ impl Error {
         Error::new(Kind::Decode(std::any::type_name::<T>())).with_source(JsonPlace::new(error))
     }
 
-    pub(crate) fn conflict(tries: u32) -> Error {
-        Error::new(Kind::Conflict(tries))
+    /// `update` gave up: `locked` is what it met in the end.
+    pub(crate) fn conflict(tries: u32, locked: Error) -> Error {
+        let mut error = Error::new(Kind::Conflict(tries));
+        error.0.code = locked.0.code;
+        error.0.source = locked.0.source;
+        error
+    }
+
+    pub(crate) fn session_limit() -> Error {
+        Error::new(Kind::SessionLimit)
+    }
+
+    pub(crate) fn locked_by_this_thread() -> Error {
+        Error::new(Kind::LockedByThisThread)
+    }
+
+    pub(crate) fn notifications_off() -> Error {
+        Error::new(Kind::NotificationsOff)
     }
 
     pub(crate) fn random(error: getrandom::Error) -> Error {
@@ -359,6 +412,12 @@ impl Error {
 
     pub(crate) fn with_outcome_unknown(mut self) -> Error {
         self.0.outcome_unknown = true;
+        self
+    }
+
+    /// The transaction was not committed, so nothing was done after all.
+    pub(crate) fn with_nothing_done(mut self) -> Error {
+        self.0.outcome_unknown = false;
         self
     }
 
@@ -446,6 +505,7 @@ impl fmt::Display for Error {
             Kind::Server if self.is_untranslatable() => f.write_str(
                 "the database's encoding cannot hold a character of the text: create the database with encoding UTF8",
             )?,
+            Kind::Server if self.is_locked() => f.write_str("another client keeps the session locked")?,
             Kind::Server | Kind::Application => f.write_str("the database refused")?,
             Kind::Answer(what) => write!(
                 f,
@@ -456,7 +516,19 @@ impl fmt::Display for Error {
             Kind::Settings => f.write_str("invalid connection settings")?,
             Kind::Encode(type_name) => write!(f, "the session's data ({type_name}) cannot be kept as JSON")?,
             Kind::Decode(type_name) => write!(f, "the stored session does not fit the type {type_name}")?,
-            Kind::Conflict(tries) => write!(f, "another client changed the session before each of {tries} saves")?,
+            Kind::Conflict(tries) => write!(
+                f,
+                "other clients changed the session before each of {tries} saves, and then kept it locked"
+            )?,
+            Kind::SessionLimit => f.write_str(
+                "the user has as many sessions as the store allows (max_sessions_per_user and refuse_over_limit of its settings)",
+            )?,
+            Kind::LockedByThisThread => f.write_str(
+                "this thread has locked the session, and would wait for itself: change the session that the closure is given",
+            )?,
+            Kind::NotificationsOff => f.write_str(
+                "the store notifies nobody of sessions that end: `session-admin configure notify_channel=NAME` sets the channel",
+            )?,
             Kind::Random => f.write_str("the operating system's random source failed")?,
             Kind::Thread => f.write_str("the operating system refused a thread")?,
             #[cfg(feature = "install")]
@@ -599,3 +671,28 @@ impl fmt::Display for TooDeep {
 }
 
 impl StdError for TooDeep {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn giving_up_says_what_it_met_in_the_end() {
+        let mut locked = Error::new(Kind::Server).with_source("canceling statement");
+        locked.0.code = Some(SqlState::LOCK_NOT_AVAILABLE);
+        let error = Error::conflict(8, locked);
+        assert!(error.is_conflict() && error.is_locked() && !error.is_unavailable());
+        assert_eq!(error.code(), Some(&SqlState::LOCK_NOT_AVAILABLE));
+        assert_eq!(
+            error.to_string(),
+            "other clients changed the session before each of 8 saves, and then kept it locked: canceling statement"
+        );
+    }
+
+    #[test]
+    fn what_an_application_meets_is_not_ours() {
+        let mut error = Error::new(Kind::Application);
+        error.0.code = Some(SqlState::LOCK_NOT_AVAILABLE);
+        assert!(!error.is_locked());
+    }
+}

@@ -9,15 +9,24 @@ pub(crate) enum Function {
     CountSessions,
     CreateSession,
     EndSession,
+    EndUserSession,
+    EndUserSessions,
     LoadSession,
+    LockSession,
+    LogInSession,
+    LogOutSession,
+    NotifyChannel,
     PruneSessions,
+    RotateSession,
     SaveSession,
+    SessionInfo,
     TouchSession,
+    UserSessions,
 }
 
 impl Function {
     /// How many there are.
-    pub(crate) const COUNT: usize = 7;
+    pub(crate) const COUNT: usize = 16;
 
     /// The function's place in an array of [`COUNT`](Function::COUNT).
     pub(crate) fn index(self) -> usize {
@@ -29,13 +38,32 @@ impl Function {
             Function::CountSessions => ("count_sessions", "count_sessions()"),
             Function::CreateSession => (
                 "outcome, version, expires_at, handle",
-                "create_session($1, $2, $3, $4, $5, $6, $7, $8)",
+                "create_session($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             ),
             Function::EndSession => ("end_session", "end_session($1)"),
+            Function::EndUserSession => ("end_user_session", "end_user_session($1, $2)"),
+            Function::EndUserSessions => ("end_user_sessions", "end_user_sessions($1, $2)"),
             Function::LoadSession => ("data, version, expires_at, user_id", "load_session($1, $2)"),
+            Function::LockSession => ("data, version, expires_at, user_id", "lock_session($1, $2)"),
+            // The parameters come in the order of create_session; login_session has the user first.
+            Function::LogInSession => (
+                "outcome, expires_at",
+                "login_session($1, $2, $5, $3, $4, $6, $7, $8, $9)",
+            ),
+            Function::LogOutSession => ("outcome, expires_at", "logout_session($1, $2)"),
+            Function::NotifyChannel => ("notify_channel", "notify_channel()"),
             Function::PruneSessions => ("outcome, deleted, refiled", "prune_sessions($1)"),
+            Function::RotateSession => ("outcome, expires_at", "rotate_session($1, $2, $3)"),
             Function::SaveSession => ("outcome, version, expires_at", "save_session($1, $2, $3)"),
+            Function::SessionInfo => (
+                "state, reason, handle, user_id, created_at, last_used_at, expires_at, absolute_at, client_address, user_agent, label",
+                "session_info($1)",
+            ),
             Function::TouchSession => ("touch_session", "touch_session($1)"),
+            Function::UserSessions => (
+                "handle, created_at, last_used_at, expires_at, client_address, user_agent, label",
+                "user_sessions($1)",
+            ),
         };
         format!("select {columns} from {}.{call}", schema.quoted())
     }
@@ -45,9 +73,20 @@ impl Function {
         match self {
             Function::CreateSession
             | Function::EndSession
+            | Function::EndUserSession
+            | Function::EndUserSessions
+            | Function::LogInSession
+            | Function::LogOutSession
             | Function::PruneSessions
+            | Function::RotateSession
             | Function::SaveSession => true,
-            Function::CountSessions | Function::LoadSession | Function::TouchSession => false,
+            Function::CountSessions
+            | Function::LoadSession
+            | Function::LockSession
+            | Function::NotifyChannel
+            | Function::SessionInfo
+            | Function::TouchSession
+            | Function::UserSessions => false,
         }
     }
 }
@@ -55,6 +94,11 @@ impl Function {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_has_a_place() {
+        assert_eq!(Function::UserSessions.index() + 1, Function::COUNT);
+    }
 
     #[test]
     fn the_schema_is_a_quoted_identifier() {

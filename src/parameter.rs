@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use bytes::BytesMut;
 use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use uuid::Uuid;
 
 use crate::SessionKey;
 
@@ -15,8 +16,10 @@ use crate::SessionKey;
 pub(crate) enum Parameter<'a> {
     Address(Option<IpAddr>),
     Flag(bool),
+    Handle(Uuid),
     Integer(Option<i32>),
     Key(&'a SessionKey),
+    OptionalKey(Option<&'a SessionKey>),
     Text(Option<&'a str>),
     Version(i64),
 }
@@ -27,8 +30,9 @@ impl Parameter<'_> {
         match self {
             Parameter::Address(_) => Type::INET,
             Parameter::Flag(_) => Type::BOOL,
+            Parameter::Handle(_) => Type::UUID,
             Parameter::Integer(_) => Type::INT4,
-            Parameter::Key(_) => Type::BYTEA,
+            Parameter::Key(_) | Parameter::OptionalKey(_) => Type::BYTEA,
             Parameter::Text(_) => Type::TEXT,
             Parameter::Version(_) => Type::INT8,
         }
@@ -44,8 +48,12 @@ impl ToSql for Parameter<'_> {
         match self {
             Parameter::Address(address) => address.to_sql(sql_type, out),
             Parameter::Flag(flag) => flag.to_sql(sql_type, out),
+            Parameter::Handle(handle) => handle.to_sql(sql_type, out),
             Parameter::Integer(integer) => integer.to_sql(sql_type, out),
             Parameter::Key(key) => key.as_bytes().as_slice().to_sql(sql_type, out),
+            Parameter::OptionalKey(key) => key
+                .map(|key| key.as_bytes().as_slice())
+                .to_sql(sql_type, out),
             Parameter::Text(text) => text.to_sql(sql_type, out),
             Parameter::Version(version) => version.to_sql(sql_type, out),
         }
@@ -59,6 +67,7 @@ impl ToSql for Parameter<'_> {
             Type::BYTEA,
             Type::TEXT,
             Type::INT8,
+            Type::UUID,
         ]
         .contains(sql_type)
     }

@@ -3,7 +3,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use postgres::Transaction;
+
 use crate::backend::sealed::{Answer, Call, Run};
+use crate::borrowed::Borrowed;
 use crate::connection::Connection;
 use crate::connector::Connector;
 use crate::{Error, async_context};
@@ -62,6 +65,11 @@ impl Pool {
         async_context::block(|| self.check_out()?.connect(&self.connector))
     }
 
+    /// How connections are made, for one that is not the pool's.
+    pub(crate) fn connector(&self) -> Arc<Connector> {
+        Arc::clone(&self.connector)
+    }
+
     fn check_out(&self) -> Result<r2d2::PooledConnection<Places>, Error> {
         self.places
             .get()
@@ -74,6 +82,16 @@ impl Run for Pool {
 
     fn run(&self, call: &Call<'_>) -> Result<Answer, Error> {
         async_context::block(|| self.check_out()?.run(&self.connector, call))
+    }
+
+    fn in_transaction<R, E, F>(&self, first: &Call<'_>, work: F) -> Result<R, E>
+    where
+        E: From<Error>,
+        F: FnOnce(Borrowed<'_, Transaction<'_>>, Answer) -> Result<R, E>,
+    {
+        async_context::refuse()?;
+        self.check_out()?
+            .in_transaction(&self.connector, first, work)
     }
 }
 

@@ -23,7 +23,7 @@ impl SchemaName {
             return Err(Error::argument("the schema name holds a control character"));
         }
         Ok(SchemaName {
-            quoted: format!("\"{}\"", name.replace('"', "\"\"")),
+            quoted: quote(name),
         })
     }
 
@@ -31,6 +31,11 @@ impl SchemaName {
     pub(crate) fn quoted(&self) -> &str {
         &self.quoted
     }
+}
+
+/// A name as an identifier, quoted, so that it means itself whatever is in it (documentation, 4.1.1).
+pub(crate) fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 impl Default for SchemaName {

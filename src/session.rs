@@ -40,7 +40,8 @@ impl<T> Session<T> {
         self.expires_at
     }
 
-    /// The user whose session it is, or `None` for an anonymous one.
+    /// The user whose session it is, or `None` for an anonymous one: set by [`log_in`](crate::Store::log_in) or
+    /// [`NewSession::user_id`](crate::NewSession::user_id).
     #[must_use]
     pub fn user_id(&self) -> Option<&str> {
         self.user_id.as_deref()
@@ -49,7 +50,8 @@ impl<T> Session<T> {
     /// The session's handle: a name that is no secret, for other tables to refer to and for ending one session of a user's.
     ///
     /// Known to the [`create`](crate::Store::create) that made the session; a loaded session has `None`, since the hot path
-    /// does not fetch it.
+    /// does not fetch it: ask [`Store::info`](crate::Store::info). It stays when the id changes, until the session is another
+    /// user's or nobody's.
     #[must_use]
     pub fn handle(&self) -> Option<Uuid> {
         self.handle

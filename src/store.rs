@@ -1,3 +1,7 @@
+mod locking;
+mod rotation;
+mod users;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -16,14 +20,17 @@ use crate::function::Function;
 use crate::parameter::Parameter;
 use crate::schema_name::SchemaName;
 use crate::{
-    Backend, Error, NewSession, Pool, PruneOptions, Pruned, Pruner, Saved, Session, SessionId,
-    SessionKey, StoreBuilder, json_text, random_delay,
+    Backend, EndListener, EndReason, Error, NewSession, Pool, PruneOptions, Pruned, Pruner, Saved,
+    Session, SessionId, SessionInfo, SessionKey, SessionState, StoreBuilder, held_lock, json_text,
+    random_delay,
 };
 
-/// How often `update` tries before it gives up.
-const UPDATE_TRIES: u32 = 20;
+/// How often `update` tries its luck before it locks the session.
+const UPDATE_TRIES: u32 = 8;
 /// The longest pause between two tries of `update`.
-const UPDATE_PAUSE: Duration = Duration::from_millis(64);
+const UPDATE_PAUSE: Duration = Duration::from_millis(16);
+/// How long `update` then waits for that lock.
+const UPDATE_WAIT: Duration = Duration::from_secs(30);
 
 /// A session store in a PostgreSQL database.
 ///
@@ -118,6 +125,41 @@ impl Store<Pool> {
     pub fn start_pruning(&self, options: PruneOptions) -> Result<Pruner, Error> {
         Pruner::start(self.clone(), options)
     }
+
+    /// Listens, on a connection of its own, for sessions that end, so that open web sockets can be closed.
+    ///
+    /// Off by default: `session-admin configure notify_channel=NAME` turns it on. What ended after this call has returned will be
+    /// heard of, by [`EndListener::wait`] or, on a thread, by [`EndListener::spawn`]. It needs a real connection: behind a
+    /// transaction pooler there is nothing to hear.
+    ///
+    /// # Errors
+    ///
+    /// Besides the [errors of every call](Store#errors): the store [notifies nobody](Error::is_notifications_off).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// use connect_pg::{EndEvent, Store};
+    ///
+    /// # fn close_sockets(_: Option<uuid::Uuid>) {}
+    /// # fn check_sockets() {}
+    /// # fn main() -> Result<(), connect_pg::Error> {
+    /// let store = Store::connect("postgresql://nodepg@localhost/app")?;
+    /// let mut listener = store.listen()?;
+    /// loop {
+    ///     match listener.wait(Duration::from_secs(60))? {
+    ///         Some(EndEvent::Ended(ended)) => close_sockets(ended.handle()), // None: all of them
+    ///         Some(_) => check_sockets(), // something was missed
+    ///         None => {} // a quiet minute
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    pub fn listen(&self) -> Result<EndListener, Error> {
+        EndListener::start(self.backend.connector(), self.schema.clone())
+    }
 }
 
 impl Clone for Store<Pool> {
@@ -183,19 +225,16 @@ impl<B: Backend> Store<B> {
     ///
     /// The data is stored as `serde_json` writes it, byte for byte: at most `max_data_bytes` of the store's settings, 1 MiB by
     /// default, and nested at most 127 deep, since `serde_json` reads no deeper. Call it when there is something to
-    /// remember and a cookie to set, and again, for a new id, when a visitor logs in
-    /// ([OWASP session management cheat sheet, "Renew the session ID after any privilege level change"][owasp]).
-    ///
-    /// [owasp]: https://cheatsheetseries.owasp.org/cheatsheets/Session_Management_Cheat_Sheet.html#renew-the-session-id-after-any-privilege-level-change
+    /// remember and a cookie to set. A visitor who has a session and logs in gets a new id by [`log_in`](Store::log_in); one
+    /// who has none gets his session here, with [`NewSession::user_id`].
     ///
     /// # Errors
     ///
     /// Besides the [errors of every call](Store#errors): the data [cannot be written](Error::is_data) as JSON, is
-    /// [too large](Error::is_too_large), or a setting of `new` [is refused](Error::is_invalid_argument).
+    /// [too large](Error::is_too_large), a setting of `new` [is refused](Error::is_invalid_argument), or the user
+    /// [has as many sessions as he may](Error::is_session_limit).
     pub fn create<T: Serialize>(&self, data: T, new: &NewSession) -> Result<Session<T>, Error> {
-        let idle = new.idle_seconds()?;
-        let absolute = new.absolute_seconds()?;
-        new.check_texts()?;
+        let details = new.0.parameters()?;
         let text = json_text::encode(&data)?;
         // A key that exists, and that no lost try of ours made, is one chance in 2^256 or a broken random source: once more,
         // and then it is the latter.
@@ -203,19 +242,9 @@ impl<B: Backend> Store<B> {
             let id = SessionId::generate()?;
             let key = id.key();
             let answer = self.with_text(&text, |text| {
-                self.run(
-                    Function::CreateSession,
-                    &[
-                        Parameter::Key(&key),
-                        Parameter::Text(Some(text)),
-                        Parameter::Integer(idle),
-                        Parameter::Integer(absolute),
-                        Parameter::Text(new.user_id.as_deref()),
-                        Parameter::Address(new.client_address),
-                        Parameter::Text(new.user_agent.as_deref()),
-                        Parameter::Text(new.label.as_deref()),
-                    ],
-                )
+                let mut parameters = vec![Parameter::Key(&key), Parameter::Text(Some(text))];
+                parameters.extend(details);
+                self.run(Function::CreateSession, &parameters)
             })?;
             let repeated = answer.repeated;
             let row = one_row(answer)?;
@@ -232,6 +261,7 @@ impl<B: Backend> Store<B> {
                     }
                 },
                 "exists" => continue,
+                "refused" => return Err(Error::session_limit()),
                 _ => return Err(Error::answer("create_session has another outcome")),
             };
             return Ok(Session {
@@ -240,7 +270,7 @@ impl<B: Backend> Store<B> {
                 key,
                 version,
                 expires_at,
-                user_id: new.user_id.clone(),
+                user_id: new.0.user_id.clone(),
                 handle,
             });
         }
@@ -291,13 +321,16 @@ impl<B: Backend> Store<B> {
 
     /// Changes the data of a session so that no concurrent change of another client is lost.
     ///
-    /// Loads the session, applies `change`, saves; on a conflict all of it again, after a short random pause, up to 20
-    /// times. So `change` may run several times, each time on fresh data, and should do nothing else. `None` if the session
-    /// is not live.
+    /// Loads the session, applies `change`, saves; on a conflict all of it again, after a short random pause. After 8 conflicts
+    /// it does so under a lock, where nobody can come in between, for which it waits up to 30 seconds: so any number of clients
+    /// that change one session all get their turn. `change` may run up to 9 times, each time on fresh data, and should do nothing
+    /// else; what it does to the same session by other means may be [refused](Error::is_locked). `None` if the session is not
+    /// live.
     ///
     /// # Errors
     ///
-    /// As for [`load`](Store::load) and [`save`](Store::save), and that every try [met a conflict](Error::is_conflict).
+    /// As for [`load`](Store::load) and [`save`](Store::save), and that the session changed each time and
+    /// [was then locked](Error::is_conflict) by somebody else for 30 seconds.
     ///
     /// # Examples
     ///
@@ -330,7 +363,16 @@ impl<B: Backend> Store<B> {
                 }
             }
         }
-        Err(Error::conflict(UPDATE_TRIES))
+        // So many clients at once that luck has failed this one: now the others wait.
+        let changed = self.lock(id, UPDATE_WAIT, |session: &mut Session<T>| {
+            change(&mut session.data);
+            Ok::<(), Error>(())
+        });
+        match changed {
+            Ok(locked) => Ok(locked.map(|(session, ())| session)),
+            Err(error) if error.is_locked() => Err(Error::conflict(UPDATE_TRIES, error)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Uses a session without loading it: its expiry slides as by [`load`](Store::load). Returns the expiry now in force, or
@@ -356,6 +398,62 @@ impl<B: Backend> Store<B> {
     pub fn end(&self, id: &SessionId) -> Result<bool, Error> {
         let answer = self.run(Function::EndSession, &[Parameter::Key(&id.key())])?;
         column(&one_row(answer)?, 0)
+    }
+
+    /// What is known of a session besides its data, and if it is not live, why: missing, expired or ended, for messages and
+    /// metrics. It uses nothing: the expiry stays as it is.
+    ///
+    /// To be asked after a [`load`](Store::load) that found nothing, where it matters. **Not for the visitor**, to whom all of
+    /// these must look the same.
+    ///
+    /// # Errors
+    ///
+    /// The [errors of every call](Store#errors).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use connect_pg::{Error, SessionId, Store};
+    /// use connect_pg::{EndReason, SessionState};
+    ///
+    /// # fn metric(_: &str) {}
+    /// # fn greet(store: &Store, id: &SessionId) -> Result<&'static str, Error> {
+    /// if store.load::<String>(id)?.is_some() {
+    ///     return Ok("Welcome back.");
+    /// }
+    /// match store.info(id)?.state() {
+    ///     SessionState::Live | SessionState::Missing => metric("missing"),
+    ///     SessionState::Expired => metric("expired"),
+    ///     SessionState::Ended(EndReason::Evicted) => metric("evicted"),
+    ///     SessionState::Ended(_) => metric("ended"),
+    /// }
+    /// Ok("Please log in.")
+    /// # }
+    /// ```
+    pub fn info(&self, id: &SessionId) -> Result<SessionInfo, Error> {
+        let answer = self.run(Function::SessionInfo, &[Parameter::Key(&id.key())])?;
+        let row = one_row(answer)?;
+        let state = match column(&row, 0)? {
+            "live" => SessionState::Live,
+            "expired" => SessionState::Expired,
+            "ended" => SessionState::Ended(
+                column::<Option<&str>>(&row, 1)?.map_or(EndReason::Other, EndReason::from_name),
+            ),
+            "missing" => SessionState::Missing,
+            _ => return Err(Error::answer("session_info has another state")),
+        };
+        Ok(SessionInfo {
+            state,
+            handle: column(&row, 2)?,
+            user_id: column(&row, 3)?,
+            created_at: column(&row, 4)?,
+            last_used_at: column(&row, 5)?,
+            expires_at: column(&row, 6)?,
+            absolute_at: column(&row, 7)?,
+            client_address: column(&row, 8)?,
+            user_agent: column(&row, 9)?,
+            label: column(&row, 10)?,
+        })
     }
 
     /// Counts the live sessions. It looks at all of them: not for every request.
@@ -434,18 +532,9 @@ impl<B: Backend> Store<B> {
         slide: bool,
     ) -> Result<Option<Session<T>>, Error> {
         let key = id.key();
-        let Some(row) = self.load_row(&key, slide)? else {
-            return Ok(None);
-        };
-        Ok(Some(Session {
-            data: json_text::decode(column(&row, 0)?)?,
-            id: id.clone(),
-            key,
-            version: column(&row, 1)?,
-            expires_at: column(&row, 2)?,
-            user_id: column(&row, 3)?,
-            handle: None,
-        }))
+        self.load_row(&key, slide)?
+            .map(|row| session_of_row(&row, id, key))
+            .transpose()
     }
 
     fn load_row(&self, key: &SessionKey, slide: bool) -> Result<Option<Row>, Error> {
@@ -457,11 +546,17 @@ impl<B: Backend> Store<B> {
     }
 
     fn run(&self, function: Function, parameters: &[Parameter<'_>]) -> Result<Answer, Error> {
-        self.backend.run(&Call {
+        let call = self.call(function, parameters);
+        held_lock::refuse(&call)?;
+        self.backend.run(&call)
+    }
+
+    fn call<'a>(&'a self, function: Function, parameters: &'a [Parameter<'a>]) -> Call<'a> {
+        Call {
             function,
             schema: &self.schema,
             parameters,
-        })
+        }
     }
 
     /// Sends JSON as it is, or in ASCII to a database that has shown that it needs that.
@@ -517,6 +612,23 @@ pub(crate) fn batch_size(max_rows: u32) -> Result<i32, Error> {
         Ok(limit) if limit > 0 => Ok(limit),
         _ => Err(Error::argument("a batch must be from 1 to 2147483647 rows")),
     }
+}
+
+/// The session that `load_session` or `lock_session` returned.
+fn session_of_row<T: DeserializeOwned>(
+    row: &Row,
+    id: &SessionId,
+    key: SessionKey,
+) -> Result<Session<T>, Error> {
+    Ok(Session {
+        data: json_text::decode(column(row, 0)?)?,
+        id: id.clone(),
+        key,
+        version: column(row, 1)?,
+        expires_at: column(row, 2)?,
+        user_id: column(row, 3)?,
+        handle: None,
+    })
 }
 
 fn one_row(answer: Answer) -> Result<Row, Error> {

@@ -137,6 +137,22 @@ impl TestDatabase {
             .unwrap();
     }
 
+    /// Waits until so many connections of the runtime role wait for a lock.
+    pub fn wait_until_blocked(&self, connections: i64) {
+        let mut client = self.superuser();
+        while client
+            .query_one(
+                "select count(*) from pg_stat_activity where usename = $1 and wait_event_type = 'Lock'",
+                &[&self.role],
+            )
+            .unwrap()
+            .get::<_, i64>(0)
+            < connections
+        {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Waits until the runtime role has no connection left.
     pub fn wait_until_disconnected(&self) {
         let mut client = self.superuser();

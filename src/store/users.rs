@@ -1,0 +1,101 @@
+//! A user's sessions.
+
+use uuid::Uuid;
+
+use super::{Store, column, one_row, rows};
+use crate::function::Function;
+use crate::parameter::Parameter;
+use crate::session_details::check_text;
+use crate::{Backend, Error, SessionId, UserSession};
+
+impl<B: Backend> Store<B> {
+    /// The live sessions of a user, the one used last first: what a page "your devices" shows.
+    ///
+    /// # Errors
+    ///
+    /// The [errors of every call](Store#errors).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use connect_pg::{Error, SessionId, Store};
+    /// # fn devices(store: &Store, current: &SessionId) -> Result<(), Error> {
+    /// let current = store.info(current)?.handle();
+    /// for device in store.user_sessions("4711")? {
+    ///     let name = device.label().or(device.user_agent()).unwrap_or("unknown device");
+    ///     let mark = if Some(device.handle()) == current { " (this one)" } else { "" };
+    ///     println!("{} {name}{mark}", device.handle());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn user_sessions(&self, user_id: &str) -> Result<Vec<UserSession>, Error> {
+        check_user_id(user_id)?;
+        let answer = self.run(Function::UserSessions, &[Parameter::Text(Some(user_id))])?;
+        answer
+            .rows
+            .iter()
+            .map(|row| {
+                Ok(UserSession {
+                    handle: column(row, 0)?,
+                    created_at: column(row, 1)?,
+                    last_used_at: column(row, 2)?,
+                    expires_at: column(row, 3)?,
+                    client_address: column(row, 4)?,
+                    user_agent: column(row, 5)?,
+                    label: column(row, 6)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Ends one session of a user: "log out this device". Returns whether there was a live one.
+    ///
+    /// The user is asked for besides the handle, so that nobody ends another user's session by sending its handle: pass who is
+    /// logged in, not what a form says. Where the pool had to repeat the call after a connection broke, `false` may also mean that
+    /// the first try ended it.
+    ///
+    /// # Errors
+    ///
+    /// The [errors of every call](Store#errors).
+    pub fn end_user_session(&self, user_id: &str, handle: Uuid) -> Result<bool, Error> {
+        check_user_id(user_id)?;
+        let answer = self.run(
+            Function::EndUserSession,
+            &[Parameter::Text(Some(user_id)), Parameter::Handle(handle)],
+        )?;
+        column(&one_row(answer)?, 0)
+    }
+
+    /// Ends all sessions of a user, or all but the one of this id: "log out everywhere (else)". Returns how many there were.
+    ///
+    /// To be offered with a change of the password. A log-in that is under way meanwhile comes before or after it and never
+    /// half: before, its session ends too. In a transaction, such log-ins wait for its end. Where the pool had to repeat the call
+    /// after a connection broke, what the first try ended is not counted. ([OWASP ASVS 5.0, 7.4.3][asvs])
+    ///
+    /// [asvs]: https://github.com/OWASP/ASVS/blob/v5.0.0/5.0/en/0x16-V7-Session-Management.md
+    ///
+    /// # Errors
+    ///
+    /// The [errors of every call](Store#errors).
+    pub fn end_user_sessions(
+        &self,
+        user_id: &str,
+        except: Option<&SessionId>,
+    ) -> Result<u32, Error> {
+        check_user_id(user_id)?;
+        let except = except.map(SessionId::key);
+        let answer = self.run(
+            Function::EndUserSessions,
+            &[
+                Parameter::Text(Some(user_id)),
+                Parameter::OptionalKey(except.as_ref()),
+            ],
+        )?;
+        rows(&one_row(answer)?, 0)
+    }
+}
+
+fn check_user_id(user_id: &str) -> Result<(), Error> {
+    check_text(Some(user_id), "the user id holds a NUL character")
+}
