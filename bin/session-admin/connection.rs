@@ -13,23 +13,35 @@ pub(crate) fn open(global: &Global) -> Result<Client, Failure> {
         .options()
         .validate()
         .map_err(|error| failure::calling("use these names", &error, global, ""))?;
-    let settings = settings(global)?;
+    let settings = settings(
+        global.database_url.as_deref(),
+        "--database-url, DATABASE_URL",
+    )?;
+    connect(&settings)
+}
+
+/// Connects to a server that is not the store's.
+pub(crate) fn open_other(url: &str, origin: &str) -> Result<Client, Failure> {
+    connect(&settings(Some(url), origin)?)
+}
+
+fn connect(settings: &ConnectionSettings) -> Result<Client, Failure> {
     for warning in settings.warnings() {
         output::remark(&format!("session-admin: {warning}"));
     }
     settings
         .connect()
-        .map_err(|error| failure::connecting(&error, &settings))
+        .map_err(|error| failure::connecting(&error, settings))
 }
 
-fn settings(global: &Global) -> Result<ConnectionSettings, Failure> {
-    let given = global.database_url.as_deref().filter(|url| !url.is_empty());
+fn settings(url: Option<&str>, origin: &str) -> Result<ConnectionSettings, Failure> {
+    let given = url.filter(|url| !url.is_empty());
     ConnectionSettings::with_environment(given, |name| std::env::var_os(name))
         .map(|settings| settings.fallback_application_name("session-admin"))
         .map_err(|error| {
             Failure::new(
                 error.to_string(),
-                "correct --database-url, DATABASE_URL or the PG* variable that is meant",
+                format!("correct {origin} or the PG* variable that is meant"),
             )
         })
 }

@@ -199,6 +199,19 @@ pub(crate) fn calling(
     Failure::new(what, mend)
 }
 
+/// A call failed on a connection to a server that is only read from, where there need be no store.
+pub(crate) fn calling_source(doing: &str, error: &postgres::Error, rights: &str) -> Failure {
+    let facts = Facts::of(error);
+    let mend = match &facts.code {
+        Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => rights.into(),
+        Some(_) if !["08", "57"].contains(&facts.class()) => {
+            "see what is said above, and the log of the server that is imported from".into()
+        }
+        _ => connection_lost(),
+    };
+    Failure::new(format!("cannot {doing}: {}", facts.text), mend)
+}
+
 fn connection_lost() -> String {
     "the server ended the connection; when it is back, run it again: every subcommand may be repeated".into()
 }

@@ -4,15 +4,22 @@
 
 mod check;
 mod completions;
+mod configure;
 mod connection;
+mod end;
+mod export;
 mod failure;
+mod import;
 mod install;
 mod output;
 mod print_sql;
+mod private_file;
 mod prune;
 mod rotate_password;
 mod scram;
+mod sessions;
 mod status;
+mod users;
 
 use std::process::ExitCode;
 
@@ -86,6 +93,11 @@ enum Command {
     RotatePassword(rotate_password::Arguments),
     Prune(prune::Arguments),
     Status(status::Arguments),
+    Users(users::Arguments),
+    End(end::Arguments),
+    Configure(configure::Arguments),
+    Export(export::Arguments),
+    Import(import::Arguments),
     PrintSql(print_sql::Arguments),
     Completions(completions::Arguments),
 }
@@ -116,6 +128,11 @@ fn run(cli: &Cli) -> Result<Answer, Failure> {
         Command::RotatePassword(arguments) => rotate_password::run(&cli.global, arguments),
         Command::Prune(arguments) => prune::run(&cli.global, arguments),
         Command::Status(arguments) => status::run(&cli.global, arguments),
+        Command::Users(arguments) => users::run(&cli.global, arguments),
+        Command::End(arguments) => end::run(&cli.global, arguments),
+        Command::Configure(arguments) => configure::run(&cli.global, arguments),
+        Command::Export(arguments) => export::run(&cli.global, arguments),
+        Command::Import(arguments) => import::run(&cli.global, arguments),
         Command::PrintSql(arguments) => print_sql::run(&cli.global, arguments),
         Command::Completions(arguments) => completions::run(arguments),
     }

@@ -81,7 +81,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<Answer, Fail
         ))
         .map_err(failed)?;
 
-    let progress = progress();
+    let progress = progress("pruning");
     let mut done = Done::default();
     let mut busy = 0;
     let end = loop {
@@ -176,18 +176,18 @@ fn report(global: &Global, done: &Done, end: End) -> Result<Answer, Failure> {
 }
 
 /// On a terminal only.
-fn progress() -> ProgressBar {
+pub(crate) fn progress(doing: &'static str) -> ProgressBar {
     let bar = ProgressBar::new_spinner();
     if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
         bar.set_style(style);
     }
-    bar.set_message("pruning");
+    bar.set_message(doing);
     bar.tick();
     bar
 }
 
 /// Ctrl-C asks to stop; a second one does not wait for the batch.
-fn stop_on_interrupt() -> Arc<AtomicBool> {
+pub(crate) fn stop_on_interrupt() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
     // Where no handler can be set, Ctrl-C ends the program, and the server undoes or completes the batch.
