@@ -1478,6 +1478,32 @@ $body$,
         'End every live session of the store, and return how many there were. Not for the runtime role. API: private'
         ],
         array[
+        $head$create or replace function web.end_handle(
+    p_handle uuid
+)
+returns boolean
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- For support people, who have a handle before them and not the user. Applications call end_user_session.
+declare
+    v_key bytea;
+begin
+    select s.key
+    into v_key
+    from web.session as s
+    where s.handle = p_handle
+        and s.expires_at > statement_timestamp()
+    for no key update;
+    return coalesce(web.bury(v_key, 'revoked'), false);
+end;
+$body$,
+        'web.end_handle(uuid)',
+        'End one session by its handle, whoever''s it is. True when a live session was ended. Not for the runtime role. API: private'
+        ],
+        array[
         $head$create or replace function web.notify_channel()
 returns text
 language plpgsql
@@ -1950,6 +1976,7 @@ begin
     with source as materialized (
         select
             u.*,
+            row_number() over (partition by u.key order by u.place) > 1 as is_repeated,
             case
                 when octet_length(u.key) is distinct from 32 then 'bad key'
                 when u.data is null then 'no data'
@@ -2004,6 +2031,7 @@ begin
             ) as until
         from source as o
         where o.fault is null
+            and not o.is_repeated
     ),
     timed as (
         select
@@ -2052,7 +2080,7 @@ begin
     )
     select
         o.place::integer,
-        coalesce(o.fault, case when a.key is null then 'exists' else 'imported' end)
+        coalesce(o.fault, case when a.key is null or o.is_repeated then 'exists' else 'imported' end)
     from source as o
     left join added as a on a.key = o.key
     order by o.place;

@@ -95,6 +95,7 @@ declare
         --@ function end_user_session.sql
         --@ function end_user_sessions.sql
         --@ function end_all_sessions.sql
+        --@ function end_handle.sql
         --@ function notify_channel.sql
         --@ function prune_sessions.sql
         --@ function set_session_data.sql

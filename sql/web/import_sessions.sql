@@ -30,6 +30,7 @@ begin
     with source as materialized (
         select
             u.*,
+            row_number() over (partition by u.key order by u.place) > 1 as is_repeated,
             case
                 when octet_length(u.key) is distinct from 32 then 'bad key'
                 when u.data is null then 'no data'
@@ -84,6 +85,7 @@ begin
             ) as until
         from source as o
         where o.fault is null
+            and not o.is_repeated
     ),
     timed as (
         select
@@ -132,7 +134,7 @@ begin
     )
     select
         o.place::integer,
-        coalesce(o.fault, case when a.key is null then 'exists' else 'imported' end)
+        coalesce(o.fault, case when a.key is null or o.is_repeated then 'exists' else 'imported' end)
     from source as o
     left join added as a on a.key = o.key
     order by o.place;
