@@ -67,6 +67,7 @@ const CHECK_LOCK_TIMEOUT: &str = "5s";
 pub struct InstallOptions {
     schema: String,
     role: String,
+    drop_additions: bool,
 }
 
 impl Default for InstallOptions {
@@ -75,6 +76,7 @@ impl Default for InstallOptions {
         Self {
             schema: "web".into(),
             role: "nodepg".into(),
+            drop_additions: false,
         }
     }
 }
@@ -91,6 +93,14 @@ impl InstallOptions {
     #[must_use]
     pub fn role(mut self, name: impl Into<String>) -> Self {
         self.role = name.into();
+        self
+    }
+
+    /// Lets an upgrade of connect-pg 1.1.5 drop what its users added to its table: columns, triggers, constraints, indexes,
+    /// and whatever stands on the table, views for instance. Without this they are named, and the upgrade is refused.
+    #[must_use]
+    pub fn drop_additions(mut self, drop: bool) -> Self {
+        self.drop_additions = drop;
         self
     }
 
@@ -247,7 +257,7 @@ pub fn script(options: &InstallOptions) -> Result<String, Error> {
          set quote_all_identifiers = off;\n\
          \n\
          begin isolation level read committed read write;\n\
-         \n\
+         {drop_additions}\n\
          {sql}\n\
          \n\
          select change, kind, object, attribute, before, after\n\
@@ -257,6 +267,11 @@ pub fn script(options: &InstallOptions) -> Result<String, Error> {
         env!("CARGO_PKG_VERSION"),
         literal(&options.schema),
         literal(&options.role),
+        drop_additions = if options.drop_additions {
+            "set local connect_pg.drop_additions = on;\n"
+        } else {
+            ""
+        },
         sql = sql.trim_end(),
     ))
 }
@@ -308,6 +323,11 @@ fn in_transaction(
              set local check_function_bodies = on",
         )
         .map_err(Error::call)?;
+    if options.drop_additions {
+        transaction
+            .batch_execute("set local connect_pg.drop_additions = on")
+            .map_err(Error::call)?;
+    }
     if mode == Mode::Check {
         transaction
             .batch_execute(&format!("set local lock_timeout = '{CHECK_LOCK_TIMEOUT}'"))

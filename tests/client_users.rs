@@ -183,14 +183,8 @@ fn log_in_at_once(database: &TestDatabase, limit: Option<u32>) -> (Vec<SessionId
         }
     };
     let results: Vec<_> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..LOG_INS).map(|n| scope.spawn(move || n)).collect();
-        let numbers: Vec<_> = threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect();
         let log_in = &log_in;
-        let threads: Vec<_> = numbers
-            .into_iter()
+        let threads: Vec<_> = (0..LOG_INS)
             .map(|n| scope.spawn(move || log_in(n)))
             .collect();
         threads

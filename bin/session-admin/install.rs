@@ -15,6 +15,11 @@ Everything happens in one transaction: if anything fails, the database is as it 
 was changed by hand and brings an older store up to date; sessions survive. What is right is left alone, and a \
 second install reports nothing.
 
+A database that connect-pg 1.1.5 for Node set up is upgraded in place: its sessions stay valid, their ids are hashed, and \
+the helper and test functions of its installer go. What its users added to its table (columns, triggers, indexes, views on \
+it) is named, and the upgrade refused; --drop-additions drops it. The role keeps its password: if that is still \
+the one that connect-pg gave it, check says so.
+
 The role is made without a password, so nobody can log in as it yet: session-admin rotate-password sets one.
 
 Rights: a superuser, or a role with CREATEROLE that owns the database. A pooler that shares connections between \
@@ -35,6 +40,9 @@ pub(crate) struct Arguments {
     /// Print what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
+    /// When upgrading connect-pg 1.1.5 for Node: drop what was added to its table
+    #[arg(long)]
+    drop_additions: bool,
 }
 
 /// Who may install.
@@ -43,7 +51,7 @@ pub(crate) const RIGHTS: &str = "follow the hint above, if there is one; else co
 
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<Answer, Failure> {
     let mut client = connection::open(global)?;
-    let options = global.options();
+    let options = global.options().drop_additions(arguments.drop_additions);
     let report = if arguments.dry_run {
         dry_run(&mut client, &options)
     } else {
