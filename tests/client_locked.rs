@@ -428,36 +428,84 @@ fn it_takes_four_round_trips() {
     assert_eq!(proxy.round_trips() - before, 4);
 }
 
+/// Locks one session and then, inside of that, another.
+fn add_to_second(
+    store: &Store,
+    [first, second]: [&SessionId; 2],
+    wait: Duration,
+    between: impl FnOnce(),
+) -> Result<Option<Option<()>>, Error> {
+    store.with_locked(first, PATIENCE, |_: &mut Session<u32>| {
+        between();
+        store.with_locked(second, wait, |session: &mut Session<u32>| {
+            session.data += 10;
+            Ok::<_, Error>(())
+        })
+    })
+}
+
 #[test]
 fn two_who_lock_in_opposite_order_both_come_to_an_end() {
     let database = TestDatabase::new();
     let store = database.store();
-    let ids = [1, 2].map(|n: u32| create(&store, n).id().clone());
+    let [one, two] = [1, 2].map(|n: u32| create(&store, n).id().clone());
     let both_locked = Barrier::new(2);
+    let between = || {
+        both_locked.wait();
+    };
+    let wait = Duration::from_millis(200);
     let results = thread::scope(|scope| {
-        let lock = |first, second| {
-            let (store, both_locked) = (&store, &both_locked);
-            scope.spawn(move || {
-                store.with_locked(first, PATIENCE, |_: &mut Session<u32>| {
-                    both_locked.wait();
-                    store.with_locked(second, PATIENCE, |session: &mut Session<u32>| {
-                        session.data += 10;
-                        Ok::<_, Error>(())
-                    })
-                })
-            })
-        };
-        [lock(&ids[0], &ids[1]), lock(&ids[1], &ids[0])].map(|thread| thread.join().unwrap())
+        [
+            scope.spawn(|| add_to_second(&store, [&one, &two], wait, between)),
+            scope.spawn(|| add_to_second(&store, [&two, &one], wait, between)),
+        ]
+        .map(|thread| thread.join().unwrap())
     });
     let errors: Vec<_> = results.iter().filter_map(|r| r.as_ref().err()).collect();
-    assert_eq!(errors.len(), 1, "{results:?}");
+    assert!(!errors.is_empty(), "{results:?}");
+    assert!(errors.iter().all(|error| error.is_locked()), "{results:?}");
+    let done = 2 - u32::try_from(errors.len()).unwrap();
+    assert_eq!(load(&store, &one) + load(&store, &two), 3 + 10 * done);
+}
+
+#[test]
+fn the_server_ends_a_deadlock_of_two_transactions() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let [one, two] = [1, 2].map(|n: u32| create(&store, n).id().clone());
+    let both_locked = Barrier::new(2);
+    let add = |session: &mut Session<u32>| {
+        session.data += 10;
+        Ok::<_, Error>(())
+    };
+    let add_to_both = |ids: [&SessionId; 2]| {
+        let mut client = database.client();
+        let mut transaction = client.transaction().unwrap();
+        let borrowed = Store::on(&mut transaction);
+        borrowed.with_locked(ids[0], PATIENCE, add)?;
+        both_locked.wait();
+        borrowed.with_locked(ids[1], PATIENCE, add)?;
+        transaction.commit()?;
+        Ok::<_, Error>(())
+    };
+    let results = thread::scope(|scope| {
+        [
+            scope.spawn(|| add_to_both([&one, &two])),
+            scope.spawn(|| add_to_both([&two, &one])),
+        ]
+        .map(|thread| thread.join().unwrap())
+    });
+    let codes: Vec<_> = results
+        .iter()
+        .filter_map(|r| r.as_ref().err())
+        .map(Error::code)
+        .collect();
     assert_eq!(
-        errors[0].code(),
-        Some(&SqlState::T_R_DEADLOCK_DETECTED),
+        codes,
+        [Some(&SqlState::T_R_DEADLOCK_DETECTED)],
         "{results:?}"
     );
-    let sum: u32 = ids.iter().map(|id| load(&store, id)).sum();
-    assert_eq!(sum, 13, "the other one is saved");
+    assert_eq!(load(&store, &one) + load(&store, &two), 23);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use common::{TestDatabase, create};
-use connect_pg::{EndEvent, EndListener, EndReason, NewSession, Store};
+use connect_pg::{EndEvent, EndListener, EndReason, LogIn, NewSession, Rotated, Store};
 use uuid::Uuid;
 
 /// Quoted wrongly, none of it would be heard.
@@ -85,6 +85,23 @@ fn each_end_is_heard_of_with_its_reason() {
     let handle = session.handle();
     let _ = store.log_out(&mut session).unwrap();
     assert_eq!(ended(&mut listener), (handle, EndReason::Logout));
+
+    // A rotation with the same user is nobody's business. With a log-in, whoever has a socket open on the visitor's session may be
+    // somebody else, so he has to come again.
+    let mut session = create(&store, ());
+    let handle = session.handle();
+    let _ = store.rotate(&mut session, Duration::ZERO).unwrap();
+    let alice = LogIn::new("alice");
+    assert_eq!(
+        store.log_in(&mut session, &alice).unwrap(),
+        Rotated::Rotated
+    );
+    assert_eq!(ended(&mut listener), (handle, EndReason::Rotated));
+    let bob = LogIn::new("bob");
+    assert_eq!(store.log_in(&mut session, &bob).unwrap(), Rotated::Rotated);
+    assert_eq!(ended(&mut listener), (handle, EndReason::Logout));
+    assert_ne!(store.info(session.id()).unwrap().handle(), handle);
+    assert_eq!(session.handle(), None);
 
     let session = create(&store, ());
     database

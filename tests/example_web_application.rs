@@ -257,6 +257,57 @@ fn logging_in_changes_the_id_and_logging_out_ends_the_session() {
     );
 }
 
+/// The view waits for the log-in, finds the session under another id, and must not put a cookie of its own over the new one.
+#[test]
+fn a_view_that_a_log_in_overtakes_does_not_undo_it() {
+    let database = TestDatabase::new();
+    let application = Application::start(&database, &[]);
+    let mut visitor = application.visitor();
+    visitor.get("/");
+    let mut superuser = database.superuser();
+    let mut transaction = superuser.transaction().unwrap();
+    transaction
+        .execute("select from web.session for update", &[])
+        .unwrap();
+    let (mut tab, mut other_tab) = (visitor.clone(), visitor.clone());
+    let log_in = thread::spawn(move || (tab.post("/login", "user=alice"), tab.cookie));
+    database.wait_until_blocked(1);
+    let view = thread::spawn(move || other_tab.get("/"));
+    database.wait_until_blocked(2);
+    transaction.commit().unwrap();
+
+    // The browser takes the answers in this order.
+    let (answer, cookie) = log_in.join().unwrap();
+    assert_eq!(answer.status, 303);
+    visitor.cookie = cookie;
+    let view = view.join().unwrap();
+    assert_eq!((view.status, view.header("set-cookie")), (200, None));
+    assert!(visitor.get("/").body.ends_with("user: alice\n"));
+    assert_eq!(live_sessions(&database), 1);
+}
+
+/// The cookie is sent again when it has aged, since the session's expiry has moved on, and not with each answer.
+#[test]
+fn a_cookie_is_renewed_now_and_then() {
+    let database = TestDatabase::new();
+    let application = Application::start(&database, &[]);
+    let mut visitor = application.visitor();
+    let first = visitor.get("/");
+    assert!(first.header("set-cookie").is_some());
+    assert_eq!(visitor.get("/").header("set-cookie"), None);
+    // As a session is that was made before there was such a field.
+    database
+        .superuser()
+        .batch_execute(r#"update web.session set data = '{"views":7}'"#)
+        .unwrap();
+    let cookie = visitor.cookie.clone();
+    let renewed = visitor.get("/");
+    assert_eq!(renewed.body, page(8, "anonymous"));
+    assert!(renewed.header("set-cookie").is_some());
+    assert_eq!(visitor.cookie, cookie);
+    assert_eq!(visitor.get("/").header("set-cookie"), None);
+}
+
 #[test]
 fn a_slow_request_cannot_undo_a_log_out() {
     let database = TestDatabase::new();

@@ -3,9 +3,9 @@
 use std::io::{self, Read, Write};
 use std::mem;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use connect_pg::{NewSession, Saved, Session, Store};
+use connect_pg::{EndReason, LogIn, NewSession, Rotated, Saved, Session, SessionState, Store};
 use oxhttp::model::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, LOCATION, RETRY_AFTER, SET_COOKIE, USER_AGENT,
 };
@@ -22,11 +22,38 @@ const MAX_USER: usize = 64;
 /// The longest wait of `/slow`, in milliseconds.
 const MAX_SLOW: u64 = 60_000;
 
+/// How old a cookie gets before it is sent again with a later expiry, in seconds: less than the idle timeout by far.
+const COOKIE_AGE: u64 = 60;
+
 /// What this application keeps of a visitor. `default`: a session from before a field was added still loads.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Visit {
     views: u64,
+    /// When the visitor was last sent the cookie, in seconds since 1970.
+    cookie_sent: u64,
+}
+
+impl Visit {
+    /// A visit whose cookie goes out with this answer.
+    fn new(views: u64) -> Visit {
+        Visit {
+            views,
+            cookie_sent: now(),
+        }
+    }
+
+    /// Counts a view. Returns whether it is time for the cookie, which keeps its expiry in step with the session's.
+    ///
+    /// Not with each answer: one that the log-in has overtaken would put the old cookie in the place of the new one.
+    fn view(&mut self) -> bool {
+        self.views += 1;
+        let is_due = now().abs_diff(self.cookie_sent) >= COOKIE_AGE;
+        if is_due {
+            self.cookie_sent = now();
+        }
+        is_due
+    }
 }
 
 pub struct Application {
@@ -94,22 +121,29 @@ impl Application {
 
     /// Counts the view. This is the place that gives a new visitor a session, since here there is something to keep.
     fn home(&self, request: &Request<Body>) -> Page {
-        let known = match self.cookie.id(request.headers()) {
+        // No cookie, no query.
+        if let Some(id) = self.cookie.id(request.headers()) {
             // update() loads, changes and saves; when another request of this visitor saved in between, it does so again.
-            Some(id) => self
+            let mut is_due = false;
+            let known = self
                 .store
-                .update(&id, |visit: &mut Visit| visit.views += 1)?,
-            None => None, // no cookie, no query
-        };
-        let session = match known {
-            Some(session) => session,
-            None => self
-                .store
-                .create(Visit { views: 1 }, &new_session(request))?,
-        };
-        let user = session.user_id().unwrap_or("anonymous");
-        let text = format!("views: {}\nuser: {user}\n", session.data.views);
-        Ok(self.ok(&session).body(text.into())?)
+                .update(&id, |visit: &mut Visit| is_due = visit.view())?;
+            if let Some(session) = known {
+                let response = if is_due {
+                    self.ok_with_cookie(&session)
+                } else {
+                    text(StatusCode::OK)
+                };
+                return Ok(response.body(view(&session).into())?);
+            }
+            // A log-in has overtaken this request, and has given the browser another cookie, or is about to. One of ours would
+            // take its place and undo the log-in.
+            if self.store.info(&id)?.state() == SessionState::Ended(EndReason::Rotated) {
+                return Ok(text(StatusCode::OK).body(page(1, None).into())?);
+            }
+        }
+        let session = self.store.create(Visit::new(1), &new_session(request))?;
+        Ok(self.ok_with_cookie(&session).body(view(&session).into())?)
     }
 
     /// Logs in whoever says so: a real application asks for a password first.
@@ -125,28 +159,51 @@ impl Application {
                 "The form field user must hold 1 to 64 characters.",
             ))?;
 
-        // A new id with each log-in: an id that somebody knew or planted before it must be worth nothing after it (session
-        // fixation). First the new session, then the end of the old one: if the database fails in between, the visitor is
-        // still who he was.
         let old: Option<Session<Visit>> = match self.cookie.id(request.headers()) {
             Some(id) => self.store.load(&id)?,
             None => None,
         };
-        let old_id = old.as_ref().map(|old| old.id().clone());
-        let visit = match old {
-            // What an anonymous visitor did becomes the user's. What another user did does not.
-            Some(old) if old.user_id().is_none_or(|old_user| old_user == user) => old.data,
-            _ => Visit::default(),
+        let known = match old {
+            Some(old) => self.log_in_with(old, &user, request)?,
+            None => None,
         };
-        let session = self
-            .store
-            .create(visit, &new_session(request).user_id(user))?;
-        if let Some(id) = old_id {
-            self.store.end(&id)?;
-        }
+        let session = match known {
+            Some(session) => session,
+            None => self
+                .store
+                .create(Visit::new(0), &new_session(request).user_id(user))?,
+        };
         Ok(see_home()
             .header(SET_COOKIE, self.cookie.set(&session))
             .body(Body::empty())?)
+    }
+
+    /// Makes the visitor's session the user's. None if it has ended meanwhile, or another log-in was faster.
+    ///
+    /// It gets a new id, in one call: an id that somebody knew or planted before must be worth nothing after it (session
+    /// fixation). If the database fails, the visitor is still who he was.
+    fn log_in_with(
+        &self,
+        mut session: Session<Visit>,
+        user: &str,
+        request: &Request<Body>,
+    ) -> Result<Option<Session<Visit>>, Failure> {
+        // What an anonymous visitor did becomes the user's. What another user did does not.
+        let is_of_another = session.user_id().is_some_and(|old_user| old_user != user);
+        let mut log_in = LogIn::new(user);
+        if let Some(agent) = user_agent(request) {
+            log_in = log_in.user_agent(agent);
+        }
+        if self.store.log_in(&mut session, &log_in)? == Rotated::Gone {
+            return Ok(None);
+        }
+        if is_of_another {
+            // Nobody knows the new id before this answers.
+            return Ok(self
+                .store
+                .update(session.id(), |visit| *visit = Visit::new(0))?);
+        }
+        Ok(Some(session))
     }
 
     /// Ends the session in the database; that is what counts. Dropping the cookie only tidies up.
@@ -184,23 +241,17 @@ impl Application {
         thread::sleep(Duration::from_millis(milliseconds));
 
         session.data.views += 1;
-        let (response, outcome) = match self.store.save(&mut session)? {
-            Saved::Saved => (self.ok(&session), "saved"),
+        let outcome = match self.store.save(&mut session)? {
+            Saved::Saved => "saved",
             // What to do is the application's to decide; this one counts views, and leaves this one out.
-            Saved::Conflict => (
-                self.ok(&session),
-                "not saved: another request changed the session meanwhile",
-            ),
-            // No word on the cookie: the browser may have the one of a new session by now.
-            Saved::Gone => (
-                text(StatusCode::OK),
-                "not saved: the session has ended meanwhile",
-            ),
+            Saved::Conflict => "not saved: another request changed the session meanwhile",
+            Saved::Gone => "not saved: the session has ended meanwhile",
         };
-        Ok(response.body(format!("{outcome}\n").into())?)
+        // No word on the cookie: the browser may have the one of a new session by now.
+        Ok(text(StatusCode::OK).body(format!("{outcome}\n").into())?)
     }
 
-    fn ok<T>(&self, session: &Session<T>) -> response::Builder {
+    fn ok_with_cookie<T>(&self, session: &Session<T>) -> response::Builder {
         text(StatusCode::OK).header(SET_COOKIE, self.cookie.set(session))
     }
 }
@@ -267,17 +318,32 @@ fn see_home() -> response::Builder {
     text(StatusCode::SEE_OTHER).header(LOCATION, "/")
 }
 
+fn view(session: &Session<Visit>) -> String {
+    page(session.data.views, session.user_id())
+}
+
+fn page(views: u64, user: Option<&str>) -> String {
+    let user = user.unwrap_or("anonymous");
+    format!("views: {views}\nuser: {user}\n")
+}
+
+fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs())
+}
+
 /// What a list of the user's devices will show. (The address is not ours to know here: oxhttp does not tell it, and what a
 /// proxy writes into `X-Forwarded-For` is to be trusted only where there is a proxy.)
 fn new_session(request: &Request<Body>) -> NewSession {
-    match request
-        .headers()
-        .get(USER_AGENT)
-        .and_then(|agent| agent.to_str().ok())
-    {
+    match user_agent(request) {
         Some(agent) => NewSession::new().user_agent(agent),
         None => NewSession::new(),
     }
+}
+
+fn user_agent(request: &Request<Body>) -> Option<&str> {
+    request.headers().get(USER_AGENT)?.to_str().ok()
 }
 
 /// The body of a request, if it is no larger than it may be.

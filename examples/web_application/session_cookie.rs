@@ -53,8 +53,8 @@ impl SessionCookie {
             .find_map(|cookie| signed.verify(cookie)?.value().parse().ok())
     }
 
-    /// `Set-Cookie` for a live session. The browser keeps it as long as the session lasts; sent with each answer, since each
-    /// use may move the expiry.
+    /// `Set-Cookie` for a live session. The browser keeps it as long as the session lasts; to be sent again now and then, since
+    /// each use may move the expiry.
     pub fn set<T>(&self, session: &Session<T>) -> String {
         let left = session
             .expires_at()

@@ -38,8 +38,9 @@ impl<B: Backend> Store<B> {
     /// to change or end it would wait for `work` itself. On the same thread that is [refused](Error::is_locked); elsewhere it
     /// would wait for ever. For other calls in `work` the pool needs another connection.
     ///
-    /// Two threads that lock two sessions in opposite order are told apart: by `wait`, or before that by the server, which ends one of
-    /// them with SQLSTATE 40P01 after its `deadlock_timeout`, a second by default.
+    /// Two threads that lock two sessions in opposite order, one call inside the other, wait for each other until the `wait` of
+    /// one of them is over: they have two connections each, so the server sees no circle. In transactions of the application's own
+    /// it does, and ends one of them with SQLSTATE 40P01 after its `deadlock_timeout`, a second by default.
     ///
     /// # Errors
     ///
