@@ -82,6 +82,7 @@ declare
         --@ function carry_pruning.sql
         --@ function move_session.sql
         --@ function create_session.sql
+        --@ function load_due_session.sql
         --@ function load_session.sql
         --@ function save_session.sql
         --@ function touch_session.sql

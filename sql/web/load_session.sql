@@ -11,67 +11,25 @@ returns table (
 language plpgsql
 volatile
 security definer
-set search_path = pg_catalog, pg_temp
 as $function$
 -- Reads a session and slides its expiry in one round trip. slide_at never lies behind expires_at, so the first
 -- statement alone answers nearly every request: no write, no lock, and one comparison proves that the session is
 -- live. Four columns at most and a plain return query: each further column, and every other shape, was measured slower.
+--
+-- The one function without a pinned search_path, which would cost a seventh of its time. So every name and every operator
+-- here is qualified, and nothing is left that a search path could decide; what needs more words is load_due_session.
 #variable_conflict use_column
-declare
-    v_key bytea := p_key;
 begin
     return query
     select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id
     from web.session as s
-    where s.key = p_key
-        and s.slide_at > statement_timestamp();
-    if found then
-        return;
-    end if;
-
-    -- The rest: no such session, one that is dead, or one whose slide is due.
-    if octet_length(p_key) is distinct from 32 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a session key has 32 bytes',
-            hint = 'Pass sha256 of the session id, as bytea.';
-    end if;
-
-    -- Asked first: on a standby even an update that would find no row is an error.
-    if p_slide and exists (
-        select
-        from web.session as s
-        where s.key = p_key
-            and s.expires_at > statement_timestamp()
-    ) then
-        perform web.slide_session(p_key);
-    end if;
-
-    -- Read again in a statement of its own: it sees what others committed meanwhile, an end above all.
-    return query
-    select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id
-    from web.session as s
-    where s.key = p_key
-        and s.expires_at > statement_timestamp();
-    if found then
-        return;
-    end if;
-
-    -- A request that was under way during a rotation, with the old key: the session as it is now, while the grace lasts.
-    loop
-        select s.successor
-        into v_key
-        from web.session as s
-        where s.key = v_key
-            and s.grace_until > statement_timestamp();
-        exit when v_key is null;
+    where s.key operator(pg_catalog.=) p_key
+        and s.slide_at operator(pg_catalog.>) pg_catalog.statement_timestamp();
+    if not found then
         return query
-        select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id
-        from web.session as s
-        where s.key = v_key
-            and s.expires_at > statement_timestamp();
-        exit when found;
-    end loop;
+        select d.data, d.version, d.expires_at, d.user_id
+        from web.load_due_session(p_key, p_slide) as d;
+    end if;
 end;
 $function$;
 
