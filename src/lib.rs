@@ -9,7 +9,7 @@
 //!
 //! - A session that was ended stays ended. A slow request that saves after the log-out gets [`Saved::Gone`].
 //! - A change is never lost without a word. A save on top of another client's gets [`Saved::Conflict`]; [`Store::update`]
-//!   loads again and applies the change to what is there.
+//!   loads again and applies the change to what is there, and any number of clients that do so get their turn.
 //! - A session expires after its idle timeout, and after its absolute timeout whatever its use, by the database's clock.
 //! - A session that is not there is an answer, not an error; an outage is an error, not a log-out.
 //!
@@ -18,7 +18,7 @@
 //! ```no_run
 //! use std::time::Duration;
 //!
-//! use connect_pg::{Error, NewSession, PruneOptions, SessionId, Store};
+//! use connect_pg::{Error, LogIn, NewSession, PruneOptions, Rotated, Session, SessionId, Store};
 //! use serde::{Deserialize, Serialize};
 //!
 //! #[derive(Default, Serialize, Deserialize)]
@@ -44,11 +44,16 @@
 //!     Ok((session.data.views, Some(cookie)))
 //! }
 //!
-//! /// Logs a visitor in: the old session ends, and a new one with a new id begins.
-//! fn log_in(store: &Store, old: &SessionId, user_id: &str) -> Result<SessionId, Error> {
-//!     let session = store.create(Visit::default(), &NewSession::new().user_id(user_id))?;
-//!     store.end(old)?;
-//!     Ok(session.id().clone())
+//! /// Logs a visitor in: his session gets a new id and becomes the user's. Returns the session whose id is the new cookie.
+//! fn log_in(store: &Store, cookie: Option<&SessionId>, user_id: &str) -> Result<Session<Visit>, Error> {
+//!     if let Some(id) = cookie {
+//!         if let Some(mut session) = store.load(id)? {
+//!             if store.log_in(&mut session, &LogIn::new(user_id))? == Rotated::Rotated {
+//!                 return Ok(session);
+//!             }
+//!         }
+//!     }
+//!     store.create(Visit::default(), &NewSession::new().user_id(user_id))
 //! }
 //!
 //! fn main() -> Result<(), Error> {
@@ -65,12 +70,41 @@
 //! # One round trip
 //!
 //! Each call is one round trip to the server, check-out from the pool included, once the connection is open and the statement
-//! prepared on it; [`Store::update`] is two calls. No connection is pinged before it is used. Instead, one that turns out to be
+//! prepared on it; [`Store::update`] is two calls, and [`Store::with_locked`] four. No connection is pinged before it is used. Instead, one that turns out to be
 //! dead is replaced and the call repeated once; every function is made so that this is safe. Behind a pooler that gives each
 //! transaction another connection, choose [`StoreBuilder::prepared(false)`](StoreBuilder::prepared).
 //!
 //! Using a session moves its expiry, and that is throttled in the database: nearly every [`Store::load`] of a busy session
 //! only reads.
+//!
+//! # Users and devices
+//!
+//! A session may be a [user's](NewSession::user_id). [`Store::user_sessions`] lists a user's sessions,
+//! [`Store::end_user_session`] logs out one device, [`Store::end_user_sessions`] all of them or all others. How many a user may have
+//! is a setting of the store, and [of a log-in](LogIn::max_sessions): over that, the least recently used one ends, or the log-in
+//! [is refused](Error::is_session_limit), whatever else logs in at the same moment.
+//!
+//! The id changes with each change of privilege ([OWASP][owasp]), in one round trip, and the data stays: [`Store::log_in`],
+//! [`Store::log_out`], and [`Store::rotate`] for the rest. After a log-in or log-out the old id is dead at once; after a rotation it
+//! may still read for a minute at most.
+//!
+//! What outlives a request, as a web socket does, is told by [`Store::listen`] when its session ends.
+//!
+//! [owasp]: https://cheatsheetseries.owasp.org/cheatsheets/Session_Management_Cheat_Sheet.html#renew-the-session-id-after-any-privilege-level-change
+//!
+//! # Lifetimes
+//!
+//! A session ends after its idle timeout without use, and after its absolute timeout in any case. The store has defaults for both;
+//! [`NewSession`] and [`LogIn`] set others. A visitor may be anonymous for minutes and be remembered for months after a log-in: "remember
+//! me" and a session that is over with the browser are the two [examples of `LogIn`](LogIn#examples).
+//!
+//! [`Store::info`] tells why a session is not there, for messages and metrics. The visitor must not be told.
+//!
+//! # Two requests at once
+//!
+//! Browsers send several requests with one cookie. [`Store::save`] notices; [`Store::update`] is for changes that can be
+//! applied again to whatever is there; [`Store::with_locked`] is for the few that must happen one after the other. No request as a
+//! whole waits for another: that is asked for, and paid for, where it is needed.
 //!
 //! # Data
 //!

@@ -1,6 +1,6 @@
 //! Hearing of sessions that end.
 
-#![allow(clippy::unwrap_used)] // in helpers too: a panic is how a test fails
+#![allow(clippy::panic, clippy::unwrap_used)] // in helpers too: a panic is how a test fails
 
 mod common;
 
