@@ -363,7 +363,10 @@ fn express_pg_session_with_columns_of_its_own() {
         stores.import(options).expect(2).says(says);
     };
     refused(&[], &["there is no table public.session", "--table"]);
-    refused(&["--table", "Own.Table"], &["is it Own Schema.Own.Table?"]);
+    refused(
+        &["--table", r#""Own.Table""#],
+        &[r#"is it Own Schema."Own.Table"?"#],
+    );
     refused(
         &options[..3],
         &[

@@ -407,6 +407,15 @@ fn table_name(text: &str) -> Result<[String; 2], Failure> {
     }
 }
 
+/// A part of a table's name as --table takes it.
+fn option_part(name: &str) -> String {
+    if name.contains(['.', '"']) {
+        connection::identifier(name)
+    } else {
+        name.to_owned()
+    }
+}
+
 /// The zone that connections of the table's owner have in this database: what these stores' connections have, as
 /// they set none themselves. What we are told of the server's own setting may be our own role's.
 fn default_zone(client: &mut Client, schema: &str, table: &str) -> Result<String, postgres::Error> {
@@ -486,7 +495,7 @@ fn find(client: &mut Client, schema: &str, table: &str) -> Result<(u32, String),
         .map_err(|error| reading(&error))?;
     let elsewhere: Vec<String> = rows
         .iter()
-        .map(|(_, _, schema)| format!("{schema}.{table}"))
+        .map(|(_, _, schema)| format!("{}.{}", option_part(schema), option_part(table)))
         .collect();
     rows.into_iter()
         .find(|(_, _, found)| found == schema)
