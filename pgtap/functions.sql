@@ -1,7 +1,10 @@
 -- The functions: the whole set, and what each of them must be.
 begin;
 \ir lib/store.sql
-select plan(34);
+select count(*) + 1 as checked, count(*) + 18 as tests
+from pg_proc as p
+where p.pronamespace = 'web'::regnamespace \gset
+select plan(:tests);
 
 -- ---- The set ----
 
@@ -10,8 +13,11 @@ select functions_are(
     array[
         'set_session_data', 'get_session_data', 'destroy_session', 'count_sessions', 'clear_sessions',
         'create_session', 'load_session', 'save_session', 'touch_session', 'end_session', 'prune_sessions',
-        'store_status',
-        'refuse_without_settings', 'require_data_fits', 'slide_seconds', 'slide_session', 'carry_pruning'
+        'rotate_session', 'login_session', 'logout_session', 'session_info', 'lock_session',
+        'user_sessions', 'end_user_session', 'end_user_sessions', 'notify_channel',
+        'store_status', 'end_all_sessions', 'end_handle', 'export_sessions', 'import_sessions',
+        'refuse_without_settings', 'require_data_fits', 'slide_seconds', 'slide_session', 'carry_pruning',
+        'announce_end', 'bury', 'lock_user', 'make_room', 'move_session', 'load_due_session'
     ],
     'the schema has these functions and no other'
 );
@@ -24,28 +30,58 @@ select pg_temp.same_rows(
     $$,
     $$
         values
-        ('carry_pruning'::text, 'p_key bytea'::text, 'void'::text, 'v'::text),
+        ('announce_end'::text, 'p_handle uuid, p_reason text'::text, 'void'::text, 'v'::text),
+        ('bury', 'p_key bytea, p_reason text', 'boolean', 'v'),
+        ('carry_pruning', 'p_key bytea', 'void', 'v'),
         ('clear_sessions', '', 'void', 'v'),
         ('count_sessions', '', 'integer', 's'),
         ('create_session',
-            'p_key bytea, p_data text, p_idle_seconds integer DEFAULT NULL::integer, p_absolute_seconds integer DEFAULT NULL::integer, p_user_id text DEFAULT NULL::text, p_client_address inet DEFAULT NULL::inet, p_user_agent text DEFAULT NULL::text, p_label text DEFAULT NULL::text',
+            'p_key bytea, p_data text, p_idle_seconds integer DEFAULT NULL::integer, p_absolute_seconds integer DEFAULT NULL::integer, p_user_id text DEFAULT NULL::text, p_client_address inet DEFAULT NULL::inet, p_user_agent text DEFAULT NULL::text, p_label text DEFAULT NULL::text, p_max_sessions integer DEFAULT NULL::integer',
             'TABLE(outcome text, version bigint, expires_at timestamp with time zone, handle uuid)', 'v'),
         ('destroy_session', 'sessid text', 'void', 'v'),
+        ('end_all_sessions', '', 'bigint', 'v'),
+        ('end_handle', 'p_handle uuid', 'boolean', 'v'),
         ('end_session', 'p_key bytea', 'boolean', 'v'),
+        ('end_user_session', 'p_user_id text, p_handle uuid', 'boolean', 'v'),
+        ('end_user_sessions', 'p_user_id text, p_except_key bytea DEFAULT NULL::bytea', 'integer', 'v'),
+        ('export_sessions',
+            'p_after_key bytea DEFAULT NULL::bytea, p_max_rows integer DEFAULT 1000',
+            'TABLE(key bytea, data text, created_at timestamp with time zone, last_used_at timestamp with time zone, expires_at timestamp with time zone, absolute_at timestamp with time zone, idle_seconds integer, user_id text, client_address inet, user_agent text, label text)', 's'),
         ('get_session_data', 'sessid text', 'SETOF text', 's'),
-        ('load_session', 'p_key bytea, p_slide boolean DEFAULT true',
-            'TABLE(data text, version bigint, expires_at timestamp with time zone, user_id text)', 'v'),
+        ('import_sessions',
+            'p_keys bytea[], p_data text[], p_created_at timestamp with time zone[], p_last_used_at timestamp with time zone[], p_expires_at timestamp with time zone[], p_absolute_at timestamp with time zone[], p_idle_seconds integer[], p_user_ids text[], p_client_addresses inet[], p_user_agents text[], p_labels text[]',
+            'TABLE(place integer, outcome text)', 'v'),
+        ('load_due_session', 'p_key bytea, p_slide boolean', 'TABLE(data text, version bigint, expires_at timestamp with time zone, user_id text)', 'v'),
+        ('load_session', 'p_key bytea, p_slide boolean DEFAULT true', 'TABLE(data text, version bigint, expires_at timestamp with time zone, user_id text)', 'v'),
+        ('lock_session', 'p_key bytea, p_wait_milliseconds integer DEFAULT 5000', 'TABLE(data text, version bigint, expires_at timestamp with time zone, user_id text)', 'v'),
+        ('lock_user', 'p_user_id text', 'void', 'v'),
+        ('login_session',
+            'p_old_key bytea, p_new_key bytea, p_user_id text, p_idle_seconds integer DEFAULT NULL::integer, p_absolute_seconds integer DEFAULT NULL::integer, p_client_address inet DEFAULT NULL::inet, p_user_agent text DEFAULT NULL::text, p_label text DEFAULT NULL::text, p_max_sessions integer DEFAULT NULL::integer',
+            'TABLE(outcome text, version bigint, expires_at timestamp with time zone)', 'v'),
+        ('logout_session', 'p_old_key bytea, p_new_key bytea', 'TABLE(outcome text, version bigint, expires_at timestamp with time zone)', 'v'),
+        ('make_room', 'p_user_id text, p_max_sessions integer', 'boolean', 'v'),
+        ('move_session', 'p_old_key bytea, p_new_key bytea, p_grace_seconds integer', 'text', 'v'),
+        ('notify_channel', '', 'text', 's'),
         ('prune_sessions', 'p_max_rows integer DEFAULT 1000', 'TABLE(outcome text, deleted integer, refiled integer)', 'v'),
         ('refuse_without_settings', '', 'void', 's'),
         ('require_data_fits', 'p_bytes integer', 'void', 's'),
-        ('save_session', 'p_key bytea, p_data text, p_expected_version bigint DEFAULT NULL::bigint',
+        ('rotate_session', 'p_old_key bytea, p_new_key bytea, p_grace_seconds integer DEFAULT 0', 'TABLE(outcome text, version bigint, expires_at timestamp with time zone)', 'v'),
+        ('save_session',
+            'p_key bytea, p_data text, p_expected_version bigint DEFAULT NULL::bigint',
             'TABLE(outcome text, version bigint, expires_at timestamp with time zone)', 'v'),
+        ('session_info',
+            'p_key bytea',
+            'TABLE(state text, reason text, handle uuid, user_id text, created_at timestamp with time zone, last_used_at timestamp with time zone, expires_at timestamp with time zone, absolute_at timestamp with time zone, client_address inet, user_agent text, label text)', 's'),
         ('set_session_data', 'sessid text, sessdata text, expire timestamp with time zone', 'void', 'v'),
         ('slide_seconds', 'p_idle_seconds integer', 'integer', 's'),
         ('slide_session', 'p_key bytea', 'void', 'v'),
-        ('store_status', '',
+        ('store_status',
+            '',
             'TABLE(live bigint, expired bigint, ended bigint, total_bytes bigint, table_bytes bigint, index_bytes bigint, dead_rows bigint, updates bigint, hot_updates bigint, last_pruned_at timestamp with time zone, oldest_prune_after timestamp with time zone)', 's'),
-        ('touch_session', 'p_key bytea', 'timestamp with time zone', 'v')
+        ('touch_session', 'p_key bytea', 'timestamp with time zone', 'v'),
+        ('user_sessions',
+            'p_user_id text',
+            'TABLE(handle uuid, created_at timestamp with time zone, last_used_at timestamp with time zone, expires_at timestamp with time zone, client_address inet, user_agent text, label text)', 's')
     $$,
     'no overloads; the parameters, the result and the volatility of each'
 );
@@ -73,7 +109,11 @@ from (
     ($$ coalesce(obj_description(p.oid, 'pg_proc'), '') ~ '^(connect-pg interface: )?[A-Za-z].*\. API: (public|private)$' $$, 'each has a comment, which says whether it is public'),
     ($$ (obj_description(p.oid, 'pg_proc') ~ '^connect-pg interface: ') = (p.proname in ('set_session_data', 'get_session_data', 'destroy_session', 'count_sessions', 'clear_sessions')) $$,
         'five are the connect-pg interface, and say so'),
-    ($$ (obj_description(p.oid, 'pg_proc') ~ 'API: public$') = (p.proname not in ('refuse_without_settings', 'require_data_fits', 'slide_seconds', 'slide_session', 'carry_pruning', 'store_status')) $$,
+    ($$ (obj_description(p.oid, 'pg_proc') ~ 'API: public$') = (p.proname not in (
+            'refuse_without_settings', 'require_data_fits', 'slide_seconds', 'slide_session', 'carry_pruning',
+            'announce_end', 'bury', 'lock_user', 'make_room', 'move_session', 'load_due_session',
+            'store_status', 'end_all_sessions', 'end_handle', 'export_sessions', 'import_sessions'
+        )) $$,
         'what the runtime role may call is public, and the rest private; each says so'),
     ($$ p.prosrc !~* '(at time zone|[^_]now\(|current_timestamp|transaction_timestamp|clock_timestamp|localtime|interval ''|::date|to_char)' $$,
         'none asks for a time that depends on the zone or on when the transaction began'),
@@ -146,7 +186,7 @@ where p.prolang = (select l.oid from pg_language as l where l.lanname = 'plpgsql
     and (p.pronamespace = 'web'::regnamespace or (p.pronamespace = 'public'::regnamespace and p.proname = 'correct_web'))
 order by p.oid::regprocedure::text;
 \else
-select skip('plpgsql_check is not installed: CREATE EXTENSION plpgsql_check, of Debian''s postgresql-NN-plpgsql-check', 18);
+select skip('plpgsql_check is not installed: CREATE EXTENSION plpgsql_check, of Debian''s postgresql-NN-plpgsql-check', :checked);
 \endif
 
 select * from finish();

@@ -1,7 +1,7 @@
 -- Privileges: the complete list, and what the runtime role cannot do.
 begin;
 \ir lib/store.sql
-select plan(129);
+select plan(139);
 
 -- ---- The list ----
 
@@ -47,8 +47,10 @@ as $list$
         $$
             select 'function'::text, f.name, 'EXECUTE'::text, 'nodepg'::text, 'nodepg_owner'::text, false
             from unnest(array[
-                'clear_sessions', 'count_sessions', 'create_session', 'destroy_session', 'end_session', 'get_session_data',
-                'load_session', 'prune_sessions', 'save_session', 'set_session_data', 'touch_session'
+                'clear_sessions', 'count_sessions', 'create_session', 'destroy_session', 'end_session', 'end_user_session',
+                'end_user_sessions', 'get_session_data', 'load_session', 'lock_session', 'login_session', 'logout_session',
+                'notify_channel', 'prune_sessions', 'rotate_session', 'save_session', 'session_info', 'set_session_data',
+                'touch_session', 'user_sessions'
             ]) as f (name)
             union all
             select 'schema', 'web', 'USAGE', 'nodepg', 'nodepg_owner', false
@@ -56,7 +58,7 @@ as $list$
         description
     );
 $list$;
-select pg_temp.the_list('nodepg may use the schema and call eleven functions. Nobody else may do anything; PUBLIC neither');
+select pg_temp.the_list('nodepg may use the schema and call twenty functions. Nobody else may do anything; PUBLIC neither');
 
 -- ---- The owner ----
 
@@ -189,6 +191,16 @@ from (
     ($$ select web.carry_pruning(sha256('victim')) $$),
     ('select web.refuse_without_settings()'),
     ('select web.store_status()'),
+    ($$ select web.announce_end(gen_random_uuid(), 'logout') $$),
+    ($$ select web.bury(sha256('victim'), 'logout') $$),
+    ($$ select web.lock_user('alice') $$),
+    ($$ select web.make_room('alice', 1) $$),
+    ($$ select web.move_session(sha256('victim'), sha256('other'), 0) $$),
+    ($$ select web.load_due_session(sha256('victim'), true) $$),
+    ('select web.end_all_sessions()'),
+    ('select web.end_handle(gen_random_uuid())'),
+    ('select web.export_sessions()'),
+    ($$ select web.import_sessions(array[sha256('planted')], array['{}'], null, null, null, null, null, null, null, null, null) $$),
     ('select public.correct_web()'),
     ($$ select public.correct_web('web', 'nodepg') $$),
     ($$ select public.correct_web('other', 'other') $$)
@@ -365,6 +377,16 @@ begin
     v_out := pg_catalog.concat_ws(' ', v_out, web.get_session_data('old'), web.count_sessions());
     perform web.destroy_session('old');
     v_out := pg_catalog.concat_ws(' ', v_out, web.end_session(v_key));
+    v_out := pg_catalog.concat_ws(' ', v_out, (select c.outcome from web.create_session(pg_catalog.sha256('one'), '{}') as c));
+    v_out := pg_catalog.concat_ws(' ', v_out, (select r.outcome from web.rotate_session(pg_catalog.sha256('one'), pg_catalog.sha256('two'), 60) as r));
+    v_out := pg_catalog.concat_ws(' ', v_out, (select l.data from web.load_session(pg_catalog.sha256('one')) as l));
+    v_out := pg_catalog.concat_ws(' ', v_out, (select l.outcome from web.login_session(pg_catalog.sha256('two'), pg_catalog.sha256('three'), 'alice', p_max_sessions => 1) as l));
+    v_out := pg_catalog.concat_ws(' ', v_out, (select l.data from web.lock_session(pg_catalog.sha256('three')) as l));
+    v_out := pg_catalog.concat_ws(' ', v_out, (select i.state || ',' || i.user_id from web.session_info(pg_catalog.sha256('three')) as i));
+    v_out := pg_catalog.concat_ws(' ', v_out, (select pg_catalog.count(*) from web.user_sessions('alice')));
+    v_out := pg_catalog.concat_ws(' ', v_out, web.end_user_session('alice', (select u.handle from web.user_sessions('alice') as u)), web.end_user_sessions('alice'));
+    v_out := pg_catalog.concat_ws(' ', v_out, (select c.outcome from web.create_session(pg_catalog.sha256('four'), '{}', p_user_id => 'alice') as c));
+    v_out := pg_catalog.concat_ws(' ', v_out, (select l.outcome from web.logout_session(pg_catalog.sha256('four'), pg_catalog.sha256('five')) as l), web.notify_channel());
     v_out := pg_catalog.concat_ws(' ', v_out, (select pg_catalog.concat_ws(',', p.outcome, p.deleted) from web.prune_sessions() as p));
     perform web.clear_sessions();
     return pg_catalog.concat_ws(' ', v_out, web.count_sessions());
@@ -373,7 +395,7 @@ $f$;
 discard plans;
 select is(
     pg_temp.all_calls()::pg_catalog.text,
-    'created,1 {"n":1},1 saved,2 t {"secret":1} {"n":3} 3 t pruned,0 0'::pg_catalog.text,
+    'created,1 {"n":1},1 saved,2 t {"secret":1} {"n":3} 3 t created rotated {} rotated {} live,alice 1 t 0 created rotated pruned,0 0'::pg_catalog.text,
     'the functions use none of what the caller has put into pg_temp'
 );
 select is((select count(*) from pg_temp.session), 1::bigint, 'nor its tables, to read or to write');
@@ -391,7 +413,7 @@ set local check_function_bodies = off;
 discard plans;
 select is(
     pg_temp.all_calls()::pg_catalog.text,
-    'created,1 {"n":1},1 saved,2 t {"n":3} 2 t pruned,0 0'::pg_catalog.text,
+    'created,1 {"n":1},1 saved,2 t {"n":3} 2 t created rotated {} rotated {} live,alice 1 t 0 created rotated pruned,0 0'::pg_catalog.text,
     'nor does it matter what he has set'
 );
 

@@ -4,6 +4,12 @@ begin;
 \ir lib/drift.sql
 select plan(131);
 
+-- Which functions there are, and which of them the runtime role may call: functions.sql and privileges.sql know.
+create temporary table functions as
+select replace(replace(p.oid::regprocedure::text, 'web.', ''), ',', ', ') as signature, has_function_privilege('nodepg', p.oid, 'EXECUTE') as is_runtime
+from pg_proc as p
+where p.pronamespace = 'web'::regnamespace;
+
 select is(pg_temp.correction(), null, 'with nothing to change there is no row');
 select is_empty(
     $$
@@ -265,7 +271,10 @@ select is(
     $$created column settings.absolute_seconds
 created column settings.idle_seconds
 created column settings.max_data_bytes
+created column settings.max_sessions_per_user
+created column settings.notify_channel
 created column settings.only_row
+created column settings.refuse_over_limit
 created column settings.slide_least_seconds
 created column settings.slide_most_seconds
 created column settings.slide_percent
@@ -273,6 +282,8 @@ created column settings.tombstone_seconds
 created constraint settings.settings_absolute_seconds
 created constraint settings.settings_idle_seconds
 created constraint settings.settings_max_data_bytes
+created constraint settings.settings_max_sessions_per_user
+created constraint settings.settings_notify_channel
 created constraint settings.settings_only_row
 created constraint settings.settings_pkey
 created constraint settings.settings_slide_percent
@@ -580,17 +591,7 @@ select is(
 );
 select is(
     pg_temp.repaired($$ revoke execute on all functions in schema web from nodepg $$),
-    $$created privilege EXECUTE on function clear_sessions() to nodepg
-created privilege EXECUTE on function count_sessions() to nodepg
-created privilege EXECUTE on function create_session(bytea, text, integer, integer, text, inet, text, text) to nodepg
-created privilege EXECUTE on function destroy_session(text) to nodepg
-created privilege EXECUTE on function end_session(bytea) to nodepg
-created privilege EXECUTE on function get_session_data(text) to nodepg
-created privilege EXECUTE on function load_session(bytea, boolean) to nodepg
-created privilege EXECUTE on function prune_sessions(integer) to nodepg
-created privilege EXECUTE on function save_session(bytea, text, bigint) to nodepg
-created privilege EXECUTE on function set_session_data(text, text, timestamp with time zone) to nodepg
-created privilege EXECUTE on function touch_session(bytea) to nodepg$$,
+    (select string_agg(format('created privilege EXECUTE on function %s to nodepg', f.signature), E'\n' order by f.signature) from functions as f where f.is_runtime),
     'all functions were revoked'
 );
 select is(
@@ -803,56 +804,23 @@ changed schema web owner: SUPERUSER -> nodepg_owner$$,
 
 select is(
     pg_temp.repaired($$ do $x$ declare v record; begin alter schema web owner to current_user; for v in select c.oid::regclass as name from pg_class as c where c.relnamespace = 'web'::regnamespace and c.relkind = 'r' loop execute format('alter table %s owner to current_user', v.name); end loop; for v in select p.oid::regprocedure as name from pg_proc as p where p.pronamespace = 'web'::regnamespace loop execute format('alter function %s owner to current_user', v.name); execute format('grant execute on function %s to public', v.name); end loop; end $x$ $$),
-    $$changed function carry_pruning(bytea) owner: SUPERUSER -> nodepg_owner
-changed function clear_sessions() owner: SUPERUSER -> nodepg_owner
-changed function count_sessions() owner: SUPERUSER -> nodepg_owner
-changed function create_session(bytea, text, integer, integer, text, inet, text, text) owner: SUPERUSER -> nodepg_owner
-changed function destroy_session(text) owner: SUPERUSER -> nodepg_owner
-changed function end_session(bytea) owner: SUPERUSER -> nodepg_owner
-changed function get_session_data(text) owner: SUPERUSER -> nodepg_owner
-changed function load_session(bytea, boolean) owner: SUPERUSER -> nodepg_owner
-changed function prune_sessions(integer) owner: SUPERUSER -> nodepg_owner
-changed function refuse_without_settings() owner: SUPERUSER -> nodepg_owner
-changed function require_data_fits(integer) owner: SUPERUSER -> nodepg_owner
-changed function save_session(bytea, text, bigint) owner: SUPERUSER -> nodepg_owner
-changed function set_session_data(text, text, timestamp with time zone) owner: SUPERUSER -> nodepg_owner
-changed function slide_seconds(integer) owner: SUPERUSER -> nodepg_owner
-changed function slide_session(bytea) owner: SUPERUSER -> nodepg_owner
-changed function store_status() owner: SUPERUSER -> nodepg_owner
-changed function touch_session(bytea) owner: SUPERUSER -> nodepg_owner
-changed privilege EXECUTE on function clear_sessions() to nodepg granted by: SUPERUSER -> nodepg_owner
-changed privilege EXECUTE on function count_sessions() to nodepg granted by: SUPERUSER -> nodepg_owner
-changed privilege EXECUTE on function create_session(bytea, text, integer, integer, text, inet, text, text) to nodepg granted by: SUPERUSER -> nodepg_owner
-changed privilege EXECUTE on function destroy_session(text) to nodepg granted by: SUPERUSER -> nodepg_owner
-changed privilege EXECUTE on function end_session(bytea) to nodepg granted by: SUPERUSER -> nodepg_owner
-changed privilege EXECUTE on function get_session_data(text) to nodepg granted by: SUPERUSER -> nodepg_owner
-changed privilege EXECUTE on function load_session(bytea, boolean) to nodepg granted by: SUPERUSER -> nodepg_owner
-changed privilege EXECUTE on function prune_sessions(integer) to nodepg granted by: SUPERUSER -> nodepg_owner
-changed privilege EXECUTE on function save_session(bytea, text, bigint) to nodepg granted by: SUPERUSER -> nodepg_owner
-changed privilege EXECUTE on function set_session_data(text, text, timestamp with time zone) to nodepg granted by: SUPERUSER -> nodepg_owner
-changed privilege EXECUTE on function touch_session(bytea) to nodepg granted by: SUPERUSER -> nodepg_owner
-changed privilege USAGE on schema web to nodepg granted by: SUPERUSER -> nodepg_owner
-changed schema web owner: SUPERUSER -> nodepg_owner
-changed table prune_state owner: SUPERUSER -> nodepg_owner
-changed table session owner: SUPERUSER -> nodepg_owner
-changed table settings owner: SUPERUSER -> nodepg_owner
-removed privilege EXECUTE on function carry_pruning(bytea) to PUBLIC
-removed privilege EXECUTE on function clear_sessions() to PUBLIC
-removed privilege EXECUTE on function count_sessions() to PUBLIC
-removed privilege EXECUTE on function create_session(bytea, text, integer, integer, text, inet, text, text) to PUBLIC
-removed privilege EXECUTE on function destroy_session(text) to PUBLIC
-removed privilege EXECUTE on function end_session(bytea) to PUBLIC
-removed privilege EXECUTE on function get_session_data(text) to PUBLIC
-removed privilege EXECUTE on function load_session(bytea, boolean) to PUBLIC
-removed privilege EXECUTE on function prune_sessions(integer) to PUBLIC
-removed privilege EXECUTE on function refuse_without_settings() to PUBLIC
-removed privilege EXECUTE on function require_data_fits(integer) to PUBLIC
-removed privilege EXECUTE on function save_session(bytea, text, bigint) to PUBLIC
-removed privilege EXECUTE on function set_session_data(text, text, timestamp with time zone) to PUBLIC
-removed privilege EXECUTE on function slide_seconds(integer) to PUBLIC
-removed privilege EXECUTE on function slide_session(bytea) to PUBLIC
-removed privilege EXECUTE on function store_status() to PUBLIC
-removed privilege EXECUTE on function touch_session(bytea) to PUBLIC$$,
+    (
+        select string_agg(r.line, E'\n' order by r.line collate "C")
+        from (
+            select format('changed function %s owner: SUPERUSER -> nodepg_owner', f.signature) from functions as f
+            union all
+            select format('changed privilege EXECUTE on function %s to nodepg granted by: SUPERUSER -> nodepg_owner', f.signature) from functions as f where f.is_runtime
+            union all
+            select format('removed privilege EXECUTE on function %s to PUBLIC', f.signature) from functions as f
+            union all
+            values
+            ('changed privilege USAGE on schema web to nodepg granted by: SUPERUSER -> nodepg_owner'),
+            ('changed schema web owner: SUPERUSER -> nodepg_owner'),
+            ('changed table prune_state owner: SUPERUSER -> nodepg_owner'),
+            ('changed table session owner: SUPERUSER -> nodepg_owner'),
+            ('changed table settings owner: SUPERUSER -> nodepg_owner')
+        ) as r (line)
+    ),
     'everything belongs to a superuser, and PUBLIC may call it'
 );
 

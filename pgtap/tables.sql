@@ -1,7 +1,7 @@
 -- The tables: whole sets, so that whatever is too much is found as well as what is missing.
 begin;
 \ir lib/store.sql
-select plan(35);
+select plan(39);
 
 -- ---- Relations ----
 
@@ -70,6 +70,9 @@ select pg_temp.same_rows(
         ('session', 'absolute_at', 'timestamp with time zone', true, null),
         ('session', 'prune_after', 'timestamp with time zone', true, null),
         ('session', 'ended_at', 'timestamp with time zone', false, null),
+        ('session', 'ended_reason', 'text', false, null),
+        ('session', 'successor', 'bytea', false, null),
+        ('session', 'grace_until', 'timestamp with time zone', false, null),
         ('session', 'idle_seconds', 'integer', true, null),
         ('session', 'slide_seconds', 'integer', true, null),
         ('session', 'handle', 'uuid', true, 'gen_random_uuid()'),
@@ -86,7 +89,10 @@ select pg_temp.same_rows(
         ('settings', 'tombstone_seconds', 'integer', true, '3600'),
         ('settings', 'slide_percent', 'integer', true, '5'),
         ('settings', 'slide_least_seconds', 'integer', true, '60'),
-        ('settings', 'slide_most_seconds', 'integer', true, '600')
+        ('settings', 'slide_most_seconds', 'integer', true, '600'),
+        ('settings', 'max_sessions_per_user', 'integer', true, '0'),
+        ('settings', 'refuse_over_limit', 'boolean', true, 'false'),
+        ('settings', 'notify_channel', 'text', false, null)
     $$,
     'every column: its place, type, default, and whether it may be null'
 );
@@ -148,6 +154,8 @@ select pg_temp.same_rows(
         ('web.settings', 'settings_absolute_seconds', 'CHECK ((absolute_seconds >= 1))', true, false),
         ('web.settings', 'settings_idle_seconds', 'CHECK ((idle_seconds >= 1))', true, false),
         ('web.settings', 'settings_max_data_bytes', 'CHECK ((max_data_bytes >= 8192))', true, false),
+        ('web.settings', 'settings_max_sessions_per_user', 'CHECK ((max_sessions_per_user >= 0))', true, false),
+        ('web.settings', 'settings_notify_channel', 'CHECK (((octet_length(notify_channel) >= 1) AND (octet_length(notify_channel) <= 63)))', true, false),
         ('web.settings', 'settings_only_row', 'CHECK (only_row)', true, false),
         ('web.settings', 'settings_pkey', 'PRIMARY KEY (only_row)', true, false),
         ('web.settings', 'settings_slide_percent', 'CHECK (((slide_percent >= 0) AND (slide_percent <= 50)))', true, false),
@@ -185,7 +193,7 @@ select is_empty(
         join pg_depend as d on d.classid = 'pg_class'::regclass and d.objid = i.indexrelid and d.refclassid = 'pg_class'::regclass and d.refobjid = i.indrelid
         join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = d.refobjsubid
         where i.indrelid = 'web.session'::regclass
-            and a.attname in ('expires_at', 'slide_at', 'last_used_at', 'version', 'data', 'ended_at', 'client_address', 'user_agent', 'label')
+            and a.attname in ('expires_at', 'slide_at', 'last_used_at', 'version', 'data', 'ended_at', 'ended_reason', 'successor', 'grace_until', 'client_address', 'user_agent', 'label')
     $$,
     'no index, its condition and expressions included, covers what a slide, a save or an end changes: they are heap-only'
 );
@@ -212,8 +220,8 @@ select is_empty($$ select inhrelid from pg_inherits as i join pg_class as c on c
 -- ---- Rows ----
 
 select results_eq(
-    'select only_row, idle_seconds, absolute_seconds, max_data_bytes, tombstone_seconds, slide_percent, slide_least_seconds, slide_most_seconds from web.settings',
-    'values (true, 86400, 2592000, 1048576, 3600, 5, 60, 600)',
+    'select only_row, idle_seconds, absolute_seconds, max_data_bytes, tombstone_seconds, slide_percent, slide_least_seconds, slide_most_seconds, max_sessions_per_user, refuse_over_limit, notify_channel from web.settings',
+    'values (true, 86400, 2592000, 1048576, 3600, 5, 60, 600, 0, false, null::text)',
     'one row of settings, with the defaults'
 );
 select is((select count(*) from web.prune_state), 1::bigint, 'one row of prune_state');
@@ -234,6 +242,7 @@ select throws_ok(
 from (
     values
     ('idle_seconds = 0'), ('absolute_seconds = 0'), ('max_data_bytes = 8191'), ('tombstone_seconds = 59'),
+    ('max_sessions_per_user = -1'), ($$ notify_channel = '' $$), ($$ notify_channel = repeat('x', 64) $$), ($$ notify_channel = repeat('é', 32) $$),
     ('slide_percent = -1'), ('slide_percent = 51'), ('slide_least_seconds = -1'), ('slide_most_seconds = 59')
 ) as s (change);
 

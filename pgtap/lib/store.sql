@@ -32,7 +32,8 @@ as $$
         created_at = created_at - span,
         absolute_at = absolute_at - span,
         prune_after = prune_after - span,
-        ended_at = ended_at - span;
+        ended_at = ended_at - span,
+        grace_until = grace_until - span;
     update web.prune_state
     set
         resume_from = resume_from - span,
@@ -161,6 +162,8 @@ as $$
     select case what
         when 'seq' then pg_stat_get_xact_numscans(c.oid)
         when 'key' then (select pg_stat_get_xact_numscans(i.oid) from pg_class as i where i.relname = 'session_pkey' and i.relnamespace = c.relnamespace)
+        when 'user_id' then (select pg_stat_get_xact_numscans(i.oid) from pg_class as i where i.relname = 'session_user_id' and i.relnamespace = c.relnamespace)
+        when 'handle' then (select pg_stat_get_xact_numscans(i.oid) from pg_class as i where i.relname = 'session_handle' and i.relnamespace = c.relnamespace)
         when 'prune_after' then (select pg_stat_get_xact_numscans(i.oid) from pg_class as i where i.relname = 'session_prune_after' and i.relnamespace = c.relnamespace)
         when 'updated' then pg_stat_get_xact_tuples_updated(c.oid)
         when 'hot' then pg_stat_get_xact_tuples_hot_updated(c.oid)
@@ -182,4 +185,7 @@ set
     tombstone_seconds = default,
     slide_percent = default,
     slide_least_seconds = default,
-    slide_most_seconds = default;
+    slide_most_seconds = default,
+    max_sessions_per_user = default,
+    refuse_over_limit = default,
+    notify_channel = default;
