@@ -1,12 +1,12 @@
 //! The tables of other stores.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::{Client, Row, Statement};
 use serde::de::IgnoredAny;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::target::{Incoming, Target};
@@ -68,6 +68,7 @@ struct Source<'a> {
 }
 
 /// A column, and what the catalog says of it.
+#[derive(Clone)]
 struct Column {
     name: String,
     /// As in a cast.
@@ -145,10 +146,10 @@ impl<'a> Source<'a> {
             )
             .map_err(failed)?;
         let (oid, kind) = find(&mut client, &schema, &table)?;
-        let mut columns = columns(&mut client, oid).map_err(failed)?;
-        let mut column = |option: &str, given: &Option<String>, default: &str| {
+        let columns = columns(&mut client, oid).map_err(failed)?;
+        let column = |option: &str, given: &Option<String>, default: &str| {
             let name = given.as_deref().unwrap_or(default);
-            columns.remove(name).ok_or_else(|| {
+            columns.get(name).cloned().ok_or_else(|| {
                 let mut names: Vec<&str> = columns.keys().map(String::as_str).collect();
                 names.sort_unstable();
                 Failure::new(
@@ -605,7 +606,7 @@ fn json(data: &[u8]) -> Result<(String, Option<i32>), &'static str> {
 /// The data of a tower-sessions `Record { id, data, expiry_date }`, which rmp-serde writes as an array of three.
 fn record(data: &[u8]) -> Result<String, &'static str> {
     const NO_RECORD: &str = "the data is no MessagePack record of tower-sessions";
-    let (_, data, _): (IgnoredAny, Map<String, Value>, IgnoredAny) =
+    let (_, data, _): (IgnoredAny, BTreeMap<String, Value>, IgnoredAny) =
         rmp_serde::from_slice(data).map_err(|_| NO_RECORD)?;
     serde_json::to_string(&data).map_err(|_| NO_RECORD)
 }
