@@ -1160,7 +1160,9 @@ begin
 
     if v_outcome = 'rotated' then
         -- Whoever had a web socket open on this session may not be who logs in now: it has to come again, with the new id.
-        perform web.announce_end(v_handle, case when v_user_id <> p_user_id then 'logout' else 'rotated' end);
+        if v_handle is not null then
+            perform web.announce_end(v_handle, case when v_user_id <> p_user_id then 'logout' else 'rotated' end);
+        end if;
         update web.session as s
         set
             absolute_at = n.absolute_at,
@@ -1285,7 +1287,8 @@ begin
             else 'expired'
         end,
         s.ended_reason,
-        s.handle,
+        -- after a rotation the handle went along to the new key
+        case when s.successor is null then s.handle end,
         s.user_id,
         s.created_at,
         s.last_used_at,

@@ -68,7 +68,9 @@ begin
 
     if v_outcome = 'rotated' then
         -- Whoever had a web socket open on this session may not be who logs in now: it has to come again, with the new id.
-        perform web.announce_end(v_handle, case when v_user_id <> p_user_id then 'logout' else 'rotated' end);
+        if v_handle is not null then
+            perform web.announce_end(v_handle, case when v_user_id <> p_user_id then 'logout' else 'rotated' end);
+        end if;
         update web.session as s
         set
             absolute_at = n.absolute_at,

@@ -37,7 +37,8 @@ begin
             else 'expired'
         end,
         s.ended_reason,
-        s.handle,
+        -- after a rotation the handle went along to the new key
+        case when s.successor is null then s.handle end,
         s.user_id,
         s.created_at,
         s.last_used_at,
