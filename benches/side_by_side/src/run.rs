@@ -11,11 +11,11 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, Zipf};
 
-use crate::histogram;
 use crate::ids::id_of;
 use crate::payload::Payload;
 use crate::server::Relation;
 use crate::workload::Workload;
+use crate::{cpu, histogram};
 
 /// Calls of each client before the clock runs: connections, prepared statements, cached plans (PL/pgSQL settles on one at the
 /// sixth call).
@@ -108,6 +108,15 @@ pub struct Measured {
     pub latencies: Histogram<u64>,
     /// The latencies of each interval of [`Until`], from the beginning.
     pub timeline: Vec<Histogram<u64>>,
+    /// Nanoseconds of processor time within that time: this program's and the server's. None of a side that does not tell.
+    pub cpu: Option<Cpu>,
+}
+
+/// Nanoseconds of processor time.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Cpu {
+    pub clients: u64,
+    pub server: u64,
 }
 
 /// One of the stores that are compared, with a data set that is filled.
@@ -135,6 +144,8 @@ pub trait Threaded: Sync {
         Ok(())
     }
     fn relation(&self) -> Option<Relation>;
+    /// The server's process: its children count as well.
+    fn server_process(&self) -> u32;
     /// One worker for each client.
     fn connect(&self, clients: u32) -> Result<Vec<Box<dyn Worker>>>;
 }
@@ -198,36 +209,51 @@ impl<S: Threaded> Side for Threads<S> {
             let place = n % shares.len();
             shares[place].push(id);
         }
-        let start_together = Barrier::new(workers.len());
-        let results: Vec<Result<Driven>> = thread::scope(|scope| {
+        // The clients and this thread: it reads the server's clock when they start, and before they go.
+        let together = Barrier::new(workers.len() + 1);
+        let process = self.side.server_process();
+        let (results, server_cpu) = thread::scope(|scope| {
             let threads: Vec<_> = (0_u32..)
                 .zip(workers)
                 .zip(shares)
                 .map(|((n, worker), share)| {
-                    let start_together = &start_together;
-                    scope.spawn(move || {
+                    let together = &together;
+                    scope.spawn(move || -> Result<Driven> {
                         let driver = Driver::new(worker, job, n, share);
-                        // Also when it failed: the others wait here.
-                        start_together.wait();
-                        driver?.drive()
+                        // Also when something failed: the others wait here.
+                        together.wait();
+                        let result = driver.and_then(|mut driver| Ok((driver.drive()?, driver)));
+                        together.wait();
+                        together.wait();
+                        let (mut driven, driver) = result?;
+                        driven.created = driver.into_created();
+                        Ok(driven)
                     })
                 })
                 .collect();
-            threads
+            together.wait();
+            let cpu_before = cpu::of_server(process);
+            together.wait();
+            let server_cpu = cpu::of_server(process).saturating_sub(cpu_before);
+            together.wait();
+            let results: Vec<Result<Driven>> = threads
                 .into_iter()
                 .map(|thread| {
                     thread
                         .join()
                         .unwrap_or_else(|_| Err(anyhow!("a client panicked")))
                 })
-                .collect()
+                .collect();
+            (results, server_cpu)
         });
+        let mut clients_cpu = 0;
         let mut all: Option<Measured> = None;
         let (mut first, mut last) = (None, None);
         for result in results {
             let driven = result.with_context(|| format!("{} on {}", job.workload, self.name()))?;
             first = Some(first.map_or(driven.began, |first: Instant| first.min(driven.began)));
             last = Some(last.map_or(driven.ended, |last: Instant| last.max(driven.ended)));
+            clients_cpu += driven.cpu;
             created.extend(driven.created);
             let calls = driven.latencies.len();
             match &mut all {
@@ -238,6 +264,7 @@ impl<S: Threaded> Side for Threads<S> {
                         seconds: 0.0,
                         latencies: driven.latencies,
                         timeline: driven.timeline,
+                        cpu: None,
                     });
                 }
                 Some(all) => {
@@ -254,6 +281,10 @@ impl<S: Threaded> Side for Threads<S> {
             return Err(anyhow!("no clients"));
         };
         all.seconds = last.duration_since(first).as_secs_f64();
+        all.cpu = Some(Cpu {
+            clients: clients_cpu,
+            server: server_cpu,
+        });
         Ok(all)
     }
 }
@@ -265,6 +296,7 @@ struct Driven {
     all_calls: u64,
     latencies: Histogram<u64>,
     timeline: Vec<Histogram<u64>>,
+    cpu: u64,
     created: Vec<String>,
 }
 
@@ -337,9 +369,10 @@ impl<'a> Driver<'a> {
         Ok(driver)
     }
 
-    fn drive(mut self) -> Result<Driven> {
+    fn drive(&mut self) -> Result<Driven> {
         let mut latencies = histogram::new()?;
         let mut timeline = Vec::new();
+        let cpu_before = cpu::of_this_thread();
         let began = Instant::now();
         let deadline = began + Duration::from_secs_f64(self.job.seconds);
         let mut ended = began;
@@ -366,16 +399,21 @@ impl<'a> Driver<'a> {
                 timeline[interval].saturating_record(nanoseconds);
             }
         }
-        let mut created = self.created;
-        created.append(&mut self.logged_in);
         Ok(Driven {
             began,
             ended,
             all_calls: self.calls,
             latencies,
             timeline,
-            created,
+            cpu: cpu::of_this_thread().saturating_sub(cpu_before),
+            created: Vec::new(),
         })
+    }
+
+    /// What is left for later runs.
+    fn into_created(mut self) -> Vec<String> {
+        self.created.append(&mut self.logged_in);
+        self.created
     }
 
     fn step(&mut self) -> Result<Step> {
