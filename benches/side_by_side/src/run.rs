@@ -1,7 +1,7 @@
 //! One run: a workload on one side, by some clients at once, for some seconds.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Barrier, Mutex, PoisonError};
+use std::sync::{Arc, Barrier, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,7 @@ const SPREAD: u64 = 0x9e37_79b1;
 /// More than any side does in a second, so that due sessions do not run out.
 const MOST_CALLS: f64 = 100_000.0;
 const MOST_SLIDES: f64 = 15_000.0;
+const MOST_ENDS: f64 = 10_000.0;
 
 /// What to do.
 #[derive(Debug, Clone)]
@@ -65,6 +66,17 @@ impl Job {
         })
     }
 
+    /// Whether it is one of those whose slide is due before the run.
+    fn is_due(&self, session: u32) -> bool {
+        let (due, sessions) = (u64::from(self.due_sessions()), u64::from(self.sessions));
+        if due == 0 {
+            return false;
+        }
+        // The reverse of due_session.
+        let place = (u64::from(session) * due).div_ceil(sessions);
+        place < due && place * sessions / due == u64::from(session)
+    }
+
     /// The id of the `n`th among the sessions whose slide is due: they are spread over the whole table.
     pub fn due_id(&self, n: u32) -> String {
         self.id(self.due_session(n))
@@ -84,7 +96,12 @@ impl Job {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // at most a few million
         let wanted = (calls / f64::from(self.requests_per_slide)).ceil() as u32
             + self.clients * (WARM_UP + 1);
-        wanted.min(self.sessions)
+        // Some must be left that are not due, unless every request is to slide.
+        wanted.min(if self.requests_per_slide == 1 {
+            self.sessions
+        } else {
+            self.sessions / 4
+        })
     }
 
     fn due_session(&self, n: u32) -> u32 {
@@ -184,6 +201,12 @@ impl<S> Threads<S> {
     }
 }
 
+impl<S> Threads<S> {
+    fn created(&self) -> MutexGuard<'_, Vec<String>> {
+        self.created.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl<S: Threaded> Side for Threads<S> {
     fn name(&self) -> &'static str {
         self.side.name()
@@ -194,6 +217,20 @@ impl<S: Threaded> Side for Threads<S> {
     }
 
     fn prepare(&self, job: &Job) -> Result<()> {
+        if job.workload.consumes_created() {
+            let wanted = job.seconds * MOST_ENDS;
+            #[allow(clippy::cast_precision_loss)] // a count
+            let have = || self.created().len() as f64;
+            // A few times at most: a side that creates slowly also ends slowly.
+            for _ in 0..3 {
+                if have() < wanted {
+                    self.run(&Job {
+                        workload: Workload::Create,
+                        ..job.clone()
+                    })?;
+                }
+            }
+        }
         self.side.prepare(job)
     }
 
@@ -203,7 +240,7 @@ impl<S: Threaded> Side for Threads<S> {
 
     fn run(&self, job: &Job) -> Result<Measured> {
         let workers = self.side.connect(job.clients)?;
-        let mut created = self.created.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut created = self.created();
         let mut shares: Vec<Vec<String>> = vec![Vec::new(); workers.len()];
         for (n, id) in created.drain(..).enumerate() {
             let place = n % shares.len();
@@ -225,9 +262,9 @@ impl<S: Threaded> Side for Threads<S> {
                         let result = driver.and_then(|mut driver| Ok((driver.drive()?, driver)));
                         together.wait();
                         together.wait();
-                        let (mut driven, driver) = result?;
-                        driven.created = driver.into_created();
-                        Ok(driven)
+                        let (mut done, driver) = result?;
+                        done.created = driver.into_created();
+                        Ok(done)
                     })
                 })
                 .collect();
@@ -358,11 +395,6 @@ impl<'a> Driver<'a> {
                 driver.kept += 1;
             }
         }
-        if job.workload.consumes_created() && driver.created.is_empty() {
-            for _ in 0..KEPT {
-                driver.create()?;
-            }
-        }
         for _ in 0..WARM_UP {
             driver.step()?;
         }
@@ -419,7 +451,8 @@ impl<'a> Driver<'a> {
     fn step(&mut self) -> Result<Step> {
         match self.job.workload {
             Workload::Load => {
-                let id = self.any_session();
+                let session = self.any_session();
+                let id = self.job.id(session);
                 self.worker.load(&id)?;
             }
             Workload::Rolling | Workload::Rolling20s | Workload::RollingSeldom => {
@@ -454,7 +487,8 @@ impl<'a> Driver<'a> {
                     }
                 }
                 90..98 => {
-                    let id = self.popular_session();
+                    let session = self.popular_session();
+                    let id = self.job.id(session);
                     self.worker.change(&id)?;
                 }
                 98 => self.create()?,
@@ -474,16 +508,16 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    fn any_session(&mut self) -> String {
-        self.job.id(self.random.random_range(0..self.job.sessions))
+    fn any_session(&mut self) -> u32 {
+        self.random.random_range(0..self.job.sessions)
     }
 
-    fn popular_session(&mut self) -> String {
+    fn popular_session(&mut self) -> u32 {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         // from 1 to the number of sessions
         let rank = self.zipf.sample(&mut self.random) as u64;
         let spread = rank.wrapping_mul(SPREAD) % u64::from(self.job.sessions);
-        self.job.id(u32::try_from(spread).unwrap_or(0))
+        u32::try_from(spread).unwrap_or(0)
     }
 
     /// Every so many requests a session whose slide is due; none when all of them are due and used up.
@@ -500,10 +534,16 @@ impl<'a> Driver<'a> {
                 return None;
             }
         }
-        Some(if self.job.workload == Workload::Mix {
-            self.popular_session()
-        } else {
-            self.any_session()
-        })
+        loop {
+            let session = if self.job.workload == Workload::Mix {
+                self.popular_session()
+            } else {
+                self.any_session()
+            };
+            // Those that are due have their turn above.
+            if !self.job.is_due(session) {
+                return Some(self.job.id(session));
+            }
+        }
     }
 }

@@ -291,8 +291,8 @@ impl Server {
     /// The end of the log, all of it flushed.
     pub fn flushed_lsn(&self) -> Result<u64> {
         self.with("postgres", |client| {
-            // A commit that is waited for, so that what is in the log is on disk.
-            client.batch_execute("select txid_current()")?;
+            // A commit that has something to write is waited for, and with it all that is in the log before.
+            client.batch_execute("select pg_logical_emit_message(true, 'bench', '')")?;
             let text: String = client
                 .query_one(
                     "select (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::text",
