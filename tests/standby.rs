@@ -12,6 +12,7 @@ mod raw_store;
 
 use std::{
     env, fs,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
