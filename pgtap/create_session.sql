@@ -68,7 +68,7 @@ select results_eq(
 -- ---- Timeouts ----
 
 select results_eq(
-    $$ select expires_at from web.create_session(pg_temp.key('short'), '{}', 100, 50) $$,
+    $$ select expires_at from web.create_session(pg_temp.key('short'), '{}', 1200, 50) $$,
     $$ values (statement_timestamp() + interval '50 s') $$,
     'an absolute timeout below the idle timeout is the expiry'
 );

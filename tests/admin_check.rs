@@ -156,6 +156,35 @@ fn the_password_that_everybody_knows_is_found() {
 
 /// What everybody may do in the database anyway is noted and does not count.
 #[test]
+fn a_member_of_the_owner_role_is_noted() {
+    let database = Database::installed();
+    database.run(&["rotate-password"]).expect(0);
+    let carol = format!("{}_carol", database.role);
+    let owner = quoted(&format!("{}_owner", database.role));
+    database
+        .superuser()
+        .batch_execute(&format!(
+            "create role {carol}; grant {owner} to {carol}",
+            carol = quoted(&carol)
+        ))
+        .unwrap();
+    database.run(&["check"]).expect(0).says(&[
+        "note",
+        &carol,
+        "can read and change every session",
+        "revoke",
+    ]);
+    database
+        .superuser()
+        .batch_execute(&format!(
+            "revoke {owner} from {carol}; drop role {carol}",
+            carol = quoted(&carol)
+        ))
+        .unwrap();
+    database.run(&["check"]).expect(0).hides(&carol);
+}
+
+#[test]
 fn the_defaults_of_public_are_noted() {
     let database = Database::installed();
     database.run(&["rotate-password"]).expect(0);

@@ -45,7 +45,7 @@ impl Copy {
         files.pop().unwrap()
     }
 
-    fn append(&self, path: &Path, text: &str) {
+    fn append(path: &Path, text: &str) {
         let mut content = fs::read_to_string(path).unwrap();
         content.push_str(text);
         fs::write(path, content).unwrap();
@@ -78,7 +78,7 @@ fn an_edited_frozen_file_is_found() {
     copy.freeze();
     assert!(copy.compose(&["--check"]).status.success());
 
-    copy.append(&copy.newest(), "-- one more line\n");
+    Copy::append(&copy.newest(), "-- one more line\n");
     let output = copy.compose(&["--check"]);
     assert!(!output.status.success());
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -88,7 +88,7 @@ fn an_edited_frozen_file_is_found() {
 #[test]
 fn a_stale_file_is_found() {
     let copy = Copy::new("stale");
-    copy.append(&copy.0.join("sql/web/report.sql"), "-- one more line\n");
+    Copy::append(&copy.0.join("sql/web/report.sql"), "-- one more line\n");
     let output = copy.compose(&["--check"]);
     assert!(!output.status.success());
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -102,7 +102,7 @@ fn a_change_after_a_release_makes_a_new_file_and_leaves_the_old_one() {
     let frozen = copy.newest();
     let before = fs::read_to_string(&frozen).unwrap();
 
-    copy.append(&copy.0.join("sql/web/report.sql"), "-- one more line\n");
+    Copy::append(&copy.0.join("sql/web/report.sql"), "-- one more line\n");
     assert!(copy.compose(&[]).status.success());
     assert_ne!(copy.newest(), frozen);
     assert_eq!(fs::read_to_string(&frozen).unwrap(), before);

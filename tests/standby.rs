@@ -12,6 +12,7 @@ mod raw_store;
 
 use std::{
     env, fs,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
@@ -32,7 +33,10 @@ impl Standby {
             .map_err(|_| "PG_BINDIR is not set: not under bin/with-pg".to_owned())?;
         let programs = Path::new(&programs);
         let directory = env::temp_dir().join(format!("connect_pg_standby_{}", std::process::id()));
-        fs::create_dir(&directory).map_err(|e| e.to_string())?;
+        fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&directory)
+            .map_err(|e| e.to_string())?;
         let data = directory.join("data");
         let copied = Command::new(programs.join("pg_basebackup"))
             .args([
@@ -49,6 +53,9 @@ impl Standby {
             fs::remove_dir_all(&directory).ok();
             return Err(format!("pg_basebackup: {reason}"));
         }
+
+        // Not the primary's, which another test may just be trying things on. Nobody else gets into the directory.
+        fs::write(data.join("pg_hba.conf"), "local all all trust\n").map_err(|e| e.to_string())?;
 
         // PostgreSQL refuses to run as root.
         let mut command =

@@ -170,6 +170,7 @@ fn look_around(
     if exists {
         look_at_password(client, global, around)?;
         look_at_hba(client, global, around)?;
+        look_at_members(client, global, around)?;
     }
     look_at_public(client, around)
 }
@@ -395,6 +396,39 @@ fn membership(expression: &str) -> String {
             where g.rolname = {expression} and m.rolname = $1::text and pg_has_role(m.oid, g.oid, 'member')
         )"
     )
+}
+
+/// Who can become the owner of the store, besides superusers.
+///
+/// A note, because an administrator who is no superuser may have to: but it is a way to every session's data that no
+/// privilege on the tables shows.
+fn look_at_members(
+    client: &mut Client,
+    global: &Global,
+    around: &mut Surroundings,
+) -> Result<(), postgres::Error> {
+    // From 16 on whoever made a role is its member, but cannot act as it unless he grants himself that.
+    let rows = client.query(
+        "select quote_ident(r.rolname), quote_ident(o.rolname)
+        from pg_roles as o
+        join pg_roles as r on r.oid <> o.oid and not r.rolsuper
+        where o.rolname = $1::text || '_owner'
+            and (
+                pg_has_role(r.oid, o.oid, 'USAGE')
+                or pg_has_role(r.oid, o.oid, case when current_setting('server_version_num')::integer >= 160000 then 'SET' else 'MEMBER' end)
+            )
+        order by 1",
+        &[&global.role],
+    )?;
+    for row in rows {
+        let (member, owner): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        around.notes.push(Finding::new(
+            "member_of_owner",
+            format!("{member} is a member of {owner}, and so can read and change every session"),
+            format!("revoke {owner} from {member}, unless it is an administrator's"),
+        ));
+    }
+    Ok(())
 }
 
 /// What everybody may do in a database unless somebody says otherwise, the runtime role included.

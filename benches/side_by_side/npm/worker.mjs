@@ -163,9 +163,6 @@ class Client {
                 this.kept.push([id, await this.load(id)]);
             }
         }
-        if (['login', 'log-out'].includes(this.job.workload) && this.created.length === 0) {
-            for (let i = 0; i < KEPT; i++) await this.create();
-        }
         for (let i = 0; i < WARM_UP; i++) await this.step();
     }
 

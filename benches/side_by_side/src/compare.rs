@@ -5,7 +5,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::histogram::{self, microseconds};
-use crate::run::{Job, Side};
+use crate::run::{Cpu, Job, Side};
 use crate::server::{Counted, Server};
 use crate::spread::Spread;
 use crate::workload::Workload;
@@ -31,6 +31,8 @@ pub struct SideResult {
     pub p50_us: f64,
     pub p99_us: f64,
     pub p999_us: f64,
+    /// Microseconds of processor time per call: this program's and the server's.
+    pub cpu_us: Option<(f64, f64)>,
     /// What the server counted; none of a side that is not in PostgreSQL.
     pub server: Option<PerCall>,
 }
@@ -65,6 +67,9 @@ struct Rounds {
     latencies: Histogram<u64>,
     calls: u64,
     counted: Counted,
+    /// Of the calls within the measured time.
+    cpu: Option<Cpu>,
+    timed_calls: u64,
 }
 
 /// Runs the job on all the sides in turn, so many times. Each round starts with another side.
@@ -83,6 +88,8 @@ pub fn compare(server: &Server, sides: &[&dyn Side], job: &Job, rounds: u32) -> 
             latencies: histogram::new()?,
             calls: 0,
             counted: Counted::default(),
+            cpu: Some(Cpu::default()),
+            timed_calls: 0,
         });
     }
     server.checkpoint()?;
@@ -132,6 +139,11 @@ fn one_round(server: &Server, side: &dyn Side, job: &Job, result: &mut Rounds) -
         sum.growth += counted.growth;
     }
     result.calls += measured.all_calls;
+    result.timed_calls += measured.calls;
+    result.cpu = result.cpu.zip(measured.cpu).map(|(sum, more)| Cpu {
+        clients: sum.clients + more.clients,
+        server: sum.server + more.server,
+    });
     result
         .calls_per_second
         .push(measured.calls as f64 / measured.seconds.max(1e-9));
@@ -143,6 +155,7 @@ fn one_round(server: &Server, side: &dyn Side, job: &Job, result: &mut Rounds) -
 fn summed_up(side: &dyn Side, rounds: Rounds) -> Result<SideResult> {
     let calls = rounds.calls.max(1) as f64;
     let counted = rounds.counted;
+    let timed_calls = rounds.timed_calls.max(1) as f64;
     Ok(SideResult {
         side: side.name().to_owned(),
         calls_per_second: Spread::of(rounds.calls_per_second.iter().copied())
@@ -151,6 +164,10 @@ fn summed_up(side: &dyn Side, rounds: Rounds) -> Result<SideResult> {
         p50_us: microseconds(&rounds.latencies, 0.5),
         p99_us: microseconds(&rounds.latencies, 0.99),
         p999_us: microseconds(&rounds.latencies, 0.999),
+        cpu_us: rounds.cpu.map(|cpu| {
+            let per_call = |nanoseconds: u64| nanoseconds as f64 / 1000.0 / timed_calls;
+            (per_call(cpu.clients), per_call(cpu.server))
+        }),
         server: side.relation().map(|_| PerCall {
             wal_bytes: counted.wal as f64 / calls,
             full_page_bytes: counted.full_pages as f64 / calls,

@@ -4,6 +4,7 @@
 mod arguments;
 mod budgets;
 mod compare;
+mod cpu;
 mod histogram;
 mod ids;
 mod machine;

@@ -33,17 +33,15 @@ pub fn draw(
     pruning: Option<&Pruning>,
     caption: &str,
 ) -> Result<()> {
-    let Some(sessions) = comparisons.iter().map(|c| c.sessions).max() else {
-        return Ok(());
+    let of_rolling = || {
+        comparisons
+            .iter()
+            .filter(|c| c.workload == Workload::Rolling)
     };
-    let bytes = comparisons
-        .iter()
-        .map(|c| c.bytes)
-        .min()
-        .unwrap_or_default();
-    let mut rolling: Vec<&Comparison> = comparisons
-        .iter()
-        .filter(|c| c.workload == Workload::Rolling && c.sessions == sessions && c.bytes == bytes)
+    let sessions = of_rolling().map(|c| c.sessions).max();
+    let bytes = of_rolling().map(|c| c.bytes).min();
+    let mut rolling: Vec<&Comparison> = of_rolling()
+        .filter(|c| Some(c.sessions) == sessions && Some(c.bytes) == bytes)
         .collect();
     rolling.sort_by_key(|c| c.clients);
     if rolling.len() > 1 {

@@ -147,7 +147,7 @@ fn watch(
     drop(store);
 
     let sizes_after = sizes(server, relation, "after pruning")?;
-    server.batch(&relation.database, &format!("vacuum {}", relation.table))?;
+    vacuum(server, relation)?;
     let sizes_vacuumed = sizes(server, relation, "after vacuum")?;
     // What was freed must be of use: as many new sessions as were removed.
     ours::add(
@@ -157,7 +157,7 @@ fn watch(
         bytes,
         Age::Live,
     )?;
-    server.batch(&relation.database, &format!("vacuum {}", relation.table))?;
+    vacuum(server, relation)?;
     let sizes_refilled = sizes(server, relation, "filled up again")?;
 
     let watched = Watched::of(&measured.timeline, interval, &pruned)?;
@@ -186,6 +186,16 @@ fn watch(
             pruning_to: pruned.to.as_secs_f64(),
         },
     })
+}
+
+/// Twice, as autovacuum does in time: an index page that one empties is free for use by the next, once a later transaction
+/// has passed.
+fn vacuum(server: &Server, relation: &Relation) -> Result<()> {
+    for _ in 0..2 {
+        server.batch(&relation.database, "select txid_current()")?;
+        server.batch(&relation.database, &format!("vacuum {}", relation.table))?;
+    }
+    Ok(())
 }
 
 struct Pruned {

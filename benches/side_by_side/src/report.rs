@@ -75,6 +75,7 @@ pub fn comparison(comparison: &Comparison) -> String {
         "p50 µs",
         "p99 µs",
         "p99.9 µs",
+        "CPU µs/call, client + server",
         "WAL B/call",
         "full pages B/call",
         "updates/call",
@@ -105,6 +106,9 @@ fn row(comparison: &Comparison, side: &SideResult) -> Vec<String> {
         rounded(side.p50_us),
         rounded(side.p99_us),
         rounded(side.p999_us),
+        side.cpu_us.map_or_else(String::new, |(client, server)| {
+            format!("{client:.0} + {server:.0}")
+        }),
     ];
     match side.server {
         Some(server) => cells.extend([
@@ -116,7 +120,7 @@ fn row(comparison: &Comparison, side: &SideResult) -> Vec<String> {
                 .map_or_else(String::new, |share| format!("{:.1}", share * 100.0)),
             format!("{:.1}", server.growth_bytes),
         ]),
-        None => cells.resize(11, String::new()),
+        None => cells.resize(12, String::new()),
     }
     cells.push(match ratio {
         Some(ratio) if side.side != OursByPool::NAME => format!("{ratio} x"),

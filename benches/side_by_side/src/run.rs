@@ -1,7 +1,7 @@
 //! One run: a workload on one side, by some clients at once, for some seconds.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Barrier, Mutex, PoisonError};
+use std::sync::{Arc, Barrier, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,11 +11,11 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, Zipf};
 
-use crate::histogram;
 use crate::ids::id_of;
 use crate::payload::Payload;
 use crate::server::Relation;
 use crate::workload::Workload;
+use crate::{cpu, histogram};
 
 /// Calls of each client before the clock runs: connections, prepared statements, cached plans (PL/pgSQL settles on one at the
 /// sixth call).
@@ -28,6 +28,7 @@ const SPREAD: u64 = 0x9e37_79b1;
 /// More than any side does in a second, so that due sessions do not run out.
 const MOST_CALLS: f64 = 100_000.0;
 const MOST_SLIDES: f64 = 15_000.0;
+const MOST_ENDS: f64 = 10_000.0;
 
 /// What to do.
 #[derive(Debug, Clone)]
@@ -65,6 +66,17 @@ impl Job {
         })
     }
 
+    /// Whether it is one of those whose slide is due before the run.
+    fn is_due(&self, session: u32) -> bool {
+        let (due, sessions) = (u64::from(self.due_sessions()), u64::from(self.sessions));
+        if due == 0 {
+            return false;
+        }
+        // The reverse of due_session.
+        let place = (u64::from(session) * due).div_ceil(sessions);
+        place < due && place * sessions / due == u64::from(session)
+    }
+
     /// The id of the `n`th among the sessions whose slide is due: they are spread over the whole table.
     pub fn due_id(&self, n: u32) -> String {
         self.id(self.due_session(n))
@@ -84,7 +96,12 @@ impl Job {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // at most a few million
         let wanted = (calls / f64::from(self.requests_per_slide)).ceil() as u32
             + self.clients * (WARM_UP + 1);
-        wanted.min(self.sessions)
+        // Some must be left that are not due, unless every request is to slide.
+        wanted.min(if self.requests_per_slide == 1 {
+            self.sessions
+        } else {
+            self.sessions / 4
+        })
     }
 
     fn due_session(&self, n: u32) -> u32 {
@@ -108,6 +125,15 @@ pub struct Measured {
     pub latencies: Histogram<u64>,
     /// The latencies of each interval of [`Until`], from the beginning.
     pub timeline: Vec<Histogram<u64>>,
+    /// Nanoseconds of processor time within that time: this program's and the server's. None of a side that does not tell.
+    pub cpu: Option<Cpu>,
+}
+
+/// Nanoseconds of processor time.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Cpu {
+    pub clients: u64,
+    pub server: u64,
 }
 
 /// One of the stores that are compared, with a data set that is filled.
@@ -135,6 +161,8 @@ pub trait Threaded: Sync {
         Ok(())
     }
     fn relation(&self) -> Option<Relation>;
+    /// The server's process: its children count as well.
+    fn server_process(&self) -> u32;
     /// One worker for each client.
     fn connect(&self, clients: u32) -> Result<Vec<Box<dyn Worker>>>;
 }
@@ -173,6 +201,12 @@ impl<S> Threads<S> {
     }
 }
 
+impl<S> Threads<S> {
+    fn created(&self) -> MutexGuard<'_, Vec<String>> {
+        self.created.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl<S: Threaded> Side for Threads<S> {
     fn name(&self) -> &'static str {
         self.side.name()
@@ -183,6 +217,20 @@ impl<S: Threaded> Side for Threads<S> {
     }
 
     fn prepare(&self, job: &Job) -> Result<()> {
+        if job.workload.consumes_created() {
+            let wanted = job.seconds * MOST_ENDS;
+            #[allow(clippy::cast_precision_loss)] // a count
+            let have = || self.created().len() as f64;
+            // A few times at most: a side that creates slowly also ends slowly.
+            for _ in 0..3 {
+                if have() < wanted {
+                    self.run(&Job {
+                        workload: Workload::Create,
+                        ..job.clone()
+                    })?;
+                }
+            }
+        }
         self.side.prepare(job)
     }
 
@@ -192,42 +240,57 @@ impl<S: Threaded> Side for Threads<S> {
 
     fn run(&self, job: &Job) -> Result<Measured> {
         let workers = self.side.connect(job.clients)?;
-        let mut created = self.created.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut created = self.created();
         let mut shares: Vec<Vec<String>> = vec![Vec::new(); workers.len()];
         for (n, id) in created.drain(..).enumerate() {
             let place = n % shares.len();
             shares[place].push(id);
         }
-        let start_together = Barrier::new(workers.len());
-        let results: Vec<Result<Driven>> = thread::scope(|scope| {
+        // The clients and this thread: it reads the server's clock when they start, and before they go.
+        let together = Barrier::new(workers.len() + 1);
+        let process = self.side.server_process();
+        let (results, server_cpu) = thread::scope(|scope| {
             let threads: Vec<_> = (0_u32..)
                 .zip(workers)
                 .zip(shares)
                 .map(|((n, worker), share)| {
-                    let start_together = &start_together;
-                    scope.spawn(move || {
+                    let together = &together;
+                    scope.spawn(move || -> Result<Driven> {
                         let driver = Driver::new(worker, job, n, share);
-                        // Also when it failed: the others wait here.
-                        start_together.wait();
-                        driver?.drive()
+                        // Also when something failed: the others wait here.
+                        together.wait();
+                        let result = driver.and_then(|mut driver| Ok((driver.drive()?, driver)));
+                        together.wait();
+                        together.wait();
+                        let (mut done, driver) = result?;
+                        done.created = driver.into_created();
+                        Ok(done)
                     })
                 })
                 .collect();
-            threads
+            together.wait();
+            let cpu_before = cpu::of_server(process);
+            together.wait();
+            let server_cpu = cpu::of_server(process).saturating_sub(cpu_before);
+            together.wait();
+            let results: Vec<Result<Driven>> = threads
                 .into_iter()
                 .map(|thread| {
                     thread
                         .join()
                         .unwrap_or_else(|_| Err(anyhow!("a client panicked")))
                 })
-                .collect()
+                .collect();
+            (results, server_cpu)
         });
+        let mut clients_cpu = 0;
         let mut all: Option<Measured> = None;
         let (mut first, mut last) = (None, None);
         for result in results {
             let driven = result.with_context(|| format!("{} on {}", job.workload, self.name()))?;
             first = Some(first.map_or(driven.began, |first: Instant| first.min(driven.began)));
             last = Some(last.map_or(driven.ended, |last: Instant| last.max(driven.ended)));
+            clients_cpu += driven.cpu;
             created.extend(driven.created);
             let calls = driven.latencies.len();
             match &mut all {
@@ -238,6 +301,7 @@ impl<S: Threaded> Side for Threads<S> {
                         seconds: 0.0,
                         latencies: driven.latencies,
                         timeline: driven.timeline,
+                        cpu: None,
                     });
                 }
                 Some(all) => {
@@ -254,6 +318,10 @@ impl<S: Threaded> Side for Threads<S> {
             return Err(anyhow!("no clients"));
         };
         all.seconds = last.duration_since(first).as_secs_f64();
+        all.cpu = Some(Cpu {
+            clients: clients_cpu,
+            server: server_cpu,
+        });
         Ok(all)
     }
 }
@@ -265,6 +333,7 @@ struct Driven {
     all_calls: u64,
     latencies: Histogram<u64>,
     timeline: Vec<Histogram<u64>>,
+    cpu: u64,
     created: Vec<String>,
 }
 
@@ -326,20 +395,16 @@ impl<'a> Driver<'a> {
                 driver.kept += 1;
             }
         }
-        if job.workload.consumes_created() && driver.created.is_empty() {
-            for _ in 0..KEPT {
-                driver.create()?;
-            }
-        }
         for _ in 0..WARM_UP {
             driver.step()?;
         }
         Ok(driver)
     }
 
-    fn drive(mut self) -> Result<Driven> {
+    fn drive(&mut self) -> Result<Driven> {
         let mut latencies = histogram::new()?;
         let mut timeline = Vec::new();
+        let cpu_before = cpu::of_this_thread();
         let began = Instant::now();
         let deadline = began + Duration::from_secs_f64(self.job.seconds);
         let mut ended = began;
@@ -366,22 +431,28 @@ impl<'a> Driver<'a> {
                 timeline[interval].saturating_record(nanoseconds);
             }
         }
-        let mut created = self.created;
-        created.append(&mut self.logged_in);
         Ok(Driven {
             began,
             ended,
             all_calls: self.calls,
             latencies,
             timeline,
-            created,
+            cpu: cpu::of_this_thread().saturating_sub(cpu_before),
+            created: Vec::new(),
         })
+    }
+
+    /// What is left for later runs.
+    fn into_created(mut self) -> Vec<String> {
+        self.created.append(&mut self.logged_in);
+        self.created
     }
 
     fn step(&mut self) -> Result<Step> {
         match self.job.workload {
             Workload::Load => {
-                let id = self.any_session();
+                let session = self.any_session();
+                let id = self.job.id(session);
                 self.worker.load(&id)?;
             }
             Workload::Rolling | Workload::Rolling20s | Workload::RollingSeldom => {
@@ -416,7 +487,8 @@ impl<'a> Driver<'a> {
                     }
                 }
                 90..98 => {
-                    let id = self.popular_session();
+                    let session = self.popular_session();
+                    let id = self.job.id(session);
                     self.worker.change(&id)?;
                 }
                 98 => self.create()?,
@@ -436,16 +508,16 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    fn any_session(&mut self) -> String {
-        self.job.id(self.random.random_range(0..self.job.sessions))
+    fn any_session(&mut self) -> u32 {
+        self.random.random_range(0..self.job.sessions)
     }
 
-    fn popular_session(&mut self) -> String {
+    fn popular_session(&mut self) -> u32 {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         // from 1 to the number of sessions
         let rank = self.zipf.sample(&mut self.random) as u64;
         let spread = rank.wrapping_mul(SPREAD) % u64::from(self.job.sessions);
-        self.job.id(u32::try_from(spread).unwrap_or(0))
+        u32::try_from(spread).unwrap_or(0)
     }
 
     /// Every so many requests a session whose slide is due; none when all of them are due and used up.
@@ -462,10 +534,16 @@ impl<'a> Driver<'a> {
                 return None;
             }
         }
-        Some(if self.job.workload == Workload::Mix {
-            self.popular_session()
-        } else {
-            self.any_session()
-        })
+        loop {
+            let session = if self.job.workload == Workload::Mix {
+                self.popular_session()
+            } else {
+                self.any_session()
+            };
+            // Those that are due have their turn above.
+            if !self.job.is_due(session) {
+                return Some(self.job.id(session));
+            }
+        }
     }
 }

@@ -32,6 +32,7 @@ pub struct Server {
     transport: Transport,
     clients: Mutex<HashMap<String, Client>>,
     has_walinspect: bool,
+    process: u32,
 }
 
 /// Where a side's sessions are.
@@ -80,6 +81,7 @@ impl Server {
             transport,
             clients: Mutex::default(),
             has_walinspect: false,
+            process: 0,
         };
         let password = server.password.clone();
         server.batch(
@@ -89,7 +91,19 @@ impl Server {
         server.has_walinspect = server
             .batch("postgres", "create extension pg_walinspect")
             .is_ok();
+        server.process = server.with("postgres", |client| {
+            let row = client.query_one(
+                "select split_part(pg_read_file('postmaster.pid'), chr(10), 1)",
+                &[],
+            )?;
+            Ok(row.get::<_, String>(0).parse()?)
+        })?;
         Ok(server)
+    }
+
+    /// The postmaster.
+    pub fn process(&self) -> u32 {
+        self.process
     }
 
     pub fn version(&self) -> Result<String> {
@@ -277,8 +291,8 @@ impl Server {
     /// The end of the log, all of it flushed.
     pub fn flushed_lsn(&self) -> Result<u64> {
         self.with("postgres", |client| {
-            // A commit that is waited for, so that what is in the log is on disk.
-            client.batch_execute("select txid_current()")?;
+            // A commit that has something to write is waited for, and with it all that is in the log before.
+            client.batch_execute("select pg_logical_emit_message(true, 'bench', '')")?;
             let text: String = client
                 .query_one(
                     "select (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::text",

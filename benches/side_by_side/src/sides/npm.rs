@@ -97,6 +97,7 @@ impl Node {
             seconds: answer.seconds,
             latencies,
             timeline: Vec::new(),
+            cpu: None,
         })
     }
 }

@@ -80,6 +80,10 @@ impl Threaded for Original<'_> {
         Some(self.relation.clone())
     }
 
+    fn server_process(&self) -> u32 {
+        self.server.process()
+    }
+
     fn connect(&self, clients: u32) -> Result<Vec<Box<dyn Worker>>> {
         let config = self.server.config(OUR_ROLE, &self.relation.database);
         (0..clients)

@@ -106,11 +106,11 @@ pub fn add(
             Box::new(idle_seconds),
             Box::new(slide_seconds),
             Box::new(id.key().as_bytes().to_vec()),
-            // Half of the visitors are logged in; nobody said where from.
+            // Half of the visitors are logged in, as some of a hundred thousand users; nobody said where from.
             Box::new(
                 mix(index)
                     .is_multiple_of(2)
-                    .then(|| format!("user-{index:08}")),
+                    .then(|| format!("user-{:08}", mix(!index) % 100_000)),
             ),
             Box::new(None::<std::net::IpAddr>),
             Box::new(None::<String>),
@@ -193,6 +193,10 @@ impl Threaded for OursByPool<'_> {
         Some(self.relation.clone())
     }
 
+    fn server_process(&self) -> u32 {
+        self.server.process()
+    }
+
     fn connect(&self, clients: u32) -> Result<Vec<Box<dyn Worker>>> {
         let store = Store::builder()
             .config(self.server.config(OUR_ROLE, &self.relation.database))
@@ -223,6 +227,10 @@ impl Threaded for OursBorrowed<'_> {
 
     fn relation(&self) -> Option<Relation> {
         Some(self.relation.clone())
+    }
+
+    fn server_process(&self) -> u32 {
+        self.server.process()
     }
 
     fn connect(&self, clients: u32) -> Result<Vec<Box<dyn Worker>>> {

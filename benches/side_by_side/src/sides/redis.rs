@@ -213,6 +213,10 @@ impl Threaded for RedisSide<'_> {
         None
     }
 
+    fn server_process(&self) -> u32 {
+        self.redis.server.id()
+    }
+
     fn connect(&self, clients: u32) -> Result<Vec<Box<dyn Worker>>> {
         (0..clients)
             .map(|_| {

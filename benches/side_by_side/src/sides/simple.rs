@@ -94,6 +94,17 @@ impl Side for Simple {
         !matches!(workload, Workload::Rolling20s | Workload::RollingSeldom)
     }
 
+    fn prepare(&self, job: &Job) -> Result<()> {
+        if job.workload.consumes_created() {
+            // It cannot end sessions faster than that by much.
+            self.run(&Job {
+                workload: Workload::Create,
+                ..job.clone()
+            })?;
+        }
+        Ok(())
+    }
+
     fn run(&self, job: &Job) -> Result<Measured> {
         self.node
             .lock()

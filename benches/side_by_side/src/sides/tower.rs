@@ -86,6 +86,10 @@ impl Threaded for Tower<'_> {
         Some(self.relation.clone())
     }
 
+    fn server_process(&self) -> u32 {
+        self.server.process()
+    }
+
     fn connect(&self, clients: u32) -> Result<Vec<Box<dyn Worker>>> {
         (0..clients)
             .map(|_| {

@@ -1,0 +1,86 @@
+//! What the client itself costs, without a server: session ids, keys, the data's JSON. Run by `cargo bench`.
+//!
+//! Beside a call's round trip, tens of microseconds at best, all of it should be small change.
+
+#![allow(missing_docs, clippy::unwrap_used)] // criterion's macros document nothing; a panic is how a bench fails
+
+use std::hint::black_box;
+
+use connect_pg::SessionId;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+struct Data {
+    user: String,
+    csrf: String,
+    views: u64,
+    cart: Vec<Item>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Item {
+    sku: String,
+    name: String,
+    count: u32,
+}
+
+/// A session's data, of about so many bytes as JSON.
+fn data(bytes: usize) -> Data {
+    let mut data = Data {
+        user: "user-00004711".to_owned(),
+        csrf: "0123456789abcdef0123456789abcdef".to_owned(),
+        views: 1000,
+        cart: Vec::new(),
+    };
+    while serde_json::to_string(&data).unwrap().len() + 30 < bytes {
+        data.cart.push(Item {
+            sku: format!("{:08x}", data.cart.len()),
+            name: format!("article number {:06}", data.cart.len()),
+            count: 1,
+        });
+    }
+    data
+}
+
+fn ids(criterion: &mut Criterion) {
+    let id = SessionId::generate().unwrap();
+    let cookie = id.as_cookie_value().to_owned();
+    let key = id.key();
+    let mut group = criterion.benchmark_group("session id");
+    group.bench_function("generate", |b| b.iter(|| SessionId::generate().unwrap()));
+    group.bench_function("parse a cookie", |b| {
+        b.iter(|| black_box(cookie.as_str()).parse::<SessionId>().unwrap());
+    });
+    group.bench_function("refuse a cookie", |b| {
+        b.iter(|| {
+            black_box("../../etc/passwd")
+                .parse::<SessionId>()
+                .unwrap_err()
+        });
+    });
+    group.bench_function("key (SHA-256)", |b| b.iter(|| black_box(&id).key()));
+    group.bench_function("generate in the slot of a key", |b| {
+        b.iter(|| SessionId::generate_in_slot_of(black_box(&key)).unwrap());
+    });
+    group.finish();
+}
+
+fn json(criterion: &mut Criterion) {
+    for bytes in [300, 4096] {
+        let data = data(bytes);
+        let text = serde_json::to_string(&data).unwrap();
+        let mut group = criterion.benchmark_group(format!("{bytes} bytes of data"));
+        group.throughput(Throughput::Bytes(u64::try_from(text.len()).unwrap()));
+        group.bench_function("write JSON", |b| {
+            b.iter(|| serde_json::to_string(black_box(&data)).unwrap());
+        });
+        group.bench_function("read JSON", |b| {
+            b.iter(|| serde_json::from_str::<Data>(black_box(&text)).unwrap());
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, ids, json);
+criterion_main!(benches);

@@ -1,0 +1,40 @@
+//! Processor time, which a busy machine falsifies less than the clock on the wall. By Linux' `schedstat`, in nanoseconds.
+
+use std::fs;
+
+/// Of the calling thread, so far.
+pub fn of_this_thread() -> u64 {
+    schedstat("/proc/thread-self/schedstat")
+}
+
+/// Of a server that is this process and its children, as far as they are alive.
+pub fn of_server(process: u32) -> u64 {
+    let children =
+        fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default();
+    let children = children
+        .split_ascii_whitespace()
+        .filter_map(|child| child.parse().ok());
+    std::iter::once(process)
+        .chain(children)
+        .map(of_process)
+        .sum()
+}
+
+/// All its threads: Redis has some.
+fn of_process(process: u32) -> u64 {
+    let Ok(threads) = fs::read_dir(format!("/proc/{process}/task")) else {
+        return 0;
+    };
+    threads
+        .flatten()
+        .map(|thread| schedstat(&format!("{}/schedstat", thread.path().display())))
+        .sum()
+}
+
+fn schedstat(path: &str) -> u64 {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.split(' ')
+        .next()
+        .and_then(|first| first.parse().ok())
+        .unwrap_or(0)
+}
