@@ -142,7 +142,7 @@ impl Original {
         let server = server();
         let host = match &server.get_hosts()[0] {
             Host::Tcp(name) => name.clone(),
-            _ => "127.0.0.1".into(),
+            Host::Unix(_) => "127.0.0.1".into(),
         };
         let mut command = Command::new("node");
         for (name, _) in std::env::vars() {

@@ -62,33 +62,29 @@ impl From<Failure> for Stopped {
 
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<Answer, Failure> {
     let mut client = connection::open(global)?;
-    let exported = match &arguments.output {
-        Some(path) => {
-            let mut file = PrivateFile::new(path)?;
-            let exported = match write_all(&mut client, global, &mut file) {
-                Ok(exported) => exported,
-                Err(Stopped::Failed(failure)) => return Err(failure),
-                Err(Stopped::Closed) => 0,
-            };
-            file.put_in_place()?;
-            exported
-        }
-        None => {
-            let mut out = BufWriter::new(io::stdout().lock());
-            let exported = write_all(&mut client, global, &mut out);
-            match exported.and_then(|exported| match out.flush() {
-                Ok(()) => Ok(exported),
-                Err(error) => Err(cannot_write(&error)),
-            }) {
-                Ok(exported) => exported,
-                Err(Stopped::Failed(failure)) => return Err(failure),
-                Err(Stopped::Closed) => return Ok(Answer::Yes),
-            }
-        }
+    let exported = if let Some(path) = &arguments.output {
+        let mut file = PrivateFile::new(path)?;
+        write_all(&mut client, global, &mut file).and_then(|exported| {
+            file.put_in_place()
+                .map(|()| exported)
+                .map_err(Stopped::from)
+        })
+    } else {
+        let mut out = BufWriter::new(io::stdout().lock());
+        write_all(&mut client, global, &mut out).and_then(|exported| {
+            out.flush()
+                .map(|()| exported)
+                .map_err(|error| cannot_write(&error))
+        })
+    };
+    let exported = match exported {
+        Ok(exported) => exported,
+        Err(Stopped::Failed(failure)) => return Err(failure),
+        Err(Stopped::Closed) => return Ok(Answer::Yes),
     };
     match (global.format, &arguments.output) {
         (Format::Json, Some(path)) => {
-            output::print_json(&json!({"exported": exported, "output": path.to_string_lossy()}))?
+            output::print_json(&json!({"exported": exported, "output": path.to_string_lossy()}))?;
         }
         (Format::Json, None) => {
             output::remark(&json!({"exported": exported, "output": null}).to_string());

@@ -24,7 +24,7 @@ struct Layout {
     id: &'static str,
     data: &'static str,
     expiry: &'static str,
-    /// A MessagePack record of tower-sessions; else JSON.
+    /// A record of tower-sessions in `MessagePack`; else JSON.
     is_record: bool,
 }
 
