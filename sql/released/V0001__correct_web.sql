@@ -345,6 +345,9 @@ begin
     select coalesce(p_max_sessions, s.max_sessions_per_user), s.refuse_over_limit
     into v_max_sessions, v_refuse
     from web.settings as s;
+    if not found then
+        perform web.refuse_without_settings();
+    end if;
     if v_max_sessions = 0 then
         return true;
     end if;
@@ -449,6 +452,8 @@ $body$
 -- old one, in one transaction. So a late save under the old key finds an ended session, and a log-out finds the way.
 declare
     v_now constant timestamptz := statement_timestamp();
+    v_idle_seconds integer;
+    v_tombstone_seconds integer;
 begin
     if octet_length(p_old_key) is distinct from 32 or octet_length(p_new_key) is distinct from 32 then
         raise exception using
@@ -466,6 +471,11 @@ begin
         raise exception using
             errcode = 'invalid_parameter_value',
             message = 'the grace of a rotation is 0 to 60 seconds';
+    end if;
+
+    select s.idle_seconds, s.tombstone_seconds into v_idle_seconds, v_tombstone_seconds from web.settings as s;
+    if not found then
+        perform web.refuse_without_settings();
     end if;
 
     -- The key may be in use: known before the row is touched, or by the unique index if somebody is just creating it.
@@ -521,22 +531,22 @@ begin
         slide_seconds,
         key
     )
-    select
+    values (
         '-infinity',
         '-infinity',
         v_now,
         1,
         v_now,
         v_now,
-        v_now + make_interval(secs => n.tombstone_seconds),
+        v_now + make_interval(secs => v_tombstone_seconds),
         v_now,
         'rotated',
         p_new_key,
         v_now + make_interval(secs => p_grace_seconds),
-        n.idle_seconds,
+        v_idle_seconds,
         0,
         p_old_key
-    from web.settings as n;
+    );
     perform web.carry_pruning(p_new_key);
     return 'rotated';
 end;
@@ -968,7 +978,8 @@ declare
     v_key bytea := p_key;
     v_idle_seconds integer;
     v_tombstone_seconds integer;
-    v_rows bigint;
+    v_handle uuid;
+    v_has_expired boolean;
     v_successor bytea;
 begin
     if octet_length(p_key) is distinct from 32 then
@@ -1029,9 +1040,12 @@ begin
             label = null,
             data = null
         where s.ended_at is null
-            and s.expires_at <= v_now;
-        get diagnostics v_rows = row_count;
-        if v_rows > 0 then
+            and s.expires_at <= v_now
+        returning s.handle, s.created_at <> v_now into v_handle, v_has_expired;
+        if found then
+            if v_has_expired then
+                perform web.announce_end(v_handle, 'expired');
+            end if;
             perform web.carry_pruning(v_key);
             exit;
         end if;
@@ -1195,7 +1209,12 @@ begin
     return query
     select 'rotated'::text, s.version, s.expires_at
     from web.session as s
-    where s.key = p_new_key;
+    where s.key = p_new_key
+        and s.user_id = p_user_id;
+    if not found then
+        -- The keys were exchanged before, but not by this log-in.
+        return query select 'gone'::text, null::bigint, null::timestamptz;
+    end if;
 end;
 $body$,
         'web.login_session(bytea, bytea, text, integer, integer, inet, text, text, integer)',
@@ -1241,7 +1260,12 @@ begin
     return query
     select 'rotated'::text, s.version, s.expires_at
     from web.session as s
-    where s.key = p_new_key;
+    where s.key = p_new_key
+        and s.user_id is null;
+    if not found then
+        -- The keys were exchanged before, but not by this log-out.
+        return query select 'gone'::text, null::bigint, null::timestamptz;
+    end if;
 end;
 $body$,
         'web.logout_session(bytea, bytea)',
@@ -1446,6 +1470,9 @@ set search_path = pg_catalog, pg_temp$head$,
 $body$
 -- "Log out everywhere", or everywhere else (OWASP ASVS 5.0, 7.4.3). The lock lets a login that is under way finish first,
 -- so that its session is among those that end.
+declare
+    v_except_key bytea := p_except_key;
+    v_successor bytea;
 begin
     if p_except_key is not null and octet_length(p_except_key) <> 32 then
         raise exception using
@@ -1455,6 +1482,12 @@ begin
     end if;
 
     perform web.lock_user(p_user_id);
+    -- The request may carry the id of before a rotation: it means the session, whatever its id is by now.
+    loop
+        select s.successor into v_successor from web.session as s where s.key = v_except_key;
+        exit when v_successor is null;
+        v_except_key := v_successor;
+    end loop;
     return (
         select count(*) filter (where web.bury(v.key, 'revoked'))::integer
         from (
@@ -1462,7 +1495,7 @@ begin
             from web.session as s
             where s.user_id = p_user_id
                 and s.expires_at > statement_timestamp()
-                and s.key is distinct from p_except_key
+                and s.key is distinct from v_except_key
             order by s.key
             for no key update
         ) as v
@@ -1470,7 +1503,7 @@ begin
 end;
 $body$,
         'web.end_user_sessions(text, bytea)',
-        'End the sessions of a user, but that of p_except_key. Returns how many were ended. API: public'
+        'End the sessions of a user, but that of p_except_key, rotated or not. Returns how many were ended. API: public'
         ],
         array[
         $head$create or replace function web.end_all_sessions()
@@ -1674,6 +1707,8 @@ declare
     v_idle_seconds integer;
     v_absolute_seconds integer;
     v_slide_seconds integer;
+    v_is_announced boolean;
+    v_handle uuid;
     v_rows bigint;
 begin
     if sessid is null then
@@ -1686,8 +1721,8 @@ begin
     end if;
     v_key := sha256(convert_to(sessid, 'UTF8'));
 
-    select s.idle_seconds, s.absolute_seconds
-    into v_idle_seconds, v_absolute_seconds
+    select s.idle_seconds, s.absolute_seconds, s.notify_channel is not null
+    into v_idle_seconds, v_absolute_seconds, v_is_announced
     from web.settings as s;
     if not found then
         perform web.refuse_without_settings();
@@ -1717,6 +1752,11 @@ begin
             and s.expires_at > v_now;
         if found then
             return;
+        end if;
+
+        -- The session that is replaced, if it has expired and was not pruned yet.
+        if v_is_announced then
+            select s.handle into v_handle from web.session as s where s.key = v_key and s.ended_at is null;
         end if;
 
         -- Also with an expiry in the past: a first save of the same id may be uncommitted, and this waits for it.
@@ -1769,6 +1809,9 @@ begin
             and s.expires_at <= v_now;
         get diagnostics v_rows = row_count;
         if v_rows > 0 then
+            if v_handle is not null then
+                perform web.announce_end(v_handle, 'expired');
+            end if;
             perform web.carry_pruning(v_key);
             return;
         end if;
@@ -1866,6 +1909,7 @@ $body$
 begin
     lock table web.session in share row exclusive mode;
     delete from web.session;
+    perform web.announce_end(null, 'revoked');
 end;
 $body$,
         'web.clear_sessions()',
@@ -1949,6 +1993,12 @@ $body$
 -- In the order of the keys, so that a reader goes on after the last key it has, whatever was created or ended meanwhile.
 #variable_conflict use_column
 begin
+    if p_max_rows is null or p_max_rows < 1 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a page has at least one row';
+    end if;
+
     return query
     select
         s.key,
@@ -2001,11 +2051,14 @@ $body$
 declare
     v_now constant timestamptz := statement_timestamp();
 begin
+    if not exists (select from web.settings) then
+        perform web.refuse_without_settings();
+    end if;
+
     return query
     with source as materialized (
         select
             u.*,
-            row_number() over (partition by u.key order by u.place) > 1 as is_repeated,
             case
                 when octet_length(u.key) is distinct from 32 then 'bad key'
                 when u.data is null then 'no data'
@@ -2047,9 +2100,9 @@ begin
         )
         cross join web.settings as n
     ),
-    -- Without an expiry: the idle timeout from now, as for set_session_data.
+    -- Without an expiry: the idle timeout from now, as for set_session_data. Of a key that comes twice, the first.
     dated as (
-        select
+        select distinct on (o.key)
             o.*,
             least(
                 coalesce(
@@ -2060,7 +2113,7 @@ begin
             ) as until
         from source as o
         where o.fault is null
-            and not o.is_repeated
+        order by o.key, o.place
     ),
     timed as (
         select
@@ -2089,9 +2142,9 @@ begin
         select
             t.until,
             least(v_now + make_interval(secs => web.slide_seconds(t.idle)), t.until),
-            least(coalesce(t.last_used_at, v_now), v_now),
+            greatest(least(coalesce(t.last_used_at, v_now), v_now), 'epoch'),
             1,
-            least(coalesce(t.created_at, v_now), v_now),
+            greatest(least(coalesce(t.created_at, v_now), v_now), 'epoch'),
             t.last_at,
             t.until,
             t.idle,
@@ -2109,9 +2162,10 @@ begin
     )
     select
         o.place::integer,
-        coalesce(o.fault, case when a.key is null or o.is_repeated then 'exists' else 'imported' end)
+        coalesce(o.fault, case when a.key is null then 'exists' else 'imported' end)
     from source as o
-    left join added as a on a.key = o.key
+    left join dated as d on d.place = o.place
+    left join added as a on a.key = d.key
     order by o.place;
 end;
 $body$,
@@ -2565,8 +2619,16 @@ begin
                 -- Views, functions and foreign keys that stand on the table, whoever's they are.
                 select distinct pg_describe_object(d.classid, d.objid, 0)
                 from pg_depend as d
-                where d.refclassid = 'pg_class'::regclass
-                    and d.refobjid = v_table
+                where (
+                        d.refclassid = 'pg_class'::regclass and d.refobjid = v_table
+                        or d.refclassid = 'pg_type'::regclass
+                        and d.refobjid in (
+                            select x.oid
+                            from pg_type as t
+                            cross join lateral (values (t.oid), (t.typarray)) as x (oid)
+                            where t.typrelid = v_table
+                        )
+                    )
                     and d.deptype = 'n'
                     and not exists (select from pg_trigger as t where d.classid = 'pg_trigger'::regclass and t.oid = d.objid and t.tgrelid = v_table)
                     and not exists (select from pg_constraint as c where d.classid = 'pg_constraint'::regclass and c.oid = d.objid and c.conrelid = v_table)

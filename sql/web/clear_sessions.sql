@@ -11,6 +11,7 @@ as $function$
 begin
     lock table web.session in share row exclusive mode;
     delete from web.session;
+    perform web.announce_end(null, 'revoked');
 end;
 $function$;
 

@@ -14,7 +14,8 @@ declare
     v_key bytea := p_key;
     v_idle_seconds integer;
     v_tombstone_seconds integer;
-    v_rows bigint;
+    v_handle uuid;
+    v_has_expired boolean;
     v_successor bytea;
 begin
     if octet_length(p_key) is distinct from 32 then
@@ -75,9 +76,12 @@ begin
             label = null,
             data = null
         where s.ended_at is null
-            and s.expires_at <= v_now;
-        get diagnostics v_rows = row_count;
-        if v_rows > 0 then
+            and s.expires_at <= v_now
+        returning s.handle, s.created_at <> v_now into v_handle, v_has_expired;
+        if found then
+            if v_has_expired then
+                perform web.announce_end(v_handle, 'expired');
+            end if;
             perform web.carry_pruning(v_key);
             exit;
         end if;

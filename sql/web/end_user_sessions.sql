@@ -10,6 +10,9 @@ set search_path = pg_catalog, pg_temp
 as $function$
 -- "Log out everywhere", or everywhere else (OWASP ASVS 5.0, 7.4.3). The lock lets a login that is under way finish first,
 -- so that its session is among those that end.
+declare
+    v_except_key bytea := p_except_key;
+    v_successor bytea;
 begin
     if p_except_key is not null and octet_length(p_except_key) <> 32 then
         raise exception using
@@ -19,6 +22,12 @@ begin
     end if;
 
     perform web.lock_user(p_user_id);
+    -- The request may carry the id of before a rotation: it means the session, whatever its id is by now.
+    loop
+        select s.successor into v_successor from web.session as s where s.key = v_except_key;
+        exit when v_successor is null;
+        v_except_key := v_successor;
+    end loop;
     return (
         select count(*) filter (where web.bury(v.key, 'revoked'))::integer
         from (
@@ -26,7 +35,7 @@ begin
             from web.session as s
             where s.user_id = p_user_id
                 and s.expires_at > statement_timestamp()
-                and s.key is distinct from p_except_key
+                and s.key is distinct from v_except_key
             order by s.key
             for no key update
         ) as v
@@ -35,4 +44,4 @@ end;
 $function$;
 
 comment on function web.end_user_sessions(text, bytea) is
-'End the sessions of a user, but that of p_except_key. Returns how many were ended. API: public';
+'End the sessions of a user, but that of p_except_key, rotated or not. Returns how many were ended. API: public';

@@ -23,6 +23,12 @@ as $function$
 -- In the order of the keys, so that a reader goes on after the last key it has, whatever was created or ended meanwhile.
 #variable_conflict use_column
 begin
+    if p_max_rows is null or p_max_rows < 1 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a page has at least one row';
+    end if;
+
     return query
     select
         s.key,

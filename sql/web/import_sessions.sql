@@ -26,11 +26,14 @@ as $function$
 declare
     v_now constant timestamptz := statement_timestamp();
 begin
+    if not exists (select from web.settings) then
+        perform web.refuse_without_settings();
+    end if;
+
     return query
     with source as materialized (
         select
             u.*,
-            row_number() over (partition by u.key order by u.place) > 1 as is_repeated,
             case
                 when octet_length(u.key) is distinct from 32 then 'bad key'
                 when u.data is null then 'no data'
@@ -72,9 +75,9 @@ begin
         )
         cross join web.settings as n
     ),
-    -- Without an expiry: the idle timeout from now, as for set_session_data.
+    -- Without an expiry: the idle timeout from now, as for set_session_data. Of a key that comes twice, the first.
     dated as (
-        select
+        select distinct on (o.key)
             o.*,
             least(
                 coalesce(
@@ -85,7 +88,7 @@ begin
             ) as until
         from source as o
         where o.fault is null
-            and not o.is_repeated
+        order by o.key, o.place
     ),
     timed as (
         select
@@ -114,9 +117,9 @@ begin
         select
             t.until,
             least(v_now + make_interval(secs => web.slide_seconds(t.idle)), t.until),
-            least(coalesce(t.last_used_at, v_now), v_now),
+            greatest(least(coalesce(t.last_used_at, v_now), v_now), 'epoch'),
             1,
-            least(coalesce(t.created_at, v_now), v_now),
+            greatest(least(coalesce(t.created_at, v_now), v_now), 'epoch'),
             t.last_at,
             t.until,
             t.idle,
@@ -134,9 +137,10 @@ begin
     )
     select
         o.place::integer,
-        coalesce(o.fault, case when a.key is null or o.is_repeated then 'exists' else 'imported' end)
+        coalesce(o.fault, case when a.key is null then 'exists' else 'imported' end)
     from source as o
-    left join added as a on a.key = o.key
+    left join dated as d on d.place = o.place
+    left join added as a on a.key = d.key
     order by o.place;
 end;
 $function$;

@@ -103,7 +103,12 @@ begin
     return query
     select 'rotated'::text, s.version, s.expires_at
     from web.session as s
-    where s.key = p_new_key;
+    where s.key = p_new_key
+        and s.user_id = p_user_id;
+    if not found then
+        -- The keys were exchanged before, but not by this log-in.
+        return query select 'gone'::text, null::bigint, null::timestamptz;
+    end if;
 end;
 $function$;
 

@@ -18,6 +18,9 @@ begin
     select coalesce(p_max_sessions, s.max_sessions_per_user), s.refuse_over_limit
     into v_max_sessions, v_refuse
     from web.settings as s;
+    if not found then
+        perform web.refuse_without_settings();
+    end if;
     if v_max_sessions = 0 then
         return true;
     end if;

@@ -13,6 +13,8 @@ as $function$
 -- old one, in one transaction. So a late save under the old key finds an ended session, and a log-out finds the way.
 declare
     v_now constant timestamptz := statement_timestamp();
+    v_idle_seconds integer;
+    v_tombstone_seconds integer;
 begin
     if octet_length(p_old_key) is distinct from 32 or octet_length(p_new_key) is distinct from 32 then
         raise exception using
@@ -30,6 +32,11 @@ begin
         raise exception using
             errcode = 'invalid_parameter_value',
             message = 'the grace of a rotation is 0 to 60 seconds';
+    end if;
+
+    select s.idle_seconds, s.tombstone_seconds into v_idle_seconds, v_tombstone_seconds from web.settings as s;
+    if not found then
+        perform web.refuse_without_settings();
     end if;
 
     -- The key may be in use: known before the row is touched, or by the unique index if somebody is just creating it.
@@ -85,22 +92,22 @@ begin
         slide_seconds,
         key
     )
-    select
+    values (
         '-infinity',
         '-infinity',
         v_now,
         1,
         v_now,
         v_now,
-        v_now + make_interval(secs => n.tombstone_seconds),
+        v_now + make_interval(secs => v_tombstone_seconds),
         v_now,
         'rotated',
         p_new_key,
         v_now + make_interval(secs => p_grace_seconds),
-        n.idle_seconds,
+        v_idle_seconds,
         0,
         p_old_key
-    from web.settings as n;
+    );
     perform web.carry_pruning(p_new_key);
     return 'rotated';
 end;

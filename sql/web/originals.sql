@@ -39,8 +39,16 @@ if exists (
             -- Views, functions and foreign keys that stand on the table, whoever's they are.
             select distinct pg_describe_object(d.classid, d.objid, 0)
             from pg_depend as d
-            where d.refclassid = 'pg_class'::regclass
-                and d.refobjid = v_table
+            where (
+                    d.refclassid = 'pg_class'::regclass and d.refobjid = v_table
+                    or d.refclassid = 'pg_type'::regclass
+                    and d.refobjid in (
+                        select x.oid
+                        from pg_type as t
+                        cross join lateral (values (t.oid), (t.typarray)) as x (oid)
+                        where t.typrelid = v_table
+                    )
+                )
                 and d.deptype = 'n'
                 and not exists (select from pg_trigger as t where d.classid = 'pg_trigger'::regclass and t.oid = d.objid and t.tgrelid = v_table)
                 and not exists (select from pg_constraint as c where d.classid = 'pg_constraint'::regclass and c.oid = d.objid and c.conrelid = v_table)

@@ -18,6 +18,8 @@ declare
     v_idle_seconds integer;
     v_absolute_seconds integer;
     v_slide_seconds integer;
+    v_is_announced boolean;
+    v_handle uuid;
     v_rows bigint;
 begin
     if sessid is null then
@@ -30,8 +32,8 @@ begin
     end if;
     v_key := sha256(convert_to(sessid, 'UTF8'));
 
-    select s.idle_seconds, s.absolute_seconds
-    into v_idle_seconds, v_absolute_seconds
+    select s.idle_seconds, s.absolute_seconds, s.notify_channel is not null
+    into v_idle_seconds, v_absolute_seconds, v_is_announced
     from web.settings as s;
     if not found then
         perform web.refuse_without_settings();
@@ -61,6 +63,11 @@ begin
             and s.expires_at > v_now;
         if found then
             return;
+        end if;
+
+        -- The session that is replaced, if it has expired and was not pruned yet.
+        if v_is_announced then
+            select s.handle into v_handle from web.session as s where s.key = v_key and s.ended_at is null;
         end if;
 
         -- Also with an expiry in the past: a first save of the same id may be uncommitted, and this waits for it.
@@ -113,6 +120,9 @@ begin
             and s.expires_at <= v_now;
         get diagnostics v_rows = row_count;
         if v_rows > 0 then
+            if v_handle is not null then
+                perform web.announce_end(v_handle, 'expired');
+            end if;
             perform web.carry_pruning(v_key);
             return;
         end if;
