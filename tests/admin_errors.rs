@@ -9,12 +9,17 @@ use std::os::unix::fs::PermissionsExt;
 
 use admin::{Database, Directory, bare_command, run};
 
-const SUBCOMMANDS: [&str; 7] = [
+const SUBCOMMANDS: [&str; 12] = [
     "install",
     "check",
     "rotate-password",
     "prune",
     "status",
+    "users",
+    "end",
+    "configure",
+    "export",
+    "import",
     "print-sql",
     "completions",
 ];
@@ -64,6 +69,8 @@ fn a_reader_that_has_had_enough_is_no_failure() {
         (&["status"], 0),
         (&["install"], 0),
         (&["prune"], 0),
+        (&["configure"], 0),
+        (&["export"], 0),
         // The answer stays the answer: the role has no password.
         (&["check"], 1),
     ] {

@@ -1,7 +1,7 @@
 //! `session-admin import` from the stores of Node. Their tables are made and filled by the npm modules themselves
 //! (`tests/npm_import/`), logged in as a role whose time zone is neither the database's nor UTC.
 #![cfg(feature = "admin")]
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod admin;
 mod node;
@@ -567,4 +567,45 @@ fn an_interrupted_import_goes_on() {
         .run(&["import", "--from", "connect-pg-simple", "--format=json"])
         .expect(0);
     assert_eq!(counts(&rest), [3000 - imported, imported, 0, 0]);
+}
+
+/// A server that logs every statement with its parameters, as developers set it, learns neither ids nor data from an import.
+#[test]
+fn neither_ids_nor_data_come_into_the_log() {
+    let database = Database::installed();
+    let mut client = database.superuser();
+    let log: Option<String> = client
+        .query_one("select pg_current_logfile()", &[])
+        .unwrap()
+        .get(0);
+    let log = log.expect(
+        "NOT TESTED: this server's log cannot be read through SQL (logging_collector is off); use bin/with-pg",
+    );
+    let marker = admin::random();
+    client
+        .batch_execute(&format!(
+            "create table public.session (sid varchar primary key, sess json, expire timestamp(6));
+             insert into public.session
+             select substr('{marker}', 1, 8) || substr('{marker}', 9) || n,
+                 json_build_object('a', substr('{marker}', 1, 8) || substr('{marker}', 9) || 'x'), now() + interval '1 day' from generate_series(1, 50) as n;
+             alter database {0} set log_statement = 'all';
+             alter database {0} set log_min_duration_statement = 0",
+            database.name
+        ))
+        .unwrap();
+    database
+        .run(&["import", "--from", "connect-pg-simple", "--batch=7"])
+        .expect(0)
+        .says(&["50 imported"]);
+    let logged: String = client
+        .query_one("select pg_read_file($1)", &[&log])
+        .unwrap()
+        .get(0);
+    // It is logged, but for the values.
+    assert!(logged.contains("import_sessions"));
+    for secret in ["1", "2", "x"] {
+        assert!(!logged.contains(&format!("{marker}{secret}")));
+    }
+    let hex: String = marker.bytes().map(|byte| format!("{byte:02x}")).collect();
+    assert!(!logged.contains(&hex));
 }

@@ -409,10 +409,11 @@ fn a_function_on_the_row_type_is_refused() {
     original.loads_live_ones_only();
     client.batch_execute("drop view public.my_view").unwrap();
     let before = database.snapshot();
-    database
-        .run(&["install"])
-        .expect(2)
-        .says(&["nothing was changed"]);
+    database.run(&["install"]).expect(2).says(&[
+        "my_function",
+        "--drop-additions",
+        "nothing was changed",
+    ]);
     assert_eq!(database.snapshot(), before);
     database.run(&["install", "--drop-additions"]).expect(0);
     original.loads_live_ones_only();

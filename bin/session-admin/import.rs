@@ -48,8 +48,8 @@ By default that is taken from what is set for the owner of the table and the dat
 timezone), else from the server; if the store connected otherwise, say so with --expiry-time-zone. Numbers are \
 seconds since the epoch (koa-generic-session-sequelize). Rows without an expiry are not live for these stores, and count as unreadable.
 
-Each page is asked for by the last id of the one before. A superuser's connection asks the source's server not to log that; \
-as anybody else, see that it does not log statements with their parameters.
+Each page is asked for by the last id of the one before. A superuser's connection asks the server to log no parameters; as \
+anybody else, see that the source's server does not log statements with their parameters.
 
 The idle timeout of a session is its cookie's originalMaxAge or maxAge, where the data has one; else the time it has left.
 

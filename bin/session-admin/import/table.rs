@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::target::{Incoming, Target};
+use super::target::{self, Incoming, Target};
 use super::{Arguments, End, From};
 use crate::failure::{self, Failure};
 use crate::output::one_line;
@@ -135,7 +135,7 @@ impl<'a> Source<'a> {
         let failed = |error: postgres::Error| reading(&error);
         // Whose zone it is, before this connection has another. Row level security is to fail rather than to hide rows.
         let default_zone = default_zone(&mut client, &schema, &table).map_err(failed)?;
-        hush(&mut client).map_err(failed)?;
+        target::hush(&mut client).map_err(failed)?;
         client
             .batch_execute(
                 "set default_transaction_read_only = on;
@@ -448,32 +448,6 @@ fn default_zone(client: &mut Client, schema: &str, table: &str) -> Result<String
             &[&schema, &table],
         )?
         .try_get(0)
-}
-
-/// The pages are asked for by the last id of the one before. A superuser can ask that nobody logs that.
-fn hush(client: &mut Client) -> Result<(), postgres::Error> {
-    let is_superuser: bool = client
-        .query_one(
-            "select r.rolsuper from pg_catalog.pg_roles as r where r.rolname = current_user",
-            &[],
-        )?
-        .try_get(0)?;
-    if is_superuser {
-        client.execute(
-            "select pg_catalog.set_config(s.name, v.value, false)
-            from (
-                values
-                    ('log_statement', 'none'),
-                    ('log_min_duration_statement', '-1'),
-                    ('log_min_duration_sample', '-1'),
-                    ('log_transaction_sample_rate', '0'),
-                    ('log_parameter_max_length', '0')
-            ) as v (name, value)
-            join pg_catalog.pg_settings as s on s.name = v.name",
-            &[],
-        )?;
-    }
-    Ok(())
 }
 
 /// The table's oid and kind.

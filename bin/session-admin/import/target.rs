@@ -77,8 +77,8 @@ impl<'a> Target<'a> {
             order by i.place",
             connection::identifier(&global.schema)
         );
-        let statement = client
-            .batch_execute("set timezone = 'UTC'; set datestyle = 'ISO, YMD'")
+        let statement = hush(client)
+            .and_then(|()| client.batch_execute("set timezone = 'UTC'; set datestyle = 'ISO, YMD'"))
             .and_then(|()| client.prepare(&sql))
             .map_err(|error| doing(&error, global))?;
         Ok(Self {
@@ -236,4 +236,31 @@ fn refusal(error: &postgres::Error) -> Option<String> {
 
 fn doing(error: &postgres::Error, global: &Global) -> Failure {
     failure::calling("import", error, global, RIGHTS)
+}
+
+/// The source is asked for a page by the last id of the one before, and the store is sent data. A superuser can ask that no
+/// parameter is logged; on a server before PostgreSQL 13 only that no statement is.
+pub(super) fn hush(client: &mut Client) -> Result<(), postgres::Error> {
+    let is_superuser: bool = client
+        .query_one(
+            "select r.rolsuper from pg_catalog.pg_roles as r where r.rolname = current_user",
+            &[],
+        )?
+        .try_get(0)?;
+    if is_superuser {
+        client.execute(
+            "select pg_catalog.set_config(v.name, v.value, false)
+            from (
+                values
+                    ('log_parameter_max_length', '0', true),
+                    ('log_statement', 'none', false),
+                    ('log_min_duration_statement', '-1', false)
+            ) as v (name, value, is_enough)
+            where v.is_enough = exists (
+                select from pg_catalog.pg_settings as s where s.name = 'log_parameter_max_length'
+            )",
+            &[],
+        )?;
+    }
+    Ok(())
 }
