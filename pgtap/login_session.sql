@@ -125,7 +125,6 @@ select results_eq(
     'rotated: it was done before, and nobody is evicted for a repeat'
 );
 select results_eq($$ select pg_temp.place('q') as place, s.* from pg_temp.stored('q') as s $$, 'select * from q', 'nothing is written');
-select todo('B2: a repeat is believed whatever had been done before', 2);
 select isnt(
     (select outcome from web.login_session(pg_temp.key('p'), pg_temp.key('q'), 'carol')),
     'rotated',

@@ -39,8 +39,8 @@ declare
     v_plan json;
     v_found text;
 begin
-    -- From "select s.…" to the end of the statement, or of the subquery that it is.
-    select substr(p.prosrc, strpos(p.prosrc, (regexp_match(p.prosrc, 'select\s+s\.'))[1]))
+    -- From the last "select s.…" to the end of the statement, or of the subquery that it is.
+    select substring(p.prosrc from '.*(select\s+s\..*)$')
     into v_statement
     from pg_proc as p
     where p.oid = function;
@@ -48,7 +48,7 @@ begin
     for i in 1..parameters loop
         v_statement := regexp_replace(
             v_statement,
-            format('\m%s\M', (select p.proargnames[i] from pg_proc as p where p.oid = function)),
+            format('\m[pv]%s\M', (select substr(p.proargnames[i], 2) from pg_proc as p where p.oid = function)),
             format('$%s', i),
             'g'
         );
