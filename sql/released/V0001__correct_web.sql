@@ -396,34 +396,41 @@ $body$
 -- that keeps deleted rows in the index costs no more here than anywhere.
 declare
     v_now constant timestamptz := statement_timestamp();
-    v_tombstone interval;
     v_dead bytea[];
     v_removed record;
 begin
     select array_agg(n.key)
     into v_dead
     from (
-        select s.key, s.expires_at
+        select s.key, s.expires_at, s.ended_at
         from web.session as s
         where s.key > p_key
         order by s.key
         limit 4
     ) as n
-    where n.expires_at <= v_now;
+    where n.expires_at <= v_now
+        and (n.ended_at is null or n.ended_at <= v_now - (
+            select make_interval(secs => t.tombstone_seconds)
+            from web.settings as t
+        ));
     -- On an old snapshot, a row that was used since would be an error.
     if v_dead is null or current_setting('transaction_isolation') <> 'read committed' then
         return;
     end if;
 
-    select make_interval(secs => s.tombstone_seconds) into v_tombstone from web.settings as s;
     for v_removed in
         delete from web.session as s
         where s.key in (
             select d.key
             from web.session as d
             where d.key = any (v_dead)
-                and coalesce(d.ended_at + v_tombstone, d.expires_at) <= v_now
-            for update skip locked
+                -- it may have been set again, or ended, since
+                and d.expires_at <= v_now
+                and (d.ended_at is null or d.ended_at <= v_now - (
+                    select make_interval(secs => t.tombstone_seconds)
+                    from web.settings as t
+                ))
+            for update of d skip locked
         )
         returning s.handle, s.ended_at
     loop
@@ -584,6 +591,9 @@ declare
     v_now constant timestamptz := statement_timestamp();
     v_idle_seconds integer;
     v_absolute_seconds integer;
+    v_slide_seconds integer;
+    v_absolute_at timestamptz;
+    v_expires_at timestamptz;
 begin
     -- Everything is checked here, before it meets a constraint: the DETAIL of a constraint's error shows the row.
     if octet_length(p_key) is distinct from 32 then
@@ -645,6 +655,10 @@ begin
         perform web.refuse_without_settings();
     end if;
 
+    v_absolute_at := v_now + make_interval(secs => v_absolute_seconds);
+    v_expires_at := least(v_now + make_interval(secs => v_idle_seconds), v_absolute_at);
+    v_slide_seconds := web.slide_seconds(v_idle_seconds);
+
     return query
     insert into web.session as s (
         expires_at,
@@ -663,31 +677,23 @@ begin
         label,
         data
     )
-    select
-        n.expires_at,
-        least(v_now + make_interval(secs => n.slide_seconds), n.expires_at),
+    values (
+        v_expires_at,
+        least(v_now + make_interval(secs => v_slide_seconds), v_expires_at),
         v_now,
         1,
         v_now,
-        n.absolute_at,
-        n.expires_at,
+        v_absolute_at,
+        v_expires_at,
         v_idle_seconds,
-        n.slide_seconds,
+        v_slide_seconds,
         p_key,
         p_user_id,
         p_client_address,
         left(p_user_agent, 512),
         left(p_label, 256),
         p_data
-    from (
-        select
-            least(
-                v_now + make_interval(secs => v_idle_seconds),
-                v_now + make_interval(secs => v_absolute_seconds)
-            ) as expires_at,
-            v_now + make_interval(secs => v_absolute_seconds) as absolute_at,
-            web.slide_seconds(v_idle_seconds) as slide_seconds
-    ) as n
+    )
     on conflict (key) do nothing
     returning 'created'::text, s.version, s.expires_at, s.handle;
 
@@ -829,8 +835,6 @@ $body$
 #variable_conflict use_column
 declare
     v_now constant timestamptz := statement_timestamp();
-    v_version bigint;
-    v_expires_at timestamptz;
     v_slide_at timestamptz;
     v_is_same boolean;
 begin
@@ -851,33 +855,25 @@ begin
     end if;
 
     loop
-        return query
+        -- Two columns only: each computed one is compiled anew at every call.
         update web.session as s
         set
-            expires_at = least(
-                greatest(s.expires_at, v_now + make_interval(secs => s.idle_seconds)),
-                s.absolute_at
-            ),
-            slide_at = least(
-                v_now + make_interval(secs => s.slide_seconds),
-                greatest(s.expires_at, v_now + make_interval(secs => s.idle_seconds)),
-                s.absolute_at
-            ),
-            last_used_at = v_now,
             version = s.version + 1,
             data = p_data
         where s.key = p_key
             and s.expires_at > v_now
             and (p_expected_version is null or s.version = p_expected_version)
             and s.data is distinct from p_data
-        returning 'saved'::text, s.version, s.expires_at;
+        returning s.version, s.expires_at, s.slide_at
+        into version, expires_at, v_slide_at;
         if found then
-            return;
+            outcome := 'saved';
+            exit;
         end if;
 
         -- Nothing written: find out why, in a statement that sees what was committed while the update waited.
         select s.version, s.expires_at, s.slide_at, s.data is not distinct from p_data
-        into v_version, v_expires_at, v_slide_at, v_is_same
+        into version, expires_at, v_slide_at, v_is_same
         from web.session as s
         where s.key = p_key
             and s.expires_at > v_now;
@@ -889,34 +885,38 @@ begin
         -- What should be stored is stored. With another version it is for the caller to know whether that was his own save,
         -- whose answer was lost, or somebody else's: two who each count from 1 to 2 must come to 3.
         if v_is_same then
-            if v_slide_at <= v_now then
-                perform web.slide_session(p_key);
-            end if;
-            -- With the version of the data that was compared: the row may have moved on since.
-            return query
-            select
-                case when coalesce(p_expected_version, v_version) = v_version then 'saved' else 'same' end,
-                v_version,
-                s.expires_at
-            from web.session as s
-            where s.key = p_key
-                and s.expires_at > v_now;
-            if not found then
-                return query select 'gone'::text, null::bigint, null::timestamptz;
-            end if;
-            return;
+            outcome := case when p_expected_version <> version then 'same' else 'saved' end;
+            exit;
         end if;
 
         if p_expected_version is not null then
-            return query select 'conflict'::text, v_version, v_expires_at;
+            outcome := 'conflict';
+            return next;
             return;
         end if;
         -- No version was asked for, and the data changed between the two statements: try again.
     end loop;
+
+    -- A save is a use.
+    if v_slide_at <= v_now then
+        perform web.slide_session(p_key);
+        -- The version stays that of the data which was written, or compared: the row may have moved on since.
+        expires_at := (
+            select s.expires_at
+            from web.session as s
+            where s.key = p_key
+                and s.expires_at > v_now
+        );
+        if expires_at is null then
+            return query select 'gone'::text, null::bigint, null::timestamptz;
+            return;
+        end if;
+    end if;
+    return next;
 end;
 $body$,
         'web.save_session(bytea, text, bigint)',
-        'Replace the data of a live session. Always one row: outcome saved; same when p_expected_version is no longer the stored version but the data is equal (a repeated save, or an equal change by another caller; nothing was written); conflict when it is not, and the data differs (version is then the stored one, and nothing was changed); gone when there is no live session (version and expires_at null). Data equal to what is stored is not rewritten and keeps its version. A save is a use: it slides the expiry. API: public'
+        'Replace the data of a live session. Always one row: outcome saved; same when p_expected_version is no longer the stored version but the data is equal (a repeated save, or an equal change by another caller; nothing was written); conflict when it is not, and the data differs (version is then the stored one, and nothing was changed); gone when there is no live session (version and expires_at null). Data equal to what is stored is not rewritten and keeps its version. A save is a use: it slides the expiry if that is due. API: public'
         ],
         array[
         $head$create or replace function web.touch_session(

@@ -13,34 +13,41 @@ as $function$
 -- that keeps deleted rows in the index costs no more here than anywhere.
 declare
     v_now constant timestamptz := statement_timestamp();
-    v_tombstone interval;
     v_dead bytea[];
     v_removed record;
 begin
     select array_agg(n.key)
     into v_dead
     from (
-        select s.key, s.expires_at
+        select s.key, s.expires_at, s.ended_at
         from web.session as s
         where s.key > p_key
         order by s.key
         limit 4
     ) as n
-    where n.expires_at <= v_now;
+    where n.expires_at <= v_now
+        and (n.ended_at is null or n.ended_at <= v_now - (
+            select make_interval(secs => t.tombstone_seconds)
+            from web.settings as t
+        ));
     -- On an old snapshot, a row that was used since would be an error.
     if v_dead is null or current_setting('transaction_isolation') <> 'read committed' then
         return;
     end if;
 
-    select make_interval(secs => s.tombstone_seconds) into v_tombstone from web.settings as s;
     for v_removed in
         delete from web.session as s
         where s.key in (
             select d.key
             from web.session as d
             where d.key = any (v_dead)
-                and coalesce(d.ended_at + v_tombstone, d.expires_at) <= v_now
-            for update skip locked
+                -- it may have been set again, or ended, since
+                and d.expires_at <= v_now
+                and (d.ended_at is null or d.ended_at <= v_now - (
+                    select make_interval(secs => t.tombstone_seconds)
+                    from web.settings as t
+                ))
+            for update of d skip locked
         )
         returning s.handle, s.ended_at
     loop

@@ -27,6 +27,9 @@ declare
     v_now constant timestamptz := statement_timestamp();
     v_idle_seconds integer;
     v_absolute_seconds integer;
+    v_slide_seconds integer;
+    v_absolute_at timestamptz;
+    v_expires_at timestamptz;
 begin
     -- Everything is checked here, before it meets a constraint: the DETAIL of a constraint's error shows the row.
     if octet_length(p_key) is distinct from 32 then
@@ -88,6 +91,10 @@ begin
         perform web.refuse_without_settings();
     end if;
 
+    v_absolute_at := v_now + make_interval(secs => v_absolute_seconds);
+    v_expires_at := least(v_now + make_interval(secs => v_idle_seconds), v_absolute_at);
+    v_slide_seconds := web.slide_seconds(v_idle_seconds);
+
     return query
     insert into web.session as s (
         expires_at,
@@ -106,31 +113,23 @@ begin
         label,
         data
     )
-    select
-        n.expires_at,
-        least(v_now + make_interval(secs => n.slide_seconds), n.expires_at),
+    values (
+        v_expires_at,
+        least(v_now + make_interval(secs => v_slide_seconds), v_expires_at),
         v_now,
         1,
         v_now,
-        n.absolute_at,
-        n.expires_at,
+        v_absolute_at,
+        v_expires_at,
         v_idle_seconds,
-        n.slide_seconds,
+        v_slide_seconds,
         p_key,
         p_user_id,
         p_client_address,
         left(p_user_agent, 512),
         left(p_label, 256),
         p_data
-    from (
-        select
-            least(
-                v_now + make_interval(secs => v_idle_seconds),
-                v_now + make_interval(secs => v_absolute_seconds)
-            ) as expires_at,
-            v_now + make_interval(secs => v_absolute_seconds) as absolute_at,
-            web.slide_seconds(v_idle_seconds) as slide_seconds
-    ) as n
+    )
     on conflict (key) do nothing
     returning 'created'::text, s.version, s.expires_at, s.handle;
 

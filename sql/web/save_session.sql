@@ -18,8 +18,6 @@ as $function$
 #variable_conflict use_column
 declare
     v_now constant timestamptz := statement_timestamp();
-    v_version bigint;
-    v_expires_at timestamptz;
     v_slide_at timestamptz;
     v_is_same boolean;
 begin
@@ -40,33 +38,25 @@ begin
     end if;
 
     loop
-        return query
+        -- Two columns only: each computed one is compiled anew at every call.
         update web.session as s
         set
-            expires_at = least(
-                greatest(s.expires_at, v_now + make_interval(secs => s.idle_seconds)),
-                s.absolute_at
-            ),
-            slide_at = least(
-                v_now + make_interval(secs => s.slide_seconds),
-                greatest(s.expires_at, v_now + make_interval(secs => s.idle_seconds)),
-                s.absolute_at
-            ),
-            last_used_at = v_now,
             version = s.version + 1,
             data = p_data
         where s.key = p_key
             and s.expires_at > v_now
             and (p_expected_version is null or s.version = p_expected_version)
             and s.data is distinct from p_data
-        returning 'saved'::text, s.version, s.expires_at;
+        returning s.version, s.expires_at, s.slide_at
+        into version, expires_at, v_slide_at;
         if found then
-            return;
+            outcome := 'saved';
+            exit;
         end if;
 
         -- Nothing written: find out why, in a statement that sees what was committed while the update waited.
         select s.version, s.expires_at, s.slide_at, s.data is not distinct from p_data
-        into v_version, v_expires_at, v_slide_at, v_is_same
+        into version, expires_at, v_slide_at, v_is_same
         from web.session as s
         where s.key = p_key
             and s.expires_at > v_now;
@@ -78,32 +68,36 @@ begin
         -- What should be stored is stored. With another version it is for the caller to know whether that was his own save,
         -- whose answer was lost, or somebody else's: two who each count from 1 to 2 must come to 3.
         if v_is_same then
-            if v_slide_at <= v_now then
-                perform web.slide_session(p_key);
-            end if;
-            -- With the version of the data that was compared: the row may have moved on since.
-            return query
-            select
-                case when coalesce(p_expected_version, v_version) = v_version then 'saved' else 'same' end,
-                v_version,
-                s.expires_at
-            from web.session as s
-            where s.key = p_key
-                and s.expires_at > v_now;
-            if not found then
-                return query select 'gone'::text, null::bigint, null::timestamptz;
-            end if;
-            return;
+            outcome := case when p_expected_version <> version then 'same' else 'saved' end;
+            exit;
         end if;
 
         if p_expected_version is not null then
-            return query select 'conflict'::text, v_version, v_expires_at;
+            outcome := 'conflict';
+            return next;
             return;
         end if;
         -- No version was asked for, and the data changed between the two statements: try again.
     end loop;
+
+    -- A save is a use.
+    if v_slide_at <= v_now then
+        perform web.slide_session(p_key);
+        -- The version stays that of the data which was written, or compared: the row may have moved on since.
+        expires_at := (
+            select s.expires_at
+            from web.session as s
+            where s.key = p_key
+                and s.expires_at > v_now
+        );
+        if expires_at is null then
+            return query select 'gone'::text, null::bigint, null::timestamptz;
+            return;
+        end if;
+    end if;
+    return next;
 end;
 $function$;
 
 comment on function web.save_session(bytea, text, bigint) is
-'Replace the data of a live session. Always one row: outcome saved; same when p_expected_version is no longer the stored version but the data is equal (a repeated save, or an equal change by another caller; nothing was written); conflict when it is not, and the data differs (version is then the stored one, and nothing was changed); gone when there is no live session (version and expires_at null). Data equal to what is stored is not rewritten and keeps its version. A save is a use: it slides the expiry. API: public';
+'Replace the data of a live session. Always one row: outcome saved; same when p_expected_version is no longer the stored version but the data is equal (a repeated save, or an equal change by another caller; nothing was written); conflict when it is not, and the data differs (version is then the stored one, and nothing was changed); gone when there is no live session (version and expires_at null). Data equal to what is stored is not rewritten and keeps its version. A save is a use: it slides the expiry if that is due. API: public';

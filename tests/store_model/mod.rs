@@ -207,6 +207,16 @@ impl Model {
         read_only: bool,
     ) -> (Reply, Tidying) {
         if read_only && request.writes() {
+            // Of a user's session the key is looked at before anything is written.
+            if let Request::Create {
+                session,
+                user_id: Some(_),
+                ..
+            } = request
+                && self.rows.contains_key(session)
+            {
+                return (Reply::Exists, Tidying::None);
+            }
             return (Reply::Refused("25006".to_owned()), Tidying::None);
         }
         match request {
@@ -356,7 +366,7 @@ impl Model {
                 expires_at: row.expires_at,
             };
         } else {
-            row.use_now(now);
+            row.slide_if_due(now);
             row.version += 1;
             row.data = Some(data.to_owned());
         }
