@@ -13,9 +13,12 @@ as $function$
 -- that keeps deleted rows in the index costs no more here than anywhere.
 declare
     v_now constant timestamptz := statement_timestamp();
+    v_forgotten timestamptz;
     v_dead bytea[];
     v_removed record;
 begin
+    v_forgotten := v_now - (select make_interval(secs => s.tombstone_seconds) from web.settings as s);
+
     select array_agg(n.key)
     into v_dead
     from (
@@ -26,10 +29,7 @@ begin
         limit 4
     ) as n
     where n.expires_at <= v_now
-        and (n.ended_at is null or n.ended_at <= v_now - (
-            select make_interval(secs => t.tombstone_seconds)
-            from web.settings as t
-        ));
+        and coalesce(n.ended_at <= v_forgotten, true);
     -- On an old snapshot, a row that was used since would be an error.
     if v_dead is null or current_setting('transaction_isolation') <> 'read committed' then
         return;
@@ -43,11 +43,8 @@ begin
             where d.key = any (v_dead)
                 -- it may have been set again, or ended, since
                 and d.expires_at <= v_now
-                and (d.ended_at is null or d.ended_at <= v_now - (
-                    select make_interval(secs => t.tombstone_seconds)
-                    from web.settings as t
-                ))
-            for update of d skip locked
+                and coalesce(d.ended_at <= v_forgotten, true)
+            for update skip locked
         )
         returning s.handle, s.ended_at
     loop
