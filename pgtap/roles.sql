@@ -2,7 +2,7 @@
 begin;
 \ir lib/store.sql
 \ir lib/drift.sql
-select plan(16);
+select plan(17);
 
 -- ---- As they are ----
 
@@ -55,11 +55,13 @@ alter role pgtap_clerk reset statement_timeout;
 
 create role pgtap_ready login;
 grant pgtap_clerk to pgtap_ready;
-create role pgtap_ready_owner login createdb;
+create role pgtap_ready_owner createdb login;
+select throws_ok($$ select * from correct_web('pgtap_ready', 'pgtap_ready') $$, '42710', null, 'refused: an owner role that somebody logs in with');
+alter role pgtap_ready_owner nologin;
 grant pg_monitor to pgtap_ready_owner;
 select matches(
     pg_temp.correction('pgtap_ready', 'pgtap_ready'),
-    E'changed role pgtap_ready_owner createdb: true -> false\n(.*\n)*changed role pgtap_ready_owner login: true -> false\n(.*\n)*removed membership of pgtap_ready in pgtap_clerk\n(.*\n)*removed membership of pgtap_ready_owner in pg_monitor',
+    E'changed role pgtap_ready_owner createdb: true -> false\n(.*\n)*removed membership of pgtap_ready in pgtap_clerk\n(.*\n)*removed membership of pgtap_ready_owner in pg_monitor',
     'roles of these names that were there are brought into line'
 );
 

@@ -3,7 +3,7 @@
 --
 -- Release 1
 
--- Before anything is replaced. "create or replace" keeps the owner of a function that is there: an attacker's
+-- Before anything is replaced, and again afterwards: somebody may have made his own meanwhile. "create or replace" keeps the owner of a function that is there: an attacker's
 -- correct_web() would stay his own to rewrite, and a superuser would run it. And an older release must not replace a newer.
 do $guard$
 declare
@@ -133,6 +133,26 @@ end;
 $body$,
         'web.refuse_without_settings()',
         'Raise 55000: the one row of settings is gone. API: private'
+        ],
+        array[
+        $head$create or replace function web.refuse_serializable()
+returns void
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- A serializable transaction locks the page of the index where it looked, and pg_locks shows every role which page that
+-- is: with that, the runtime role could find out keys that it does not know by asking for others.
+begin
+    raise exception using
+        errcode = 'invalid_transaction_state',
+        message = 'sessions cannot be used in a serializable transaction',
+        hint = 'Use the isolation level read committed or repeatable read; or a connection of its own for sessions.';
+end;
+$body$,
+        'web.refuse_serializable()',
+        'Raise 25000: the isolation level is serializable. API: private'
         ],
         array[
         $head$create or replace function web.require_data_fits(
@@ -390,8 +410,8 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- Whoever adds a row looks at the four that follow it in the order of the keys, and clears away the dead among them.
--- Keys are digests, so these are four rows at random: the share of dead rows settles at a quarter where nobody runs a
+-- Whoever adds a row looks at four others, and clears away the dead among them. Which four depends on a digest of the
+-- new key: a caller who could choose the place would learn from the statistics where other keys lie. Four at random: the share of dead rows settles at a quarter where nobody runs a
 -- pruner, whatever the traffic. Nothing is remembered from call to call, nothing living is locked, and an old snapshot
 -- that keeps deleted rows in the index costs no more here than anywhere.
 declare
@@ -407,7 +427,8 @@ begin
     from (
         select s.key, s.expires_at, s.ended_at
         from web.session as s
-        where s.key > p_key
+        where s.key > sha256(p_key)
+            and s.key <> p_key
         order by s.key
         limit 4
     ) as n
@@ -438,7 +459,7 @@ begin
 end;
 $body$,
         'web.carry_pruning(bytea)',
-        'The small share of pruning that every new row carries: of the four rows that follow this key, remove the dead. API: private'
+        'The small share of pruning that every new row carries: of four rows, which a digest of this key chooses, remove the dead. API: private'
         ],
         array[
         $head$create or replace function web.move_session(
@@ -459,6 +480,9 @@ declare
     v_idle_seconds integer;
     v_tombstone_seconds integer;
 begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.refuse_serializable();
+    end if;
     if octet_length(p_old_key) is distinct from 32 or octet_length(p_new_key) is distinct from 32 then
         raise exception using
             errcode = 'invalid_parameter_value',
@@ -592,6 +616,9 @@ declare
     v_absolute_at timestamptz;
     v_expires_at timestamptz;
 begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.refuse_serializable();
+    end if;
     -- Everything is checked here, before it meets a constraint: the DETAIL of a constraint's error shows the row.
     if octet_length(p_key) is distinct from 32 then
         raise exception using
@@ -726,6 +753,9 @@ $body$
 declare
     v_key bytea := p_key;
 begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.refuse_serializable();
+    end if;
     if octet_length(p_key) is distinct from 32 then
         raise exception using
             errcode = 'invalid_parameter_value',
@@ -800,7 +830,9 @@ begin
     select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id
     from web.session as s
     where s.key operator(pg_catalog.=) p_key
-        and s.slide_at operator(pg_catalog.>) pg_catalog.statement_timestamp();
+        and s.slide_at operator(pg_catalog.>) pg_catalog.statement_timestamp()
+        -- looked at before the index is: refuse_serializable says why
+        and pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.<>) 'serializable';
     if not found then
         return query
         select d.data, d.version, d.expires_at, d.user_id
@@ -835,6 +867,9 @@ declare
     v_slide_at timestamptz;
     v_is_same boolean;
 begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.refuse_serializable();
+    end if;
     if octet_length(p_key) is distinct from 32 then
         raise exception using
             errcode = 'invalid_parameter_value',
@@ -930,6 +965,9 @@ declare
     v_expires_at timestamptz;
     v_slide_at timestamptz;
 begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.refuse_serializable();
+    end if;
     if octet_length(p_key) is distinct from 32 then
         raise exception using
             errcode = 'invalid_parameter_value',
@@ -979,6 +1017,9 @@ declare
     v_has_expired boolean;
     v_successor bytea;
 begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.refuse_serializable();
+    end if;
     if octet_length(p_key) is distinct from 32 then
         raise exception using
             errcode = 'invalid_parameter_value',
@@ -1131,6 +1172,9 @@ declare
     v_handle uuid;
     v_user_id text;
 begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.refuse_serializable();
+    end if;
     if p_user_id is null or p_user_id = '' or octet_length(p_user_id) > 1024 then
         raise exception using
             errcode = 'invalid_parameter_value',
@@ -1294,6 +1338,9 @@ $body$
 -- see the difference between the ways in which a session is not there.
 #variable_conflict use_column
 begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.refuse_serializable();
+    end if;
     if octet_length(p_key) is distinct from 32 then
         raise exception using
             errcode = 'invalid_parameter_value',
@@ -1362,6 +1409,9 @@ $body$
 declare
     v_lock_timeout constant text := current_setting('lock_timeout');
 begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.refuse_serializable();
+    end if;
     if octet_length(p_key) is distinct from 32 then
         raise exception using
             errcode = 'invalid_parameter_value',
@@ -1408,6 +1458,9 @@ $body$
 -- What a page "your devices" shows. Neither data nor key: who can read the list cannot be any of them.
 #variable_conflict use_column
 begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.refuse_serializable();
+    end if;
     return query
     select
         s.handle,
@@ -1441,6 +1494,9 @@ $body$
 declare
     v_key bytea;
 begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.refuse_serializable();
+    end if;
     select s.key
     into v_key
     from web.session as s
@@ -1471,6 +1527,9 @@ declare
     v_except_key bytea := p_except_key;
     v_successor bytea;
 begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.refuse_serializable();
+    end if;
     if p_except_key is not null and octet_length(p_except_key) <> 32 then
         raise exception using
             errcode = 'invalid_parameter_value',
@@ -1708,6 +1767,9 @@ declare
     v_handle uuid;
     v_rows bigint;
 begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.refuse_serializable();
+    end if;
     if sessid is null then
         raise exception using
             errcode = 'null_value_not_allowed',
@@ -1842,6 +1904,9 @@ $body$
 declare
     v_key constant bytea := sha256(convert_to(sessid, 'UTF8'));
 begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.refuse_serializable();
+    end if;
     return query
     select s.data
     from web.session as s
@@ -2444,11 +2509,36 @@ begin
                 and s.refobjid = v_found.oid
                 and s.deptype = 'o'
                 and s.dbid = (select d.oid from pg_database as d where d.datname = current_database())
+                -- what any role may have whom nobody gave anything, large objects or temporary tables, is no danger
+                and (
+                    s.classid in ('pg_proc'::regclass, 'pg_namespace'::regclass)
+                    and not exists (select from pg_namespace as n where n.oid = s.objid and n.nspname ~ '^pg_(toast_)?temp_')
+                    and not exists (
+                        select
+                        from pg_proc as p
+                        join pg_namespace as n on n.oid = p.pronamespace
+                        where p.oid = s.objid
+                            and n.nspname ~ '^pg_temp_'
+                    )
+                    or s.classid = 'pg_class'::regclass
+                    and exists (select from pg_class as c where c.oid = s.objid and c.relpersistence <> 't')
+                )
         ) then
             raise exception using
                 errcode = 'insufficient_privilege',
                 message = format('role %s owns something in this database: it cannot be kept to the session functions', v_declared.name),
-                hint = 'Choose another name for the role; it is created for you.';
+                hint = 'Choose another name for the role; it is created for you. Or find what it owns, and give that to somebody else.';
+        end if;
+
+        -- An owner role never logs in. One that does was somebody's before, and would lose that everywhere in the cluster.
+        if v_declared.name = v_owner
+            and v_found.rolcanlogin
+            and not exists (select from pg_namespace as n where n.nspname = p_schema and n.nspowner = v_found.oid)
+        then
+            raise exception using
+                errcode = 'duplicate_object',
+                message = format('role %s exists and can log in: it belongs to somebody else', v_owner),
+                hint = 'Choose another name for the role; its owner is named after it.';
         end if;
 
         v_text := concat_ws(
@@ -3301,6 +3391,41 @@ begin
         execute format('revoke %I from %I', v_owner, current_user);
     end if;
 
+    -- Again, now that all is there: somebody with the right to create in the schema may have been faster with a table or a
+    -- function of ours, and "create or replace" leaves it his.
+    for v_found in
+        select 'table' as kind, c.oid::regclass::text as name, pg_get_userbyid(c.relowner) as owner
+        from pg_class as c
+        where c.relnamespace = v_schema
+            and c.relname = any (v_tables)
+            and pg_get_userbyid(c.relowner) <> v_owner
+        union all
+        select 'function', p.oid::regprocedure::text, pg_get_userbyid(p.proowner)
+        from pg_proc as p
+        where p.oid in (select to_regprocedure(replace(f.signature, 'web.', v_prefix)) from unnest(v_signatures) as f (signature))
+            and pg_get_userbyid(p.proowner) <> v_owner
+    loop
+        raise exception using
+            errcode = 'insufficient_privilege',
+            message = format('%s %s belongs to %s, who made it at this moment', v_found.kind, v_found.name, v_found.owner),
+            hint = 'Revoke his right to create in the schema, drop it, and run this again.';
+    end loop;
+
+    -- A foreign key to our rows would make pruning fail for ever, and creating a session now and then.
+    for v_found in
+        select c.conname, c.conrelid::regclass as table_name, c.confrelid::regclass as referred
+        from pg_constraint as c
+        join pg_class as t on t.oid = c.confrelid
+        where c.contype = 'f'
+            and t.relnamespace = v_schema
+            and t.relname = any (v_tables)
+    loop
+        raise exception using
+            errcode = 'dependent_objects_still_exist',
+            message = format('the foreign key %s of table %s refers to %s, whose rows come and go', v_found.conname, v_found.table_name, v_found.referred),
+            hint = 'Drop the foreign key. Keep the handle of a session without one.';
+    end loop;
+
     -- What the catalog says of the store. Taken before and after: the report is the difference of the two, and so cannot
     -- claim a change that did not happen, or miss one that did.
     v_after := (
@@ -3565,3 +3690,50 @@ comment on function public.correct_web() is
 'correct_web for the schema web and the role nodepg. API: public';
 
 revoke all on function public.correct_web(pg_catalog.text, pg_catalog.text), public.correct_web() from public;
+
+-- Before anything is replaced, and again afterwards: somebody may have made his own meanwhile. "create or replace" keeps the owner of a function that is there: an attacker's
+-- correct_web() would stay his own to rewrite, and a superuser would run it. And an older release must not replace a newer.
+do $guard$
+declare
+    -- Types by their full names: this is resolved with the search path of the caller.
+    v_path constant pg_catalog.text := pg_catalog.current_setting('search_path');
+    v_found pg_catalog.record;
+begin
+    -- Nothing that somebody left in the schemas of the caller's search path may be taken for a function of PostgreSQL's.
+    perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+
+    for v_found in
+        select
+            p.oid::regprocedure::text as signature,
+            pg_get_userbyid(p.proowner) as owner,
+            coalesce(substring(obj_description(p.oid, 'pg_proc') from 'Release (\d+)')::integer, 0) as release,
+            p.proretset and p.prorettype = 'text'::regtype as is_original,
+            r.rolsuper or r.rolname = current_user as is_trusted
+        from pg_catalog.pg_proc as p
+        join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
+        join pg_catalog.pg_roles as r on r.oid = p.proowner
+        where n.nspname = 'public'
+            and p.proname = 'correct_web'
+    loop
+        if not v_found.is_trusted then
+            raise exception using
+                errcode = 'insufficient_privilege',
+                message = format('function %s belongs to %s, who could change what it does', v_found.signature, v_found.owner),
+                hint = 'Find out who made it; drop it, or connect as its owner, and run this again.';
+        end if;
+        if v_found.release > 1
+        then
+            raise exception using
+                errcode = 'object_not_in_prerequisite_state',
+                message = format('this database has release %s of correct_web(), newer than this one', v_found.release),
+                hint = 'Use the newer program, or the newer file.';
+        end if;
+        if v_found.is_original then
+            -- connect-pg 1.1.5 returned setof text, which "create or replace" cannot turn into a table.
+            execute format('drop function %s', v_found.signature);
+        end if;
+    end loop;
+
+    perform pg_catalog.set_config('search_path', v_path, true);
+end;
+$guard$;

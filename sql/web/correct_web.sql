@@ -72,6 +72,7 @@ declare
     -- Each function as four texts: the declaration up to its body, the body, the signature, the comment.
     v_functions constant text[] := array[
         --@ function refuse_without_settings.sql
+        --@ function refuse_serializable.sql
         --@ function require_data_fits.sql
         --@ function slide_seconds.sql
         --@ function slide_session.sql
@@ -130,6 +131,8 @@ begin
 
     --@ include privileges.sql
 
+    --@ include strangers.sql
+
     --@ include snapshot.sql into v_after
 
     --@ include report.sql
@@ -161,3 +164,5 @@ comment on function public.correct_web() is
 'correct_web for the schema web and the role nodepg. API: public';
 
 revoke all on function public.correct_web(pg_catalog.text, pg_catalog.text), public.correct_web() from public;
+
+--@ include guard.sql

@@ -31,6 +31,9 @@ declare
     v_absolute_at timestamptz;
     v_expires_at timestamptz;
 begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.refuse_serializable();
+    end if;
     -- Everything is checked here, before it meets a constraint: the DETAIL of a constraint's error shows the row.
     if octet_length(p_key) is distinct from 32 then
         raise exception using

@@ -18,6 +18,9 @@ declare
     v_has_expired boolean;
     v_successor bytea;
 begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.refuse_serializable();
+    end if;
     if octet_length(p_key) is distinct from 32 then
         raise exception using
             errcode = 'invalid_parameter_value',

@@ -12,6 +12,9 @@ as $function$
 declare
     v_key bytea;
 begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.refuse_serializable();
+    end if;
     select s.key
     into v_key
     from web.session as s

@@ -14,6 +14,9 @@ declare
     v_except_key bytea := p_except_key;
     v_successor bytea;
 begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.refuse_serializable();
+    end if;
     if p_except_key is not null and octet_length(p_except_key) <> 32 then
         raise exception using
             errcode = 'invalid_parameter_value',

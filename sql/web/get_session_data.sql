@@ -11,6 +11,9 @@ as $function$
 declare
     v_key constant bytea := sha256(convert_to(sessid, 'UTF8'));
 begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.refuse_serializable();
+    end if;
     return query
     select s.data
     from web.session as s

@@ -1,4 +1,4 @@
--- Before anything is replaced. "create or replace" keeps the owner of a function that is there: an attacker's
+-- Before anything is replaced, and again afterwards: somebody may have made his own meanwhile. "create or replace" keeps the owner of a function that is there: an attacker's
 -- correct_web() would stay his own to rewrite, and a superuser would run it. And an older release must not replace a newer.
 do $guard$
 declare

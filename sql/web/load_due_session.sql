@@ -18,6 +18,9 @@ as $function$
 declare
     v_key bytea := p_key;
 begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.refuse_serializable();
+    end if;
     if octet_length(p_key) is distinct from 32 then
         raise exception using
             errcode = 'invalid_parameter_value',

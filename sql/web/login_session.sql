@@ -28,6 +28,9 @@ declare
     v_handle uuid;
     v_user_id text;
 begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.refuse_serializable();
+    end if;
     if p_user_id is null or p_user_id = '' or octet_length(p_user_id) > 1024 then
         raise exception using
             errcode = 'invalid_parameter_value',

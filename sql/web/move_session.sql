@@ -16,6 +16,9 @@ declare
     v_idle_seconds integer;
     v_tombstone_seconds integer;
 begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.refuse_serializable();
+    end if;
     if octet_length(p_old_key) is distinct from 32 or octet_length(p_new_key) is distinct from 32 then
         raise exception using
             errcode = 'invalid_parameter_value',

@@ -31,11 +31,36 @@ loop
             and s.refobjid = v_found.oid
             and s.deptype = 'o'
             and s.dbid = (select d.oid from pg_database as d where d.datname = current_database())
+            -- what any role may have whom nobody gave anything, large objects or temporary tables, is no danger
+            and (
+                s.classid in ('pg_proc'::regclass, 'pg_namespace'::regclass)
+                and not exists (select from pg_namespace as n where n.oid = s.objid and n.nspname ~ '^pg_(toast_)?temp_')
+                and not exists (
+                    select
+                    from pg_proc as p
+                    join pg_namespace as n on n.oid = p.pronamespace
+                    where p.oid = s.objid
+                        and n.nspname ~ '^pg_temp_'
+                )
+                or s.classid = 'pg_class'::regclass
+                and exists (select from pg_class as c where c.oid = s.objid and c.relpersistence <> 't')
+            )
     ) then
         raise exception using
             errcode = 'insufficient_privilege',
             message = format('role %s owns something in this database: it cannot be kept to the session functions', v_declared.name),
-            hint = 'Choose another name for the role; it is created for you.';
+            hint = 'Choose another name for the role; it is created for you. Or find what it owns, and give that to somebody else.';
+    end if;
+
+    -- An owner role never logs in. One that does was somebody's before, and would lose that everywhere in the cluster.
+    if v_declared.name = v_owner
+        and v_found.rolcanlogin
+        and not exists (select from pg_namespace as n where n.nspname = p_schema and n.nspowner = v_found.oid)
+    then
+        raise exception using
+            errcode = 'duplicate_object',
+            message = format('role %s exists and can log in: it belongs to somebody else', v_owner),
+            hint = 'Choose another name for the role; its owner is named after it.';
     end if;
 
     v_text := concat_ws(

@@ -23,6 +23,9 @@ as $function$
 -- see the difference between the ways in which a session is not there.
 #variable_conflict use_column
 begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.refuse_serializable();
+    end if;
     if octet_length(p_key) is distinct from 32 then
         raise exception using
             errcode = 'invalid_parameter_value',

@@ -22,6 +22,9 @@ declare
     v_handle uuid;
     v_rows bigint;
 begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.refuse_serializable();
+    end if;
     if sessid is null then
         raise exception using
             errcode = 'null_value_not_allowed',

@@ -12,6 +12,9 @@ declare
     v_expires_at timestamptz;
     v_slide_at timestamptz;
 begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.refuse_serializable();
+    end if;
     if octet_length(p_key) is distinct from 32 then
         raise exception using
             errcode = 'invalid_parameter_value',

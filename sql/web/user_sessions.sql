@@ -18,6 +18,9 @@ as $function$
 -- What a page "your devices" shows. Neither data nor key: who can read the list cannot be any of them.
 #variable_conflict use_column
 begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.refuse_serializable();
+    end if;
     return query
     select
         s.handle,
