@@ -6,12 +6,13 @@ mod common;
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use common::proxy::Proxy;
 use common::{TestDatabase, create, quoted, random};
-use connect_pg::{NewSession, Saved, Store};
+use connect_pg::{NewSession, Saved, Store, StoreBuilder};
 use postgres::error::SqlState;
 
 #[test]
@@ -127,7 +128,7 @@ fn a_read_only_server_is_left_for_another() {
 fn a_create_whose_answer_is_lost_creates_one_session() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
-    let store = warm(&proxy, &database);
+    let store = warm(proxy.builder(&database));
     proxy.lose_next_answer();
     let session = store.create(1, &NewSession::new().user_id("4711")).unwrap();
     assert_eq!(proxy.connections(), 2);
@@ -148,7 +149,7 @@ fn a_create_whose_answer_is_lost_creates_one_session() {
 fn a_save_whose_answer_is_lost_is_saved_once() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
-    let store = warm(&proxy, &database);
+    let store = warm(proxy.builder(&database));
     let mut session = create(&store, 1);
     let before = session.version();
     session.data = 2;
@@ -164,7 +165,7 @@ fn a_save_whose_answer_is_lost_is_saved_once() {
 fn an_end_whose_answer_is_lost_is_an_end() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
-    let store = warm(&proxy, &database);
+    let store = warm(proxy.builder(&database));
     let session = create(&store, 1);
     proxy.lose_next_answer();
     store.end(session.id()).unwrap();
@@ -176,7 +177,7 @@ fn an_end_whose_answer_is_lost_is_an_end() {
 fn a_lost_answer_that_no_repeat_can_settle_is_an_unknown_outcome() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
-    let store = warm(&proxy, &database);
+    let store = warm(proxy.builder(&database));
     let mut session = create(&store, 1);
     session.data = 2;
     proxy.refuse();
@@ -205,11 +206,35 @@ fn a_lost_answer_that_no_repeat_can_settle_is_an_unknown_outcome() {
     );
 }
 
+/// The repeat is refused before it is sent, which says nothing of the first try.
+#[test]
+fn a_lost_answer_and_a_log_in_that_fails_then_is_an_unknown_outcome() {
+    let database = TestDatabase::new();
+    let file = std::env::temp_dir().join(format!("connect_pg_test_{}", random()));
+    let remove_the_password: fn(&Path) = |file| fs::remove_file(file).unwrap();
+    let spoil_the_password: fn(&Path) = |file| fs::write(file, "wrong\n").unwrap();
+    for spoil in [remove_the_password, spoil_the_password] {
+        fs::write(&file, format!("{}\n", database.password)).unwrap();
+        let proxy = Proxy::to(&database);
+        let builder = proxy.builder(&database).password_file(&file);
+        let store = warm(builder);
+        let mut session = create(&store, 1);
+        session.data = 2;
+        spoil(&file);
+        proxy.lose_next_answer();
+        let error = store.save(&mut session).unwrap_err();
+        assert!(error.is_outcome_unknown(), "{error}");
+        let stored = database.store().load::<i32>(session.id()).unwrap();
+        assert_eq!(stored.unwrap().data, 2, "this one was done");
+    }
+    let _ = fs::remove_file(&file);
+}
+
 #[test]
 fn a_lost_load_leaves_nothing_unknown() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
-    let store = warm(&proxy, &database);
+    let store = warm(proxy.builder(&database));
     let session = create(&store, 1);
     proxy.refuse();
     proxy.lose_next_answer();
@@ -220,9 +245,9 @@ fn a_lost_load_leaves_nothing_unknown() {
     );
 }
 
-/// A store over one connection through the proxy, with every statement prepared.
-fn warm(proxy: &Proxy, database: &TestDatabase) -> Store {
-    let store = proxy.builder(database).pool_size(1).connect().unwrap();
+/// A store over one connection, with every statement prepared.
+fn warm(builder: StoreBuilder) -> Store {
+    let store = builder.pool_size(1).connect().unwrap();
     let mut session = create(&store, 0);
     session.data = 1;
     assert_eq!(store.save(&mut session).unwrap(), Saved::Saved);
