@@ -92,6 +92,15 @@ fn settings_are_refused_when_the_store_is_made() {
         Store::builder().database_url("host=localhost").pool_size(0),
         Store::builder()
             .database_url("host=localhost")
+            .pool_size(10_001),
+        Store::builder()
+            .database_url("host=localhost")
+            .pool_size(u32::MAX),
+        Store::builder()
+            .database_url("host=localhost")
+            .pool_timeout(std::time::Duration::MAX),
+        Store::builder()
+            .database_url("host=localhost")
             .pool_timeout(std::time::Duration::ZERO),
         Store::builder().database_url("host=localhost").schema(""),
         Store::builder()
