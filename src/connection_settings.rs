@@ -16,7 +16,8 @@ use postgres::config::{LoadBalanceHosts, SslMode, TargetSessionAttrs};
 use postgres::error::SqlState;
 use postgres::{Client, Config, NoTls};
 
-use crate::{Error, async_context};
+use crate::error::Place;
+use crate::{Error, async_context, password_file};
 use conninfo::Keywords;
 
 /// Where Debian's and the project's own packages put the server's socket, in this order.
@@ -262,10 +263,7 @@ impl ConnectionSettings {
         };
         let mut passwords = Vec::new();
         for host in &hosts {
-            passwords.push(
-                self.password_for(host)
-                    .map_err(Error::connection_settings)?,
-            );
+            passwords.push(self.password_for(host)?);
         }
         passwords.dedup();
         let [password] = passwords.as_slice() else {
@@ -293,10 +291,25 @@ impl ConnectionSettings {
     ///
     /// # Errors
     ///
-    /// The call is made inside an async runtime ([`Error::is_async_context`]), no host could be reached in time (source: an [`std::io::Error`] or the last host's [`postgres::Error`]), the
-    /// server refused the login, or a password file cannot be read.
+    /// The call is made inside an async runtime ([`Error::is_async_context`]), no host could be reached in time
+    /// ([wraps](Error::get_ref) an [`std::io::Error`] or the last host's [`postgres::Error`]), the server refused the login, or a
+    /// password file cannot be read. The error names the server, the user and the database, and repeats the
+    /// [warnings](Self::warnings).
     pub fn connect(&self) -> Result<Client, Error> {
-        async_context::block(|| self.connect_to_any())
+        async_context::block(|| {
+            self.connect_to_any()
+                .map_err(|error| error.at(self.place()))
+        })
+    }
+
+    /// Where this leads to, for an error.
+    fn place(&self) -> Place {
+        Place {
+            user: self.user.clone(),
+            database: self.database.clone(),
+            server: self.server(),
+            warnings: self.warnings(),
+        }
     }
 
     fn connect_to_any(&self) -> Result<Client, Error> {
@@ -325,11 +338,10 @@ impl ConnectionSettings {
 
     /// One host of [`connect`](Self::connect).
     fn connect_to(&self, host: &Host, target: Target) -> Result<Client, Attempt> {
-        let password = self
-            .password_for(host)
-            .map_err(|text| Attempt::Final(Error::connection_settings(text)))?;
+        let password = self.password_for(host).map_err(Attempt::Final)?;
         let mut config = self.base_config(password.as_deref());
         host.add_to(&mut config);
+        let has_password = password.is_some();
         let limit = self.connect_timeout;
         let connected = within(limit, move || config.connect(NoTls))
             .map_err(|error| Attempt::Next(Error::unreachable(error)))?;
@@ -338,7 +350,7 @@ impl ConnectionSettings {
             let answered = error
                 .code()
                 .is_some_and(|code| *code != SqlState::CANNOT_CONNECT_NOW);
-            let error = Error::connect(error);
+            let error = Error::connect(error, has_password);
             if answered {
                 Attempt::Final(error)
             } else {
@@ -424,9 +436,9 @@ impl ConnectionSettings {
     }
 
     /// The password for one host: password file, then string, service or variable, then libpq's password file.
-    fn password_for(&self, host: &Host) -> Result<Option<String>, String> {
+    fn password_for(&self, host: &Host) -> Result<Option<String>, Error> {
         if let Some(path) = &self.password_file {
-            return first_line(path).map(Some);
+            return password_file::read(path).map(Some);
         }
         if let Some((password, _)) = &self.password {
             return Ok(Some(password.clone()));
@@ -724,7 +736,7 @@ fn read_service(
     }
     Err(format!(
         "the connection service \"{name}\" (service= or PGSERVICE) is in none of {}; add a section [{name}] there, \
-         or name the server with --database-url, DATABASE_URL or PGHOST",
+         or name the server in the connection string, DATABASE_URL or PGHOST",
         looked.join(", ")
     ))
 }
@@ -864,32 +876,6 @@ fn utf8(variable: &str, value: OsString) -> Result<String, String> {
     value
         .into_string()
         .map_err(|_| format!("the environment variable {variable} is not UTF-8 text"))
-}
-
-/// The first line of a password file of our own.
-fn first_line(path: &Path) -> Result<String, String> {
-    let bytes = std::fs::read(path).map_err(|error| {
-        format!(
-            "the password file {} cannot be read: {error}",
-            path.display()
-        )
-    })?;
-    let line = bytes
-        .split(|&byte| byte == b'\n')
-        .next()
-        .unwrap_or_default();
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    match std::str::from_utf8(line) {
-        Ok("") => Err(format!(
-            "the first line of the password file {} is empty",
-            path.display()
-        )),
-        Ok(line) => Ok(line.to_owned()),
-        Err(_) => Err(format!(
-            "the password file {} is not UTF-8 text",
-            path.display()
-        )),
-    }
 }
 
 /// Runs a connect on a thread of its own, waiting no longer than the limit.

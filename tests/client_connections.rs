@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::error::Error as _;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use common::proxy::Proxy;
 use common::{TestDatabase, create, quoted, random};
-use connect_pg::{NewSession, Saved, Store, StoreBuilder};
+use connect_pg::{ConnectionSettings, NewSession, Saved, Store, StoreBuilder};
 use postgres::error::SqlState;
 
 #[test]
@@ -336,6 +337,112 @@ fn a_password_in_a_file_is_rotated_without_a_restart() {
     fs::remove_file(&file).unwrap();
 }
 
+/// The password is being replaced: an outage, not a mistake of the caller's.
+#[test]
+fn a_password_file_that_cannot_be_read_is_an_outage() {
+    let database = TestDatabase::new();
+    let file = std::env::temp_dir().join(format!("connect_pg_test_{}", random()));
+    for content in [None, Some(""), Some("\n"), Some("\u{e9}"), Some("wrong")] {
+        for builder in [
+            database.builder(),
+            Store::builder().config(database.config()),
+        ] {
+            if let Some(content) = content {
+                // Latin-1, to be no UTF-8.
+                let bytes: Vec<u8> = content.chars().map(|c| u8::try_from(c).unwrap()).collect();
+                fs::write(&file, bytes).unwrap();
+            }
+            let error = builder.password_file(&file).connect().unwrap_err();
+            assert!(
+                !error.is_invalid_argument() && !error.is_outcome_unknown(),
+                "{error}"
+            );
+            let readable = content == Some("wrong");
+            assert_eq!(error.is_unavailable(), !readable, "{error}");
+            assert_eq!(error.is_permission_denied(), readable, "{error}");
+            let named = error.to_string().contains(file.to_str().unwrap());
+            assert_eq!(named, !readable, "{error}");
+        }
+    }
+    fs::remove_file(&file).unwrap();
+}
+
+#[test]
+fn an_error_of_connecting_names_the_server_the_user_and_the_database() {
+    let database = TestDatabase::new();
+    let url = database.url();
+    let mut config = database.config();
+    for builder in [
+        Store::builder().database_url(&format!("{url} password=s3cret")),
+        Store::builder().config(config.password("s3cret").clone()),
+    ] {
+        let error = builder.connect().unwrap_err();
+        let port = config.get_ports()[0];
+        let start = format!(
+            "cannot connect to database {:?} as user {:?} at the socket in ",
+            database.name, database.role
+        );
+        let text = error.to_string();
+        if !url.starts_with("host=/") {
+            continue; // not the tests' private server
+        }
+        assert!(text.starts_with(&start), "{text}");
+        assert!(text.contains(&format!("port {port}: ")), "{text}");
+        assert!(text.contains("28P01"), "{text}");
+        assert!(format!("{error:?}").contains(&text), "{error:?}");
+        assert!(!format!("{error} {error:?}").contains("s3cret"));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_missing_password_says_where_to_put_it_and_what_was_ignored() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let database = TestDatabase::new();
+    let home = std::env::temp_dir().join(format!("connect_pg_test_{}", random()));
+    fs::create_dir(&home).unwrap();
+    let url = database.url();
+    let (url, _) = url.rsplit_once(" password=").unwrap();
+    let connect = || {
+        let settings = ConnectionSettings::with_environment(Some(url), |name| {
+            (name == "HOME").then(|| home.clone().into())
+        });
+        Store::builder().settings(settings.unwrap()).connect()
+    };
+    let error = connect().unwrap_err();
+    assert!(
+        error.is_permission_denied() && !error.is_invalid_argument() && !error.is_unavailable(),
+        "{error}"
+    );
+    let text = error.to_string();
+    assert!(
+        text.starts_with(&format!("no password for user {:?} at ", database.role)),
+        "{text}"
+    );
+    assert!(
+        text.contains("give StoreBuilder::password_file, PGPASSWORD or ~/.pgpass (mode 0600)"),
+        "{text}"
+    );
+    assert!(!text.contains("ignored"), "{text}");
+
+    let passfile = home.join(".pgpass");
+    fs::write(&passfile, format!("*:*:*:*:{}\n", database.password)).unwrap();
+    fs::set_permissions(&passfile, fs::Permissions::from_mode(0o644)).unwrap();
+    let text = connect().unwrap_err().to_string();
+    assert!(
+        text.contains(&format!(
+            "; the password file {} is ignored: ",
+            passfile.display()
+        )),
+        "{text}"
+    );
+    assert!(!text.contains(&database.password), "{text}");
+    fs::set_permissions(&passfile, fs::Permissions::from_mode(0o600)).unwrap();
+    connect().unwrap();
+    fs::remove_dir_all(&home).unwrap();
+}
+
 #[test]
 fn a_busy_pool_is_an_outage_with_a_name() {
     let database = TestDatabase::new();
@@ -399,6 +506,15 @@ fn a_server_that_is_not_there_is_an_outage() {
         "{error}"
     );
     assert!(!format!("{error} {error:?}").contains("s3cret"));
+
+    // Display says all of it, so whoever follows the chain, as anyhow does, shall not read it twice.
+    let place = format!("\"nothing\" as user \"nobody\" at 127.0.0.1 port {port}: ");
+    assert!(error.to_string().contains(&place), "{error}");
+    assert!(error.to_string().contains("refused"), "{error}");
+    assert!(error.source().is_none());
+    let inner = error.get_ref().unwrap();
+    assert!(inner.is::<postgres::Error>(), "{inner:?}");
+    assert!(format!("{error:?}").starts_with(&format!("Error {{ message: {error}, ")));
 
     let store = Store::builder().database_url(&url).build().unwrap();
     assert!(
