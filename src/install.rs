@@ -173,6 +173,9 @@ pub struct InstallReport {
     pub version: i32,
     /// What was changed, in the order in which it is best read. Empty: everything was right.
     pub changes: Vec<Change>,
+    /// Releases that the history lacks although the routine is as released: it was installed by the [`script`]. Only [`check`]
+    /// tells them apart, since that is no drift; [`install`] records them, and counts that among the changes.
+    pub unrecorded: Vec<i32>,
 }
 
 /// Creates, repairs or upgrades a store. A second call changes nothing and reports nothing; sessions survive every call.
@@ -319,7 +322,7 @@ fn in_transaction(
             .execute("select pg_advisory_xact_lock($1)", &[&LOCK_KEY])
             .map_err(Error::call)?;
     }
-    let report = converge(&mut transaction, options)?;
+    let report = converge(&mut transaction, options, mode)?;
     if mode == Mode::Install {
         transaction.commit().map_err(|error| {
             let broken = error.code().is_none();
@@ -356,6 +359,7 @@ fn require_store(transaction: &mut Transaction<'_>, options: &InstallOptions) ->
 fn converge(
     transaction: &mut Transaction<'_>,
     options: &InstallOptions,
+    mode: Mode,
 ) -> Result<InstallReport, Error> {
     let mut runner = embedded::migrations::runner().set_grouped(true);
     runner.set_migration_table_name(HISTORY);
@@ -382,20 +386,16 @@ fn converge(
             });
         }
     };
-    if !found {
-        changes.push(Change::new("created", "table", "correct_web_history"));
-    }
-    for migration in &applied {
-        changes.push(Change::new(
-            "created",
-            "release",
-            migration.version().to_string(),
-        ));
-    }
     if applied.is_empty() {
         refresh_routine(transaction, &newest_sql, &routine_before)?;
     }
     let routine_after = routine(transaction)?;
+    let mut unrecorded = Vec::new();
+    if mode == Mode::Check && routine_after == routine_before {
+        unrecorded.extend(applied.iter().map(Migration::version));
+    } else {
+        changes.extend(record(found, &applied));
+    }
     for (signature, digest) in &routine_after {
         match routine_before.get(signature) {
             None => changes.push(Change::new("created", "routine", signature)),
@@ -415,7 +415,22 @@ fn converge(
         changes.push(Change::new("removed", "routine", signature));
     }
     changes.extend(correct_web(transaction, options)?);
-    Ok(InstallReport { version, changes })
+    Ok(InstallReport {
+        version,
+        changes,
+        unrecorded,
+    })
+}
+
+/// What was written into the history.
+fn record(found: bool, applied: &[Migration]) -> Vec<Change> {
+    let table = (!found).then(|| Change::new("created", "table", "correct_web_history"));
+    let release =
+        |migration: &Migration| Change::new("created", "release", migration.version().to_string());
+    table
+        .into_iter()
+        .chain(applied.iter().map(release))
+        .collect()
 }
 
 /// The newest release, and its version.
