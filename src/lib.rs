@@ -113,6 +113,9 @@
 //! # }
 //! ```
 //!
+//! One case is beyond that: a program compiled with `panic = "abort"` ends when it calls from a task under
+//! `tokio::task::unconstrained`, because the only way to tell such a task from a thread that may block is a panic, which is caught.
+//!
 //! A [`Store`] is cheap to clone for that. Dropping anything of this library is safe in a task: connections are closed on
 //! a thread of their own.
 //!
@@ -130,6 +133,14 @@
 //! | (none) | the client: everything but the module `install` |
 //! | `install` | the module `install`: install, check and upgrade the store from a program of your own |
 //! | `admin` | the program `session-admin`; for `cargo install connect-pg --features admin` |
+//!
+//! # Versions
+//!
+//! Rust 1.92 or newer is needed.
+//!
+//! The crates [`postgres`] and [`uuid`] are part of this one's interface ([`Store::on`], [`StoreBuilder::config`], [`Error::code`],
+//! [`Session::handle`]), and so they are exported: `connect_pg::postgres::Client` always fits. `postgres` 0.20 or `uuid` 2 will be
+//! a breaking change of this crate.
 
 mod async_context;
 mod backend;
@@ -159,6 +170,10 @@ mod session_id;
 mod session_key;
 mod store;
 mod store_builder;
+
+// What our own signatures are made of: an application needs the very same version.
+#[doc(no_inline)]
+pub use {postgres, uuid};
 
 pub use backend::Backend;
 pub use borrowed::Borrowed;
