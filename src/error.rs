@@ -188,7 +188,7 @@ impl Error {
                 .is_some_and(|code| code.code().starts_with("22"))
     }
 
-    /// Whether a text was no [session id](crate::SessionId): a [`ParseSessionIdError`](crate::ParseSessionIdError) that `?` has
+    /// Whether a text was no [session id](crate::SessionId): a [`ParseSessionIdError`] that `?` has
     /// made an `Error`.
     ///
     /// Such a text comes from a visitor. It deserves a new session or a 400, and no entry in the log of errors.
