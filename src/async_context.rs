@@ -8,7 +8,8 @@
 //! steps at most, elsewhere it has no end. So we use it up and give it back. A task under `tokio::task::unconstrained` has no
 //! budget either. Where a runtime is near and the budget has no end, we therefore put to tokio the question that the driver is
 //! about to put, whether this thread may block, and catch its panic if it is no. In such a task, and there alone, the panic
-//! hook reports it.
+//! hook reports it; and where panics abort (`panic = "abort"`), there is nothing to catch: a call in an `unconstrained` task then
+//! ends the process, as every call of the driver in a task would.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll, Waker};

@@ -77,11 +77,10 @@ impl Connection {
                 if second.error.spoils_connection() {
                     self.discard();
                 }
-                // What the server refuses for good, it refused the first time too.
-                let refused = second.error.is_too_large()
-                    || second.error.is_invalid_argument()
-                    || second.error.is_permission_denied()
-                    || second.error.is_not_installed();
+                // What it refuses of the call itself, it refused the first time too. A second try that was never sent, or that
+                // somebody has forbidden since, says nothing of the first.
+                let refused = second.sent
+                    && (second.error.is_too_large() || second.error.is_invalid_argument());
                 if !refused && (first.may_be_done(call) || second.may_be_done(call)) {
                     Err(second.error.with_outcome_unknown())
                 } else {

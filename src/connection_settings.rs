@@ -1,30 +1,29 @@
 //! Where the server is and how to get in: what users of libpq, and so of `psql`, expect.
 
+mod connecting;
 mod conninfo;
+mod host;
+mod keepalives;
 mod passfile;
 mod service;
+mod sources;
+mod target;
+mod tls;
 
 use std::ffi::OsString;
 use std::fmt;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
-use std::sync::mpsc;
 use std::time::Duration;
 
 use postgres::config::{LoadBalanceHosts, SslMode, TargetSessionAttrs};
-use postgres::error::SqlState;
-use postgres::{Client, Config, NoTls};
+use postgres::{Client, Config};
 
-use crate::{Error, async_context};
-use conninfo::Keywords;
-
-/// Where Debian's and the project's own packages put the server's socket, in this order.
-const SOCKET_DIRECTORIES: [&str; 2] = ["/var/run/postgresql", "/tmp"];
-/// The directory whose lines in a password file are written `localhost`.
-const DEFAULT_SOCKET_DIRECTORY: &str = SOCKET_DIRECTORIES[0];
-/// The system-wide service file of Debian's libpq.
-const SYSTEM_SERVICE_FILE: &str = "/etc/postgresql-common/pg_service.conf";
+use crate::error::Place;
+use crate::{Error, async_context, password_file};
+use host::{DEFAULT_SOCKET_DIRECTORY, Host};
+use keepalives::Keepalives;
+use sources::utf8;
+use target::Target;
 
 /// Where the server is and how to get in.
 ///
@@ -84,40 +83,12 @@ pub struct ConnectionSettings {
     socket_directories: Vec<PathBuf>,
 }
 
-/// One server of the list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Host {
-    /// A name, an address, or a directory (beginning with `/`) that holds a socket. Empty if only `address` is known.
-    name: String,
-    /// Where to connect to instead of looking the name up.
-    address: Option<IpAddr>,
-    port: u16,
-}
-
 /// Where a password came from: the mend of a wrong one depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PasswordSource {
     ConnectionString,
     Service,
     Environment,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Keepalives {
-    idle: Duration,
-    interval: Duration,
-    count: u32,
-}
-
-/// libpq's `target_session_attrs`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Target {
-    Any,
-    ReadWrite,
-    ReadOnly,
-    Primary,
-    Standby,
-    PreferStandby,
 }
 
 impl ConnectionSettings {
@@ -262,10 +233,7 @@ impl ConnectionSettings {
         };
         let mut passwords = Vec::new();
         for host in &hosts {
-            passwords.push(
-                self.password_for(host)
-                    .map_err(Error::connection_settings)?,
-            );
+            passwords.push(self.password_for(host)?);
         }
         passwords.dedup();
         let [password] = passwords.as_slice() else {
@@ -293,77 +261,24 @@ impl ConnectionSettings {
     ///
     /// # Errors
     ///
-    /// The call is made inside an async runtime ([`Error::is_async_context`]), no host could be reached in time (source: an [`std::io::Error`] or the last host's [`postgres::Error`]), the
-    /// server refused the login, or a password file cannot be read.
+    /// The call is made inside an async runtime ([`Error::is_async_context`]), no host could be reached in time
+    /// ([wraps](Error::get_ref) an [`std::io::Error`] or the last host's [`postgres::Error`]), the server refused the login, or a
+    /// password file cannot be read. The error names the server, the user and the database, and repeats the
+    /// [warnings](Self::warnings).
     pub fn connect(&self) -> Result<Client, Error> {
-        async_context::block(|| self.connect_to_any())
+        async_context::block(|| {
+            self.connect_to_any()
+                .map_err(|error| error.at(self.place()))
+        })
     }
 
-    fn connect_to_any(&self) -> Result<Client, Error> {
-        let mut hosts = self.hosts();
-        if self.random_order {
-            shuffle(&mut hosts);
-        }
-        let rounds: &[Target] = if self.target == Target::PreferStandby {
-            &[Target::Standby, Target::Any]
-        } else {
-            &[self.target]
-        };
-        let mut last = None;
-        for target in rounds {
-            for host in &hosts {
-                match self.connect_to(host, *target) {
-                    Ok(client) => return Ok(client),
-                    Err(Attempt::Final(error)) => return Err(error),
-                    Err(Attempt::Next(error)) => last = Some(error),
-                }
-            }
-        }
-        Err(last
-            .unwrap_or_else(|| Error::connection_settings("there is no host to connect to".into())))
-    }
-
-    /// One host of [`connect`](Self::connect).
-    fn connect_to(&self, host: &Host, target: Target) -> Result<Client, Attempt> {
-        let password = self
-            .password_for(host)
-            .map_err(|text| Attempt::Final(Error::connection_settings(text)))?;
-        let mut config = self.base_config(password.as_deref());
-        host.add_to(&mut config);
-        let limit = self.connect_timeout;
-        let connected = within(limit, move || config.connect(NoTls))
-            .map_err(|error| Attempt::Next(Error::unreachable(error)))?;
-        let mut client = connected.map_err(|error| {
-            // Only a server that starts up or shuts down sends us on to the next one; any other answer is an answer.
-            let answered = error
-                .code()
-                .is_some_and(|code| *code != SqlState::CANNOT_CONNECT_NOW);
-            let error = Error::connect(error);
-            if answered {
-                Attempt::Final(error)
-            } else {
-                Attempt::Next(error)
-            }
-        })?;
-        let question = match target {
-            Target::Any | Target::PreferStandby => return Ok(client),
-            Target::ReadWrite => "select current_setting('transaction_read_only') = 'off'",
-            Target::ReadOnly => "select current_setting('transaction_read_only') = 'on'",
-            Target::Primary => "select not pg_catalog.pg_is_in_recovery()",
-            Target::Standby => "select pg_catalog.pg_is_in_recovery()",
-        };
-        match client
-            .query_one(question, &[])
-            .and_then(|row| row.try_get(0))
-        {
-            Ok(true) => Ok(client),
-            Ok(false) => Err(Attempt::Next(Error::unreachable(std::io::Error::new(
-                std::io::ErrorKind::AddrNotAvailable,
-                format!(
-                    "no server with target_session_attrs={target} was found; the last tried was {host}"
-                ),
-            )))),
-            Err(error) => Err(Attempt::Next(Error::call(error))),
+    /// Where this leads to, for an error.
+    fn place(&self) -> Place {
+        Place {
+            user: self.user.clone(),
+            database: self.database.clone(),
+            server: self.server(),
+            warnings: self.warnings(),
         }
     }
 
@@ -424,9 +339,9 @@ impl ConnectionSettings {
     }
 
     /// The password for one host: password file, then string, service or variable, then libpq's password file.
-    fn password_for(&self, host: &Host) -> Result<Option<String>, String> {
+    fn password_for(&self, host: &Host) -> Result<Option<String>, Error> {
         if let Some(path) = &self.password_file {
-            return first_line(path).map(Some);
+            return password_file::read(path).map(Some);
         }
         if let Some((password, _)) = &self.password {
             return Ok(Some(password.clone()));
@@ -444,77 +359,6 @@ impl ConnectionSettings {
             (name, _) => name.to_owned(),
         };
         passfile::look_up(path, &name, host.port, &self.database, &self.user)
-    }
-
-    /// The sources put together.
-    fn resolve(
-        connection_string: Option<&str>,
-        environment: &dyn Fn(&str) -> Option<OsString>,
-    ) -> Result<Self, String> {
-        let given = connection_string.map_or_else(|| Ok(Keywords::new()), conninfo::parse)?;
-        let from_environment = read_environment(environment)?;
-        let home = environment("HOME")
-            .filter(|home| !home.is_empty())
-            .map(PathBuf::from);
-        let service = read_service(&given, &from_environment, home.as_deref())?;
-        let sources = Sources(&[&given, &service, &from_environment]);
-        sources.refuse_what_is_missing_here()?;
-
-        let default_port = sources
-            .get("port")
-            .filter(|ports| !ports.contains(','))
-            .map_or(Ok(5432), |port| number("port", port))?;
-        let mut hosts = read_hosts(&sources)?;
-        refuse_tls(&sources, &mut hosts, default_port)?;
-        let user = match sources.get("user") {
-            Some(user) => user.to_owned(),
-            None => whoami::username()
-                .map_err(|_| "the operating system does not tell the user's name; name one with user= or PGUSER")?,
-        };
-        let password = [
-            (&given, PasswordSource::ConnectionString),
-            (&service, PasswordSource::Service),
-            (&from_environment, PasswordSource::Environment),
-        ]
-        .into_iter()
-        .find_map(|(keywords, source)| Some((keywords.get("password")?.clone(), source)))
-        .filter(|(password, _)| !password.is_empty());
-        let fallback = sources
-            .get("fallback_application_name")
-            .unwrap_or("connect-pg");
-        Ok(Self {
-            hosts,
-            default_port,
-            database: sources
-                .get("dbname")
-                .map_or_else(|| user.clone(), Into::into),
-            user,
-            password,
-            password_file: None,
-            passfile: sources
-                .get("passfile")
-                .map(PathBuf::from)
-                .or_else(|| home.map(|home| home.join(".pgpass"))),
-            options: sources.get("options").map(Into::into),
-            application_name: sources.get("application_name").map(Into::into),
-            fallback_application_name: fallback.into(),
-            connect_timeout: sources
-                .limit("connect_timeout", 10)?
-                .map(Duration::from_secs),
-            keepalives: read_keepalives(&sources)?,
-            tcp_user_timeout: sources
-                .limit("tcp_user_timeout", 30_000)?
-                .map(Duration::from_millis),
-            target: sources
-                .get("target_session_attrs")
-                .map_or(Ok(Target::Any), Target::from_str)?,
-            random_order: match sources.get("load_balance_hosts") {
-                None | Some("disable") => false,
-                Some("random") => true,
-                Some(_) => return Err("load_balance_hosts is neither disable nor random".into()),
-            },
-            socket_directories: SOCKET_DIRECTORIES.iter().map(PathBuf::from).collect(),
-        })
     }
 }
 
@@ -541,396 +385,6 @@ impl fmt::Debug for ConnectionSettings {
             .field("target", &self.target)
             .field("random_order", &self.random_order)
             .finish_non_exhaustive()
-    }
-}
-
-/// Why one host did not do.
-enum Attempt {
-    /// Try the next one.
-    Next(Error),
-    /// Stop here.
-    Final(Error),
-}
-
-impl Host {
-    /// An address goes before a directory, as in libpq.
-    fn is_socket(&self) -> bool {
-        self.address.is_none() && self.name.starts_with('/')
-    }
-
-    fn add_to(&self, config: &mut Config) {
-        if let Some(address) = self.address {
-            // The name serves TLS only, which this build has not got.
-            config.host(&address.to_string());
-        } else if self.is_socket() {
-            config.host_path(&self.name);
-        } else {
-            config.host(&self.name);
-        }
-        config.port(self.port);
-    }
-}
-
-impl fmt::Display for Host {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.name, self.address) {
-            (name, None) if name.starts_with('/') => {
-                write!(f, "the socket in {name} port {}", self.port)
-            }
-            (name, Some(address)) if name.is_empty() => write!(f, "{address} port {}", self.port),
-            (name, Some(address)) => write!(f, "{name} ({address}) port {}", self.port),
-            (name, None) => write!(f, "{name} port {}", self.port),
-        }
-    }
-}
-
-impl FromStr for Target {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Ok(match text {
-            "any" => Self::Any,
-            "read-write" => Self::ReadWrite,
-            "read-only" => Self::ReadOnly,
-            "primary" => Self::Primary,
-            "standby" => Self::Standby,
-            "prefer-standby" => Self::PreferStandby,
-            _ => {
-                return Err(
-                    "target_session_attrs is none of any, read-write, read-only, primary, standby, prefer-standby"
-                        .into(),
-                );
-            }
-        })
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Any => "any",
-            Self::ReadWrite => "read-write",
-            Self::ReadOnly => "read-only",
-            Self::Primary => "primary",
-            Self::Standby => "standby",
-            Self::PreferStandby => "prefer-standby",
-        })
-    }
-}
-
-/// The sources of settings, the strongest first.
-struct Sources<'a>(&'a [&'a Keywords]);
-
-impl Sources<'_> {
-    /// The value of a keyword in the first source that has it. An empty value means the default, as in libpq.
-    fn get(&self, keyword: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find_map(|source| source.get(keyword))
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
-    }
-
-    /// A time limit or an interval; 0 and less mean none.
-    fn limit(&self, keyword: &str, default: u64) -> Result<Option<u64>, String> {
-        let value: i64 = match self.get(keyword) {
-            None => return Ok(Some(default)),
-            Some(value) => number(keyword, value)?,
-        };
-        Ok(u64::try_from(value).ok().filter(|&value| value > 0))
-    }
-
-    /// Settings whose silent loss would make a connection weaker than asked for.
-    fn refuse_what_is_missing_here(&self) -> Result<(), String> {
-        let asked = |keyword, harmless: &[&str]| {
-            self.get(keyword)
-                .is_some_and(|value| !harmless.contains(&value))
-        };
-        for (keyword, harmless) in [
-            ("require_auth", &[] as &[&str]),
-            ("requirepeer", &[]),
-            ("channel_binding", &["prefer", "disable"]),
-            ("gssencmode", &["prefer", "disable"]),
-            ("sslnegotiation", &["postgres"]),
-            ("replication", &["false", "off", "no", "0"]),
-        ] {
-            if asked(keyword, harmless) {
-                return Err(format!(
-                    "this build of connect-pg cannot do what the connection setting {keyword} asks for; \
-                     remove it, if the connection is safe without"
-                ));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// All `PG*` variables that are set.
-fn read_environment(environment: &dyn Fn(&str) -> Option<OsString>) -> Result<Keywords, String> {
-    let mut found = Keywords::new();
-    for &(keyword, variable) in conninfo::KEYWORDS {
-        if variable.is_empty() {
-            continue;
-        }
-        if let Some(value) = environment(variable) {
-            found.insert(keyword, utf8(variable, value)?);
-        }
-    }
-    // An old way to say it, which libpq still hears.
-    let required = environment("PGREQUIRESSL").is_some_and(|value| value == "1");
-    if required && !found.contains_key("sslmode") {
-        found.insert("sslmode", "require".into());
-    }
-    Ok(found)
-}
-
-/// The settings of the service that the connection string or `PGSERVICE` names.
-fn read_service(
-    given: &Keywords,
-    environment: &Keywords,
-    home: Option<&Path>,
-) -> Result<Keywords, String> {
-    let sources = Sources(&[given, environment]);
-    let Some(name) = sources.get("service") else {
-        return Ok(Keywords::new());
-    };
-    let own = sources
-        .get("servicefile")
-        .map(PathBuf::from)
-        .or_else(|| home.map(|home| home.join(".pg_service.conf")));
-    let mut looked = Vec::new();
-    for path in own.into_iter().chain([PathBuf::from(SYSTEM_SERVICE_FILE)]) {
-        match std::fs::read_to_string(&path) {
-            Ok(text) => {
-                let found = service::find(&text, name).map_err(|why| {
-                    format!(
-                        "the connection service \"{name}\" in {} {why}",
-                        path.display()
-                    )
-                })?;
-                if let Some(found) = found {
-                    return Ok(found);
-                }
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => {
-                return Err(format!(
-                    "the service file {} cannot be read: {error}",
-                    path.display()
-                ));
-            }
-        }
-        looked.push(path.display().to_string());
-    }
-    Err(format!(
-        "the connection service \"{name}\" (service= or PGSERVICE) is in none of {}; add a section [{name}] there, \
-         or name the server with --database-url, DATABASE_URL or PGHOST",
-        looked.join(", ")
-    ))
-}
-
-/// `host`, `hostaddr` and `port`, each a list separated by commas. None named: an empty list.
-fn read_hosts(sources: &Sources<'_>) -> Result<Vec<Host>, String> {
-    let list = |keyword| -> Vec<&str> {
-        sources
-            .get(keyword)
-            .map_or_else(Vec::new, |list| list.split(',').collect())
-    };
-    let (names, addresses, ports) = (list("host"), list("hostaddr"), list("port"));
-    if names.is_empty() && addresses.is_empty() {
-        return if ports.len() > 1 {
-            Err(format!("{} ports are named, but no host", ports.len()))
-        } else {
-            Ok(Vec::new())
-        };
-    }
-    let count = names.len().max(addresses.len());
-    if !names.is_empty() && !addresses.is_empty() && names.len() != addresses.len() {
-        return Err(format!(
-            "{} hosts do not go with {} addresses (host and hostaddr, or PGHOST and PGHOSTADDR)",
-            names.len(),
-            addresses.len()
-        ));
-    }
-    if ports.len() > 1 && ports.len() != count {
-        return Err(format!(
-            "{} ports do not go with {count} hosts",
-            ports.len()
-        ));
-    }
-    let mut hosts = Vec::new();
-    for at in 0..count {
-        let port = match ports.get(at).or(ports.first()) {
-            None | Some(&"") => 5432,
-            Some(port) => number("port", port)?,
-        };
-        let address = match addresses.get(at) {
-            None | Some(&"") => None,
-            Some(address) => Some(address.parse().map_err(|_| {
-                format!("hostaddr \"{address}\" is not an IP address; names go into host")
-            })?),
-        };
-        let name = match (names.get(at), address) {
-            (None | Some(&""), None) => default_name(port),
-            (None, Some(_)) => String::new(),
-            (Some(name), _) => (*name).to_owned(),
-        };
-        if name.starts_with('@') {
-            return Err("a host that begins with @ (an abstract socket) is not supported; name the socket's directory".into());
-        }
-        hosts.push(Host {
-            name,
-            address,
-            port,
-        });
-    }
-    Ok(hosts)
-}
-
-/// What an empty entry in a list of hosts stands for.
-fn default_name(port: u16) -> String {
-    SOCKET_DIRECTORIES
-        .iter()
-        .find(|directory| {
-            Path::new(directory)
-                .join(format!(".s.PGSQL.{port}"))
-                .exists()
-        })
-        .map_or_else(|| "localhost".into(), ToString::to_string)
-}
-
-/// Never go on without TLS where it was asked for. On a socket libpq does not use it either.
-fn refuse_tls(
-    sources: &Sources<'_>,
-    hosts: &mut Vec<Host>,
-    default_port: u16,
-) -> Result<(), String> {
-    let mode = match sources.get("sslmode") {
-        // libpq's meaning of the value: verify against the system's authorities.
-        _ if sources.get("sslrootcert") == Some("system") => "verify-full",
-        None => "prefer",
-        Some(mode) => mode,
-    };
-    match mode {
-        "disable" | "allow" | "prefer" => return Ok(()),
-        "require" | "verify-ca" | "verify-full" => {}
-        _ => {
-            return Err(
-                "sslmode is none of disable, allow, prefer, require, verify-ca, verify-full".into(),
-            );
-        }
-    }
-    if hosts.is_empty() {
-        // Named now, so that the default cannot become TCP later, when the socket is gone.
-        hosts.push(Host {
-            name: default_name(default_port),
-            address: None,
-            port: default_port,
-        });
-    }
-    if hosts.iter().all(Host::is_socket) {
-        return Ok(());
-    }
-    Err(format!(
-        "sslmode={mode} asks for TLS, which this build of connect-pg does not have yet, and it will not go on without; \
-         connect through the server's unix socket (host=/var/run/postgresql), through a TLS tunnel on this machine \
-         (with sslmode=disable), or, on a network that you trust, with sslmode=disable"
-    ))
-}
-
-fn read_keepalives(sources: &Sources<'_>) -> Result<Option<Keepalives>, String> {
-    if sources.limit("keepalives", 1)?.is_none() {
-        return Ok(None);
-    }
-    let count = match sources.get("keepalives_count") {
-        None => 6,
-        Some(count) => number("keepalives_count", count)?,
-    };
-    Ok(Some(Keepalives {
-        idle: Duration::from_secs(sources.limit("keepalives_idle", 60)?.unwrap_or(60)),
-        interval: Duration::from_secs(sources.limit("keepalives_interval", 10)?.unwrap_or(10)),
-        count,
-    }))
-}
-
-fn number<N: FromStr>(keyword: &str, value: &str) -> Result<N, String> {
-    value
-        .trim()
-        .parse()
-        .map_err(|_| format!("the connection setting {keyword} is not a number in its range"))
-}
-
-fn utf8(variable: &str, value: OsString) -> Result<String, String> {
-    value
-        .into_string()
-        .map_err(|_| format!("the environment variable {variable} is not UTF-8 text"))
-}
-
-/// The first line of a password file of our own.
-fn first_line(path: &Path) -> Result<String, String> {
-    let bytes = std::fs::read(path).map_err(|error| {
-        format!(
-            "the password file {} cannot be read: {error}",
-            path.display()
-        )
-    })?;
-    let line = bytes
-        .split(|&byte| byte == b'\n')
-        .next()
-        .unwrap_or_default();
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    match std::str::from_utf8(line) {
-        Ok("") => Err(format!(
-            "the first line of the password file {} is empty",
-            path.display()
-        )),
-        Ok(line) => Ok(line.to_owned()),
-        Err(_) => Err(format!(
-            "the password file {} is not UTF-8 text",
-            path.display()
-        )),
-    }
-}
-
-/// Runs a connect on a thread of its own, waiting no longer than the limit.
-fn within<T: Send + 'static>(
-    limit: Option<Duration>,
-    connect: impl FnOnce() -> T + Send + 'static,
-) -> std::io::Result<T> {
-    let (answer, answered) = mpsc::sync_channel(1);
-    std::thread::Builder::new()
-        .name("connect-pg connect".into())
-        .spawn(move || {
-            // Nobody waits any more: the connection is closed here.
-            let _ = answer.send(connect());
-        })?;
-    let failed = |kind, text| std::io::Error::new(kind, text);
-    match limit {
-        None => answered
-            .recv()
-            .map_err(|_| failed(std::io::ErrorKind::Other, "the thread that connects died")),
-        Some(limit) => answered.recv_timeout(limit).map_err(|error| match error {
-            mpsc::RecvTimeoutError::Timeout => failed(
-                std::io::ErrorKind::TimedOut,
-                "the server did not complete the login within connect_timeout",
-            ),
-            mpsc::RecvTimeoutError::Disconnected => {
-                failed(std::io::ErrorKind::Other, "the thread that connects died")
-            }
-        }),
-    }
-}
-
-/// A random order; without a random source the given one.
-fn shuffle(hosts: &mut [Host]) {
-    for last in (1..hosts.len()).rev() {
-        let mut random = [0; 8];
-        if getrandom::fill(&mut random).is_err() {
-            return;
-        }
-        let bound = u64::try_from(last + 1).unwrap_or(u64::MAX);
-        let at = usize::try_from(u64::from_le_bytes(random) % bound).unwrap_or(last);
-        hosts.swap(at, last);
     }
 }
 

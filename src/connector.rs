@@ -1,8 +1,10 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use postgres::config::Host;
 use postgres::{Client, Config, NoTls};
 
-use crate::{ConnectionSettings, Error};
+use crate::error::Place;
+use crate::{ConnectionSettings, Error, password_file};
 
 /// How the pool makes a connection.
 pub(crate) struct Connector {
@@ -33,32 +35,55 @@ impl Connector {
             Target::Settings(settings) => settings.connect(),
             Target::Config {
                 config,
-                password_file: None,
-            } => config.connect(NoTls).map_err(Error::connect),
-            Target::Config {
-                config,
-                password_file: Some(path),
-            } => {
-                let text = std::fs::read_to_string(path).map_err(|error| {
-                    Error::connection_settings(format!(
-                        "the password file {} cannot be read: {error}",
-                        path.display()
-                    ))
-                })?;
-                let password = text.lines().next().unwrap_or_default();
-                if password.is_empty() {
-                    let text = format!(
-                        "the password file {} holds no password in its first line",
-                        path.display()
-                    );
-                    return Err(Error::connection_settings(text));
-                }
-                config
-                    .clone()
-                    .password(password)
-                    .connect(NoTls)
-                    .map_err(Error::connect)
-            }
+                password_file,
+            } => connect(config, password_file.as_deref()).map_err(|error| error.at(place(config))),
         }
+    }
+}
+
+fn connect(config: &Config, password_file: Option<&Path>) -> Result<Client, Error> {
+    let mut config = config.clone();
+    if let Some(path) = password_file {
+        config.password(password_file::read(path)?);
+    }
+    let has_password = config.get_password().is_some();
+    config
+        .connect(NoTls)
+        .map_err(|error| Error::connect(error, has_password))
+}
+
+/// Where the driver's configuration leads to, for an error.
+fn place(config: &Config) -> Place {
+    let ports = config.get_ports();
+    // One port is for all hosts.
+    let port = |at| ports.get(at).or(ports.first()).copied().unwrap_or(5432);
+    let hosts = config.get_hosts().iter().enumerate();
+    let mut servers: Vec<String> = hosts
+        .map(|(at, host)| {
+            let port = port(at);
+            match host {
+                Host::Tcp(name) => format!("{name} port {port}"),
+                #[cfg(unix)]
+                Host::Unix(directory) => {
+                    format!("the socket in {} port {port}", directory.display())
+                }
+            }
+        })
+        .collect();
+    if servers.is_empty() {
+        let addresses = config.get_hostaddrs().iter().enumerate();
+        servers.extend(addresses.map(|(at, address)| format!("{address} port {}", port(at))));
+    }
+    // As the driver does.
+    let user = config
+        .get_user()
+        .map_or_else(|| whoami::username().unwrap_or_default(), ToOwned::to_owned);
+    Place {
+        database: config
+            .get_dbname()
+            .map_or_else(|| user.clone(), ToOwned::to_owned),
+        user,
+        server: servers.join(", "),
+        warnings: Vec::new(),
     }
 }

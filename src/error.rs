@@ -4,16 +4,24 @@ use std::time::Duration;
 
 use postgres::error::SqlState;
 
+use crate::ParseSessionIdError;
+
 /// What went wrong in a call to the session store.
 ///
 /// The error is opaque: it answers questions, and a new kind of failure is no breaking change. Every answer is decided on
 /// the SQLSTATE ([PostgreSQL, appendix A][codes]) or on where the failure arose, never on the text of a message.
 ///
 /// What it shows is safe to log: no session id, no key and no session data is in its `Display`, in its `Debug` or in
-/// its [`source`](StdError::source). For that reason an error of the server is kept as severity, SQLSTATE, message and hint;
+/// what it [wraps](Error::get_ref). For that reason an error of the server is kept as severity, SQLSTATE, message and hint;
 /// its `DETAIL` and `CONTEXT`, which quote values, are dropped, and so is the text of a `serde_json` error, of which the place
 /// is kept.
 ///
+/// `Display` says all there is to say, causes included, in one line: `{error}` is enough for a log. So [`source`], which would
+/// say it twice in reports that follow the chain (anyhow's `{:#}`), is always `None`, as the documentation of `source` asks for. The error
+/// of the driver or the operating system is there for a look at its type, by [`get_ref`](Error::get_ref). `Debug` begins with the same
+/// line, since that is what `fn main() -> Result<(), Error>` prints.
+///
+/// [`source`]: StdError::source
 /// [codes]: https://www.postgresql.org/docs/current/errcodes-appendix.html
 ///
 /// # Examples
@@ -51,6 +59,18 @@ struct Inner {
     outcome_unknown: bool,
     code: Option<SqlState>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    /// Where a connection was to lead to.
+    place: Option<Place>,
+}
+
+/// Where a connection was to lead to: never the password.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) user: String,
+    pub(crate) database: String,
+    pub(crate) server: String,
+    /// What was odd about the settings: one sentence each.
+    pub(crate) warnings: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +79,8 @@ enum Kind {
     AsyncContext,
     /// No connection could be made.
     Connect,
+    /// The server asks for a password, and there is none.
+    NoPassword,
     /// A connection broke, or the server closed it.
     Broken,
     /// Every connection of the pool stayed in use.
@@ -124,7 +146,8 @@ impl Error {
 
     /// Whether the database cannot be reached or cannot serve now, so that the same call may succeed later.
     ///
-    /// No connection could be made, a connection broke, the pool stayed busy for its whole
+    /// No connection could be made, a [password file](crate::StoreBuilder::password_file) that is named cannot be read at the
+    /// moment, a connection broke, the pool stayed busy for its whole
     /// [timeout](crate::StoreBuilder::pool_timeout), or SQLSTATE says so: class 08 (connection), class 53 (resources, too
     /// many connections), 57P01 to 57P05 (shutdown, crash, starting up), 57014 (cancelled, as by `statement_timeout`), 25006
     /// (the server is read-only: a standby). An outage is no log-out; answer 503 and leave the cookie alone.
@@ -159,28 +182,36 @@ impl Error {
     /// Whether an argument or a setting was refused, by this library before anything was sent, or by the server.
     ///
     /// A timeout that is not whole seconds, a schema name that is none, a NUL in a text, a malformed database URL; SQLSTATE
-    /// 22023 and 22004, and class 22 otherwise (22021 and 22P05: a character that the database's encoding cannot hold). A
-    /// text that is no [session id](crate::SessionId) counts too: it comes from a visitor, so it deserves a 400 or a new
-    /// session, not a 500.
+    /// 22023 and 22004, and class 22 otherwise (22021 and 22P05: a character that the database's encoding cannot hold). It is
+    /// the application's mistake or the deployment's, not the visitor's: see [`is_malformed_id`](Error::is_malformed_id).
     #[must_use]
     pub fn is_invalid_argument(&self) -> bool {
-        matches!(
-            self.0.kind,
-            Kind::Argument(_) | Kind::Settings | Kind::SessionId
-        ) || self
-            .0
-            .code
-            .as_ref()
-            .is_some_and(|code| code.code().starts_with("22"))
+        matches!(self.0.kind, Kind::Argument(_) | Kind::Settings)
+            || self
+                .0
+                .code
+                .as_ref()
+                .is_some_and(|code| code.code().starts_with("22"))
     }
 
-    /// Whether the role may not do this: SQLSTATE 42501, or class 28 (it could not log in).
+    /// Whether a text was no [session id](crate::SessionId): a [`ParseSessionIdError`] that `?` has
+    /// made an `Error`.
+    ///
+    /// Such a text comes from a visitor. It deserves a new session or a 400, and no entry in the log of errors.
+    #[must_use]
+    pub fn is_malformed_id(&self) -> bool {
+        self.0.kind == Kind::SessionId
+    }
+
+    /// Whether the role may not do this: SQLSTATE 42501, or class 28 (it could not log in), or the server asks for a password and
+    /// there is none.
     ///
     /// The runtime role may execute the store's functions and nothing else. `session-admin check` shows what is amiss with its
     /// privileges; `session-admin rotate-password` sets its password.
     #[must_use]
     pub fn is_permission_denied(&self) -> bool {
-        self.has_code(&[SqlState::INSUFFICIENT_PRIVILEGE])
+        self.0.kind == Kind::NoPassword
+            || self.has_code(&[SqlState::INSUFFICIENT_PRIVILEGE])
             || self
                 .0
                 .code
@@ -249,6 +280,14 @@ impl Error {
         self.0.code.as_ref()
     }
 
+    /// The error of the driver or the operating system beneath this one, such as an [`std::io::Error`] that tells a socket that is
+    /// missing from one that this user may not open. Like [`std::io::Error::get_ref`]: its text is part of this error's `Display`
+    /// already.
+    #[must_use]
+    pub fn get_ref(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
+        self.0.source.as_deref()
+    }
+
     fn has_code(&self, codes: &[SqlState]) -> bool {
         self.0
             .code
@@ -262,6 +301,7 @@ impl Error {
             outcome_unknown: false,
             code: None,
             source: None,
+            place: None,
         }))
     }
 
@@ -280,17 +320,19 @@ impl Error {
         Error::postgres(if broken { Kind::Broken } else { Kind::Server }, error)
     }
 
-    /// An error of connecting.
-    pub(crate) fn connect(error: postgres::Error) -> Error {
+    /// An error of connecting, with a password or without.
+    pub(crate) fn connect(error: postgres::Error, has_password: bool) -> Error {
         // The driver does not tell its kinds apart. It is an outage if the socket failed or the time was up (no source), and the
-        // server's word if it said something; the rest, as a missing password or user, no waiting mends.
+        // server's word if it said something; the rest, as a missing password or user, no waiting mends. A user there always is.
         let outage = error
             .source()
             .is_none_or(<dyn StdError>::is::<std::io::Error>);
         if outage || error.as_db_error().is_some() {
             Error::postgres(Kind::Connect, error)
-        } else {
+        } else if has_password {
             Error::new(Kind::Settings).with_source(error)
+        } else {
+            Error::new(Kind::NoPassword).with_source(error)
         }
     }
 
@@ -319,10 +361,6 @@ impl Error {
         Error::answer("a column is missing or has another type").with_source(error)
     }
 
-    pub(crate) fn session_id() -> Error {
-        Error::new(Kind::SessionId)
-    }
-
     pub(crate) fn argument(what: &'static str) -> Error {
         Error::new(Kind::Argument(what))
     }
@@ -330,6 +368,17 @@ impl Error {
     /// The connection settings are refused. The text names the setting and the mend, and never a password.
     pub(crate) fn connection_settings(text: String) -> Error {
         Error::new(Kind::Settings).with_source(text)
+    }
+
+    /// A password file cannot be read, or holds none: somebody may be about to put it there. The text names the file.
+    pub(crate) fn password_file(text: String) -> Error {
+        Error::new(Kind::Connect).with_source(text)
+    }
+
+    /// Says where the connection was to lead to.
+    pub(crate) fn at(mut self, place: Place) -> Error {
+        self.0.place = Some(place);
+        self
     }
 
     /// No server could be reached.
@@ -445,41 +494,28 @@ impl Error {
     }
 }
 
-fn means_unavailable(code: &SqlState) -> bool {
-    let class = code.code().get(..2);
-    matches!(class, Some("08" | "53"))
+/// Whether the server is going away or cannot write (a demoted primary answers 25006 for ever): so connect anew.
+fn leaves_us(code: &SqlState) -> bool {
+    code.code().starts_with("08")
         || [
             SqlState::ADMIN_SHUTDOWN,
             SqlState::CRASH_SHUTDOWN,
             SqlState::CANNOT_CONNECT_NOW,
             SqlState::DATABASE_DROPPED,
             SqlState::IDLE_SESSION_TIMEOUT,
-            SqlState::QUERY_CANCELED,
             SqlState::READ_ONLY_SQL_TRANSACTION,
         ]
         .contains(code)
 }
 
-/// Whether a connection is of no more use after this error: the server is going away or cannot write (a demoted primary
-/// answers 25006 for ever), or what came was not an answer of the server at all.
+fn means_unavailable(code: &SqlState) -> bool {
+    leaves_us(code) || code.code().starts_with("53") || *code == SqlState::QUERY_CANCELED
+}
+
+/// Whether a connection is of no more use after this error. Without an SQLSTATE the socket failed, the connection is closed, or
+/// the bytes made no sense; the parameters cannot be at fault, since each is written by our own `ToSql`.
 fn breaks_connection(error: &postgres::Error) -> bool {
-    match error.code() {
-        Some(code) => {
-            code.code().starts_with("08")
-                || [
-                    SqlState::ADMIN_SHUTDOWN,
-                    SqlState::CRASH_SHUTDOWN,
-                    SqlState::CANNOT_CONNECT_NOW,
-                    SqlState::DATABASE_DROPPED,
-                    SqlState::IDLE_SESSION_TIMEOUT,
-                    SqlState::READ_ONLY_SQL_TRANSACTION,
-                ]
-                .contains(code)
-        }
-        // No SQLSTATE: the socket failed, the connection is closed, or the bytes made no sense. The parameters cannot be at
-        // fault, since each is written by our own `ToSql`.
-        None => true,
-    }
+    error.code().is_none_or(leaves_us)
 }
 
 impl fmt::Display for Error {
@@ -488,7 +524,20 @@ impl fmt::Display for Error {
             Kind::AsyncContext => f.write_str(
                 "called inside an async runtime, whose threads must not block: call it through tokio::task::spawn_blocking",
             )?,
-            Kind::Connect => f.write_str("cannot connect to the database")?,
+            Kind::Connect => match &self.0.place {
+                Some(Place { user, database, server, .. }) => write!(
+                    f,
+                    "cannot connect to database {database:?} as user {user:?} at {server}"
+                )?,
+                None => f.write_str("cannot connect to the database")?,
+            },
+            Kind::NoPassword => {
+                match &self.0.place {
+                    Some(Place { user, server, .. }) => write!(f, "no password for user {user:?} at {server}")?,
+                    None => f.write_str("no password")?,
+                }
+                f.write_str(": give StoreBuilder::password_file, PGPASSWORD or ~/.pgpass (mode 0600)")?;
+            }
             Kind::Broken if self.is_read_only() => f.write_str("the server is read-only (a standby)")?,
             Kind::Broken => f.write_str("the connection to the database broke")?,
             Kind::PoolTimeout(timeout) => write!(
@@ -511,9 +560,15 @@ impl fmt::Display for Error {
                 f,
                 "the session store answered otherwise than its functions promise ({what}): `session-admin install` brings it up to date"
             )?,
-            Kind::SessionId => f.write_str("not a session id: 43 characters of base64url without padding are one")?,
+            Kind::SessionId => ParseSessionIdError::new().fmt(f)?,
             Kind::Argument(what) => write!(f, "invalid argument: {what}")?,
-            Kind::Settings => f.write_str("invalid connection settings")?,
+            Kind::Settings => match &self.0.place {
+                Some(Place { user, database, server, .. }) => write!(
+                    f,
+                    "cannot log in to database {database:?} as user {user:?} at {server}"
+                )?,
+                None => f.write_str("invalid connection settings")?,
+            },
             Kind::Encode(type_name) => write!(f, "the session's data ({type_name}) cannot be kept as JSON")?,
             Kind::Decode(type_name) => write!(f, "the stored session does not fit the type {type_name}")?,
             Kind::Conflict(tries) => write!(
@@ -538,10 +593,13 @@ impl fmt::Display for Error {
             #[cfg(feature = "install")]
             Kind::Install => f.write_str("the store cannot be installed here")?,
         }
-        let mut source = self.source();
+        let mut source: Option<&dyn StdError> = self.get_ref().map(|source| source as _);
         while let Some(cause) = source {
             write!(f, ": {cause}")?;
             source = cause.source();
+        }
+        for warning in self.0.place.iter().flat_map(|place| &place.warnings) {
+            write!(f, "; {warning}")?;
         }
         if self.0.outcome_unknown {
             f.write_str("; whether the change was made is unknown")?;
@@ -553,6 +611,7 @@ impl fmt::Display for Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Error")
+            .field("message", &format_args!("{self}"))
             .field("kind", &self.0.kind)
             .field("code", &self.0.code)
             .field("outcome_unknown", &self.0.outcome_unknown)
@@ -576,11 +635,15 @@ impl From<postgres::Error> for Error {
     }
 }
 
-impl StdError for Error {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_deref().map(|source| source as _)
+/// A visitor's cookie that is [no session id](Error::is_malformed_id).
+impl From<ParseSessionIdError> for Error {
+    fn from(_: ParseSessionIdError) -> Error {
+        Error::new(Kind::SessionId)
     }
 }
+
+/// Without a [`source`](StdError::source): `Display` has said it.
+impl StdError for Error {}
 
 /// What a server's error says, without the fields that may quote a value.
 #[derive(Debug)]

@@ -26,15 +26,19 @@
 //!
 //! [refinery]: https://docs.rs/refinery
 
+mod database;
+mod history;
+
 use std::collections::BTreeMap;
 
 use postgres::error::SqlState;
 use postgres::{Client, IsolationLevel, Transaction};
-use refinery_core::traits::sync::{Migrate, Query, Transaction as Execute};
 use refinery_core::{Migration, Runner};
 
 use crate::schema_name::SchemaName;
 use crate::{Error, async_context};
+use database::Database;
+use history::{HISTORY, refuse_other_history, trusted_history};
 
 mod embedded {
     refinery::embed_migrations!("sql/released");
@@ -43,9 +47,6 @@ mod embedded {
 /// The key of the advisory lock that an install holds, so that installs into one database wait for each other:
 /// the bytes of `conectpg` as a big-endian integer. `pg_locks` shows it while an install runs.
 pub const LOCK_KEY: i64 = i64::from_be_bytes(*b"conectpg");
-
-/// refinery's table of what was released into a database.
-const HISTORY: &str = "public.correct_web_history";
 
 /// How long a check waits for a lock before it gives up with SQLSTATE 55P03.
 const CHECK_LOCK_TIMEOUT: &str = "5s";
@@ -183,6 +184,9 @@ pub struct InstallReport {
     pub version: i32,
     /// What was changed, in the order in which it is best read. Empty: everything was right.
     pub changes: Vec<Change>,
+    /// Releases that the history lacks although the routine is as released: it was installed by the [`script`]. Only [`check`]
+    /// tells them apart, since that is no drift; [`install`] records them, and counts that among the changes.
+    pub unrecorded: Vec<i32>,
 }
 
 /// Creates, repairs or upgrades a store. A second call changes nothing and reports nothing; sessions survive every call.
@@ -339,7 +343,7 @@ fn in_transaction(
             .execute("select pg_advisory_xact_lock($1)", &[&LOCK_KEY])
             .map_err(Error::call)?;
     }
-    let report = converge(&mut transaction, options)?;
+    let report = converge(&mut transaction, options, mode)?;
     if mode == Mode::Install {
         transaction.commit().map_err(|error| {
             let broken = error.code().is_none();
@@ -376,6 +380,7 @@ fn require_store(transaction: &mut Transaction<'_>, options: &InstallOptions) ->
 fn converge(
     transaction: &mut Transaction<'_>,
     options: &InstallOptions,
+    mode: Mode,
 ) -> Result<InstallReport, Error> {
     let mut runner = embedded::migrations::runner().set_grouped(true);
     runner.set_migration_table_name(HISTORY);
@@ -402,20 +407,16 @@ fn converge(
             });
         }
     };
-    if !found {
-        changes.push(Change::new("created", "table", "correct_web_history"));
-    }
-    for migration in &applied {
-        changes.push(Change::new(
-            "created",
-            "release",
-            migration.version().to_string(),
-        ));
-    }
     if applied.is_empty() {
         refresh_routine(transaction, &newest_sql, &routine_before)?;
     }
     let routine_after = routine(transaction)?;
+    let mut unrecorded = Vec::new();
+    if mode == Mode::Check && routine_after == routine_before {
+        unrecorded.extend(applied.iter().map(Migration::version));
+    } else {
+        changes.extend(record(found, &applied));
+    }
     for (signature, digest) in &routine_after {
         match routine_before.get(signature) {
             None => changes.push(Change::new("created", "routine", signature)),
@@ -435,7 +436,22 @@ fn converge(
         changes.push(Change::new("removed", "routine", signature));
     }
     changes.extend(correct_web(transaction, options)?);
-    Ok(InstallReport { version, changes })
+    Ok(InstallReport {
+        version,
+        changes,
+        unrecorded,
+    })
+}
+
+/// What was written into the history.
+fn record(found: bool, applied: &[Migration]) -> Vec<Change> {
+    let table = (!found).then(|| Change::new("created", "table", "correct_web_history"));
+    let release =
+        |migration: &Migration| Change::new("created", "release", migration.version().to_string());
+    table
+        .into_iter()
+        .chain(applied.iter().map(release))
+        .collect()
 }
 
 /// The newest release, and its version.
@@ -446,107 +462,6 @@ fn newest(runner: &Runner) -> Result<(i32, &str), Error> {
         .max()
         .and_then(|migration| Some((migration.version(), migration.sql()?)))
         .ok_or_else(|| Error::install("this build holds no released SQL"))
-}
-
-/// Whether the history is there. One that somebody else owns could hold a trigger of his, which would run with our
-/// rights; the lock keeps it from being exchanged after we have looked.
-fn trusted_history(transaction: &mut Transaction<'_>) -> Result<bool, Error> {
-    let row = transaction
-        .query_one(
-            "select to_regnamespace('public') is not null, to_regclass($1) is not null",
-            &[&HISTORY],
-        )
-        .map_err(Error::call)?;
-    let (public, history): (bool, bool) = (
-        row.try_get(0).map_err(Error::column)?,
-        row.try_get(1).map_err(Error::column)?,
-    );
-    if !public {
-        return Err(Error::install(
-            "this database has no schema public, where correct_web() lives; make it: create schema public",
-        ));
-    }
-    if !history {
-        return Ok(false);
-    }
-    transaction
-        .batch_execute(&format!(
-            "lock table only {HISTORY} in share row exclusive mode"
-        ))
-        .map_err(Error::call)?;
-    let row = transaction
-        .query_one(
-            "select r.rolname::text,
-                r.rolsuper or r.rolname = current_user,
-                c.relkind = 'r'
-                    and not c.relhastriggers
-                    and not c.relhasrules
-                    and not c.relrowsecurity
-                    and not exists (select from pg_inherits as i where i.inhrelid = c.oid)
-            from pg_class as c
-            join pg_roles as r on r.oid = c.relowner
-            where c.oid = to_regclass($1)",
-            &[&HISTORY],
-        )
-        .map_err(Error::call)?;
-    let owner: String = row.try_get(0).map_err(Error::column)?;
-    if !row.try_get::<_, bool>(1).map_err(Error::column)? {
-        return Err(Error::install(format!(
-            "the table {HISTORY} belongs to {owner}, who could make an install do what he likes; connect as its owner, or \
-             find out who made it, drop it, and install again"
-        )));
-    }
-    if !row.try_get::<_, bool>(2).map_err(Error::column)? {
-        return Err(Error::install(format!(
-            "{HISTORY} is not the plain table that connect-pg made (a trigger, a rule or the like is on it); \
-             find out why, and remove that"
-        )));
-    }
-    Ok(true)
-}
-
-/// Refuses to build on releases that are not ours: newer ones, or others under the same number.
-fn refuse_other_history(
-    transaction: &mut Transaction<'_>,
-    embedded: &[Migration],
-) -> Result<(), Error> {
-    let newest = embedded
-        .iter()
-        .map(Migration::version)
-        .max()
-        .unwrap_or_default();
-    let rows = transaction
-        .query(
-            &format!(
-                "select version, name::text, checksum::text from {HISTORY} order by version desc"
-            ),
-            &[],
-        )
-        .map_err(Error::call)?;
-    for row in rows {
-        let version: i32 = row.try_get(0).map_err(Error::column)?;
-        if version > newest {
-            return Err(Error::newer_database(format!(
-                "it has release {version}, this program's newest is {newest}"
-            )));
-        }
-        let (name, checksum): (Option<String>, Option<String>) = (
-            row.try_get(1).map_err(Error::column)?,
-            row.try_get(2).map_err(Error::column)?,
-        );
-        let same = embedded.iter().any(|migration| {
-            migration.version() == version
-                && name.as_deref() == Some(migration.name())
-                && checksum == Some(migration.checksum().to_string())
-        });
-        if !same {
-            return Err(Error::install(format!(
-                "release {version} in {HISTORY} is not this program's release {version}: one of the two was never released; \
-                 use the program that installed this database"
-            )));
-        }
-    }
-    Ok(())
 }
 
 /// `correct_web` as it is in the database: a digest of each signature's whole definition, owner and privileges included.
@@ -615,107 +530,6 @@ fn correct_web(
         })
         .collect::<Result<_, _>>()
         .map_err(Error::column)
-}
-
-/// Our open transaction as refinery's database. refinery's own implementation for a client opens transactions of its own,
-/// so that an install would be several of them.
-struct Database<'a, 'c> {
-    transaction: &'a mut Transaction<'c>,
-    /// What this build holds. The history was compared with it before.
-    embedded: Vec<Migration>,
-    /// The whole of what went wrong: refinery passes on its text only.
-    failure: Option<Error>,
-}
-
-/// What refinery is told of a failure.
-#[derive(Debug)]
-struct Failed;
-
-impl std::fmt::Display for Failed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the database refused a statement")
-    }
-}
-
-impl std::error::Error for Failed {}
-
-impl Database<'_, '_> {
-    fn keep<T>(&mut self, result: Result<T, Error>) -> Result<T, Failed> {
-        result.map_err(|error| {
-            self.failure = Some(error);
-            Failed
-        })
-    }
-
-    fn run<'q>(&mut self, statements: impl Iterator<Item = &'q str>) -> Result<usize, Error> {
-        let mut savepoint = self.transaction.transaction().map_err(Error::call)?;
-        let mut count = 0;
-        for statement in statements {
-            savepoint.batch_execute(statement).map_err(released_sql)?;
-            count += 1;
-        }
-        savepoint.commit().map_err(Error::call)?;
-        Ok(count)
-    }
-
-    fn versions(&mut self, query: &str) -> Result<Vec<Migration>, Error> {
-        let rows = self.transaction.query(query, &[]).map_err(Error::call)?;
-        let mut applied = Vec::new();
-        for row in rows {
-            let version: i32 = row.try_get(0).map_err(Error::column)?;
-            applied.extend(
-                self.embedded
-                    .iter()
-                    .find(|m| m.version() == version)
-                    .cloned(),
-            );
-        }
-        Ok(applied)
-    }
-
-    fn make_history(&mut self, create: &str) -> Result<usize, Error> {
-        if trusted_history(self.transaction)? {
-            return Ok(0);
-        }
-        self.run([create].into_iter())?;
-        // Only now is it certain that the table is ours and not somebody's who was faster.
-        trusted_history(self.transaction)?;
-        self.run(
-            [
-                &*format!("revoke all on table {HISTORY} from public"),
-                &*format!(
-                    "comment on table {HISTORY} is 'The releases of correct_web() that session-admin has installed here. API: private'"
-                ),
-            ]
-            .into_iter(),
-        )
-    }
-}
-
-impl Execute for Database<'_, '_> {
-    type Error = Failed;
-
-    fn execute<'q, T: Iterator<Item = &'q str>>(&mut self, queries: T) -> Result<usize, Failed> {
-        let result = self.run(queries);
-        self.keep(result)
-    }
-}
-
-impl Query<Vec<Migration>> for Database<'_, '_> {
-    fn query(&mut self, query: &str) -> Result<Vec<Migration>, Failed> {
-        let result = self.versions(query);
-        self.keep(result)
-    }
-}
-
-impl Migrate for Database<'_, '_> {
-    fn assert_migrations_table(&mut self, name: &str) -> Result<usize, refinery_core::Error> {
-        use refinery_core::error::WrapMigrationError;
-
-        let result = self.make_history(&Self::assert_migrations_table_query(name));
-        self.keep(result)
-            .migration_err("error asserting migrations table", None)
-    }
 }
 
 #[cfg(test)]

@@ -147,6 +147,9 @@
 //! # }
 //! ```
 //!
+//! One case is beyond that: a program compiled with `panic = "abort"` ends when it calls from a task under
+//! `tokio::task::unconstrained`, because the only way to tell such a task from a thread that may block is a panic, which is caught.
+//!
 //! A [`Store`] is cheap to clone for that. Dropping anything of this library is safe in a task: connections are closed on
 //! a thread of their own.
 //!
@@ -164,6 +167,14 @@
 //! | (none) | the client: everything but the module `install` |
 //! | `install` | the module `install`: install, check and upgrade the store from a program of your own |
 //! | `admin` | the program `session-admin`; for `cargo install connect-pg --features admin` |
+//!
+//! # Versions
+//!
+//! Rust 1.92 or newer is needed.
+//!
+//! The crates [`postgres`] and [`uuid`] are part of this one's interface ([`Store::on`], [`StoreBuilder::config`], [`Error::code`],
+//! [`Session::handle`]), and so they are exported: `connect_pg::postgres::Client` always fits. `postgres` 0.20 or `uuid` 2 will be
+//! a breaking change of this crate.
 
 mod async_context;
 mod backend;
@@ -184,6 +195,8 @@ mod json_text;
 mod log_in;
 mod new_session;
 mod parameter;
+mod parse_session_id_error;
+mod password_file;
 mod pool;
 mod prune_options;
 mod prune_round;
@@ -204,6 +217,10 @@ mod store;
 mod store_builder;
 mod user_session;
 
+// What our own signatures are made of: an application needs the very same version.
+#[doc(no_inline)]
+pub use {postgres, uuid};
+
 pub use backend::Backend;
 pub use borrowed::Borrowed;
 pub use connection_settings::ConnectionSettings;
@@ -214,6 +231,7 @@ pub use end_watcher::EndWatcher;
 pub use error::Error;
 pub use log_in::LogIn;
 pub use new_session::NewSession;
+pub use parse_session_id_error::ParseSessionIdError;
 pub use pool::Pool;
 pub use prune_options::PruneOptions;
 pub use prune_round::PruneRound;

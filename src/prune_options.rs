@@ -41,7 +41,8 @@ impl PruneOptions {
         self
     }
 
-    /// Called at the end of each round, on the pruner's thread: for a log or a metric. Default: nothing.
+    /// Called at the end of each round, on the pruner's thread: for a log or a metric. Default: nothing, so that an
+    /// [error](PruneRound::error) shows only in [`Pruner::last_round`](crate::Pruner::last_round).
     #[must_use]
     pub fn on_round(mut self, report: impl Fn(&PruneRound) + Send + 'static) -> PruneOptions {
         self.on_round = Some(Box::new(report));

@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use crate::{Error, SessionKey};
+use crate::{Error, ParseSessionIdError, SessionKey};
 
 /// Random bytes of an id: 256 bits, where [OWASP ASVS 5.0, 7.2.3][asvs] asks for 128 at least.
 ///
@@ -103,7 +103,7 @@ impl SessionId {
 
 /// Reads the id that a browser sent.
 impl FromStr for SessionId {
-    type Err = Error;
+    type Err = ParseSessionIdError;
 
     /// # Errors
     ///
@@ -112,24 +112,24 @@ impl FromStr for SessionId {
     /// other two bits are not zero. We must: they would be second names of one id.)
     ///
     /// [canonical]: https://www.rfc-editor.org/rfc/rfc4648#section-3.5
-    fn from_str(text: &str) -> Result<SessionId, Error> {
+    fn from_str(text: &str) -> Result<SessionId, ParseSessionIdError> {
         let mut bytes = [0; BYTES];
         // The length first: nobody makes us decode a megabyte.
         if text.len() != Self::LENGTH {
-            return Err(Error::session_id());
+            return Err(ParseSessionIdError::new());
         }
         match URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
             Ok(BYTES) => Ok(SessionId(text.to_owned())),
-            _ => Err(Error::session_id()),
+            _ => Err(ParseSessionIdError::new()),
         }
     }
 }
 
 /// As [`FromStr`](SessionId::from_str).
 impl TryFrom<&str> for SessionId {
-    type Error = Error;
+    type Error = ParseSessionIdError;
 
-    fn try_from(text: &str) -> Result<SessionId, Error> {
+    fn try_from(text: &str) -> Result<SessionId, ParseSessionIdError> {
         text.parse()
     }
 }
@@ -185,11 +185,16 @@ mod tests {
             format!("{}é", "A".repeat(41)),
         ] {
             let error = bad.parse::<SessionId>().unwrap_err();
-            assert!(error.is_invalid_argument(), "{bad:?}");
             assert_eq!(
                 error.to_string(),
                 "not a session id: 43 characters of base64url without padding are one"
             );
+            let ours = Error::from(error);
+            assert!(
+                ours.is_malformed_id() && !ours.is_invalid_argument(),
+                "{bad:?}"
+            );
+            assert_eq!(ours.to_string(), error.to_string());
         }
     }
 

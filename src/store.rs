@@ -100,6 +100,9 @@ impl Store<Pool> {
     /// Any number of servers may do so at once: one prunes at a time, the others pass. This call and the drop are safe
     /// inside an async runtime.
     ///
+    /// **Errors of a round go nowhere by default**: this library logs nothing. Let
+    /// [`PruneOptions::on_round`] report them, or watch [`Pruner::last_round`].
+    ///
     /// # Errors
     ///
     /// Returns an error if an option is refused, or if the operating system refuses a thread.

@@ -10,6 +10,10 @@ use crate::{ConnectionSettings, Error, Pool, Store, async_context};
 
 /// The longest wait for a connection where the settings name none.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// More places than any server has: the pool sets memory aside for each.
+const LARGEST_POOL: u32 = 10_000;
+/// The longest wait for a place in the pool. Far beyond it, the clock's arithmetic would panic.
+const LONGEST_POOL_TIMEOUT: Duration = Duration::from_hours(24);
 
 /// Settings for a [`Store`] with a pool of its own. From [`Store::builder`].
 ///
@@ -99,13 +103,14 @@ impl StoreBuilder {
         self
     }
 
-    /// How many connections the pool may hold, from 1 on. Default: 4.
+    /// How many connections the pool may hold, from 1 to 10000. Default: 4.
     pub fn pool_size(mut self, size: u32) -> StoreBuilder {
         self.pool_size = size;
         self
     }
 
-    /// How long a call waits for a connection of the pool when all of them are in use. More than zero. Default: 10 s.
+    /// How long a call waits for a connection of the pool when all of them are in use: more than zero, 24 hours at most.
+    /// Default: 10 s.
     pub fn pool_timeout(mut self, timeout: Duration) -> StoreBuilder {
         self.pool_timeout = timeout;
         self
@@ -138,6 +143,7 @@ impl StoreBuilder {
     /// Returns an error if a setting is [refused](Error::is_invalid_argument), if no connection can be made, or if called
     /// [inside an async runtime](Error::is_async_context).
     pub fn connect(self) -> Result<Store, Error> {
+        async_context::refuse()?;
         let (pool, schema, ascii) = self.parts()?;
         pool.open_one()?;
         Ok(Store::new(pool, schema, ascii))
@@ -145,22 +151,24 @@ impl StoreBuilder {
 
     /// Makes the store without connecting: the first call will. For a program that starts before its database.
     ///
+    /// Nothing is sent and nothing waited for, so this may be called in an async task too; the calls may not.
+    ///
     /// # Errors
     ///
-    /// Returns an error if a setting is [refused](Error::is_invalid_argument), or if called
-    /// [inside an async runtime](Error::is_async_context).
+    /// Returns an error if a setting is [refused](Error::is_invalid_argument).
     pub fn build(self) -> Result<Store, Error> {
         let (pool, schema, ascii) = self.parts()?;
         Ok(Store::new(pool, schema, ascii))
     }
 
     fn parts(self) -> Result<(Pool, SchemaName, bool), Error> {
-        async_context::refuse()?;
-        if self.pool_size == 0 {
-            return Err(Error::argument("the pool size is 0"));
+        if !(1..=LARGEST_POOL).contains(&self.pool_size) {
+            return Err(Error::argument("a pool must be of 1 to 10000 connections"));
         }
-        if self.pool_timeout.is_zero() {
-            return Err(Error::argument("the pool timeout is 0"));
+        if self.pool_timeout.is_zero() || self.pool_timeout > LONGEST_POOL_TIMEOUT {
+            return Err(Error::argument(
+                "the pool timeout must be more than zero, and 24 hours at most",
+            ));
         }
         let schema = self
             .schema

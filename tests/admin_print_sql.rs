@@ -40,6 +40,19 @@ fn psql_installs_what_it_prints() {
         assert_eq!(first.err, "");
         psql(&database, &file).expect(0).says(&["(0 rows)"]);
         database.run(&["check"]).expect(1).says(&["no password"]);
+        // Only refinery's history is missing, which nothing depends on.
+        database.run(&["rotate-password"]).expect(0);
+        database
+            .run(&["check"])
+            .expect(0)
+            .says(&["note", "correct_web_history", "session-admin install"])
+            .hides("drift");
+        let report = database
+            .run(&["check", "--format", "json"])
+            .expect(0)
+            .json();
+        assert_eq!(report["ok"], true);
+        assert_eq!(report["notes"][0]["finding"], "release_not_recorded");
         // The program takes over what psql installed; all that it adds is the history.
         let added = database
             .run(&["install", "--format", "json"])
@@ -58,6 +71,22 @@ fn psql_installs_what_it_prints() {
             .run(&["install"])
             .expect(0)
             .says(&["Nothing to change"]);
+        database
+            .run(&["check"])
+            .expect(0)
+            .hides("correct_web_history");
+        // With a routine that is not the release's own, a missing history is part of the drift.
+        database
+            .superuser()
+            .batch_execute(
+                "drop table public.correct_web_history; comment on function public.correct_web(text, text) is 'mine'",
+            )
+            .unwrap();
+        database.run(&["check"]).expect(1).says(&[
+            "drift table correct_web_history is missing",
+            "drift release 1 is missing",
+            "drift routine ",
+        ]);
     }
 }
 

@@ -46,9 +46,27 @@ fn making_a_store_is_refused() {
         async move {
             assert_refused(Store::connect(&url));
             assert_refused(Store::builder().database_url(&url).connect());
-            assert_refused(Store::builder().database_url(&url).build());
         }
     });
+}
+
+#[test]
+fn a_store_that_does_not_connect_yet_may_be_made_and_dropped_in_a_task() {
+    let database = TestDatabase::new();
+    let url = database.url();
+    in_tasks(|| {
+        let url = url.clone();
+        async move {
+            let store = Store::builder().database_url(&url).build().unwrap();
+            assert_refused(store.count());
+            let other = store.clone();
+            let count = task::spawn_blocking(move || other.count());
+            assert_eq!(count.await.unwrap().unwrap(), 0);
+            drop(store);
+            drop(Store::builder().database_url(&url).build().unwrap());
+        }
+    });
+    database.wait_until_disconnected();
 }
 
 #[test]

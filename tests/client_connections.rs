@@ -4,14 +4,16 @@
 
 mod common;
 
+use std::error::Error as _;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use common::proxy::Proxy;
 use common::{TestDatabase, create, quoted, random};
-use connect_pg::{NewSession, Saved, Store};
+use connect_pg::{ConnectionSettings, NewSession, Saved, Store, StoreBuilder};
 use postgres::error::SqlState;
 
 #[test]
@@ -127,7 +129,7 @@ fn a_read_only_server_is_left_for_another() {
 fn a_create_whose_answer_is_lost_creates_one_session() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
-    let store = warm(&proxy, &database);
+    let store = warm(proxy.builder(&database));
     proxy.lose_next_answer();
     let session = store.create(1, &NewSession::new().user_id("4711")).unwrap();
     assert_eq!(proxy.connections(), 2);
@@ -148,7 +150,7 @@ fn a_create_whose_answer_is_lost_creates_one_session() {
 fn a_save_whose_answer_is_lost_is_saved_once() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
-    let store = warm(&proxy, &database);
+    let store = warm(proxy.builder(&database));
     let mut session = create(&store, 1);
     let before = session.version();
     session.data = 2;
@@ -164,7 +166,7 @@ fn a_save_whose_answer_is_lost_is_saved_once() {
 fn an_end_whose_answer_is_lost_is_an_end() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
-    let store = warm(&proxy, &database);
+    let store = warm(proxy.builder(&database));
     let session = create(&store, 1);
     proxy.lose_next_answer();
     store.end(session.id()).unwrap();
@@ -176,7 +178,7 @@ fn an_end_whose_answer_is_lost_is_an_end() {
 fn a_lost_answer_that_no_repeat_can_settle_is_an_unknown_outcome() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
-    let store = warm(&proxy, &database);
+    let store = warm(proxy.builder(&database));
     let mut session = create(&store, 1);
     session.data = 2;
     proxy.refuse();
@@ -205,11 +207,35 @@ fn a_lost_answer_that_no_repeat_can_settle_is_an_unknown_outcome() {
     );
 }
 
+/// The repeat is refused before it is sent, which says nothing of the first try.
+#[test]
+fn a_lost_answer_and_a_log_in_that_fails_then_is_an_unknown_outcome() {
+    let database = TestDatabase::new();
+    let file = std::env::temp_dir().join(format!("connect_pg_test_{}", random()));
+    let remove_the_password: fn(&Path) = |file| fs::remove_file(file).unwrap();
+    let spoil_the_password: fn(&Path) = |file| fs::write(file, "wrong\n").unwrap();
+    for spoil in [remove_the_password, spoil_the_password] {
+        fs::write(&file, format!("{}\n", database.password)).unwrap();
+        let proxy = Proxy::to(&database);
+        let builder = proxy.builder(&database).password_file(&file);
+        let store = warm(builder);
+        let mut session = create(&store, 1);
+        session.data = 2;
+        spoil(&file);
+        proxy.lose_next_answer();
+        let error = store.save(&mut session).unwrap_err();
+        assert!(error.is_outcome_unknown(), "{error}");
+        let stored = database.store().load::<i32>(session.id()).unwrap();
+        assert_eq!(stored.unwrap().data, 2, "this one was done");
+    }
+    let _ = fs::remove_file(&file);
+}
+
 #[test]
 fn a_lost_load_leaves_nothing_unknown() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
-    let store = warm(&proxy, &database);
+    let store = warm(proxy.builder(&database));
     let session = create(&store, 1);
     proxy.refuse();
     proxy.lose_next_answer();
@@ -220,9 +246,9 @@ fn a_lost_load_leaves_nothing_unknown() {
     );
 }
 
-/// A store over one connection through the proxy, with every statement prepared.
-fn warm(proxy: &Proxy, database: &TestDatabase) -> Store {
-    let store = proxy.builder(database).pool_size(1).connect().unwrap();
+/// A store over one connection, with every statement prepared.
+fn warm(builder: StoreBuilder) -> Store {
+    let store = builder.pool_size(1).connect().unwrap();
     let mut session = create(&store, 0);
     session.data = 1;
     assert_eq!(store.save(&mut session).unwrap(), Saved::Saved);
@@ -311,6 +337,112 @@ fn a_password_in_a_file_is_rotated_without_a_restart() {
     fs::remove_file(&file).unwrap();
 }
 
+/// The password is being replaced: an outage, not a mistake of the caller's.
+#[test]
+fn a_password_file_that_cannot_be_read_is_an_outage() {
+    let database = TestDatabase::new();
+    let file = std::env::temp_dir().join(format!("connect_pg_test_{}", random()));
+    for content in [None, Some(""), Some("\n"), Some("\u{e9}"), Some("wrong")] {
+        for builder in [
+            database.builder(),
+            Store::builder().config(database.config()),
+        ] {
+            if let Some(content) = content {
+                // Latin-1, to be no UTF-8.
+                let bytes: Vec<u8> = content.chars().map(|c| u8::try_from(c).unwrap()).collect();
+                fs::write(&file, bytes).unwrap();
+            }
+            let error = builder.password_file(&file).connect().unwrap_err();
+            assert!(
+                !error.is_invalid_argument() && !error.is_outcome_unknown(),
+                "{error}"
+            );
+            let readable = content == Some("wrong");
+            assert_eq!(error.is_unavailable(), !readable, "{error}");
+            assert_eq!(error.is_permission_denied(), readable, "{error}");
+            let named = error.to_string().contains(file.to_str().unwrap());
+            assert_eq!(named, !readable, "{error}");
+        }
+    }
+    fs::remove_file(&file).unwrap();
+}
+
+#[test]
+fn an_error_of_connecting_names_the_server_the_user_and_the_database() {
+    let database = TestDatabase::new();
+    let url = database.url();
+    let mut config = database.config();
+    for builder in [
+        Store::builder().database_url(&format!("{url} password=s3cret")),
+        Store::builder().config(config.password("s3cret").clone()),
+    ] {
+        let error = builder.connect().unwrap_err();
+        let port = config.get_ports()[0];
+        let start = format!(
+            "cannot connect to database {:?} as user {:?} at the socket in ",
+            database.name, database.role
+        );
+        let text = error.to_string();
+        if !url.starts_with("host=/") {
+            continue; // not the tests' private server
+        }
+        assert!(text.starts_with(&start), "{text}");
+        assert!(text.contains(&format!("port {port}: ")), "{text}");
+        assert!(text.contains("28P01"), "{text}");
+        assert!(format!("{error:?}").contains(&text), "{error:?}");
+        assert!(!format!("{error} {error:?}").contains("s3cret"));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_missing_password_says_where_to_put_it_and_what_was_ignored() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let database = TestDatabase::new();
+    let home = std::env::temp_dir().join(format!("connect_pg_test_{}", random()));
+    fs::create_dir(&home).unwrap();
+    let url = database.url();
+    let (url, _) = url.rsplit_once(" password=").unwrap();
+    let connect = || {
+        let settings = ConnectionSettings::with_environment(Some(url), |name| {
+            (name == "HOME").then(|| home.clone().into())
+        });
+        Store::builder().settings(settings.unwrap()).connect()
+    };
+    let error = connect().unwrap_err();
+    assert!(
+        error.is_permission_denied() && !error.is_invalid_argument() && !error.is_unavailable(),
+        "{error}"
+    );
+    let text = error.to_string();
+    assert!(
+        text.starts_with(&format!("no password for user {:?} at ", database.role)),
+        "{text}"
+    );
+    assert!(
+        text.contains("give StoreBuilder::password_file, PGPASSWORD or ~/.pgpass (mode 0600)"),
+        "{text}"
+    );
+    assert!(!text.contains("ignored"), "{text}");
+
+    let passfile = home.join(".pgpass");
+    fs::write(&passfile, format!("*:*:*:*:{}\n", database.password)).unwrap();
+    fs::set_permissions(&passfile, fs::Permissions::from_mode(0o644)).unwrap();
+    let text = connect().unwrap_err().to_string();
+    assert!(
+        text.contains(&format!(
+            "; the password file {} is ignored: ",
+            passfile.display()
+        )),
+        "{text}"
+    );
+    assert!(!text.contains(&database.password), "{text}");
+    fs::set_permissions(&passfile, fs::Permissions::from_mode(0o600)).unwrap();
+    connect().unwrap();
+    fs::remove_dir_all(&home).unwrap();
+}
+
 #[test]
 fn a_busy_pool_is_an_outage_with_a_name() {
     let database = TestDatabase::new();
@@ -374,6 +506,15 @@ fn a_server_that_is_not_there_is_an_outage() {
         "{error}"
     );
     assert!(!format!("{error} {error:?}").contains("s3cret"));
+
+    // Display says all of it, so whoever follows the chain, as anyhow does, shall not read it twice.
+    let place = format!("\"nothing\" as user \"nobody\" at 127.0.0.1 port {port}: ");
+    assert!(error.to_string().contains(&place), "{error}");
+    assert!(error.to_string().contains("refused"), "{error}");
+    assert!(error.source().is_none());
+    let inner = error.get_ref().unwrap();
+    assert!(inner.is::<postgres::Error>(), "{inner:?}");
+    assert!(format!("{error:?}").starts_with(&format!("Error {{ message: {error}, ")));
 
     let store = Store::builder().database_url(&url).build().unwrap();
     assert!(

@@ -70,6 +70,14 @@ pub(crate) fn run(global: &Global, _: &Arguments) -> Result<Answer, Failure> {
         Err(error) => return Err(failure::calling("check", &error, global, RIGHTS)),
     };
     let mut around = Surroundings::default();
+    if !report.unrecorded.is_empty() {
+        around.notes.push(Finding::new(
+            "release_not_recorded",
+            "the store was installed or upgraded by its SQL script, so the history of releases (public.correct_web_history) lacks it; \
+             nothing depends on that",
+            "session-admin install records it",
+        ));
+    }
     look_around(&mut client, global, &mut around)
         .map_err(|error| failure::calling("check", &error, global, RIGHTS))?;
     print(global, &report, &around)?;

@@ -67,7 +67,11 @@ impl Facts {
             } else if let Some(system) = cause.downcast_ref::<io::Error>() {
                 facts.io = facts.io.or_else(|| Some(system.kind()));
             }
-            next = cause.source();
+            // An error of ours has no source: its text says all of it.
+            next = match cause.downcast_ref::<connect_pg::Error>() {
+                Some(ours) => ours.get_ref().map(|inner| inner as _),
+                None => cause.source(),
+            };
             // The last cause says it in the fewest words; what it led to, we say ourselves.
             if next.is_none() && !newer && !facts.from_server {
                 facts.text = cause.to_string();
@@ -114,7 +118,7 @@ pub(crate) fn connecting(error: &connect_pg::Error, settings: &ConnectionSetting
         }
         Some(SqlState::CANNOT_CONNECT_NOW) => "the server is starting up or shutting down; try again in a moment".into(),
         Some(_) => "see what the server says above, and its log".into(),
-        None if error.is_invalid_argument() && origin.is_none() => no_password(),
+        None if error.is_permission_denied() => no_password(),
         None if error.is_invalid_argument() => "correct the setting that is named above".into(),
         None => match facts.io {
             Some(io::ErrorKind::PermissionDenied) => {

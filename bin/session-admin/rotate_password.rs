@@ -23,12 +23,16 @@ database takes it only once it is written, so that it cannot be lost in between:
 moment it is in a hidden file beside FILE, named .FILE.* and private as well. Connections that are open stay open; \
 an application that reads its password from the file at each connect needs no restart.
 
+A new FILE belongs to whoever runs this, so an application that runs as another user cannot read it. Make it beforehand, \
+for that user; a file that is there keeps its owner: install -o shop -m 0600 /dev/null FILE
+
 --stdin takes the password from standard input, its first line, instead of drawing one. It is then written to \
 --output FILE only: whoever typed it knows it.
 
 Rights: a superuser, a role with CREATEROLE (and, from PostgreSQL 16 on, with ADMIN on the role), or the role itself.
 
 Examples:
+  install -o shop -m 0600 /dev/null /etc/shop/nodepg.password
   session-admin rotate-password --output /etc/shop/nodepg.password
   session-admin rotate-password | vault kv put secret/shop nodepg=-
   pass show shop/nodepg | session-admin rotate-password --stdin";

@@ -1,9 +1,60 @@
 //! Connection services of libpq, `pg_service.conf`: sections `[name]` of `keyword=value` lines.
 
+use std::path::{Path, PathBuf};
+
 use super::conninfo::{self, Keywords};
+use super::sources::Sources;
+
+/// The system-wide service file of Debian's libpq.
+const SYSTEM_SERVICE_FILE: &str = "/etc/postgresql-common/pg_service.conf";
+
+/// The settings of the service that the connection string or `PGSERVICE` names.
+pub(super) fn read(
+    given: &Keywords,
+    environment: &Keywords,
+    home: Option<&Path>,
+) -> Result<Keywords, String> {
+    let sources = Sources(&[given, environment]);
+    let Some(name) = sources.get("service") else {
+        return Ok(Keywords::new());
+    };
+    let own = sources
+        .get("servicefile")
+        .map(PathBuf::from)
+        .or_else(|| home.map(|home| home.join(".pg_service.conf")));
+    let mut looked = Vec::new();
+    for path in own.into_iter().chain([PathBuf::from(SYSTEM_SERVICE_FILE)]) {
+        match std::fs::read_to_string(&path) {
+            Ok(text) => {
+                let found = find(&text, name).map_err(|why| {
+                    format!(
+                        "the connection service \"{name}\" in {} {why}",
+                        path.display()
+                    )
+                })?;
+                if let Some(found) = found {
+                    return Ok(found);
+                }
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                return Err(format!(
+                    "the service file {} cannot be read: {error}",
+                    path.display()
+                ));
+            }
+        }
+        looked.push(path.display().to_string());
+    }
+    Err(format!(
+        "the connection service \"{name}\" (service= or PGSERVICE) is in none of {}; add a section [{name}] there, \
+         or name the server in the connection string, DATABASE_URL or PGHOST",
+        looked.join(", ")
+    ))
+}
 
 /// The settings of one service in the text of a service file, or none if it has no such section.
-pub(super) fn find(text: &str, service: &str) -> Result<Option<Keywords>, String> {
+fn find(text: &str, service: &str) -> Result<Option<Keywords>, String> {
     let mut found: Option<Keywords> = None;
     for line in text.lines().map(str::trim) {
         if line.is_empty() || line.starts_with('#') {

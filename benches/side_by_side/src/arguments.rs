@@ -13,7 +13,7 @@ use crate::workload::Workload;
 ///
 /// Exit codes: 0 every budget that was measured is met, 1 one falls short, 2 wrong use or failure.
 #[derive(Debug, Parser)]
-#[command(name = "bin/bench", max_term_width = 100)]
+#[command(bin_name = "bin/bench", max_term_width = 100)]
 pub struct Arguments {
     /// Only what the budgets need, in short rounds, in less than 3 minutes
     #[arg(long)]
