@@ -252,7 +252,7 @@ fn pg_hba_that_lets_the_role_in_is_found() {
         database
             .superuser()
             .batch_execute(&format!(
-                "copy (select unnest(string_to_array('{}', e'\\n'))) to '{}' with (format csv, delimiter e'\\x01', quote e'\\x02', escape e'\\x02')",
+                "copy (select unnest(string_to_array('{}', e'\\n', ''))) to '{}' with (format csv, delimiter e'\\x01', quote e'\\x02', escape e'\\x02')",
                 literal(&text),
                 literal(&file)
             ))

@@ -172,7 +172,7 @@ fn log_in_at_once(database: &TestDatabase, limit: Option<u32>) -> (Vec<SessionId
         if let Some(limit) = limit {
             (new, log_in) = (new.max_sessions(limit), log_in.max_sessions(limit));
         }
-        let session = (n % 2 == 0).then(|| create(&store, ()));
+        let session = n.is_multiple_of(2).then(|| create(&store, ()));
         start.wait();
         match session {
             None => store.create((), &new).map(|session| session.id().clone()),
