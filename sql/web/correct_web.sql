@@ -129,9 +129,9 @@ begin
 
     --@ include original_sessions.sql
 
-    --@ include privileges.sql
-
     --@ include strangers.sql
+
+    --@ include privileges.sql
 
     --@ include snapshot.sql into v_after
 
