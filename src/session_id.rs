@@ -49,7 +49,7 @@ const BYTES: usize = 32;
 pub struct SessionId(String);
 
 impl SessionId {
-    /// The length of every id's text, in characters (and bytes).
+    /// The length of the text of every id of ours, in characters (and bytes).
     pub const LENGTH: usize = 43;
 
     /// Draws an id from the operating system's random source.
@@ -81,6 +81,36 @@ impl SessionId {
                 return Ok(id);
             }
         }
+    }
+
+    /// The id of a session that `session-admin import` brought from another store, as that store's cookie holds it: any text of
+    /// 1 to 1024 bytes without a NUL.
+    ///
+    /// It is as hard to guess as the other store made it, and no harder. So load the session with it once, then
+    /// [`rotate`](crate::Store::rotate) to an id of ours. What the cookie holds besides the id, a signature say, is for the
+    /// application to check and to take off first.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error, without the text, unless the text is 1 to 1024 bytes without a NUL.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use connect_pg::{ParseSessionIdError, SessionId};
+    ///
+    /// /// Ours first; otherwise one of the store that we came from.
+    /// fn session_id(cookie: &str) -> Result<SessionId, ParseSessionIdError> {
+    ///     cookie.parse().or_else(|_| SessionId::imported(cookie))
+    /// }
+    /// # assert!(session_id("yS5kZqCG3mTg2ZrVXOyAhw").is_ok());
+    /// # assert!(session_id("").is_err());
+    /// ```
+    pub fn imported(text: &str) -> Result<SessionId, ParseSessionIdError> {
+        if text.is_empty() || text.len() > 1024 || text.contains('\0') {
+            return Err(ParseSessionIdError::new());
+        }
+        Ok(SessionId(text.to_owned()))
     }
 
     /// The id as the browser's cookie holds it: 43 characters `A-Z a-z 0-9 - _`.

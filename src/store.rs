@@ -349,16 +349,65 @@ impl<B: Backend> Store<B> {
         T: Serialize + DeserializeOwned,
         F: FnMut(&mut T),
     {
+        let changed = self.try_update(id, |data| {
+            change(data);
+            Ok::<(), Error>(())
+        })?;
+        Ok(changed.map(|((), session)| session))
+    }
+
+    /// As [`update`](Store::update), with a `change` that has an answer, or may find that there is nothing to change.
+    ///
+    /// Returns what `change` returned for the data that was saved in the end, and the session. If `change` fails, nothing is saved,
+    /// and its error is returned.
+    ///
+    /// # Errors
+    ///
+    /// What `change` returns, and as for [`update`](Store::update).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use connect_pg::{Error, SessionId, Store};
+    ///
+    /// enum NotTaken {
+    ///     CartIsEmpty,
+    ///     Store(Error),
+    /// }
+    ///
+    /// impl From<Error> for NotTaken {
+    ///     fn from(error: Error) -> NotTaken {
+    ///         NotTaken::Store(error)
+    ///     }
+    /// }
+    ///
+    /// /// Takes the last thing out of the cart; once, however many requests do so at once. `None` without a session.
+    /// fn take(store: &Store, id: &SessionId) -> Result<Option<String>, NotTaken> {
+    ///     let taken = store.try_update(id, |cart: &mut Vec<String>| cart.pop().ok_or(NotTaken::CartIsEmpty))?;
+    ///     Ok(taken.map(|(thing, _session)| thing))
+    /// }
+    /// # let _ = take;
+    /// ```
+    pub fn try_update<T, R, E, F>(
+        &self,
+        id: &SessionId,
+        mut change: F,
+    ) -> Result<Option<(R, Session<T>)>, E>
+    where
+        T: Serialize + DeserializeOwned,
+        E: From<Error>,
+        F: FnMut(&mut T) -> Result<R, E>,
+    {
         for tries in 0..UPDATE_TRIES {
             let Some(mut session) = self.peek(id)? else {
                 return Ok(None);
             };
-            change(&mut session.data);
+            let result = change(&mut session.data)?;
             match self.save_session(&mut session)? {
-                Stored::Written => return Ok(Some(session)),
+                Stored::Written => return Ok(Some((result, session))),
                 Stored::Gone => return Ok(None),
                 // Our first try, whose answer was lost, or another client's? Only the latter must be followed by ours.
-                Stored::Same { repeated: true } => return Err(Error::lost_save()),
+                Stored::Same { repeated: true } => return Err(Error::lost_save().into()),
                 // Another client made the same change: two who add 1 to 1 must come to 3.
                 Stored::Conflict | Stored::Same { repeated: false } => {
                     let pause = Duration::from_millis(1 << tries.min(16)).min(UPDATE_PAUSE);
@@ -368,13 +417,15 @@ impl<B: Backend> Store<B> {
         }
         // So many clients at once that luck has failed this one: now the others wait.
         let changed = self.lock(id, UPDATE_WAIT, |session: &mut Session<T>| {
-            change(&mut session.data);
-            Ok::<(), Error>(())
+            change(&mut session.data).map_err(Stopped::Change)
         });
         match changed {
-            Ok(locked) => Ok(locked.map(|(session, ())| session)),
-            Err(error) if error.is_locked() => Err(Error::conflict(UPDATE_TRIES, error)),
-            Err(error) => Err(error),
+            Ok(locked) => Ok(locked.map(|(session, result)| (result, session))),
+            Err(Stopped::Change(error)) => Err(error),
+            Err(Stopped::Store(error)) if error.is_locked() => {
+                Err(Error::conflict(UPDATE_TRIES, error).into())
+            }
+            Err(Stopped::Store(error)) => Err(error.into()),
         }
     }
 
@@ -607,6 +658,18 @@ enum Stored {
     },
     Conflict,
     Gone,
+}
+
+/// Who stopped an update under a lock.
+enum Stopped<E> {
+    Change(E),
+    Store(Error),
+}
+
+impl<E> From<Error> for Stopped<E> {
+    fn from(error: Error) -> Stopped<E> {
+        Stopped::Store(error)
+    }
 }
 
 /// Refuses a batch that the function would.

@@ -30,6 +30,33 @@ fn load(store: &Store, id: &SessionId) -> Option<Session<u32>> {
     store.load(id).unwrap()
 }
 
+/// What `session-admin import` brings has the ids of the store that it comes from.
+#[test]
+fn an_imported_session_is_loaded_by_its_old_id_and_gets_one_of_ours() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    database
+        .client()
+        .execute(
+            "select web.set_session_data('koa:sess:äß 1', '7', null)",
+            &[],
+        )
+        .unwrap();
+    let old = SessionId::imported("koa:sess:äß 1").unwrap();
+    let mut session = load(&store, &old).unwrap();
+    assert_eq!(session.data, 7);
+    assert_eq!(
+        store.rotate(&mut session, NO_GRACE).unwrap(),
+        Rotated::Rotated
+    );
+    assert_eq!(session.id().as_cookie_value().len(), SessionId::LENGTH);
+    assert!(load(&store, &old).is_none());
+    assert_eq!(load(&store, session.id()).unwrap().data, 7);
+    for bad in ["", "a\0", &"x".repeat(1025)] {
+        assert!(SessionId::imported(bad).is_err());
+    }
+}
+
 #[test]
 fn the_old_id_is_dead_and_the_new_one_has_the_session() {
     let database = TestDatabase::new();

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use common::{TestDatabase, create};
-use connect_pg::{NewSession, Saved, SessionId};
+use connect_pg::{Error, NewSession, Saved, SessionId};
 use serde_json::{Value, json};
 
 #[test]
@@ -420,4 +420,68 @@ fn a_clone_is_another_handle_to_the_same_pool() {
     thread::spawn(move || assert!(clone.load::<i32>(session.id()).unwrap().is_some()))
         .join()
         .unwrap();
+}
+
+/// What an application's own error looks like.
+#[derive(Debug)]
+enum Mine {
+    Enough,
+    Store(Error),
+}
+
+impl From<Error> for Mine {
+    fn from(error: Error) -> Mine {
+        Mine::Store(error)
+    }
+}
+
+#[test]
+fn an_update_that_fails_changes_nothing() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let session = create(&store, 1);
+    let stored = || store.peek::<i32>(session.id()).unwrap().unwrap();
+    let (before, changed) = store
+        .try_update(session.id(), |n: &mut i32| {
+            *n += 1;
+            Ok::<_, Mine>(*n - 1)
+        })
+        .unwrap()
+        .unwrap();
+    assert_eq!((before, changed.data), (1, 2));
+    assert_eq!(stored().version(), changed.version());
+
+    let result = store.try_update(session.id(), |n: &mut i32| {
+        *n = 99;
+        Err::<(), _>(Mine::Enough)
+    });
+    assert!(matches!(result, Err(Mine::Enough)));
+    assert_eq!((stored().data, stored().version()), (2, changed.version()));
+
+    // Under the lock, too, to which an update comes when another client was faster each time.
+    let mut other = stored();
+    let mut calls = 0;
+    let result = store.try_update(session.id(), |n: &mut i32| {
+        calls += 1;
+        if calls == 9 {
+            return Err(Mine::Enough);
+        }
+        other.data += 1;
+        assert_eq!(store.save(&mut other)?, Saved::Saved);
+        *n = 99;
+        Ok(())
+    });
+    assert!(matches!(result, Err(Mine::Enough)), "{result:?}");
+    assert_eq!(stored().data, 10);
+    assert!(
+        store.touch(session.id()).unwrap().is_some(),
+        "no lock is left"
+    );
+
+    let result = store.try_update(session.id(), |_: &mut String| Ok::<_, Mine>(()));
+    assert!(matches!(result, Err(Mine::Store(error)) if error.is_data()));
+
+    store.end(session.id()).unwrap();
+    let nobody = store.try_update(session.id(), |_: &mut i32| Err::<(), _>(Mine::Enough));
+    assert!(matches!(nobody, Ok(None)));
 }

@@ -159,16 +159,7 @@ fn end(client: &mut Client, global: &Global, target: &Target<'_>) -> Result<Ende
     let count = match target {
         Target::Handle(handle) => client
             .query_one(
-                &format!(
-                    "select pg_catalog.count(*) filter (where {schema}.bury(v.key, 'revoked'))
-                    from (
-                        select s.key
-                        from {schema}.session as s
-                        where s.handle = $1
-                            and s.expires_at > pg_catalog.statement_timestamp()
-                        for no key update
-                    ) as v"
-                ),
+                &format!("select {schema}.end_handle($1)::integer::bigint"),
                 &[handle],
             )
             .and_then(|row| row.try_get::<_, i64>(0))
