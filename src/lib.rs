@@ -248,3 +248,8 @@ pub use session_state::SessionState;
 pub use store::Store;
 pub use store_builder::StoreBuilder;
 pub use user_session::UserSession;
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

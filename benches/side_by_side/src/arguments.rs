@@ -19,9 +19,9 @@ pub struct Arguments {
     #[arg(long)]
     pub quick: bool,
 
-    /// Print JSON instead of tables
-    #[arg(long)]
-    pub json: bool,
+    /// JSON into this file beside the tables, or without a file instead of them
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    pub json: Option<PathBuf>,
 
     /// Sessions in the store, one size after the other [default: 10000,1000000; quick: see its output]
     #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1000..))]

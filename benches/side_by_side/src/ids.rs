@@ -26,6 +26,22 @@ pub fn mix(mut x: u32) -> u32 {
     x ^ (x >> 16)
 }
 
+/// How many users the sessions of a full store belong to: about five each, since half of the sessions are visitors'.
+pub fn users(sessions: u32) -> u32 {
+    (sessions / 10).max(1)
+}
+
+pub fn user_name(user: u32) -> String {
+    format!("user-{user:08}")
+}
+
+/// Whose session number `index` is among so many, if anybody's.
+pub fn user_of(index: u32, sessions: u32) -> Option<String> {
+    mix(index)
+        .is_multiple_of(2)
+        .then(|| user_name(mix(!index) % users(sessions)))
+}
+
 /// A new id, drawn at random: what every side that names its sessions itself is given.
 pub fn random_id() -> anyhow::Result<String> {
     let mut bytes = [0; 32];

@@ -5,13 +5,13 @@ use std::sync::{Arc, Barrier, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use hdrhistogram::Histogram;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, Zipf};
 
-use crate::ids::id_of;
+use crate::ids::{id_of, user_name, users};
 use crate::payload::Payload;
 use crate::server::Relation;
 use crate::workload::Workload;
@@ -184,6 +184,10 @@ pub trait Worker: Send {
     /// Moves a session to a new id, with a user; returns it.
     fn login(&mut self, id: &str, user: &str) -> Result<String>;
     fn end(&mut self, id: &str) -> Result<()>;
+    /// Lists a user's live sessions; returns how many.
+    fn user_sessions(&mut self, _: &str) -> Result<usize> {
+        bail!("not measured")
+    }
 }
 
 /// Makes a [`Side`] of a [`Threaded`] one. It remembers the sessions that were created, for those workloads that end them.
@@ -350,6 +354,8 @@ struct Driver<'a> {
     /// Sessions that came of a login: not to be logged in again in the same run.
     logged_in: Vec<String>,
     kept: usize,
+    /// How many sessions the lists of users' sessions have had.
+    listed: usize,
     calls: u64,
     rolling_calls: u32,
     due_used: u32,
@@ -379,6 +385,7 @@ impl<'a> Driver<'a> {
             created,
             logged_in: Vec::new(),
             kept: 0,
+            listed: 0,
             calls: 0,
             // Not all of them at the same moment.
             rolling_calls: job.requests_per_slide / job.clients * client,
@@ -431,6 +438,9 @@ impl<'a> Driver<'a> {
                 timeline[interval].saturating_record(nanoseconds);
             }
         }
+        if self.job.workload == Workload::UserSessions && self.listed == 0 {
+            bail!("no user has a session");
+        }
         Ok(Driven {
             began,
             ended,
@@ -465,12 +475,19 @@ impl<'a> Driver<'a> {
                 let n = usize::try_from(self.calls)? % self.kept;
                 self.worker.save(n)?;
             }
+            Workload::UserSessions => {
+                let user = self.random.random_range(0..users(self.job.sessions));
+                self.listed += self.worker.user_sessions(&user_name(user))?;
+            }
             Workload::Create => self.create()?,
             Workload::Login => {
                 let Some(id) = self.created.pop() else {
                     return Ok(Step::NothingLeft);
                 };
-                let user = format!("user-{:08}", self.calls);
+                // Users whose sessions nobody lists, and no two clients log the same one in.
+                let users = users(self.job.sessions);
+                let turn = u32::try_from(self.calls)? * self.job.clients + self.client;
+                let user = user_name(users + turn % users);
                 let new = self.worker.login(&id, &user)?;
                 self.logged_in.push(new);
             }

@@ -1,7 +1,9 @@
 //! The whole of it, stage after stage: fill a size, compare all sides on it, then what the budgets need besides.
 
 use std::env;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -17,6 +19,7 @@ use crate::run::{Job, Measured, Side, Threads};
 use crate::server::{OUR_ROLE, Relation, Server, Transport};
 use crate::sides::bare::Bare;
 use crate::sides::hand_written::{self, HandWritten};
+use crate::sides::hand_written_users::{self, HandWrittenUsers};
 use crate::sides::original::{self, Original};
 use crate::sides::ours::{self, Age, OursBorrowed, OursByPool};
 use crate::sides::redis::{Durability, Redis, RedisSide, Sending};
@@ -157,6 +160,18 @@ struct Bench<'a> {
 pub fn run(arguments: &Arguments) -> Result<bool> {
     let plan = Plan::of(arguments);
     let began = Instant::now();
+    // Before the long work, not after it.
+    let mut json: Option<Box<dyn Write>> = match arguments.json.as_deref() {
+        None => None,
+        Some(path) if path == Path::new("-") => Some(Box::new(io::stdout())),
+        Some(path) => {
+            let file = File::create(path).with_context(|| path.display().to_string())?;
+            Some(Box::new(file))
+        }
+    };
+    if let Some(directory) = &arguments.plots {
+        fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;
+    }
     let server = Server::from_env(plan.transport)?;
     server.autovacuum(false)?;
     let mut missing: Vec<(&'static str, String)> = Vec::new();
@@ -216,9 +231,10 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
             &caption,
         )?;
     }
-    if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&findings)?);
-    } else {
+    if let Some(json) = &mut json {
+        writeln!(json, "{}", serde_json::to_string_pretty(&findings)?)?;
+    }
+    if arguments.json.as_deref() != Some(Path::new("-")) {
         print(&findings);
     }
     bench.progress("done");
@@ -236,7 +252,8 @@ fn plan_notes(plan: &Plan) -> Vec<String> {
         "rolling: each session is used once a second, so that one request in slide_seconds finds its slide due; those are made \
          due before each round. rolling-20s: once in 20 seconds. rolling-seldom: every request slides."
             .to_owned(),
-        "login: the client has no login call yet: load, create with the user, end; three calls.".to_owned(),
+        "login: a visitor's session is loaded, then moved to a new id with the user; hand-written: SELECT, and one UPDATE of the \
+         primary key and the user. The other stores know no users: load, delete, create. user-sessions: a user has five.".to_owned(),
     ];
     if plan.quick {
         notes.push(format!(
@@ -347,6 +364,17 @@ impl Bench<'_> {
             let relation = hand_written::fill(server, &fill("hand-written"), sessions, bytes)?;
             databases.push(relation.database.clone());
             sides.push(Box::new(Threads::new(HandWritten::new(server, relation))));
+        }
+        if whole
+            && plan.wants(HandWrittenUsers::NAME)
+            && plan.workloads.iter().any(|&w| HandWrittenUsers::is_for(w))
+        {
+            let name = fill("hand-written-users");
+            let relation = hand_written_users::fill(server, &name, sessions, bytes)?;
+            databases.push(relation.database.clone());
+            sides.push(Box::new(Threads::new(HandWrittenUsers::new(
+                server, relation,
+            ))));
         }
         if plan.wants(Tower::NAME) {
             let relation = tower::fill(server, &fill("tower"), sessions, bytes)?;

@@ -21,9 +21,11 @@ pub enum Workload {
     RollingSeldom,
     /// Store changed data of a session that was loaded before
     Save,
+    /// List the live sessions of a user: five or so
+    UserSessions,
     /// Create a session
     Create,
-    /// Log a user in: the data under a new id, the old id dead
+    /// Log a user in: load the visitor's session, give it a new id and the user; the old id dead
     Login,
     /// Log out: end a session
     LogOut,
@@ -32,12 +34,13 @@ pub enum Workload {
 }
 
 impl Workload {
-    pub const ALL: [Workload; 9] = [
+    pub const ALL: [Workload; 10] = [
         Workload::Load,
         Workload::Rolling,
         Workload::Rolling20s,
         Workload::RollingSeldom,
         Workload::Save,
+        Workload::UserSessions,
         Workload::Create,
         Workload::Login,
         Workload::LogOut,
@@ -67,6 +70,7 @@ impl Workload {
             Workload::Rolling20s => "rolling-20s",
             Workload::RollingSeldom => "rolling-seldom",
             Workload::Save => "save",
+            Workload::UserSessions => "user-sessions",
             Workload::Create => "create",
             Workload::Login => "login",
             Workload::LogOut => "log-out",

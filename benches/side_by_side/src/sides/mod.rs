@@ -2,6 +2,7 @@
 
 pub mod bare;
 pub mod hand_written;
+pub mod hand_written_users;
 pub mod npm;
 pub mod original;
 pub mod ours;

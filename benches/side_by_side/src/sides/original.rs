@@ -73,7 +73,10 @@ impl Threaded for Original<'_> {
     }
 
     fn does(&self, workload: Workload) -> bool {
-        !matches!(workload, Workload::Rolling20s | Workload::RollingSeldom)
+        !matches!(
+            workload,
+            Workload::Rolling20s | Workload::RollingSeldom | Workload::UserSessions
+        )
     }
 
     fn relation(&self) -> Option<Relation> {

@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, bail};
 use connect_pg::install::{InstallOptions, install};
-use connect_pg::{Backend, NewSession, Saved, Session, SessionId, Store};
+use connect_pg::{Backend, LogIn, NewSession, Rotated, Saved, Session, SessionId, Store};
 use postgres::types::{ToSql, Type};
 use postgres::{Client, NoTls};
 
-use crate::ids::{id_of, mix};
+use crate::ids::{id_of, mix, user_of};
 use crate::payload::Payload;
 use crate::run::{Job, Threaded, Worker};
 use crate::server::{OUR_ROLE, Relation, Server};
@@ -84,7 +84,7 @@ pub fn add(
     ];
     let slide_seconds = i32::try_from(slide_seconds(server, database)?)?;
     let idle_seconds = i32::try_from(IDLE.as_secs())?;
-    let now = SystemTime::now();
+    let (now, all) = (SystemTime::now(), sessions.end);
     sides::fill(server, database, &copy, &types, sessions, |index| {
         let expired = age == Age::HalfExpired && index.is_multiple_of(2);
         let old = expired || age == Age::HalfExpired && index % 20 == 1;
@@ -106,12 +106,8 @@ pub fn add(
             Box::new(idle_seconds),
             Box::new(slide_seconds),
             Box::new(id.key().as_bytes().to_vec()),
-            // Half of the visitors are logged in, as some of a hundred thousand users; nobody said where from.
-            Box::new(
-                mix(index)
-                    .is_multiple_of(2)
-                    .then(|| format!("user-{:08}", mix(!index) % 100_000)),
-            ),
+            // Nobody said where from.
+            Box::new(user_of(index, all)),
             Box::new(None::<std::net::IpAddr>),
             Box::new(None::<String>),
             Box::new(Payload::new(index, bytes).to_json()),
@@ -306,6 +302,10 @@ macro_rules! worker {
                 }
                 Ok(())
             }
+
+            fn user_sessions(&mut $self, user: &str) -> Result<usize> {
+                Ok($store.user_sessions(user)?.len())
+            }
         }
     };
 }
@@ -327,10 +327,11 @@ fn saved(saved: Saved) -> Result<()> {
     }
 }
 
-/// What the client offers at present: the data under a new id with the user, and the old id ended; three calls.
+/// As at the end of a log-in form: the visitor's session is loaded, and becomes the user's under a new id.
 fn login<B: Backend>(store: &Store<B>, id: &SessionId, user: &str) -> Result<String> {
-    let old = present(store.peek::<Payload>(id)?)?;
-    let session = store.create(old.data, &NewSession::new().user_id(user))?;
-    store.end(id)?;
-    Ok(session.id().as_cookie_value().to_owned())
+    let mut session = present(store.peek::<Payload>(id)?)?;
+    match store.log_in(&mut session, &LogIn::new(user))? {
+        Rotated::Rotated => Ok(session.id().as_cookie_value().to_owned()),
+        Rotated::Gone => bail!("there was no live session to log in"),
+    }
 }

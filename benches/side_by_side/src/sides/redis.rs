@@ -202,9 +202,10 @@ impl Threaded for RedisSide<'_> {
 
     fn does(&self, workload: Workload) -> bool {
         match self.sending {
-            Sending::OneByOne => {
-                !matches!(workload, Workload::Rolling20s | Workload::RollingSeldom)
-            }
+            Sending::OneByOne => !matches!(
+                workload,
+                Workload::Rolling20s | Workload::RollingSeldom | Workload::UserSessions
+            ),
             Sending::Pipelined => workload == Workload::Rolling,
         }
     }

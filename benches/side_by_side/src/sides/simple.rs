@@ -91,7 +91,10 @@ impl Side for Simple {
     }
 
     fn does(&self, workload: Workload) -> bool {
-        !matches!(workload, Workload::Rolling20s | Workload::RollingSeldom)
+        !matches!(
+            workload,
+            Workload::Rolling20s | Workload::RollingSeldom | Workload::UserSessions
+        )
     }
 
     fn prepare(&self, job: &Job) -> Result<()> {
