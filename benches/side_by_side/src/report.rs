@@ -6,6 +6,7 @@ use crate::budgets::{Budget, Verdict};
 use crate::compare::{Comparison, SideResult};
 use crate::pruning::Pruning;
 use crate::sides::ours::OursByPool;
+use crate::stages::Stored;
 
 /// A whole number with its thousands apart.
 pub fn count(number: impl Into<u64>) -> String {
@@ -56,6 +57,33 @@ fn table(head: &[&str], rows: &[Vec<String>]) -> String {
         line(row, ' ');
     }
     text
+}
+
+pub fn stored(stored: &[Stored]) -> String {
+    #[allow(clippy::cast_precision_loss)] // bytes of files
+    let rows: Vec<Vec<String>> = stored
+        .iter()
+        .map(|stored| {
+            let each = |bytes: i64| rounded(bytes as f64 / f64::from(stored.sessions));
+            vec![
+                stored.side.clone(),
+                count(stored.sessions),
+                count(stored.bytes as u64),
+                each(stored.table),
+                each(stored.indexes),
+                each(stored.table + stored.indexes),
+            ]
+        })
+        .collect();
+    let head = [
+        "just filled",
+        "sessions",
+        "bytes of data",
+        "table B/session",
+        "indexes B/session",
+        "in all B/session",
+    ];
+    format!("### On disk\n\n{}", table(&head, &rows))
 }
 
 pub fn comparison(comparison: &Comparison) -> String {

@@ -234,6 +234,17 @@ impl Server {
         )
     }
 
+    /// Bytes of the table, what lies outside of its rows included, and of its indexes.
+    pub fn sizes(&self, relation: &Relation) -> Result<(i64, i64)> {
+        self.with(&relation.database, |client| {
+            let row = client.query_one(
+                "select pg_table_size(to_regclass($1::text)), pg_indexes_size(to_regclass($1::text))",
+                &[&relation.table],
+            )?;
+            Ok((row.get(0), row.get(1)))
+        })
+    }
+
     pub fn checkpoint(&self) -> Result<()> {
         self.batch("postgres", "checkpoint")
     }

@@ -133,12 +133,25 @@ impl Plan {
     }
 }
 
+/// Bytes on disk after a fill: no bloat yet.
+#[derive(Debug, Clone, Serialize)]
+pub struct Stored {
+    pub side: String,
+    pub sessions: u32,
+    /// Of data in a session.
+    pub bytes: usize,
+    /// With what lies outside of its rows.
+    pub table: i64,
+    pub indexes: i64,
+}
+
 /// All that was found.
 #[derive(Serialize)]
 struct Findings {
     machine: Machine,
     transport: Transport,
     notes: Vec<String>,
+    stored: Vec<Stored>,
     comparisons: Vec<Comparison>,
     pruning: Option<Pruning>,
     allocations_per_load: Option<(f64, f64)>,
@@ -207,6 +220,7 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
         machine: Machine::look(&server, redis.as_ref())?,
         transport: plan.transport,
         notes: plan_notes(&plan),
+        stored: Vec::new(),
         comparisons: Vec::new(),
         pruning: None,
         allocations_per_load: None,
@@ -272,7 +286,7 @@ fn print(findings: &Findings) {
     for note in &findings.notes {
         println!("{note}");
     }
-    println!();
+    println!("\n{}", report::stored(&findings.stored));
     for comparison in &findings.comparisons {
         println!("{}", report::comparison(comparison));
     }
@@ -293,7 +307,7 @@ impl Bench<'_> {
         let mut scale = None;
         for (n, &bytes) in plan.bytes.iter().enumerate() {
             for &sessions in &plan.sizes {
-                let ours = self.size(sessions, bytes, n == 0, &mut findings.comparisons)?;
+                let ours = self.size(sessions, bytes, n == 0, findings)?;
                 if n == 0 && Some(&sessions) == plan.sizes.iter().max() {
                     if sessions > FEW_SESSIONS {
                         scale = Some((sessions, self.scale(&ours, sessions, bytes)?));
@@ -334,7 +348,7 @@ impl Bench<'_> {
         sessions: u32,
         bytes: usize,
         whole: bool,
-        comparisons: &mut Vec<Comparison>,
+        findings: &mut Findings,
     ) -> Result<Relation> {
         let (plan, server) = (self.plan, self.server);
         let fill = |name: &str| {
@@ -402,6 +416,7 @@ impl Bench<'_> {
                 sides.push(Box::new(Threads::new(RedisSide::new(redis, sending))));
             }
         }
+        self.stored(&sides, sessions, bytes, findings)?;
         for &clients in &plan.clients {
             if !whole && clients != budgets::CLIENTS {
                 continue;
@@ -422,7 +437,9 @@ impl Bench<'_> {
                     .filter(|side| !plan.quick || budgets::needs(workload, *side))
                     .collect();
                 let job = plan.job(workload, sessions, bytes, clients, slide_seconds);
-                comparisons.push(compare(server, &taking_part, &job, plan.rounds)?);
+                findings
+                    .comparisons
+                    .push(compare(server, &taking_part, &job, plan.rounds)?);
             }
         }
         drop(sides);
@@ -430,6 +447,33 @@ impl Bench<'_> {
             server.drop_database(&database)?;
         }
         Ok(ours)
+    }
+
+    /// What the sides' sessions take on disk, where that is in PostgreSQL.
+    fn stored(
+        &self,
+        sides: &[Box<dyn Side>],
+        sessions: u32,
+        bytes: usize,
+        findings: &mut Findings,
+    ) -> Result<()> {
+        for side in sides {
+            // These share one table with our first side.
+            if [OursBorrowed::NAME, Bare::NAME].contains(&side.name()) {
+                continue;
+            }
+            if let Some(relation) = side.relation() {
+                let (table, indexes) = self.server.sizes(&relation)?;
+                findings.stored.push(Stored {
+                    side: side.name().to_owned(),
+                    sessions,
+                    bytes,
+                    table,
+                    indexes,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Loads from a large store against loads from a small one.
