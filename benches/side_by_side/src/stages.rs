@@ -452,7 +452,7 @@ impl Bench<'_> {
     /// What the sides' sessions take on disk, where that is in PostgreSQL.
     fn stored(
         &self,
-        sides: &[Box<dyn Side>],
+        sides: &[Box<dyn Side + '_>],
         sessions: u32,
         bytes: usize,
         findings: &mut Findings,
