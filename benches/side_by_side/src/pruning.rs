@@ -154,6 +154,7 @@ fn watch(
         server,
         &relation.database,
         live * 2..live * 3,
+        live * 2,
         bytes,
         Age::Live,
     )?;

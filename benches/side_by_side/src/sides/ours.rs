@@ -44,7 +44,7 @@ pub fn fill(
     server.with(database, |client| {
         Ok(install(client, &InstallOptions::default())?)
     })?;
-    add(server, database, 0..sessions, bytes, age)?;
+    add(server, database, 0..sessions, sessions, bytes, age)?;
     let relation = Relation {
         database: database.to_owned(),
         table: TABLE,
@@ -53,11 +53,12 @@ pub fn fill(
     Ok(relation)
 }
 
-/// Adds the sessions of these numbers.
+/// Adds the sessions of these numbers, to the users that a store of `full` sessions has.
 pub fn add(
     server: &Server,
     database: &str,
     sessions: Range<u32>,
+    full: u32,
     bytes: usize,
     age: Age,
 ) -> Result<()> {
@@ -84,7 +85,7 @@ pub fn add(
     ];
     let slide_seconds = i32::try_from(slide_seconds(server, database)?)?;
     let idle_seconds = i32::try_from(IDLE.as_secs())?;
-    let (now, all) = (SystemTime::now(), sessions.end);
+    let now = SystemTime::now();
     sides::fill(server, database, &copy, &types, sessions, |index| {
         let expired = age == Age::HalfExpired && index.is_multiple_of(2);
         let old = expired || age == Age::HalfExpired && index % 20 == 1;
@@ -107,7 +108,7 @@ pub fn add(
             Box::new(slide_seconds),
             Box::new(id.key().as_bytes().to_vec()),
             // Nobody said where from.
-            Box::new(user_of(index, all)),
+            Box::new(user_of(index, full)),
             Box::new(None::<std::net::IpAddr>),
             Box::new(None::<String>),
             Box::new(Payload::new(index, bytes).to_json()),
