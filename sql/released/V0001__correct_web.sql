@@ -337,7 +337,14 @@ set search_path = pg_catalog, pg_temp$head$,
 $body$
 -- Whatever creates or ends several sessions of a user takes this lock first, and only then locks rows: so limits hold, a
 -- login under way does not survive "log out everywhere", and nobody waits in a circle. Until the end of the transaction.
+-- A snapshot of before the wait would not show what the others did: the lock would be of no use, silently.
 begin
+    if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+        raise exception using
+            errcode = 'invalid_transaction_state',
+            message = 'the sessions of a user are counted and ended at the isolation level read committed',
+            hint = 'Call it in a transaction of that level, or in none.';
+    end if;
     perform pg_advisory_xact_lock(hashtextextended(p_user_id, p.tableoid::bigint)) from web.settings as p;
 end;
 $body$,
@@ -1139,7 +1146,7 @@ begin
 end;
 $body$,
         'web.rotate_session(bytea, bytea, integer)',
-        'Give a session a new key and keep all else, the absolute timeout too. Always one row: outcome rotated, also when it was done before; gone when there is no live session; exists when the new key is in use (nothing was changed, the other columns are null). For p_grace_seconds, 60 at most, the old key still loads, but neither saves nor slides; to end the session it works at any time. API: public'
+        'Give a session a new key and keep all else, the absolute timeout too. Always one row: outcome rotated, also when it was done before; gone when there is no live session; exists when the new key is in use (nothing was changed, the other columns are null). For p_grace_seconds, 60 at most, the old key still loads, but neither saves nor slides; to end the session it works too, for settings.tombstone_seconds at least. API: public'
         ],
         array[
         $head$create or replace function web.login_session(
@@ -1526,6 +1533,7 @@ $body$
 declare
     v_except_key bytea := p_except_key;
     v_successor bytea;
+    v_keys bytea[];
 begin
     if current_setting('transaction_isolation') = 'serializable' then
         perform web.refuse_serializable();
@@ -1538,6 +1546,15 @@ begin
     end if;
 
     perform web.lock_user(p_user_id);
+    -- Locked first, in one order: from here on none of them gets another key.
+    v_keys := array(
+        select s.key
+        from web.session as s
+        where s.user_id = p_user_id
+            and s.expires_at > statement_timestamp()
+        order by s.key
+        for no key update
+    );
     -- The request may carry the id of before a rotation: it means the session, whatever its id is by now.
     loop
         select s.successor into v_successor from web.session as s where s.key = v_except_key;
@@ -1545,16 +1562,9 @@ begin
         v_except_key := v_successor;
     end loop;
     return (
-        select count(*) filter (where web.bury(v.key, 'revoked'))::integer
-        from (
-            select s.key
-            from web.session as s
-            where s.user_id = p_user_id
-                and s.expires_at > statement_timestamp()
-                and s.key is distinct from v_except_key
-            order by s.key
-            for no key update
-        ) as v
+        select count(*) filter (where web.bury(k.key, 'revoked'))::integer
+        from unnest(v_keys) as k (key)
+        where k.key is distinct from v_except_key
     );
 end;
 $body$,
@@ -1574,6 +1584,14 @@ $body$
 declare
     v_rows bigint;
 begin
+    -- On a snapshot of before the wait, a session that was just created would be missed.
+    if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+        raise exception using
+            errcode = 'invalid_transaction_state',
+            message = 'all sessions are ended at the isolation level read committed',
+            hint = 'Call it in a transaction of that level, or in none.';
+    end if;
+
     lock table web.session in share row exclusive mode;
     update web.session as s
     set
@@ -1975,7 +1993,7 @@ begin
 end;
 $body$,
         'web.clear_sessions()',
-        'connect-pg interface: remove every session, ended ones included, so that a save under way may bring its session back. Waits for all writers. API: public'
+        'connect-pg interface: remove every session, ended ones included, so that a save under way may bring its session back. Waits for all writers; in repeatable read it does not see what they committed meanwhile. API: public'
         ],
         array[
         $head$create or replace function web.store_status()
@@ -2629,7 +2647,7 @@ begin
                 errcode = 'insufficient_privilege',
                 message = format('%s %s belongs to %s', v_found.kind, v_found.name, v_found.owner),
                 detail = 'Whoever owns a part of the store can read every session, or act for whoever calls it.',
-                hint = 'Choose another schema; or look at what it is, then drop it or give it to a superuser, and run this again.';
+                hint = 'Choose another schema; or look at what it is, drop it, and run this again.';
         end if;
         -- What somebody else keeps in the schema stays his.
         if v_found.is_ours then
@@ -2675,6 +2693,29 @@ begin
             and a.attname = 'sess_id'
             and not a.attisdropped
     ) then
+        -- Nobody exchanges the table from here on; and what its columns are made of must be PostgreSQL's own, or reading them
+        -- would run somebody's code.
+        execute format('lock table %s in access exclusive mode', v_table);
+        if not exists (
+            select
+            from pg_class as c
+            join pg_attribute as a on a.attrelid = c.oid
+            where c.oid = v_table
+                and c.relkind = 'r'
+                and pg_get_userbyid(c.relowner) = v_owner
+                and (a.attname, a.atttypid) in (
+                    ('sess_id', 'text'::regtype),
+                    ('sess_data', 'text'::regtype),
+                    ('expiration', 'timestamptz'::regtype)
+                )
+            having count(*) = 3
+        ) then
+            raise exception using
+                errcode = 'datatype_mismatch',
+                message = format('%s has a column sess_id, but is not the table of connect-pg 1.1.5', v_table),
+                hint = 'Choose another schema, or move the table out of the way.';
+        end if;
+
         v_text := (
             select string_agg(e.what, '; ' order by e.what)
             from (
@@ -2690,6 +2731,19 @@ begin
                 where t.tgrelid = v_table
                     and not t.tgisinternal
                     and t.tgname <> 'delete_expired_trig'
+                union all
+                select format('policy %I', p.polname)
+                from pg_policy as p
+                where p.polrelid = v_table
+                union all
+                select format('rule %I', r.rulename)
+                from pg_rewrite as r
+                where r.ev_class = v_table
+                union all
+                select 'row level security'
+                from pg_class as c
+                where c.oid = v_table
+                    and (c.relrowsecurity or c.relforcerowsecurity)
                 union all
                 select format('constraint %I', c.conname)
                 from pg_constraint as c
@@ -2732,6 +2786,23 @@ begin
         end if;
 
         v_is_original := true;
+        -- With leave to drop them: first what would act on the rows while they move.
+        for v_text in
+            select format('drop policy %I on %s', p.polname, v_table)
+            from pg_policy as p
+            where p.polrelid = v_table
+            union all
+            select format('drop rule %I on %s', r.rulename, v_table)
+            from pg_rewrite as r
+            where r.ev_class = v_table
+            union all
+            select format('alter table %s disable row level security, no force row level security', v_table)
+            from pg_class as c
+            where c.oid = v_table
+                and (c.relrowsecurity or c.relforcerowsecurity)
+        loop
+            execute v_text;
+        end loop;
         execute format('drop trigger if exists delete_expired_trig on %s', v_table);
         for v_text in
             select p.oid::regprocedure::text
@@ -3027,6 +3098,23 @@ begin
         if v_found.comment is distinct from v_declared.comment then
             execute format('comment on column %s.%I is %L', v_table, v_declared.name, v_declared.comment);
         end if;
+    end loop;
+
+    -- Nor may a type be somebody else's: the check of a domain runs with every insert.
+    for v_found in
+        select c.oid::regclass as table_name, a.attname, format_type(a.atttypid, a.atttypmod) as type
+        from pg_class as c
+        join pg_attribute as a on a.attrelid = c.oid
+        join pg_type as t on t.oid = a.atttypid
+        where c.relnamespace = v_schema
+            and c.relname = any (v_tables)
+            and not a.attisdropped
+            and t.typnamespace <> 'pg_catalog'::regnamespace
+    loop
+        raise exception using
+            errcode = 'datatype_mismatch',
+            message = format('column %I of %s has the type %s, which is not PostgreSQL''s own', v_found.attname, v_found.table_name, v_found.type),
+            hint = 'Drop the column, or the table, and run this again.';
     end loop;
 
     -- Columns of somebody else's: what he put into a default or a generated value would run as the owner role with every

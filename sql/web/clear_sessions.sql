@@ -16,4 +16,4 @@ end;
 $function$;
 
 comment on function web.clear_sessions() is
-'connect-pg interface: remove every session, ended ones included, so that a save under way may bring its session back. Waits for all writers. API: public';
+'connect-pg interface: remove every session, ended ones included, so that a save under way may bring its session back. Waits for all writers; in repeatable read it does not see what they committed meanwhile. API: public';

@@ -10,6 +10,14 @@ as $function$
 declare
     v_rows bigint;
 begin
+    -- On a snapshot of before the wait, a session that was just created would be missed.
+    if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+        raise exception using
+            errcode = 'invalid_transaction_state',
+            message = 'all sessions are ended at the isolation level read committed',
+            hint = 'Call it in a transaction of that level, or in none.';
+    end if;
+
     lock table web.session in share row exclusive mode;
     update web.session as s
     set

@@ -13,6 +13,7 @@ as $function$
 declare
     v_except_key bytea := p_except_key;
     v_successor bytea;
+    v_keys bytea[];
 begin
     if current_setting('transaction_isolation') = 'serializable' then
         perform web.refuse_serializable();
@@ -25,6 +26,15 @@ begin
     end if;
 
     perform web.lock_user(p_user_id);
+    -- Locked first, in one order: from here on none of them gets another key.
+    v_keys := array(
+        select s.key
+        from web.session as s
+        where s.user_id = p_user_id
+            and s.expires_at > statement_timestamp()
+        order by s.key
+        for no key update
+    );
     -- The request may carry the id of before a rotation: it means the session, whatever its id is by now.
     loop
         select s.successor into v_successor from web.session as s where s.key = v_except_key;
@@ -32,16 +42,9 @@ begin
         v_except_key := v_successor;
     end loop;
     return (
-        select count(*) filter (where web.bury(v.key, 'revoked'))::integer
-        from (
-            select s.key
-            from web.session as s
-            where s.user_id = p_user_id
-                and s.expires_at > statement_timestamp()
-                and s.key is distinct from v_except_key
-            order by s.key
-            for no key update
-        ) as v
+        select count(*) filter (where web.bury(k.key, 'revoked'))::integer
+        from unnest(v_keys) as k (key)
+        where k.key is distinct from v_except_key
     );
 end;
 $function$;

@@ -8,6 +8,29 @@ if exists (
         and a.attname = 'sess_id'
         and not a.attisdropped
 ) then
+    -- Nobody exchanges the table from here on; and what its columns are made of must be PostgreSQL's own, or reading them
+    -- would run somebody's code.
+    execute format('lock table %s in access exclusive mode', v_table);
+    if not exists (
+        select
+        from pg_class as c
+        join pg_attribute as a on a.attrelid = c.oid
+        where c.oid = v_table
+            and c.relkind = 'r'
+            and pg_get_userbyid(c.relowner) = v_owner
+            and (a.attname, a.atttypid) in (
+                ('sess_id', 'text'::regtype),
+                ('sess_data', 'text'::regtype),
+                ('expiration', 'timestamptz'::regtype)
+            )
+        having count(*) = 3
+    ) then
+        raise exception using
+            errcode = 'datatype_mismatch',
+            message = format('%s has a column sess_id, but is not the table of connect-pg 1.1.5', v_table),
+            hint = 'Choose another schema, or move the table out of the way.';
+    end if;
+
     v_text := (
         select string_agg(e.what, '; ' order by e.what)
         from (
@@ -23,6 +46,19 @@ if exists (
             where t.tgrelid = v_table
                 and not t.tgisinternal
                 and t.tgname <> 'delete_expired_trig'
+            union all
+            select format('policy %I', p.polname)
+            from pg_policy as p
+            where p.polrelid = v_table
+            union all
+            select format('rule %I', r.rulename)
+            from pg_rewrite as r
+            where r.ev_class = v_table
+            union all
+            select 'row level security'
+            from pg_class as c
+            where c.oid = v_table
+                and (c.relrowsecurity or c.relforcerowsecurity)
             union all
             select format('constraint %I', c.conname)
             from pg_constraint as c
@@ -65,6 +101,23 @@ if exists (
     end if;
 
     v_is_original := true;
+    -- With leave to drop them: first what would act on the rows while they move.
+    for v_text in
+        select format('drop policy %I on %s', p.polname, v_table)
+        from pg_policy as p
+        where p.polrelid = v_table
+        union all
+        select format('drop rule %I on %s', r.rulename, v_table)
+        from pg_rewrite as r
+        where r.ev_class = v_table
+        union all
+        select format('alter table %s disable row level security, no force row level security', v_table)
+        from pg_class as c
+        where c.oid = v_table
+            and (c.relrowsecurity or c.relforcerowsecurity)
+    loop
+        execute v_text;
+    end loop;
     execute format('drop trigger if exists delete_expired_trig on %s', v_table);
     for v_text in
         select p.oid::regprocedure::text

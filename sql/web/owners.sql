@@ -36,7 +36,7 @@ loop
             errcode = 'insufficient_privilege',
             message = format('%s %s belongs to %s', v_found.kind, v_found.name, v_found.owner),
             detail = 'Whoever owns a part of the store can read every session, or act for whoever calls it.',
-            hint = 'Choose another schema; or look at what it is, then drop it or give it to a superuser, and run this again.';
+            hint = 'Choose another schema; or look at what it is, drop it, and run this again.';
     end if;
     -- What somebody else keeps in the schema stays his.
     if v_found.is_ours then

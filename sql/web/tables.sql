@@ -223,6 +223,23 @@ loop
     end if;
 end loop;
 
+-- Nor may a type be somebody else's: the check of a domain runs with every insert.
+for v_found in
+    select c.oid::regclass as table_name, a.attname, format_type(a.atttypid, a.atttypmod) as type
+    from pg_class as c
+    join pg_attribute as a on a.attrelid = c.oid
+    join pg_type as t on t.oid = a.atttypid
+    where c.relnamespace = v_schema
+        and c.relname = any (v_tables)
+        and not a.attisdropped
+        and t.typnamespace <> 'pg_catalog'::regnamespace
+loop
+    raise exception using
+        errcode = 'datatype_mismatch',
+        message = format('column %I of %s has the type %s, which is not PostgreSQL''s own', v_found.attname, v_found.table_name, v_found.type),
+        hint = 'Drop the column, or the table, and run this again.';
+end loop;
+
 -- Columns of somebody else's: what he put into a default or a generated value would run as the owner role with every
 -- insert, and one that demands a value would make every insert fail.
 for v_text in
