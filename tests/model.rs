@@ -667,8 +667,19 @@ impl Run<'_> {
         now: Micros,
     ) -> Result<(), String> {
         let mut model = self.model.clone();
-        let (expected, tidying) =
-            model.answer(request, self.settings, now, matches!(way, Way::ReadOnly));
+        let (expected, tidying) = if matches!(way, Way::RepeatableRead)
+            && matches!(
+                request,
+                Request::Create {
+                    user_id: Some(_),
+                    ..
+                }
+            ) {
+            // A user's sessions are counted at read committed only.
+            (Reply::Refused("25000".to_owned()), Tidying::None)
+        } else {
+            model.answer(request, self.settings, now, matches!(way, Way::ReadOnly))
+        };
         let tidied = if matches!(way, Way::RolledBack) {
             // The answer was right for a while, the rows are as they were.
             model.resume_from = self.model.resume_from;

@@ -27,17 +27,19 @@ begin
 
     perform web.lock_user(p_user_id);
     -- Locked first, in one order: from here on none of them gets another key.
-    v_keys := array(
+    select array_agg(v.key)
+    into v_keys
+    from (
         select s.key
         from web.session as s
         where s.user_id = p_user_id
             and s.expires_at > statement_timestamp()
         order by s.key
         for no key update
-    );
+    ) as v;
     -- The request may carry the id of before a rotation: it means the session, whatever its id is by now.
     loop
-        select s.successor into v_successor from web.session as s where s.key = v_except_key;
+        select t.successor into v_successor from web.session as t where t.key = v_except_key;
         exit when v_successor is null;
         v_except_key := v_successor;
     end loop;

@@ -51,10 +51,6 @@ if exists (
             from pg_policy as p
             where p.polrelid = v_table
             union all
-            select format('rule %I', r.rulename)
-            from pg_rewrite as r
-            where r.ev_class = v_table
-            union all
             select 'row level security'
             from pg_class as c
             where c.oid = v_table
