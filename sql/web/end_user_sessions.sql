@@ -26,22 +26,28 @@ begin
     end if;
 
     perform web.lock_user(p_user_id);
-    -- Locked first, in one order: from here on none of them gets another key.
-    select array_agg(v.key)
-    into v_keys
-    from (
-        select s.key
-        from web.session as s
-        where s.user_id = p_user_id
-            and s.expires_at > statement_timestamp()
-        order by s.key
-        for no key update
-    ) as v;
-    -- The request may carry the id of before a rotation: it means the session, whatever its id is by now.
-    loop
-        select t.successor into v_successor from web.session as t where t.key = v_except_key;
-        exit when v_successor is null;
-        v_except_key := v_successor;
+    for v_round in 1..2 loop
+        -- The request may carry the id of before a rotation: it means the session, whatever its id is by now.
+        loop
+            select t.successor into v_successor from web.session as t where t.key = v_except_key;
+            exit when v_successor is null;
+            v_except_key := v_successor;
+        end loop;
+        exit when v_round = 2;
+
+        -- Locked in one order; the one to keep may be locked already, by the caller himself. From here on none gets another
+        -- key, so a second look tells whether the one to keep got its own just before.
+        select array_agg(v.key)
+        into v_keys
+        from (
+            select s.key
+            from web.session as s
+            where s.user_id = p_user_id
+                and s.expires_at > statement_timestamp()
+                and s.key is distinct from v_except_key
+            order by s.key
+            for no key update
+        ) as v;
     end loop;
     return (
         select count(*) filter (where web.bury(k.key, 'revoked'))::integer
