@@ -82,7 +82,6 @@ select matches(
     '^2BP01: ',
     'refused: a function in the schema itself'
 );
-select todo('B9: policies, and publications of the table, go without a word', 2);
 select matches(pg_temp.attempt(a.prepare), '^2BP01: .*' || a.named, format('refused: a %s', a.named))
 from (
     values

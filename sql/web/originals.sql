@@ -51,6 +51,11 @@ if exists (
             from pg_policy as p
             where p.polrelid = v_table
             union all
+            select format('publication %I', p.pubname)
+            from pg_publication_rel as r
+            join pg_publication as p on p.oid = r.prpubid
+            where r.prrelid = v_table
+            union all
             select 'row level security'
             from pg_class as c
             where c.oid = v_table
