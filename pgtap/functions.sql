@@ -17,7 +17,8 @@ select functions_are(
         'user_sessions', 'end_user_session', 'end_user_sessions', 'notify_channel',
         'store_status', 'end_all_sessions', 'end_handle', 'export_sessions', 'import_sessions',
         'refuse_serializable', 'refuse_without_settings', 'require_data_fits', 'slide_seconds', 'slide_session', 'carry_pruning',
-        'announce_end', 'bury', 'lock_user', 'make_room', 'move_session', 'load_due_session'
+        'announce_end', 'bury', 'lock_user', 'make_room', 'move_session', 'load_due_session',
+        'save_due_session'
     ],
     'the schema has these functions and no other'
 );
@@ -67,6 +68,7 @@ select pg_temp.same_rows(
         ('refuse_without_settings', '', 'void', 's'),
         ('require_data_fits', 'p_bytes integer', 'void', 's'),
         ('rotate_session', 'p_old_key bytea, p_new_key bytea, p_grace_seconds integer DEFAULT 0', 'TABLE(outcome text, version bigint, expires_at timestamp with time zone)', 'v'),
+        ('save_due_session', 'p_key bytea, p_data text, p_expected_version bigint', 'TABLE(outcome text, version bigint, expires_at timestamp with time zone)', 'v'),
         ('save_session',
             'p_key bytea, p_data text, p_expected_version bigint DEFAULT NULL::bigint',
             'TABLE(outcome text, version bigint, expires_at timestamp with time zone)', 'v'),
@@ -96,13 +98,13 @@ select is_empty(
 from (
     values
     ('p.prosecdef', 'each is security definer'),
-    ($$ p.proconfig = array['search_path=pg_catalog, pg_temp'] or (p.proname = 'load_session' and p.proconfig is null) $$,
-        'each pins its search_path, pg_temp last, and sets nothing else; but for load_session, the hot path'),
-    -- What is left once each qualified name, each column, the comments and the one literal are taken out must be grammar.
-    ($$ p.proname <> 'load_session' or regexp_replace(
-            regexp_replace(p.prosrc, '--[^\n]*|#[^\n]*|operator\(pg_catalog\.[<>=]+\)|(pg_catalog|web|s|d|p)[._]\w+|''\w+''', '', 'g'),
-            '\m(begin|return|query|select|coalesce|from|as|s|d|where|and|if|not|found|then|end)\M', '', 'g'
-        ) !~ '[^\s(),;]' $$, 'load_session, which pins none, leaves nothing for a search_path to decide'),
+    ($$ p.proconfig = array['search_path=pg_catalog, pg_temp'] or (p.proname in ('load_session', 'save_session') and p.proconfig is null) $$,
+        'each pins its search_path, pg_temp last, and sets nothing else; but for the hot path: load_session and save_session'),
+    -- What is left once each qualified name, each column, the comments and the literals are taken out must be grammar.
+    ($$ p.proname not in ('load_session', 'save_session') or regexp_replace(
+            regexp_replace(p.prosrc, '--[^\n]*|#[^\n]*|operator\(pg_catalog\.[<>=+]+\)|(pg_catalog|web|s|d|p)[._]\w+|''\w+''|\m\d+\M|\m(data|version) =', '', 'g'),
+            '\m(begin|return|query|select|update|set|returning|coalesce|case|when|from|as|s|d|where|and|or|is|null|true|if|not|found|then|end)\M', '', 'g'
+        ) !~ '[^\s(),;]' $$, 'those two, which pin none, leave nothing for a search_path to decide'),
     ($$ p.proowner = 'nodepg_owner'::regrole $$, 'each belongs to the owner role'),
     ($$ p.prolang = (select l.oid from pg_language as l where l.lanname = 'plpgsql') $$, 'each is PL/pgSQL'),
     ($$ p.prokind = 'f' and not p.proisstrict and not p.proleakproof and p.proparallel = 'u' $$,
@@ -112,7 +114,7 @@ from (
         'five are the connect-pg interface, and say so'),
     ($$ (obj_description(p.oid, 'pg_proc') ~ 'API: public$') = (p.proname not in (
             'refuse_serializable', 'refuse_without_settings', 'require_data_fits', 'slide_seconds', 'slide_session', 'carry_pruning',
-            'announce_end', 'bury', 'lock_user', 'make_room', 'move_session', 'load_due_session',
+            'announce_end', 'bury', 'lock_user', 'make_room', 'move_session', 'load_due_session', 'save_due_session',
             'store_status', 'end_all_sessions', 'end_handle', 'export_sessions', 'import_sessions'
         )) $$,
         'what the runtime role may call is public, and the rest private; each says so'),

@@ -1,7 +1,7 @@
 -- Privileges: the complete list, and what the runtime role cannot do.
 begin;
 \ir lib/store.sql
-select plan(139);
+select plan(140);
 
 -- ---- The list ----
 
@@ -197,6 +197,7 @@ from (
     ($$ select web.make_room('alice', 1) $$),
     ($$ select web.move_session(sha256('victim'), sha256('other'), 0) $$),
     ($$ select web.load_due_session(sha256('victim'), true) $$),
+    ($$ select web.save_due_session(sha256('victim'), '{}', null) $$),
     ('select web.end_all_sessions()'),
     ('select web.end_handle(gen_random_uuid())'),
     ('select web.export_sessions()'),

@@ -85,6 +85,7 @@ declare
         --@ function create_session.sql
         --@ function load_due_session.sql
         --@ function load_session.sql
+        --@ function save_due_session.sql
         --@ function save_session.sql
         --@ function touch_session.sql
         --@ function end_session.sql

@@ -23,10 +23,12 @@ begin
     return query
     select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id
     from web.session as s
-    where s.key operator(pg_catalog.=) p_key
-        and s.slide_at operator(pg_catalog.>) pg_catalog.statement_timestamp()
-        -- looked at before the index is: refuse_serializable says why
-        and pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.<>) 'serializable';
+    where s.key operator(pg_catalog.=) case
+            -- A serializable transaction gets no key to look for, so that it locks no page: refuse_serializable says why.
+            -- Here this costs nothing to speak of; as a condition of its own it cost a node of the plan, 1.5 µs a call.
+            when pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.<>) 'serializable' then p_key
+        end
+        and s.slide_at operator(pg_catalog.>) pg_catalog.statement_timestamp();
     if not found then
         return query
         select d.data, d.version, d.expires_at, d.user_id
