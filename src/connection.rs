@@ -1,5 +1,6 @@
 use std::mem::ManuallyDrop;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use postgres::{Client, IsolationLevel, Row, Statement, Transaction};
 
@@ -18,9 +19,14 @@ pub(crate) struct Connection {
     open: Option<Open>,
 }
 
+/// How old a connection may grow: a server process keeps what it has cached for as long as it lives, and a name may lead
+/// elsewhere by now.
+const LONGEST_LIFE: Duration = Duration::from_mins(30);
+
 /// An open connection.
 struct Open {
     client: Client,
+    since: Instant,
     statements: [Option<Statement>; Function::COUNT],
 }
 
@@ -119,11 +125,21 @@ impl Connection {
         }
     }
 
-    /// Whether the pool should throw this place away.
-    pub(crate) fn is_broken(&self) -> bool {
+    /// Whether the next one who takes this place finds it connected.
+    pub(crate) fn is_usable(&self) -> bool {
         self.open
             .as_ref()
-            .is_some_and(|open| open.client.is_closed())
+            .is_some_and(|open| !open.client.is_closed())
+    }
+
+    /// Closes a connection that is too old.
+    pub(crate) fn renewed(mut self) -> Connection {
+        if let Some(open) = &self.open
+            && open.since.elapsed() >= LONGEST_LIFE
+        {
+            self.discard();
+        }
+        self
     }
 
     /// Connects, unless that is done.
@@ -136,6 +152,7 @@ impl Connection {
             Some(open) => Ok(open),
             none => Ok(none.insert(Open {
                 client: connector.connect()?,
+                since: Instant::now(),
                 statements: Default::default(),
             })),
         }

@@ -197,6 +197,7 @@ mod new_session;
 mod parameter;
 mod parse_session_id_error;
 mod password_file;
+mod places;
 mod pool;
 mod prune_options;
 mod prune_round;

@@ -1,4 +1,3 @@
-use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +6,8 @@ use postgres::Transaction;
 
 use crate::backend::sealed::{Answer, Call, Run};
 use crate::borrowed::Borrowed;
-use crate::connection::Connection;
 use crate::connector::Connector;
+use crate::places::{Place, Places};
 use crate::{Error, async_context};
 
 /// The connections of a [`Store`](crate::Store) of its own.
@@ -18,45 +17,18 @@ use crate::{Error, async_context};
 /// connections. Dropping the last handle closes them; that is safe anywhere, inside an async runtime too.
 #[derive(Clone)]
 pub struct Pool {
-    places: r2d2::Pool<Places>,
+    places: Arc<Places>,
     connector: Arc<Connector>,
-}
-
-/// Gives r2d2 empty places, which connect when they are used: see [`Connection`].
-struct Places;
-
-impl r2d2::ManageConnection for Places {
-    type Connection = Connection;
-    type Error = Infallible;
-
-    fn connect(&self) -> Result<Connection, Infallible> {
-        Ok(Connection::default())
-    }
-
-    /// Never called: a check on check-out would be a hidden round trip.
-    fn is_valid(&self, _: &mut Connection) -> Result<(), Infallible> {
-        Ok(())
-    }
-
-    fn has_broken(&self, connection: &mut Connection) -> bool {
-        connection.is_broken()
-    }
+    timeout: Duration,
 }
 
 impl Pool {
     /// A pool of at most `size` connections, none of them open. Neither `size` nor `timeout` is 0.
     pub(crate) fn new(connector: Connector, size: u32, timeout: Duration) -> Pool {
-        let places = r2d2::Pool::builder()
-            .max_size(size)
-            .min_idle(Some(0))
-            .test_on_check_out(false)
-            .idle_timeout(None)
-            .connection_timeout(timeout)
-            .error_handler(Box::new(r2d2::NopErrorHandler))
-            .build_unchecked(Places);
         Pool {
-            places,
+            places: Arc::new(Places::new(size)),
             connector: Arc::new(connector),
+            timeout,
         }
     }
 
@@ -70,10 +42,10 @@ impl Pool {
         Arc::clone(&self.connector)
     }
 
-    fn check_out(&self) -> Result<r2d2::PooledConnection<Places>, Error> {
+    fn check_out(&self) -> Result<Place<'_>, Error> {
         self.places
-            .get()
-            .map_err(|_| Error::pool_timeout(self.places.connection_timeout()))
+            .take(self.timeout)
+            .ok_or_else(|| Error::pool_timeout(self.timeout))
     }
 }
 
@@ -97,11 +69,9 @@ impl Run for Pool {
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.places.state();
         f.debug_struct("Pool")
-            .field("size", &self.places.max_size())
-            .field("places", &state.connections)
-            .field("idle", &state.idle_connections)
+            .field("places", &self.places)
+            .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
 }

@@ -71,6 +71,38 @@ fn a_pool_of_dead_connections_only_is_no_trouble() {
     });
 }
 
+/// A server process that serves one thread stays warm, and close to it: see `Places`.
+#[test]
+fn a_thread_gets_the_connection_that_it_used_last() {
+    let database = TestDatabase::new();
+    let store = database.builder().pool_size(3).connect().unwrap();
+    fill(&database, &store, 3);
+    let session = create(&store, 1);
+    let mut superuser = database.superuser();
+    let mut process_of_next_load = || {
+        store.load::<i32>(session.id()).unwrap().unwrap();
+        let row = superuser.query_one(
+            "select pid from pg_stat_activity where usename = $1 order by query_start desc limit 1",
+            &[&database.role],
+        );
+        row.unwrap().get::<_, i32>(0)
+    };
+
+    let mine = process_of_next_load();
+    for _ in 0..5 {
+        let another = thread::scope(|scope| {
+            scope
+                .spawn(|| (process_of_next_load(), process_of_next_load()))
+                .join()
+                .unwrap()
+        });
+        assert_eq!(another.0, another.1);
+        assert_ne!(another.0, mine, "it was free, but somebody else's");
+        assert_eq!(process_of_next_load(), mine);
+        assert_eq!(process_of_next_load(), mine);
+    }
+}
+
 /// Opens all connections of the pool: each waits to end the session whose row this holds.
 fn fill(database: &TestDatabase, store: &Store, size: i64) {
     let session = create(store, ());
