@@ -1,7 +1,7 @@
 -- Owners: what belongs to a stranger is refused, for it would act with the rights of whoever comes next. The attacks are built.
 begin;
 \ir lib/store.sql
-select plan(20);
+select plan(22);
 
 create role pgtap_eve;
 create table public.stolen (by_whom text, what text);
@@ -159,6 +159,26 @@ from (
         $$,
         '42501: table pgtap_shop.session_prune_after belongs to pgtap_eve',
         'refused: her sequence of the name of an index'
+    ),
+    (
+        $$
+            create schema pgtap_shop;
+            grant create, usage on schema pgtap_shop to pgtap_eve;
+            set local role pgtap_eve;
+            create type pgtap_shop.loaded_session as (data text, version bigint, expires_at timestamptz, user_id text);
+        $$,
+        '42501: type pgtap_shop.loaded_session belongs to pgtap_eve',
+        'refused: her row type'
+    ),
+    (
+        $$
+            create schema pgtap_shop;
+            grant create, usage on schema pgtap_shop to pgtap_eve;
+            set local role pgtap_eve;
+            create domain pgtap_shop.saved_session as text check (pgtap_eves.steal(value));
+        $$,
+        '42501: type pgtap_shop.saved_session belongs to pgtap_eve',
+        'refused: her domain of the name of a row type'
     )
 ) as a (prepare, result, sentence);
 

@@ -2,7 +2,7 @@
 begin;
 \ir lib/store.sql
 \ir lib/drift.sql
-select plan(131);
+select plan(141);
 
 -- Which functions there are, and which of them the runtime role may call: functions.sql and privileges.sql know.
 create temporary table functions as
@@ -850,7 +850,65 @@ select is(
     'a column of theirs'
 );
 
+-- ---- Row types ----
+
+select is(
+    pg_temp.repaired($$ drop type web.loaded_session cascade $$),
+    $$created function load_due_session(bytea, boolean)
+created function load_session(bytea, boolean)
+created privilege EXECUTE on function load_session(bytea, boolean) to nodepg
+created type loaded_session$$,
+    'a row type was dropped, and its functions with it'
+);
+select is(
+    pg_temp.repaired($$ alter type web.saved_session add attribute more text $$),
+    $$changed type saved_session columns: outcome text, version bigint, expires_at timestamp with time zone, more text -> outcome text, version bigint, expires_at timestamp with time zone$$,
+    'a row type has one column more'
+);
+select is(
+    pg_temp.repaired($$ alter type web.saved_session drop attribute version $$),
+    $$changed type saved_session columns: outcome text, expires_at timestamp with time zone -> outcome text, version bigint, expires_at timestamp with time zone$$,
+    'or one less'
+);
+select is(
+    pg_temp.repaired($$ alter type web.saved_session owner to current_user $$),
+    'changed type saved_session owner: SUPERUSER -> nodepg_owner',
+    'its owner was changed'
+);
+select is(
+    pg_temp.repaired($$ comment on type web.saved_session is null $$),
+    'changed type saved_session comment',
+    'its comment is gone'
+);
+select is(
+    pg_temp.repaired($$ grant usage on type web.loaded_session to public, nodepg $$),
+    $$removed privilege USAGE on type loaded_session to PUBLIC
+removed privilege USAGE on type loaded_session to nodepg$$,
+    'it was granted'
+);
+select is(
+    pg_temp.repaired($$ revoke all on type web.loaded_session from nodepg_owner $$),
+    'changed type loaded_session privileges of the owner',
+    'its owner may not use it'
+);
+select is(
+    pg_temp.repaired($$ alter type web.loaded_session drop attribute data; create table public.theirs (x web.loaded_session) $$),
+    '2BP01: cannot drop type web.loaded_session because other objects depend on it',
+    'where somebody has made a column of it, it is not taken from him'
+);
+
 -- ---- What is refused, not repaired ----
+
+select is(
+    pg_temp.repaired(d.damage),
+    '42809: web.loaded_session is not a row type',
+    d.sentence
+)
+from (
+    values
+    ($$ drop type web.loaded_session cascade; create domain web.loaded_session as text $$, 'a domain in the place of a row type'),
+    ($$ drop type web.loaded_session cascade; create table web.loaded_session (x integer) $$, 'a table')
+) as d (damage, sentence);
 
 select matches(pg_temp.repaired(d.damage), '^42809: web\.session is not a plain table$', d.sentence)
 from (

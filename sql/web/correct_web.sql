@@ -1,5 +1,5 @@
 -- The routine that creates, repairs and upgrades a store. bin/compose-sql fills in the parts that the lines with --@ name and
--- writes the result to sql/released/. Read from top to bottom: names, roles, owners, tables, functions, privileges.
+-- writes the result to sql/released/. Read from top to bottom: names, roles, owners, tables, types, functions, privileges.
 --
 -- Release --@ release
 
@@ -46,6 +46,7 @@ declare
     v_is_clean boolean;
     v_is_original boolean := false;
     v_tables constant text[] := array['session', 'settings', 'prune_state'];
+    v_types constant text[] := array['loaded_session', 'saved_session'];
     -- What the runtime role may call. All else is for the owner role and for those who look after the store.
     v_runtime_functions constant text[] := array[
         'set_session_data',
@@ -125,6 +126,8 @@ begin
     perform set_config('role', v_owner, true);
 
     --@ include tables.sql
+
+    --@ include types.sql
 
     --@ include functions.sql
 

@@ -2,12 +2,7 @@ create function web.load_due_session(
     p_key bytea,
     p_slide boolean
 )
-returns table (
-    data text,
-    version bigint,
-    expires_at timestamptz,
-    user_id text
-)
+returns setof web.loaded_session
 language plpgsql
 volatile
 security definer

@@ -18,8 +18,15 @@ for v_found in
         where c.relnamespace = v_schema
             and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
         union all
+        select 3, 'type', t.oid::regtype::text, t.typowner, true
+        from pg_type as t
+        where t.typnamespace = v_schema
+            and t.typname = any (v_types)
+            -- the row type of a table is the table's
+            and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
+        union all
         select
-            3,
+            4,
             'routine',
             p.oid::regprocedure::text,
             p.proowner,
@@ -56,6 +63,11 @@ for v_text in
         from pg_class as c
         where c.relnamespace = v_schema
             and c.relname = any (v_tables)
+        union all
+        select 'type', t.oid::regtype::text, t.typacl, acldefault('T', t.typowner), t.typowner
+        from pg_type as t
+        where t.typnamespace = v_schema
+            and t.typname = any (v_types)
         union all
         select 'routine', p.oid::regprocedure::text, p.proacl, acldefault('f', p.proowner), p.proowner
         from pg_proc as p

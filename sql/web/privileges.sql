@@ -1,4 +1,4 @@
--- Privileges: the complete list. Whatever else anybody has on the schema, the tables or the functions is revoked, columns
+-- Privileges: the complete list. Whatever else anybody has on the schema, the tables, the types or the functions is revoked, columns
 -- and grants made by third parties included. Only what differs from the list is touched.
 for v_round in 1..3 loop
     v_is_clean := true;
@@ -29,6 +29,13 @@ for v_round in 1..3 loop
             cross join aclexplode(a.attacl) as x
             where c.relnamespace = v_schema
                 and c.relname = any (v_tables)
+            union all
+            -- nor the use that everybody has of a new type: who made a column of it would stand in the way of its next release
+            select 'type', t.oid::regtype::text, null, t.typowner, x.*, false
+            from pg_type as t
+            cross join aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) as x
+            where t.typnamespace = v_schema
+                and t.typname = any (v_types)
             union all
             select 'function', p.oid::regprocedure::text, null, p.proowner, x.*,
                 p.proname = any (v_runtime_functions)

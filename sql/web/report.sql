@@ -25,7 +25,7 @@ where b.key is null
     or v.attribute is not null
 order by
     array_position(
-        array['role', 'membership', 'schema', 'table', 'column', 'constraint', 'index', 'trigger', 'rule', 'policy', 'function', 'privilege'],
+        array['role', 'membership', 'schema', 'table', 'column', 'constraint', 'index', 'trigger', 'rule', 'policy', 'type', 'function', 'privilege'],
         split_part(k.key, ' ', 1)
     ),
     2,

@@ -3,11 +3,7 @@ create function web.save_session(
     p_data text,
     p_expected_version bigint default null
 )
-returns table (
-    outcome text,
-    version bigint,
-    expires_at timestamptz
-)
+returns setof web.saved_session
 language plpgsql
 volatile
 security definer

@@ -129,6 +129,30 @@ from (
         and c.relname = any (v_tables)
     union all
     select
+        'type',
+        t.typname,
+        jsonb_build_object(
+            'owner', pg_get_userbyid(t.typowner),
+            'privileges of the owner', (
+                select string_agg(x.privilege_type, ', ' order by x.privilege_type)
+                from aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) as x
+                where x.grantee = t.typowner
+            ),
+            'columns', (
+                select string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' order by a.attnum)
+                from pg_attribute as a
+                where a.attrelid = t.typrelid
+                    and a.attnum > 0
+                    and not a.attisdropped
+            ),
+            'comment', obj_description(t.oid, 'pg_type')
+        )
+    from pg_type as t
+    join pg_namespace as n on n.oid = t.typnamespace
+    where n.nspname = p_schema
+        and t.typname = any (v_types)
+    union all
+    select
         'function',
         format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
         jsonb_build_object(
@@ -183,6 +207,13 @@ from (
         cross join aclexplode(a.attacl) as x
         where n.nspname = p_schema
             and c.relname = any (v_tables)
+        union all
+        select 'type ' || t.typname, t.typowner, x.*
+        from pg_type as t
+        join pg_namespace as n on n.oid = t.typnamespace
+        cross join aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) as x
+        where n.nspname = p_schema
+            and t.typname = any (v_types)
         union all
         select format('function %I(%s)', p.proname, oidvectortypes(p.proargtypes)), p.proowner, x.*
         from pg_proc as p

@@ -1,11 +1,17 @@
--- Again, now that all is there: somebody with the right to create in the schema may have been faster with a table or a
--- function of ours, and "create or replace" leaves it his.
+-- Again, now that all is there: somebody with the right to create in the schema may have been faster with a table, a type
+-- or a function of ours, and "create or replace" leaves it his.
 for v_found in
     select 'table' as kind, c.oid::regclass::text as name, pg_get_userbyid(c.relowner) as owner
     from pg_class as c
     where c.relnamespace = v_schema
         and c.relname = any (v_tables)
         and pg_get_userbyid(c.relowner) <> v_owner
+    union all
+    select 'type', t.oid::regtype::text, pg_get_userbyid(t.typowner)
+    from pg_type as t
+    where t.typnamespace = v_schema
+        and t.typname = any (v_types)
+        and pg_get_userbyid(t.typowner) <> v_owner
     union all
     select 'function', p.oid::regprocedure::text, pg_get_userbyid(p.proowner)
     from pg_proc as p
