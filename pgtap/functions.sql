@@ -71,7 +71,7 @@ select pg_temp.same_rows(
         ('save_due_session', 'p_key bytea, p_data text, p_expected_version bigint', 'TABLE(outcome text, version bigint, expires_at timestamp with time zone)', 'v'),
         ('save_session',
             'p_key bytea, p_data text, p_expected_version bigint DEFAULT NULL::bigint',
-            'SETOF web.saved_session', 'v'),
+            'web.saved_session', 'v'),
         ('session_info',
             'p_key bytea',
             'TABLE(state text, reason text, handle uuid, user_id text, created_at timestamp with time zone, last_used_at timestamp with time zone, expires_at timestamp with time zone, absolute_at timestamp with time zone, client_address inet, user_agent text, label text)', 's'),
@@ -102,8 +102,8 @@ from (
         'each pins its search_path, pg_temp last, and sets nothing else; but for the hot path: load_session and save_session'),
     -- What is left once each qualified name, each column, the comments and the literals are taken out must be grammar.
     ($$ p.proname not in ('load_session', 'save_session') or regexp_replace(
-            regexp_replace(p.prosrc, '--[^\n]*|#[^\n]*|operator\(pg_catalog\.[<>=+]+\)|(pg_catalog|web|s|d|p)[._]\w+|''\w+''|\m\d+\M|\m(data|version) =', '', 'g'),
-            '\m(begin|return|query|select|update|set|returning|coalesce|case|when|from|as|s|d|where|and|or|is|null|true|if|not|found|then|end)\M', '', 'g'
+            regexp_replace(p.prosrc, '--[^\n]*|#[^\n]*|operator\(pg_catalog\.[<>=+]+\)|(pg_catalog|web|s|d|p|v)[._]\w+|''\w+''|\m\d+\M|\m(data|version) =', '', 'g'),
+            '\m(declare|begin|return|query|select|update|set|returning|into|coalesce|case|when|from|as|s|d|where|and|or|is|null|true|if|not|found|then|end)\M', '', 'g'
         ) !~ '[^\s(),;]' $$, 'those two, which pin none, leave nothing for a search_path to decide'),
     ($$ p.proowner = 'nodepg_owner'::regrole $$, 'each belongs to the owner role'),
     ($$ p.prolang = (select l.oid from pg_language as l where l.lanname = 'plpgsql') $$, 'each is PL/pgSQL'),

@@ -954,7 +954,7 @@ $body$,
     p_data text,
     p_expected_version bigint default null
 )
-returns setof web.saved_session
+returns web.saved_session
 language plpgsql
 volatile
 security definer$head$,
@@ -966,8 +966,9 @@ $body$
 -- expression is compiled anew at each call: so only two columns are changed, and "or" and "is not true" are left, with all else
 -- that needs more words, to save_due_session (3 µs). No search path is pinned either, and none could decide anything here.
 #variable_conflict use_column
+declare
+    v_saved web.saved_session;
 begin
-    return query
     update web.session as s
     set
         version = s.version operator(pg_catalog.+) 1,
@@ -981,12 +982,14 @@ begin
         and s.slide_at operator(pg_catalog.>) pg_catalog.statement_timestamp()
         and s.version operator(pg_catalog.=) coalesce(p_expected_version, s.version)
         and s.data operator(pg_catalog.<>) p_data
-    returning 'saved', s.version, s.expires_at;
+    returning 'saved', s.version, s.expires_at
+    into v_saved;
     if not found then
-        return query
         select d.outcome, d.version, d.expires_at
+        into v_saved
         from web.save_due_session(p_key, p_data, p_expected_version) as d;
     end if;
+    return v_saved;
 end;
 $body$,
         'web.save_session(bytea, text, bigint)',
