@@ -158,7 +158,7 @@ impl Shared {
                     round.deleted += u64::from(pruned.deleted());
                     round.refiled += u64::from(pruned.refiled());
                     round.busy = pruned.is_busy();
-                    if pruned.is_busy() || pruned.is_last() {
+                    if pruned.is_busy() || pruned.is_last() || self.stopped_within(pruned.rest()) {
                         break;
                     }
                 }

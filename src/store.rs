@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use postgres::types::FromSql;
 use postgres::{GenericClient, Row};
@@ -524,7 +524,7 @@ impl<B: Backend> Store<B> {
     /// Removes sessions that are no longer live: one batch of at most `max_rows` rows (from 1 to 2147483647; 1000 is a good
     /// number), oldest first.
     ///
-    /// Repeat it until [`Pruned::is_last`], or let [`start_pruning`](Store::start_pruning) or `session-admin prune` do so. It
+    /// Repeat it until [`Pruned::is_last`], with a [rest](Pruned::rest) each time, or let [`start_pruning`](Store::start_pruning) or `session-admin prune` do so. It
     /// waits for nobody, and nobody for it. Where the pool had to repeat the call after a connection broke, what the first try did
     /// is not counted.
     ///
@@ -533,6 +533,7 @@ impl<B: Backend> Store<B> {
     /// Besides the [errors of every call](Store#errors): `max_rows` [is refused](Error::is_invalid_argument).
     pub fn prune(&self, max_rows: u32) -> Result<Pruned, Error> {
         let limit = batch_size(max_rows)?;
+        let began = Instant::now();
         let answer = self.run(Function::PruneSessions, &[Parameter::Integer(Some(limit))])?;
         let row = one_row(answer)?;
         let busy = match column(&row, 0)? {
@@ -545,6 +546,7 @@ impl<B: Backend> Store<B> {
             deleted: rows(&row, 1)?,
             refiled: rows(&row, 2)?,
             max_rows,
+            took: began.elapsed(),
         })
     }
 

@@ -17,7 +17,8 @@ use crate::{Answer, Global, connection};
 
 const HELP: &str = "\
 Removes sessions that have expired, and ended ones whose time as a tombstone is over, in small batches until nothing is \
-left. Each batch is a transaction of its own, waits for nobody and makes nobody wait. A row that was due but has \
+left. Each batch is a transaction of its own, waits for nobody and makes nobody wait, and is followed by a rest, so that \
+other clients hardly notice. A row that was due but has \
 been used since is filed again under its new expiry.
 
 Ctrl-C stops after the current batch; what was removed stays removed. One pruner works at a time: while another does, \
@@ -27,7 +28,7 @@ Rights: the runtime role may do this, or a superuser.
 
 Examples:
   session-admin prune                                   # from cron or a systemd timer
-  session-admin prune --batch 500 --pause 200           # gently, on a busy server
+  session-admin prune --pause 0                         # fast, on a server that does nothing else now
 
 --format json prints {\"outcome\":\"pruned\"|\"limit\"|\"busy\"|\"interrupted\", \"deleted\":…, \"refiled\":…, \"batches\":…}.";
 
@@ -41,9 +42,9 @@ pub(crate) struct Arguments {
     /// At most this many rows in a transaction
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(i32).range(1..))]
     batch: i32,
-    /// Milliseconds to wait between two batches
-    #[arg(long, value_name = "MS", default_value_t = 0)]
-    pause: u64,
+    /// Milliseconds to rest after each batch [default: three times as long as it took]
+    #[arg(long, value_name = "MS")]
+    pause: Option<u64>,
 }
 
 const RIGHTS: &str = "connect as the runtime role of the store, or as a superuser";
@@ -51,6 +52,9 @@ const RIGHTS: &str = "connect as the runtime role of the store, or as a superuse
 /// How often, and how long each time, to wait for another pruner.
 const BUSY_TRIES: u32 = 20;
 const BUSY_PAUSE: Duration = Duration::from_millis(250);
+
+/// As in the library: see `Pruned::rest`.
+const RESTS_PER_BATCH: u32 = 3;
 
 /// What one batch did: `None` while another pruner is at work.
 type Batch = Option<(i32, i32)>;
@@ -95,6 +99,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<Answer, Fail
         if size <= 0 {
             break End::Limit;
         }
+        let began = Instant::now();
         let Some((deleted, refiled)) =
             prune_batch(&mut client, &statement, size).map_err(failed)?
         else {
@@ -119,7 +124,11 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<Answer, Fail
         if deleted + refiled < size {
             break End::NothingLeft;
         }
-        rest(Duration::from_millis(arguments.pause), &stop);
+        let pause = arguments.pause.map_or_else(
+            || began.elapsed().saturating_mul(RESTS_PER_BATCH),
+            Duration::from_millis,
+        );
+        rest(pause, &stop);
     };
     progress.finish_and_clear();
     report(global, &done, end)

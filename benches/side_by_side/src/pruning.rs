@@ -214,6 +214,7 @@ fn prune(store: &Store, began: Instant) -> Result<Pruned> {
         let batch = store.prune(BATCH)?;
         deleted += u64::from(batch.deleted());
         refiled += u64::from(batch.refiled());
+        thread::sleep(batch.rest());
         if batch.is_last() {
             return Ok(Pruned {
                 deleted,
