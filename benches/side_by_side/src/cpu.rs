@@ -1,5 +1,6 @@
 //! Processor time, which a busy machine falsifies less than the clock on the wall. By Linux' `schedstat`, in nanoseconds.
 
+use std::collections::HashMap;
 use std::fs;
 
 /// Of the calling thread, so far.
@@ -7,17 +8,33 @@ pub fn of_this_thread() -> u64 {
     schedstat("/proc/thread-self/schedstat")
 }
 
-/// Of a server that is this process and its children, as far as they are alive.
-pub fn of_server(process: u32) -> u64 {
-    let children =
-        fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default();
-    let children = children
-        .split_ascii_whitespace()
-        .filter_map(|child| child.parse().ok());
-    std::iter::once(process)
-        .chain(children)
-        .map(of_process)
-        .sum()
+/// Of each process of a server, so far.
+pub struct OfServer(HashMap<u32, u64>);
+
+impl OfServer {
+    /// Of a server that is this process and its children.
+    pub fn look(process: u32) -> OfServer {
+        let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"))
+            .unwrap_or_default();
+        let children = children
+            .split_ascii_whitespace()
+            .filter_map(|child| child.parse().ok());
+        OfServer(
+            std::iter::once(process)
+                .chain(children)
+                .map(|process| (process, of_process(process)))
+                .collect(),
+        )
+    }
+
+    /// What was spent since an earlier look, by those processes that are alive now: at the earlier one, some may have been about
+    /// to end.
+    pub fn since(&self, earlier: &OfServer) -> u64 {
+        self.0
+            .iter()
+            .map(|(process, now)| now - earlier.0.get(process).copied().unwrap_or(0).min(*now))
+            .sum()
+    }
 }
 
 /// All its threads: Redis has some.

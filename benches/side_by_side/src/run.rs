@@ -11,6 +11,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, Zipf};
 
+use crate::cpu::OfServer;
 use crate::ids::{id_of, user_name, users};
 use crate::payload::Payload;
 use crate::server::Relation;
@@ -273,9 +274,9 @@ impl<S: Threaded> Side for Threads<S> {
                 })
                 .collect();
             together.wait();
-            let cpu_before = cpu::of_server(process);
+            let cpu_before = OfServer::look(process);
             together.wait();
-            let server_cpu = cpu::of_server(process).saturating_sub(cpu_before);
+            let server_cpu = OfServer::look(process).since(&cpu_before);
             together.wait();
             let results: Vec<Result<Driven>> = threads
                 .into_iter()
