@@ -102,8 +102,8 @@ from (
         'each pins its search_path, pg_temp last, and sets nothing else; but for the hot path: load_session and save_session'),
     -- What is left once each qualified name, each column, the comments and the literals are taken out must be grammar.
     ($$ p.proname not in ('load_session', 'save_session') or regexp_replace(
-            regexp_replace(p.prosrc, '--[^\n]*|#[^\n]*|operator\(pg_catalog\.[<>=+]+\)|(pg_catalog|web|s|d|p|v)[._]\w+|''\w+''|\m\d+\M|\m(data|version) =', '', 'g'),
-            '\m(declare|begin|return|query|select|update|set|returning|into|coalesce|case|when|from|as|s|d|where|and|or|is|null|true|if|not|found|then|end)\M', '', 'g'
+            regexp_replace(p.prosrc, '--[^\n]*|#[^\n]*|operator\(pg_catalog\.[<>=+]+\)|(pg_catalog|web|s|d|p|v)[._]\w+|''\w+''|collate pg_catalog\."C"|\m\d+\M|\mset\s+version =|,\s+data =', '', 'g'),
+            '\m(declare|begin|return|query|select|update|set|returning|into|coalesce|case|when|from|as|s|d|where|and|if|not|found|then|end)\M', '', 'g'
         ) !~ '[^\s(),;]' $$, 'those two, which pin none, leave nothing for a search_path to decide'),
     ($$ p.proowner = 'nodepg_owner'::regrole $$, 'each belongs to the owner role'),
     ($$ p.prolang = (select l.oid from pg_language as l where l.lanname = 'plpgsql') $$, 'each is PL/pgSQL'),

@@ -19,7 +19,7 @@ pub(crate) struct Connection {
     open: Option<Open>,
 }
 
-/// How old a connection may grow: a server process keeps what it has cached for as long as it lives, and a name may lead
+/// How old a connection may grow, unless nobody calls: a server process keeps what it has cached for as long as it lives, and a name may lead
 /// elsewhere by now.
 const LONGEST_LIFE: Duration = Duration::from_mins(30);
 
@@ -132,14 +132,17 @@ impl Connection {
             .is_some_and(|open| !open.client.is_closed())
     }
 
-    /// Closes a connection that is too old.
-    pub(crate) fn renewed(mut self) -> Connection {
-        if let Some(open) = &self.open
-            && open.since.elapsed() >= LONGEST_LIFE
-        {
-            self.discard();
+    /// Whether it is connected for so long that it should connect anew.
+    pub(crate) fn is_old(&self) -> bool {
+        self.open
+            .as_ref()
+            .is_some_and(|open| open.since.elapsed() >= LONGEST_LIFE)
+    }
+
+    pub(crate) fn discard(&mut self) {
+        if let Some(open) = self.open.take() {
+            dispose(open.client);
         }
-        self
     }
 
     /// Connects, unless that is done.
@@ -170,12 +173,6 @@ impl Connection {
                 open.run_prepared(call)
             }
             result => result,
-        }
-    }
-
-    fn discard(&mut self) {
-        if let Some(open) = self.open.take() {
-            dispose(open.client);
         }
     }
 }

@@ -52,10 +52,14 @@ impl Places {
         loop {
             if let Some(connection) = state.take(thread) {
                 drop(state);
-                return Some(Place {
+                let mut place = Place {
                     places: self,
-                    connection: connection.renewed(),
-                });
+                    connection,
+                };
+                if place.is_old() {
+                    place.discard();
+                }
+                return Some(place);
             }
             let give_up = *give_up.get_or_insert_with(|| Instant::now() + timeout);
             let left = give_up.saturating_duration_since(Instant::now());
@@ -80,10 +84,13 @@ impl Places {
         } else {
             state.empty += 1;
         }
+        let unused = state.take_old();
         // A system call, which the usual case can do without.
         if state.waiting > 0 {
             self.returned.notify_one();
         }
+        drop(state);
+        drop(unused); // says good-bye to the server
     }
 
     // Nothing panics while it holds the lock, and the state is whole at any moment.
@@ -104,6 +111,15 @@ impl State {
         }
         self.empty = self.empty.checked_sub(1)?;
         Some(Connection::default())
+    }
+
+    /// The connection that has waited longest, if it is old by now: what a rush has opened does not stay for ever.
+    fn take_old(&mut self) -> Option<Connection> {
+        if !self.open.front()?.1.is_old() {
+            return None;
+        }
+        self.empty += 1;
+        self.open.pop_front().map(|(_, connection)| connection)
     }
 }
 

@@ -35,7 +35,7 @@ impl PruneOptions {
     }
 
     /// The rows of one batch, from 1 to 2147483647. Default: 1000. A round is as many batches as there is to prune, with a
-    /// [rest](crate::Pruned::rest) after each.
+    /// [rest](crate::Pruned::rest) after each but the last.
     #[must_use]
     pub fn batch(mut self, rows: u32) -> PruneOptions {
         self.batch = rows;

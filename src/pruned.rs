@@ -2,6 +2,10 @@ use std::time::Duration;
 
 /// Batches take a quarter of the time, rests the others.
 const RESTS_PER_BATCH: u32 = 3;
+/// A batch that was held up, or waited for a connection, was not work for all that time.
+const LONGEST_REST: Duration = Duration::from_secs(1);
+/// While another client prunes.
+const REST_WHILE_BUSY: Duration = Duration::from_millis(250);
 
 /// What one batch of [`prune`](crate::Store::prune) did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +44,8 @@ impl Pruned {
         !self.busy && self.deleted.saturating_add(self.refiled) < self.max_rows
     }
 
-    /// How long to rest before the next batch, so that the other clients hardly notice: three times as long as this one took, and
-    /// not at all after the [last](Pruned::is_last).
+    /// How long to rest before the next batch, so that the other clients hardly notice: three times as long as this one took,
+    /// a second at most; a quarter of a second when it was [busy](Pruned::is_busy), and not at all after the [last](Pruned::is_last).
     ///
     /// A pruner that goes on at once has a core for itself, and the disk: on 2 cores, 4 busy clients then saw their slowest hundredth
     /// of calls take 2 to 3 times as long, with these rests 1.4 times (`docs/performance.md`).
@@ -49,8 +53,10 @@ impl Pruned {
     pub fn rest(&self) -> Duration {
         if self.is_last() {
             Duration::ZERO
+        } else if self.busy {
+            REST_WHILE_BUSY
         } else {
-            self.took.saturating_mul(RESTS_PER_BATCH)
+            self.took.saturating_mul(RESTS_PER_BATCH).min(LONGEST_REST)
         }
     }
 }
@@ -75,5 +81,11 @@ mod tests {
         assert!(!batch(true, 0, 0).is_last());
         assert_eq!(batch(false, 5, 4).rest(), Duration::ZERO);
         assert_eq!(batch(false, 10, 0).rest(), Duration::from_millis(30));
+        assert_eq!(batch(true, 0, 0).rest(), REST_WHILE_BUSY);
+        let held_up = Pruned {
+            took: Duration::from_secs(9),
+            ..batch(false, 10, 0)
+        };
+        assert_eq!(held_up.rest(), LONGEST_REST);
     }
 }

@@ -97,7 +97,8 @@ impl Store<Pool> {
 
     /// Prunes from now on, on a thread of its own, until the returned [`Pruner`] is dropped.
     ///
-    /// Any number of servers may do so at once: one prunes at a time, the others pass. This call and the drop are safe
+    /// Any number of servers may do so at once: one prunes at a time, and who meets another's batch leaves the
+    /// rest to it. This call and the drop are safe
     /// inside an async runtime.
     ///
     /// **Errors of a round go nowhere by default**: this library logs nothing. Let

@@ -10,7 +10,7 @@ use crate::{ConnectionSettings, Error, Pool, Store, async_context};
 
 /// The longest wait for a connection where the settings name none.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// More places than any server has: the pool sets memory aside for each.
+/// More connections than any server takes.
 const LARGEST_POOL: u32 = 10_000;
 /// The longest wait for a place in the pool. Far beyond it, the clock's arithmetic would panic.
 const LONGEST_POOL_TIMEOUT: Duration = Duration::from_hours(24);

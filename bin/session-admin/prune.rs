@@ -21,7 +21,7 @@ left. Each batch is a transaction of its own, waits for nobody and makes nobody 
 other clients hardly notice. A row that was due but has \
 been used since is filed again under its new expiry.
 
-Ctrl-C stops after the current batch; what was removed stays removed. One pruner works at a time: while another does, \
+Ctrl-C stops after the current batch; what was removed stays removed. Pruners take turns, batch by batch: while another's lasts, \
 this one waits a few seconds for it, then gives up with exit status 1.
 
 Rights: the runtime role may do this, or a superuser.
@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
     /// At most this many rows in a transaction
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(i32).range(1..))]
     batch: i32,
-    /// Milliseconds to rest after each batch [default: three times as long as it took]
+    /// Milliseconds to rest after each batch [default: three times as long as it took, 1000 at most]
     #[arg(long, value_name = "MS")]
     pause: Option<u64>,
 }
@@ -55,6 +55,7 @@ const BUSY_PAUSE: Duration = Duration::from_millis(250);
 
 /// As in the library: see `Pruned::rest`.
 const RESTS_PER_BATCH: u32 = 3;
+const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// What one batch did: `None` while another pruner is at work.
 type Batch = Option<(i32, i32)>;
@@ -125,7 +126,12 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<Answer, Fail
             break End::NothingLeft;
         }
         let pause = arguments.pause.map_or_else(
-            || began.elapsed().saturating_mul(RESTS_PER_BATCH),
+            || {
+                began
+                    .elapsed()
+                    .saturating_mul(RESTS_PER_BATCH)
+                    .min(LONGEST_REST)
+            },
             Duration::from_millis,
         );
         rest(pause, &stop);

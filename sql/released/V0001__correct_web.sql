@@ -820,7 +820,7 @@ $body$
 -- statement alone answers nearly every request: no write, no lock, and one comparison proves that the session is
 -- live. Four columns at most and a plain return query: each further column, and every other shape, was measured slower.
 --
--- The one function without a pinned search_path, which would cost a seventh of its time. So every name and every operator
+-- With save_session the only function without a pinned search_path, which would cost a seventh of its time. So every name and every operator
 -- here is qualified, and nothing is left that a search path could decide; what needs more words is load_due_session.
 #variable_conflict use_column
 begin
@@ -893,7 +893,7 @@ begin
         where s.key = p_key
             and s.expires_at > v_now
             and (p_expected_version is null or s.version = p_expected_version)
-            and s.data is distinct from p_data
+            and s.data is distinct from p_data collate "C"
         returning s.version, s.expires_at, s.slide_at
         into version, expires_at, v_slide_at;
         if found then
@@ -902,7 +902,7 @@ begin
         end if;
 
         -- Nothing written: find out why, in a statement that sees what was committed while the update waited.
-        select s.version, s.expires_at, s.slide_at, s.data is not distinct from p_data
+        select s.version, s.expires_at, s.slide_at, s.data is not distinct from p_data collate "C"
         into version, expires_at, v_slide_at, v_is_same
         from web.session as s
         where s.key = p_key
@@ -981,7 +981,8 @@ begin
         end
         and s.slide_at operator(pg_catalog.>) pg_catalog.statement_timestamp()
         and s.version operator(pg_catalog.=) coalesce(p_expected_version, s.version)
-        and s.data operator(pg_catalog.<>) p_data
+        -- byte by byte, whatever the collation that a caller gives to his parameter
+        and s.data operator(pg_catalog.<>) p_data collate pg_catalog."C"
     returning 'saved', s.version, s.expires_at
     into v_saved;
     if not found then

@@ -11,7 +11,7 @@ as $function$
 -- statement alone answers nearly every request: no write, no lock, and one comparison proves that the session is
 -- live. Four columns at most and a plain return query: each further column, and every other shape, was measured slower.
 --
--- The one function without a pinned search_path, which would cost a seventh of its time. So every name and every operator
+-- With save_session the only function without a pinned search_path, which would cost a seventh of its time. So every name and every operator
 -- here is qualified, and nothing is left that a search path could decide; what needs more words is load_due_session.
 #variable_conflict use_column
 begin

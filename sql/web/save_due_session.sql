@@ -47,7 +47,7 @@ begin
         where s.key = p_key
             and s.expires_at > v_now
             and (p_expected_version is null or s.version = p_expected_version)
-            and s.data is distinct from p_data
+            and s.data is distinct from p_data collate "C"
         returning s.version, s.expires_at, s.slide_at
         into version, expires_at, v_slide_at;
         if found then
@@ -56,7 +56,7 @@ begin
         end if;
 
         -- Nothing written: find out why, in a statement that sees what was committed while the update waited.
-        select s.version, s.expires_at, s.slide_at, s.data is not distinct from p_data
+        select s.version, s.expires_at, s.slide_at, s.data is not distinct from p_data collate "C"
         into version, expires_at, v_slide_at, v_is_same
         from web.session as s
         where s.key = p_key

@@ -30,7 +30,8 @@ begin
         end
         and s.slide_at operator(pg_catalog.>) pg_catalog.statement_timestamp()
         and s.version operator(pg_catalog.=) coalesce(p_expected_version, s.version)
-        and s.data operator(pg_catalog.<>) p_data
+        -- byte by byte, whatever the collation that a caller gives to his parameter
+        and s.data operator(pg_catalog.<>) p_data collate pg_catalog."C"
     returning 'saved', s.version, s.expires_at
     into v_saved;
     if not found then

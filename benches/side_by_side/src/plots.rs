@@ -12,8 +12,8 @@ use crate::workload::Workload;
 
 const SIZE: (u32, u32) = (800, 480);
 const FONT: &str = "sans-serif";
-/// Colours that people who see few colours can tell apart (Okabe and Ito).
-const COLOURS: [RGBColor; 8] = [
+/// Colours that people who see few colours can tell apart (Okabe and Ito), and one more: as many as there are sides.
+const COLOURS: [RGBColor; 9] = [
     RGBColor(0x00, 0x72, 0xb2),
     RGBColor(0xd5, 0x5e, 0x00),
     RGBColor(0x00, 0x9e, 0x73),
@@ -22,6 +22,7 @@ const COLOURS: [RGBColor; 8] = [
     RGBColor(0x56, 0xb4, 0xe9),
     RGBColor(0x00, 0x00, 0x00),
     RGBColor(0x99, 0x99, 0x99),
+    RGBColor(0x6b, 0x3f, 0x1d),
 ];
 
 /// Draws what there is: `calls-by-clients.svg` needs more than one number of clients, `pruning.svg` a pruning.
