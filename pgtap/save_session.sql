@@ -1,7 +1,7 @@
 -- save_session: update only. The outcome is a column: saved, same, conflict or gone.
 begin;
 \ir lib/store.sql
-select plan(56);
+select plan(58);
 set local role nodepg;
 
 -- ---- saved ----
@@ -195,6 +195,28 @@ select results_eq(
     $$ values (0::bigint, true) $$,
     'save looks the key up in the primary key, with custom plans and the generic one'
 );
+
+-- ---- A parameter with a collation of the caller's ----
+
+reset role;
+select exists (select from pg_collation as c where c.collprovider = 'i') as has_icu \gset
+\if :has_icu
+create collation public.any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+select web.create_session(pg_temp.key('collated'), '{"n":"A"}', 1200, 100000) \g /dev/null
+select results_eq(
+    $$ select outcome, version from web.save_session(pg_temp.key('collated'), '{"n":"a"}' collate public.any_case, 1) $$,
+    $$ values ('saved'::text, 2::bigint) $$,
+    'data is equal only if each byte is'
+);
+select pg_temp.pass('61 s') \g /dev/null
+select results_eq(
+    $$ select outcome, version from web.save_session(pg_temp.key('collated'), '{"n":"A"}' collate public.any_case, 2) $$,
+    $$ values ('saved'::text, 3::bigint) $$,
+    'where a slide is due, too'
+);
+\else
+select skip('this server has no ICU: no collation for which different texts are equal', 2);
+\endif
 
 select * from finish();
 rollback;
