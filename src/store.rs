@@ -97,9 +97,8 @@ impl Store<Pool> {
 
     /// Prunes from now on, on a thread of its own, until the returned [`Pruner`] is dropped.
     ///
-    /// Any number of servers may do so at once: one prunes at a time, and who meets another's batch leaves the
-    /// rest to it. This call and the drop are safe
-    /// inside an async runtime.
+    /// Any number of servers may do so at once: one prunes at a time, and who meets another's batch leaves the rest to it. This
+    /// call and the drop are safe inside an async runtime.
     ///
     /// **Errors of a round go nowhere by default**: this library logs nothing. Let
     /// [`PruneOptions::on_round`] report them, or watch [`Pruner::last_round`].
@@ -525,9 +524,9 @@ impl<B: Backend> Store<B> {
     /// Removes sessions that are no longer live: one batch of at most `max_rows` rows (from 1 to 2147483647; 1000 is a good
     /// number), oldest first.
     ///
-    /// Repeat it until [`Pruned::is_last`], with a [rest](Pruned::rest) each time, or let [`start_pruning`](Store::start_pruning) or `session-admin prune` do so. It
-    /// waits for nobody, and nobody for it. Where the pool had to repeat the call after a connection broke, what the first try did
-    /// is not counted.
+    /// Repeat it until [`Pruned::is_last`], with a [rest](Pruned::rest) each time, or let
+    /// [`start_pruning`](Store::start_pruning) or `session-admin prune` do so. It waits for nobody, and nobody for it. Where the
+    /// pool had to repeat the call after a connection broke, what the first try did is not counted.
     ///
     /// # Errors
     ///

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use clap::builder::RangedI64ValueParser;
+use connect_pg::Store;
 use indicatif::{ProgressBar, ProgressStyle};
-use postgres::{Client, Statement};
 use serde_json::json;
 
 use crate::failure::{self, Failure};
@@ -40,8 +40,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", value_parser = RangedI64ValueParser::<i64>::new().range(1..))]
     max_rows: Option<i64>,
     /// At most this many rows in a transaction
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(i32).range(1..))]
-    batch: i32,
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)))]
+    batch: u32,
     /// Milliseconds to rest after each batch [default: three times as long as it took, 1000 at most]
     #[arg(long, value_name = "MS")]
     pause: Option<u64>,
@@ -49,16 +49,8 @@ pub(crate) struct Arguments {
 
 const RIGHTS: &str = "connect as the runtime role of the store, or as a superuser";
 
-/// How often, and how long each time, to wait for another pruner.
+/// How often to wait for another pruner.
 const BUSY_TRIES: u32 = 20;
-const BUSY_PAUSE: Duration = Duration::from_millis(250);
-
-/// As in the library: see `Pruned::rest`.
-const RESTS_PER_BATCH: u32 = 3;
-const LONGEST_REST: Duration = Duration::from_secs(1);
-
-/// What one batch did: `None` while another pruner is at work.
-type Batch = Option<(i32, i32)>;
 
 #[derive(Default)]
 struct Done {
@@ -78,12 +70,9 @@ enum End {
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<Answer, Failure> {
     let stop = stop_on_interrupt();
     let mut client = connection::open(global)?;
-    let failed = |error: postgres::Error| failure::calling("prune", &error, global, RIGHTS);
-    let schema = connection::identifier(&global.schema);
-    let statement = client
-        .prepare(&format!(
-            "select p.outcome, p.deleted, p.refiled from {schema}.prune_sessions($1) as p"
-        ))
+    let failed = |error: connect_pg::Error| failure::calling("prune", &error, global, RIGHTS);
+    let store = Store::on(&mut client)
+        .schema(&global.schema)
         .map_err(failed)?;
 
     let progress = progress("pruning");
@@ -96,25 +85,23 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<Answer, Fail
         let left = arguments
             .max_rows
             .map_or(i64::MAX, |most| most - done.deleted - done.refiled);
-        let size = i32::try_from(left).unwrap_or(i32::MAX).min(arguments.batch);
-        if size <= 0 {
+        if left <= 0 {
             break End::Limit;
         }
-        let began = Instant::now();
-        let Some((deleted, refiled)) =
-            prune_batch(&mut client, &statement, size).map_err(failed)?
-        else {
+        let size = u32::try_from(left).map_or(arguments.batch, |left| left.min(arguments.batch));
+        let pruned = store.prune(size).map_err(failed)?;
+        if pruned.is_busy() {
             busy += 1;
             if busy == BUSY_TRIES {
                 break End::Busy;
             }
             progress.set_message("waiting for another pruner");
-            rest(BUSY_PAUSE, &stop);
+            rest(pruned.rest(), &stop);
             continue;
-        };
+        }
         busy = 0;
-        done.deleted += i64::from(deleted);
-        done.refiled += i64::from(refiled);
+        done.deleted += i64::from(pruned.deleted());
+        done.refiled += i64::from(pruned.refiled());
         done.batches += 1;
         progress.set_message(format!(
             "{} removed, {} filed again",
@@ -122,35 +109,14 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<Answer, Fail
             grouped(done.refiled)
         ));
         progress.tick();
-        if deleted + refiled < size {
+        if pruned.is_last() {
             break End::NothingLeft;
         }
-        let pause = arguments.pause.map_or_else(
-            || {
-                began
-                    .elapsed()
-                    .saturating_mul(RESTS_PER_BATCH)
-                    .min(LONGEST_REST)
-            },
-            Duration::from_millis,
-        );
-        rest(pause, &stop);
+        let pause = arguments.pause.map(Duration::from_millis);
+        rest(pause.unwrap_or_else(|| pruned.rest()), &stop);
     };
     progress.finish_and_clear();
     report(global, &done, end)
-}
-
-fn prune_batch(
-    client: &mut Client,
-    statement: &Statement,
-    size: i32,
-) -> Result<Batch, postgres::Error> {
-    let row = client.query_one(statement, &[&size])?;
-    let outcome: String = row.try_get(0)?;
-    if outcome == "busy" {
-        return Ok(None);
-    }
-    Ok(Some((row.try_get(1)?, row.try_get(2)?)))
 }
 
 fn report(global: &Global, done: &Done, end: End) -> Result<Answer, Failure> {
