@@ -16,7 +16,7 @@ select functions_are(
         'rotate_session', 'login_session', 'logout_session', 'session_info', 'lock_session',
         'user_sessions', 'end_user_session', 'end_user_sessions', 'notify_channel',
         'store_status', 'end_all_sessions', 'end_handle', 'export_sessions', 'import_sessions',
-        'refuse_serializable', 'refuse_without_settings', 'require_data_fits', 'slide_seconds', 'slide_session', 'carry_pruning',
+        'refuse_key', 'refuse_serializable', 'refuse_without_settings', 'require_data_fits', 'slide_seconds', 'slide_session', 'carry_pruning',
         'announce_end', 'bury', 'lock_user', 'make_room', 'move_session', 'load_due_session',
         'save_due_session'
     ],
@@ -64,6 +64,7 @@ select pg_temp.same_rows(
         ('move_session', 'p_old_key bytea, p_new_key bytea, p_grace_seconds integer', 'text', 'v'),
         ('notify_channel', '', 'text', 's'),
         ('prune_sessions', 'p_max_rows integer DEFAULT 1000', 'TABLE(outcome text, deleted integer, refiled integer)', 'v'),
+        ('refuse_key', '', 'void', 's'),
         ('refuse_serializable', '', 'void', 's'),
         ('refuse_without_settings', '', 'void', 's'),
         ('require_data_fits', 'p_bytes integer', 'void', 's'),
@@ -113,7 +114,7 @@ from (
     ($$ (obj_description(p.oid, 'pg_proc') ~ '^connect-pg interface: ') = (p.proname in ('set_session_data', 'get_session_data', 'destroy_session', 'count_sessions', 'clear_sessions')) $$,
         'five are the connect-pg interface, and say so'),
     ($$ (obj_description(p.oid, 'pg_proc') ~ 'API: public$') = (p.proname not in (
-            'refuse_serializable', 'refuse_without_settings', 'require_data_fits', 'slide_seconds', 'slide_session', 'carry_pruning',
+            'refuse_key', 'refuse_serializable', 'refuse_without_settings', 'require_data_fits', 'slide_seconds', 'slide_session', 'carry_pruning',
             'announce_end', 'bury', 'lock_user', 'make_room', 'move_session', 'load_due_session', 'save_due_session',
             'store_status', 'end_all_sessions', 'end_handle', 'export_sessions', 'import_sessions'
         )) $$,
@@ -175,7 +176,7 @@ begin
         -- nor what FOREACH … SLICE assigns, nor that the routine builds all its SQL with %I and %L (see names.sql).
         or p.proname = 'correct_web' and (c.detail is not distinct from 'cast "text" value to "text[]" type' or c.level = 'security')
         -- A cast too many counts where every request passes.
-        or c.level = 'performance' and p.proname in ('correct_web', 'prune_sessions', 'store_status', 'refuse_serializable', 'refuse_without_settings')
+        or c.level = 'performance' and p.proname in ('correct_web', 'prune_sessions', 'store_status', 'refuse_key', 'refuse_serializable', 'refuse_without_settings')
     )
     order by c.lineno;
 end;

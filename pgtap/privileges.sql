@@ -1,7 +1,7 @@
 -- Privileges: the complete list, and what the runtime role cannot do.
 begin;
 \ir lib/store.sql
-select plan(140);
+select plan(141);
 
 -- ---- The list ----
 
@@ -189,6 +189,7 @@ from (
     ('select web.slide_seconds(60)'),
     ($$ select web.slide_session(sha256('victim')) $$),
     ($$ select web.carry_pruning(sha256('victim')) $$),
+    ('select web.refuse_key()'),
     ('select web.refuse_without_settings()'),
     ('select web.store_status()'),
     ($$ select web.announce_end(gen_random_uuid(), 'logout') $$),

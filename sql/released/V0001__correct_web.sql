@@ -156,6 +156,25 @@ $body$,
         'Raise 25000: the isolation level is serializable. API: private'
         ],
         array[
+        $head$create or replace function web.refuse_key()
+returns void
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- Not immutable, though it could be said to be: the planner would call it beforehand, and refuse every key.
+begin
+    raise exception using
+        errcode = 'invalid_parameter_value',
+        message = 'a session key has 32 bytes',
+        hint = 'Pass sha256 of the session id, as bytea.';
+end;
+$body$,
+        'web.refuse_key()',
+        'Raise 22023: what should be the key of a session has not its length. API: private'
+        ],
+        array[
         $head$create or replace function web.require_data_fits(
     p_bytes integer
 )
@@ -492,10 +511,7 @@ begin
         perform web.refuse_serializable();
     end if;
     if octet_length(p_old_key) is distinct from 32 or octet_length(p_new_key) is distinct from 32 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a session key has 32 bytes',
-            hint = 'Pass sha256 of the session id, as bytea.';
+        perform web.refuse_key();
     end if;
     if p_old_key = p_new_key then
         raise exception using
@@ -629,10 +645,7 @@ begin
     end if;
     -- Everything is checked here, before it meets a constraint: the DETAIL of a constraint's error shows the row.
     if octet_length(p_key) is distinct from 32 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a session key has 32 bytes',
-            hint = 'Pass sha256 of the session id, as bytea.';
+        perform web.refuse_key();
     end if;
     if p_data is null then
         raise exception using
@@ -760,10 +773,7 @@ begin
         perform web.refuse_serializable();
     end if;
     if octet_length(p_key) is distinct from 32 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a session key has 32 bytes',
-            hint = 'Pass sha256 of the session id, as bytea.';
+        perform web.refuse_key();
     end if;
 
     -- Asked first: on a standby even an update that would find no row is an error.
@@ -870,10 +880,7 @@ begin
         perform web.refuse_serializable();
     end if;
     if octet_length(p_key) is distinct from 32 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a session key has 32 bytes',
-            hint = 'Pass sha256 of the session id, as bytea.';
+        perform web.refuse_key();
     end if;
     if p_data is null then
         raise exception using
@@ -1015,10 +1022,7 @@ begin
         perform web.refuse_serializable();
     end if;
     if octet_length(p_key) is distinct from 32 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a session key has 32 bytes',
-            hint = 'Pass sha256 of the session id, as bytea.';
+        perform web.refuse_key();
     end if;
 
     select s.expires_at, s.slide_at
@@ -1067,10 +1071,7 @@ begin
         perform web.refuse_serializable();
     end if;
     if octet_length(p_key) is distinct from 32 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a session key has 32 bytes',
-            hint = 'Pass sha256 of the session id, as bytea.';
+        perform web.refuse_key();
     end if;
 
     select s.idle_seconds, s.tombstone_seconds into v_idle_seconds, v_tombstone_seconds from web.settings as s;
@@ -1388,10 +1389,7 @@ begin
         perform web.refuse_serializable();
     end if;
     if octet_length(p_key) is distinct from 32 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a session key has 32 bytes',
-            hint = 'Pass sha256 of the session id, as bytea.';
+        perform web.refuse_key();
     end if;
     return query
     select
@@ -1459,10 +1457,7 @@ begin
         perform web.refuse_serializable();
     end if;
     if octet_length(p_key) is distinct from 32 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a session key has 32 bytes',
-            hint = 'Pass sha256 of the session id, as bytea.';
+        perform web.refuse_key();
     end if;
     if p_wait_milliseconds is null or p_wait_milliseconds < 1 then
         raise exception using

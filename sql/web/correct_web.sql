@@ -74,6 +74,7 @@ declare
     v_functions constant text[] := array[
         --@ function refuse_without_settings.sql
         --@ function refuse_serializable.sql
+        --@ function refuse_key.sql
         --@ function require_data_fits.sql
         --@ function slide_seconds.sql
         --@ function slide_session.sql

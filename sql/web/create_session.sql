@@ -36,10 +36,7 @@ begin
     end if;
     -- Everything is checked here, before it meets a constraint: the DETAIL of a constraint's error shows the row.
     if octet_length(p_key) is distinct from 32 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a session key has 32 bytes',
-            hint = 'Pass sha256 of the session id, as bytea.';
+        perform web.refuse_key();
     end if;
     if p_data is null then
         raise exception using

@@ -23,10 +23,7 @@ begin
         perform web.refuse_serializable();
     end if;
     if octet_length(p_key) is distinct from 32 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a session key has 32 bytes',
-            hint = 'Pass sha256 of the session id, as bytea.';
+        perform web.refuse_key();
     end if;
     if p_wait_milliseconds is null or p_wait_milliseconds < 1 then
         raise exception using

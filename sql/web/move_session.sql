@@ -20,10 +20,7 @@ begin
         perform web.refuse_serializable();
     end if;
     if octet_length(p_old_key) is distinct from 32 or octet_length(p_new_key) is distinct from 32 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a session key has 32 bytes',
-            hint = 'Pass sha256 of the session id, as bytea.';
+        perform web.refuse_key();
     end if;
     if p_old_key = p_new_key then
         raise exception using
