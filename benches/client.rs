@@ -61,7 +61,7 @@ fn ids(criterion: &mut Criterion) {
     });
     group.bench_function("key (SHA-256)", |b| b.iter(|| black_box(&id).key()));
     group.bench_function("generate in the slot of a key", |b| {
-        b.iter(|| SessionId::generate_in_slot_of(black_box(&key)).unwrap());
+        b.iter(|| SessionId::generate_for_slot(black_box(&key)).unwrap());
     });
     group.finish();
 }

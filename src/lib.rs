@@ -7,8 +7,8 @@
 //!
 //! What the store promises:
 //!
-//! - A session that was ended stays ended. A slow request that saves after the log-out gets [`Saved::Gone`].
-//! - A change is never lost without a word. A save on top of another client's gets [`Saved::Conflict`]; [`Store::update`]
+//! - A session that was ended stays ended. A slow request that saves after the log-out gets [`SaveOutcome::Gone`].
+//! - A change is never lost without a word. A save on top of another client's gets [`SaveOutcome::Conflict`]; [`Store::update`]
 //!   loads again and applies the change to what is there, and any number of clients that do so get their turn.
 //! - A session expires after its idle timeout, and after its absolute timeout whatever its use, by the database's clock.
 //! - A session that is not there is an answer, not an error; an outage is an error, not a log-out.
@@ -18,7 +18,7 @@
 //! ```no_run
 //! use std::time::Duration;
 //!
-//! use connect_pg::{Error, LogIn, NewSession, PruneOptions, Rotated, Session, SessionId, Store};
+//! use connect_pg::{Error, Login, NewSession, PruneOptions, RotateOutcome, Session, SessionId, Store};
 //! use serde::{Deserialize, Serialize};
 //!
 //! #[derive(Default, Serialize, Deserialize)]
@@ -36,7 +36,7 @@
 //!         }
 //!     }
 //!     // No cookie, or its session is over: a new session with a new id, never the visitor's own.
-//!     let session = store.create(Visit { views: 1 }, &NewSession::new().idle(Duration::from_secs(3600)))?;
+//!     let session = store.create(Visit { views: 1 }, &NewSession::new().idle_timeout(Duration::from_secs(3600)))?;
 //!     let cookie = format!(
 //!         "__Host-session={}; Path=/; Secure; HttpOnly; SameSite=Lax",
 //!         session.id().as_cookie_value()
@@ -45,10 +45,10 @@
 //! }
 //!
 //! /// Logs a visitor in: his session gets a new id and becomes the user's. Returns the session whose id is the new cookie.
-//! fn log_in(store: &Store, cookie: Option<&SessionId>, user_id: &str) -> Result<Session<Visit>, Error> {
+//! fn login(store: &Store, cookie: Option<&SessionId>, user_id: &str) -> Result<Session<Visit>, Error> {
 //!     if let Some(id) = cookie {
 //!         if let Some(mut session) = store.load(id)? {
-//!             if store.log_in(&mut session, &LogIn::new(user_id))? == Rotated::Rotated {
+//!             if store.login(&mut session, &Login::new(user_id))? == RotateOutcome::Rotated {
 //!                 return Ok(session);
 //!             }
 //!         }
@@ -72,7 +72,7 @@
 //! Each call is one round trip to the server, check-out from the pool included, once the connection is open and the statement
 //! prepared on it; [`Store::update`] is two calls, and [`Store::with_locked`] four. No connection is pinged before it is used. Instead, one that turns out to be
 //! dead is replaced and the call repeated once; every function is made so that this is safe. Behind a pooler that gives each
-//! transaction another connection, choose [`StoreBuilder::prepared(false)`](StoreBuilder::prepared).
+//! transaction another connection, choose [`StoreBuilder::prepare_statements(false)`](StoreBuilder::prepare_statements).
 //!
 //! Using a session moves its expiry, and that is throttled in the database: nearly every [`Store::load`] of a busy session
 //! only reads.
@@ -81,11 +81,11 @@
 //!
 //! A session may be a [user's](NewSession::user_id). [`Store::user_sessions`] lists a user's sessions,
 //! [`Store::end_user_session`] logs out one device, [`Store::end_user_sessions`] all of them or all others. How many a user may have
-//! is a setting of the store, and [of a log-in](LogIn::max_sessions): over that, the least recently used one ends, or the log-in
+//! is a setting of the store, and [of a log-in](Login::max_sessions): over that, the least recently used one ends, or the log-in
 //! [is refused](Error::is_session_limit), whatever else logs in at the same moment.
 //!
-//! The id changes with each change of privilege ([OWASP][owasp]), in one round trip, and the data stays: [`Store::log_in`],
-//! [`Store::log_out`], and [`Store::rotate`] for the rest. After a log-in or log-out the old id is dead at once; after a rotation it
+//! The id changes with each change of privilege ([OWASP][owasp]), in one round trip, and the data stays: [`Store::login`],
+//! [`Store::logout`], and [`Store::rotate`] for the rest. After a log-in or log-out the old id is dead at once; after a rotation it
 //! may still read for a minute at most.
 //!
 //! What outlives a request, as a web socket does, is told by [`Store::listen`] when its session ends.
@@ -95,8 +95,8 @@
 //! # Lifetimes
 //!
 //! A session ends after its idle timeout without use, and after its absolute timeout in any case. The store has defaults for both;
-//! [`NewSession`] and [`LogIn`] set others. A visitor may be anonymous for minutes and be remembered for months after a log-in: "remember
-//! me" and a session that is over with the browser are the two [examples of `LogIn`](LogIn#examples).
+//! [`NewSession`] and [`Login`] set others. A visitor may be anonymous for minutes and be remembered for months after a log-in: "remember
+//! me" and a session that is over with the browser are the two [examples of `Login`](Login#examples).
 //!
 //! [`Store::info`] tells why a session is not there, for messages and metrics. The visitor must not be told.
 //!
@@ -156,7 +156,7 @@
 //! # Errors
 //!
 //! There is one [`Error`], which answers questions: [`is_unavailable`](Error::is_unavailable) (503, and keep the cookie),
-//! [`is_not_installed`](Error::is_not_installed), [`is_data`](Error::is_data), … It decides on SQLSTATE, never on text, and
+//! [`is_not_installed`](Error::is_not_installed), [`is_invalid_data`](Error::is_invalid_data), … It decides on SQLSTATE, never on text, and
 //! nothing that it shows holds a session id, a key or session data, so it can be logged. So can everything else: no `Debug` of this
 //! library shows them, and neither does what the `postgres` crate logs of our calls.
 //!
@@ -176,79 +176,32 @@
 //! [`Session::handle`]), and so they are exported: `connect_pg::postgres::Client` always fits. `postgres` 0.20 or `uuid` 2 will be
 //! a breaking change of this crate.
 
-mod async_context;
-mod backend;
-mod borrowed;
 mod connection;
-mod connection_settings;
-mod connector;
-mod end_event;
-mod end_listener;
-mod end_reason;
-mod end_watcher;
 mod error;
-mod function;
-mod held_lock;
+mod events;
+mod functions;
 #[cfg(feature = "install")]
 pub mod install;
-mod json_text;
-mod log_in;
-mod new_session;
-mod parameter;
-mod parse_session_id_error;
-mod password_file;
-mod places;
-mod pool;
-mod prune_options;
-mod prune_round;
-mod pruned;
-mod pruner;
-mod random_delay;
-mod rotated;
-mod saved;
-mod schema_name;
+mod pruning;
+mod runtime;
 mod session;
-mod session_details;
-mod session_ended;
-mod session_id;
-mod session_info;
-mod session_key;
-mod session_state;
+mod settings;
 mod store;
-mod store_builder;
-mod user_session;
 
 // What our own signatures are made of: an application needs the very same version.
 #[doc(no_inline)]
 pub use {postgres, uuid};
 
-pub use backend::Backend;
-pub use borrowed::Borrowed;
-pub use connection_settings::ConnectionSettings;
-pub use end_event::EndEvent;
-pub use end_listener::EndListener;
-pub use end_reason::EndReason;
-pub use end_watcher::EndWatcher;
-pub use error::Error;
-pub use log_in::LogIn;
-pub use new_session::NewSession;
-pub use parse_session_id_error::ParseSessionIdError;
-pub use pool::Pool;
-pub use prune_options::PruneOptions;
-pub use prune_round::PruneRound;
-pub use pruned::Pruned;
-pub use pruner::Pruner;
-pub use rotated::Rotated;
-pub use saved::Saved;
-pub use session::Session;
-pub use session_ended::SessionEnded;
-pub use session_id::SessionId;
-pub use session_info::SessionInfo;
-pub use session_key::SessionKey;
-pub use session_state::SessionState;
-pub use store::Store;
-pub use store_builder::StoreBuilder;
-pub use user_session::UserSession;
+pub use connection::{Backend, Borrowed, Pool};
+pub use error::{Error, ParseSessionIdError};
+pub use events::{ListenerThread, SessionEnded, SessionEvent, SessionListener};
+pub use pruning::{PruneBatch, PruneOptions, PruneRun, Pruner};
+pub use session::{
+    EndReason, Login, NewSession, Session, SessionId, SessionInfo, SessionKey, SessionState,
+    UserSession,
+};
+pub use settings::ConnectionSettings;
+pub use store::{RotateOutcome, SaveOutcome, Store, StoreBuilder};
 
 /// The examples of the README compile.
 #[cfg(doctest)]

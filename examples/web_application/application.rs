@@ -5,7 +5,9 @@ use std::mem;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use connect_pg::{EndReason, LogIn, NewSession, Rotated, Saved, Session, SessionState, Store};
+use connect_pg::{
+    EndReason, Login, NewSession, RotateOutcome, SaveOutcome, Session, SessionState, Store,
+};
 use oxhttp::model::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, LOCATION, RETRY_AFTER, SET_COOKIE, USER_AGENT,
 };
@@ -107,8 +109,8 @@ impl Application {
         }
         match (method.as_str(), request.uri().path()) {
             ("GET", "/") => self.home(request),
-            ("POST", "/login") => self.log_in(request, body),
-            ("POST", "/logout") => self.log_out(request),
+            ("POST", "/login") => self.login(request, body),
+            ("POST", "/logout") => self.logout(request),
             ("GET", "/slow") => self.slow(request),
             (_, "/" | "/slow") => Err(Failure::NotAllowed { allowed: "GET" }),
             (_, "/login" | "/logout") => Err(Failure::NotAllowed { allowed: "POST" }),
@@ -138,7 +140,7 @@ impl Application {
             }
             // A log-in has overtaken this request, and has given the browser another cookie, or is about to. One of ours would
             // take its place and undo the log-in.
-            if self.store.info(&id)?.state() == SessionState::Ended(EndReason::Rotated) {
+            if self.store.info(&id)?.state() == SessionState::Ended(EndReason::RotateOutcome) {
                 return Ok(text(StatusCode::OK).body(page(1, None).into())?);
             }
         }
@@ -147,7 +149,7 @@ impl Application {
     }
 
     /// Logs in whoever says so: a real application asks for a password first.
-    fn log_in(&self, request: &Request<Body>, body: &[u8]) -> Page {
+    fn login(&self, request: &Request<Body>, body: &[u8]) -> Page {
         let user = form_urlencoded::parse(body)
             .find(|(field, _)| field == "user")
             .map(|(_, value)| value.trim().to_owned())
@@ -190,11 +192,11 @@ impl Application {
     ) -> Result<Option<Session<Visit>>, Failure> {
         // What an anonymous visitor did becomes the user's. What another user did does not.
         let is_of_another = session.user_id().is_some_and(|old_user| old_user != user);
-        let mut log_in = LogIn::new(user);
+        let mut login = Login::new(user);
         if let Some(agent) = user_agent(request) {
-            log_in = log_in.user_agent(agent);
+            login = login.user_agent(agent);
         }
-        if self.store.log_in(&mut session, &log_in)? == Rotated::Gone {
+        if self.store.login(&mut session, &login)? == RotateOutcome::Gone {
             return Ok(None);
         }
         if is_of_another {
@@ -207,7 +209,7 @@ impl Application {
     }
 
     /// Ends the session in the database; that is what counts. Dropping the cookie only tidies up.
-    fn log_out(&self, request: &Request<Body>) -> Page {
+    fn logout(&self, request: &Request<Body>) -> Page {
         if let Some(id) = self.cookie.id(request.headers()) {
             self.store.end(&id)?;
         }
@@ -242,10 +244,10 @@ impl Application {
 
         session.data.views += 1;
         let outcome = match self.store.save(&mut session)? {
-            Saved::Saved => "saved",
+            SaveOutcome::Saved => "saved",
             // What to do is the application's to decide; this one counts views, and leaves this one out.
-            Saved::Conflict => "not saved: another request changed the session meanwhile",
-            Saved::Gone => "not saved: the session has ended meanwhile",
+            SaveOutcome::Conflict => "not saved: another request changed the session meanwhile",
+            SaveOutcome::Gone => "not saved: the session has ended meanwhile",
         };
         // No word on the cookie: the browser may have the one of a new session by now.
         Ok(text(StatusCode::OK).body(format!("{outcome}\n").into())?)

@@ -11,7 +11,7 @@ as $$
     select string_agg(
         concat_ws(
             ' ',
-            c.change,
+            c.action,
             c.kind,
             replace(c.object, 'database ' || current_database() || ' ', 'database '),
             c.attribute || case
@@ -21,7 +21,7 @@ as $$
             end
         ),
         E'\n'
-        order by concat_ws(' ', c.change, c.kind, c.object, c.attribute) collate "C"
+        order by concat_ws(' ', c.action, c.kind, c.object, c.attribute) collate "C"
     )
     from public.correct_web(p_schema, p_role) as c;
 $$;

@@ -7,7 +7,7 @@ language plpgsql
 as $$
 begin
     delete from web.session;
-    insert into web.session (expires_at, slide_at, last_used_at, version, created_at, absolute_at, prune_after, idle_seconds, slide_seconds, key, user_id, data)
+    insert into web.session (expires_at, slide_at, last_used_at, version, created_at, absolute_expires_at, prune_after, idle_timeout_seconds, slide_interval_seconds, key, user_id, data)
     select now() + interval '1 day', now() + interval '1 hour', now(), 1, now(), now() + interval '30 days', now() + interval '1 day', 86400, 600,
         sha256(convert_to('filled ' || i, 'UTF8')), 'user ' || i / 10, '{"some":"data of a usual session, some hundred bytes of it perhaps, since a row is not small"}'
     from generate_series(1, sessions) as i;
@@ -20,7 +20,7 @@ returns void
 language plpgsql
 as $$
 begin
-    insert into web.session (expires_at, slide_at, last_used_at, version, created_at, absolute_at, prune_after, idle_seconds, slide_seconds, key, user_id, data)
+    insert into web.session (expires_at, slide_at, last_used_at, version, created_at, absolute_expires_at, prune_after, idle_timeout_seconds, slide_interval_seconds, key, user_id, data)
     select now() + interval '1 day', now() + interval '1 hour', now(), 1, now(), now() + interval '30 days', now() + interval '1 day', 86400, 600,
         sha256(convert_to(p_user_id || i, 'UTF8')), p_user_id, '{}'
     from generate_series(1, sessions) as i;

@@ -30,7 +30,7 @@ as $$
         slide_at = slide_at - span,
         last_used_at = last_used_at - span,
         created_at = created_at - span,
-        absolute_at = absolute_at - span,
+        absolute_expires_at = absolute_expires_at - span,
         prune_after = prune_after - span,
         ended_at = ended_at - span,
         grace_until = grace_until - span;
@@ -179,13 +179,13 @@ delete from web.session;
 update web.prune_state set resume_from = default, last_pruned_at = null;
 update web.settings
 set
-    idle_seconds = default,
-    absolute_seconds = default,
+    idle_timeout_seconds = default,
+    absolute_timeout_seconds = default,
     max_data_bytes = default,
-    tombstone_seconds = default,
+    tombstone_retention_seconds = default,
     slide_percent = default,
-    slide_least_seconds = default,
-    slide_most_seconds = default,
+    slide_min_seconds = default,
+    slide_max_seconds = default,
     max_sessions_per_user = default,
-    refuse_over_limit = default,
+    reject_over_limit = default,
     notify_channel = default;

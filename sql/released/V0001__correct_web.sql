@@ -55,7 +55,7 @@ create or replace function public.correct_web(
     p_role pg_catalog.text
 )
 returns table (
-    change pg_catalog.text,
+    action pg_catalog.text,
     kind pg_catalog.text,
     object pg_catalog.text,
     attribute pg_catalog.text,
@@ -94,287 +94,74 @@ declare
     v_types constant text[] := array['loaded_session', 'saved_session'];
     -- What the runtime role may call. All else is for the owner role and for those who look after the store.
     v_runtime_functions constant text[] := array[
-        'set_session_data',
-        'get_session_data',
-        'destroy_session',
-        'count_sessions',
-        'clear_sessions',
         'create_session',
-        'load_session',
-        'save_session',
-        'touch_session',
         'end_session',
-        'prune_sessions',
-        'rotate_session',
-        'login_session',
-        'logout_session',
-        'session_info',
-        'lock_session',
-        'user_sessions',
         'end_user_session',
         'end_user_sessions',
-        'notify_channel'
+        'load_session',
+        'lock_session',
+        'login_session',
+        'logout_session',
+        'notify_channel',
+        'prune_sessions',
+        'rotate_session',
+        'save_session',
+        'session_info',
+        'touch_session',
+        'user_sessions',
+        'clear_sessions',
+        'count_sessions',
+        'destroy_session',
+        'get_session_data',
+        'set_session_data'
     ];
     -- Each function as four texts: the declaration up to its body, the body, the signature, the comment.
     v_functions constant text[] := array[
         array[
-        $head$create or replace function web.refuse_without_settings()
-returns void
+        $head$create or replace function web.end_all_sessions()
+returns bigint
 language plpgsql
-stable
+volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
-begin
-    raise exception using
-        errcode = 'object_not_in_prerequisite_state',
-        message = 'the settings of the session store are missing',
-        hint = 'Run session-admin install, or select * from correct_web(): it puts them back.';
-end;
-$body$,
-        'web.refuse_without_settings()',
-        'Raise 55000: the one row of settings is gone. API: private'
-        ],
-        array[
-        $head$create or replace function web.refuse_serializable()
-returns void
-language plpgsql
-stable
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- A serializable transaction locks the page of the index where it looked, and pg_locks shows every role which page that
--- is: with that, the runtime role could find out keys that it does not know by asking for others.
-begin
-    raise exception using
-        errcode = 'invalid_transaction_state',
-        message = 'sessions cannot be used in a serializable transaction',
-        hint = 'Use the isolation level read committed or repeatable read; or a connection of its own for sessions.';
-end;
-$body$,
-        'web.refuse_serializable()',
-        'Raise 25000: the isolation level is serializable. API: private'
-        ],
-        array[
-        $head$create or replace function web.refuse_key()
-returns void
-language plpgsql
-stable
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- Not immutable, though it could be said to be: the planner would call it beforehand, and refuse every key.
-begin
-    raise exception using
-        errcode = 'invalid_parameter_value',
-        message = 'a session key has 32 bytes',
-        hint = 'Pass sha256 of the session id, as bytea.';
-end;
-$body$,
-        'web.refuse_key()',
-        'Raise 22023: what should be the key of a session has not its length. API: private'
-        ],
-        array[
-        $head$create or replace function web.require_data_fits(
-    p_bytes integer
-)
-returns void
-language plpgsql
-stable
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- Called for data over 8 KiB only, the least that max_data_bytes may be: smaller writes need not read the settings.
+-- "Log everybody out". Unlike clear_sessions it leaves tombstones, so that no save under way brings anybody back. The
+-- lock keeps writers out, so that no two of them wait for each other's rows; a first save that is uncommitted ends first.
 declare
-    v_limit integer;
+    v_rows bigint;
 begin
-    select s.max_data_bytes into v_limit from web.settings as s;
-    if p_bytes > v_limit then
+    -- On a snapshot of before the wait, a session that was just created would be missed.
+    if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
         raise exception using
-            errcode = 'program_limit_exceeded',
-            message = format('session data has %s bytes; the limit of this store is %s', p_bytes, v_limit),
-            hint = 'Keep large things in a table of your own, or raise settings.max_data_bytes.';
-    end if;
-end;
-$body$,
-        'web.require_data_fits(integer)',
-        'Raise 54000 when session data of this many bytes is over the limit of the store. API: private'
-        ],
-        array[
-        $head$create or replace function web.slide_seconds(
-    p_idle_seconds integer
-)
-returns integer
-language plpgsql
-stable
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- How long after a slide the next one is due. Throttling makes the ordinary request a read; the upper bound keeps
--- last_used_at fresh enough to choose the least recently used device; half the idle timeout is the limit above
--- all, or a session with a short timeout would expire while it is in use.
-begin
-    return (
-        select least(
-            greatest(s.slide_least_seconds, (p_idle_seconds::bigint * s.slide_percent / 100)::integer),
-            s.slide_most_seconds,
-            p_idle_seconds / 2
-        )
-        from web.settings as s
-    );
-end;
-$body$,
-        'web.slide_seconds(integer)',
-        'Seconds from one slide of a session to the next, for this idle timeout. API: private'
-        ],
-        array[
-        $head$create or replace function web.slide_session(
-    p_key bytea
-)
-returns void
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- The one place where a due slide is written. It touches no indexed column, so that the update stays heap-only.
-begin
-    -- A read-only transaction on a primary is the caller's wish: a later request slides. On a standby the update
-    -- below raises 25006 instead, so that a client notices that its primary was demoted.
-    if current_setting('transaction_read_only') = 'on' and not pg_is_in_recovery() then
-        return;
+            errcode = 'invalid_transaction_state',
+            message = 'all sessions are ended at the isolation level read committed',
+            hint = 'Call it in a transaction of that level, or in none.';
     end if;
 
-    -- Nor for a lock on the table: clear_sessions may hold it, or stand in a queue behind a long transaction.
-    lock table web.session in row exclusive mode nowait;
-
-    update web.session as s
-    set
-        expires_at = least(
-            -- never shorter: an expiry set by hand, or a clock that went back, must not end a session early
-            greatest(s.expires_at, statement_timestamp() + make_interval(secs => s.idle_seconds)),
-            s.absolute_at
-        ),
-        slide_at = least(
-            statement_timestamp() + make_interval(secs => s.slide_seconds),
-            greatest(s.expires_at, statement_timestamp() + make_interval(secs => s.idle_seconds)),
-            s.absolute_at
-        ),
-        last_used_at = statement_timestamp()
-    where s.key = (
-        -- skip locked: a request never waits for a row that somebody saves, ends or holds at this moment
-        select d.key
-        from web.session as d
-        where d.key = p_key
-            and d.expires_at > statement_timestamp()
-            and d.slide_at <= statement_timestamp()
-        for no key update skip locked
-    );
-exception
-    -- The table is locked; or this is a repeatable read transaction, and its snapshot is older than the last slide. The
-    -- caller wants to read: a later request slides.
-    when lock_not_available or serialization_failure then
-        return;
-end;
-$body$,
-        'web.slide_session(bytea)',
-        'Write the slide of a live session if it is due and nobody holds its row; otherwise do nothing. API: private'
-        ],
-        array[
-        $head$create or replace function web.announce_end(
-    p_handle uuid,
-    p_reason text
-)
-returns void
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- For applications with open web sockets. Off unless settings.notify_channel is set. Never a key.
-declare
-    v_channel text;
-begin
-    select s.notify_channel into v_channel from web.settings as s;
-    if v_channel is not null then
-        perform pg_notify(v_channel, json_build_object('handle', p_handle, 'reason', p_reason)::text);
-    end if;
-end;
-$body$,
-        'web.announce_end(uuid, text)',
-        'Notify that the session of this handle has ended, or all sessions when it is null. API: private'
-        ],
-        array[
-        $head$create or replace function web.bury(
-    p_key bytea,
-    p_reason text
-)
-returns boolean
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- The one place where a live session becomes a tombstone. No indexed column is touched, so that this stays a heap-only
--- update; user_id and handle therefore stay until the row is pruned, all else about the visitor goes.
-declare
-    v_handle uuid;
-begin
+    lock table web.session in share row exclusive mode;
     update web.session as s
     set
         expires_at = '-infinity',
         slide_at = '-infinity',
         version = s.version + 1,
         ended_at = statement_timestamp(),
-        ended_reason = p_reason,
+        ended_reason = 'revoked',
         client_address = null,
         user_agent = null,
         label = null,
         data = null
-    where s.key = p_key
-        and s.expires_at > statement_timestamp()
-    returning s.handle into v_handle;
-    if not found then
-        return false;
-    end if;
-
-    perform web.announce_end(v_handle, p_reason);
-    return true;
+    where s.expires_at > statement_timestamp();
+    get diagnostics v_rows = row_count;
+    perform web.notify_session_end(null, 'revoked');
+    return v_rows;
 end;
 $body$,
-        'web.bury(bytea, text)',
-        'End a live session for this reason; false when there is none. API: private'
+        'web.end_all_sessions()',
+        'End every live session of the store, and return how many there were. Not for the runtime role. API: private'
         ],
         array[
-        $head$create or replace function web.lock_user(
-    p_user_id text
-)
-returns void
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- Whatever creates or ends several sessions of a user takes this lock first, and only then locks rows: so limits hold, a
--- login under way does not survive "log out everywhere", and nobody waits in a circle. Until the end of the transaction.
--- A snapshot of before the wait would not show what the others did: the lock would be of no use, silently.
-begin
-    if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
-        raise exception using
-            errcode = 'invalid_transaction_state',
-            message = 'the sessions of a user are counted and ended at the isolation level read committed',
-            hint = 'Call it in a transaction of that level, or in none.';
-    end if;
-    perform pg_advisory_xact_lock(hashtextextended(p_user_id, p.tableoid::bigint)) from web.settings as p;
-end;
-$body$,
-        'web.lock_user(text)',
-        'Wait for the other transactions that create or end sessions of this user. API: private'
-        ],
-        array[
-        $head$create or replace function web.make_room(
-    p_user_id text,
-    p_max_sessions integer
+        $head$create or replace function web.end_session_by_handle(
+    p_handle uuid
 )
 returns boolean
 language plpgsql
@@ -382,54 +169,1284 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- The caller holds lock_user, so that the count stays right. Victims that somebody holds are skipped: he may be
--- waiting for that lock.
+-- For support people, who have a handle before them and not the user. Applications call end_user_session.
 declare
-    v_max_sessions integer;
-    v_refuse boolean;
-    v_excess bigint;
+    v_key bytea;
 begin
-    select coalesce(p_max_sessions, s.max_sessions_per_user), s.refuse_over_limit
-    into v_max_sessions, v_refuse
-    from web.settings as s;
-    if not found then
-        perform web.refuse_without_settings();
-    end if;
-    if v_max_sessions = 0 then
-        return true;
-    end if;
-
-    select count(*) + 1 - v_max_sessions
-    into v_excess
+    select s.key
+    into v_key
     from web.session as s
-    where s.user_id = p_user_id
-        and s.expires_at > statement_timestamp();
-    if v_excess <= 0 then
-        return true;
-    end if;
-    if v_refuse then
-        return false;
-    end if;
-
-    perform web.bury(v.key, 'evicted')
-    from (
-        select s.key
-        from web.session as s
-        where s.user_id = p_user_id
-            and s.expires_at > statement_timestamp()
-        order by s.last_used_at, s.created_at
-        limit v_excess
-        for no key update skip locked
-    ) as v;
-    return true;
+    where s.handle = p_handle
+        and s.expires_at > statement_timestamp()
+    for no key update;
+    return coalesce(web.tombstone_session(v_key, 'revoked'), false);
 end;
 $body$,
-        'web.make_room(text, integer)',
-        'Before a session of this user is added: end the least recently used ones over the limit. False when the settings refuse instead. API: private'
+        'web.end_session_by_handle(uuid)',
+        'End one session by its handle, whoever''s it is. True when a live session was ended. Not for the runtime role. API: private'
         ],
         array[
-        $head$create or replace function web.carry_pruning(
+        $head$create or replace function web.export_sessions(
+    p_after_key bytea default null,
+    p_max_rows integer default 1000
+)
+returns table (
+    key bytea,
+    data text,
+    created_at timestamptz,
+    last_used_at timestamptz,
+    expires_at timestamptz,
+    absolute_expires_at timestamptz,
+    idle_timeout_seconds integer,
+    user_id text,
+    client_address inet,
+    user_agent text,
+    label text
+)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- In the order of the keys, so that a reader goes on after the last key it has, whatever was created or ended meanwhile.
+#variable_conflict use_column
+begin
+    if p_max_rows is null or p_max_rows < 1 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a page has at least one row';
+    end if;
+
+    return query
+    select
+        s.key,
+        s.data,
+        s.created_at,
+        s.last_used_at,
+        s.expires_at,
+        s.absolute_expires_at,
+        s.idle_timeout_seconds,
+        s.user_id,
+        s.client_address,
+        s.user_agent,
+        s.label
+    from web.session as s
+    where s.key > coalesce(p_after_key, ''::bytea)
+        and s.expires_at > statement_timestamp()
+    order by s.key
+    limit p_max_rows;
+end;
+$body$,
+        'web.export_sessions(bytea, integer)',
+        'Live sessions in the order of their keys, from behind p_after_key on. A key is no session id, and cannot be turned into one. Not for the runtime role. API: private'
+        ],
+        array[
+        $head$create or replace function web.import_sessions(
+    p_keys bytea[],
+    p_data text[],
+    p_created_at timestamptz[],
+    p_last_used_at timestamptz[],
+    p_expires_at timestamptz[],
+    p_absolute_expires_at timestamptz[],
+    p_idle_timeout_seconds integer[],
+    p_user_ids text[],
+    p_client_addresses inet[],
+    p_user_agents text[],
+    p_labels text[]
+)
+returns table (
+    place integer,
+    outcome text
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- Sessions from another store, or another server. A key that is here already is left as it is: so an import can be
+-- repeated, and does not undo what has happened since, a log-out above all. Each array has one element a session.
+#variable_conflict use_column
+declare
+    v_now constant timestamptz := statement_timestamp();
+begin
+    if not exists (select from web.settings) then
+        perform web.raise_missing_settings();
+    end if;
+
+    return query
+    with source as materialized (
+        select
+            u.*,
+            case
+                when octet_length(u.key) is distinct from 32 then 'bad key'
+                when u.data is null then 'no data'
+                when octet_length(u.data) > n.max_data_bytes then 'data too large'
+                when u.user_id = '' or octet_length(u.user_id) > 1024 then 'bad user id'
+                when u.idle_timeout_seconds < 1 then 'bad timeout'
+                when coalesce(u.expires_at, 'infinity') <= v_now or u.absolute_expires_at <= v_now then 'expired'
+            end as fault,
+            least(
+                coalesce(u.absolute_expires_at, 'infinity'),
+                v_now + make_interval(secs => n.absolute_timeout_seconds)
+            ) as last_at,
+            n.idle_timeout_seconds as default_idle_timeout_seconds
+        from unnest(
+            p_keys,
+            p_data,
+            p_created_at,
+            p_last_used_at,
+            p_expires_at,
+            p_absolute_expires_at,
+            p_idle_timeout_seconds,
+            p_user_ids,
+            p_client_addresses,
+            p_user_agents,
+            p_labels
+        ) with ordinality as u (
+            key,
+            data,
+            created_at,
+            last_used_at,
+            expires_at,
+            absolute_expires_at,
+            idle_timeout_seconds,
+            user_id,
+            client_address,
+            user_agent,
+            label,
+            place
+        )
+        cross join web.settings as n
+    ),
+    -- Without an expiry: the idle timeout from now, as for set_session_data. Of a key that comes twice, the first.
+    dated as (
+        select distinct on (o.key)
+            o.*,
+            least(
+                coalesce(
+                    o.expires_at,
+                    v_now + make_interval(secs => coalesce(o.idle_timeout_seconds, o.default_idle_timeout_seconds))
+                ),
+                o.last_at
+            ) as until
+        from source as o
+        where o.fault is null
+        order by o.key, o.place
+    ),
+    timed as (
+        select
+            d.*,
+            coalesce(d.idle_timeout_seconds, ceil(extract(epoch from d.until - v_now))::integer) as idle
+        from dated as d
+    ),
+    added as (
+        insert into web.session as s (
+            expires_at,
+            slide_at,
+            last_used_at,
+            version,
+            created_at,
+            absolute_expires_at,
+            prune_after,
+            idle_timeout_seconds,
+            slide_interval_seconds,
+            key,
+            user_id,
+            client_address,
+            user_agent,
+            label,
+            data
+        )
+        select
+            t.until,
+            least(v_now + make_interval(secs => web.slide_interval_seconds(t.idle)), t.until),
+            greatest(least(coalesce(t.last_used_at, v_now), v_now), 'epoch'),
+            1,
+            greatest(least(coalesce(t.created_at, v_now), v_now), 'epoch'),
+            t.last_at,
+            t.until,
+            t.idle,
+            web.slide_interval_seconds(t.idle),
+            t.key,
+            t.user_id,
+            t.client_address,
+            left(t.user_agent, 512),
+            left(t.label, 256),
+            t.data
+        from timed as t
+        order by t.key
+        on conflict (key) do nothing
+        returning s.key
+    )
+    select
+        o.place::integer,
+        coalesce(o.fault, case when a.key is null then 'exists' else 'imported' end)
+    from source as o
+    left join dated as d on d.place = o.place
+    left join added as a on a.key = d.key
+    order by o.place;
+end;
+$body$,
+        'web.import_sessions(bytea[], text[], timestamptz[], timestamptz[], timestamptz[], timestamptz[], integer[], text[], inet[], text[], text[])',
+        'Add sessions from elsewhere. One row for each: its place in the arrays from 1 on, and the outcome: imported, exists (left as it was), expired, bad key, no data, data too large, bad user id or bad timeout. A null time or timeout is the default of the store. Not for the runtime role. API: private'
+        ],
+        array[
+        $head$create or replace function web.store_status()
+returns table (
+    live bigint,
+    expired bigint,
+    ended bigint,
+    total_bytes bigint,
+    table_bytes bigint,
+    index_bytes bigint,
+    dead_rows bigint,
+    updates bigint,
+    hot_updates bigint,
+    last_pruned_at timestamptz,
+    oldest_prune_after timestamptz
+)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- For people who look after the store. Reads the whole table once; the counters are those of the statistics
+-- collector, since its last reset.
+#variable_conflict use_column
+declare
+    v_session regclass;
+begin
+    select c.oid::regclass
+    into v_session
+    from pg_class as c
+    join pg_class as p on p.relnamespace = c.relnamespace
+    join web.prune_state as q on q.tableoid = p.oid
+    where c.relname = 'session';
+
+    return query
+    select
+        count(*) filter (where s.expires_at > statement_timestamp()),
+        count(*) filter (where s.expires_at <= statement_timestamp() and s.ended_at is null),
+        count(*) filter (where s.ended_at is not null),
+        pg_total_relation_size(v_session),
+        pg_table_size(v_session),
+        pg_indexes_size(v_session),
+        pg_stat_get_dead_tuples(v_session),
+        pg_stat_get_tuples_updated(v_session),
+        pg_stat_get_tuples_hot_updated(v_session),
+        (select p.last_pruned_at from web.prune_state as p),
+        min(s.prune_after)
+    from web.session as s;
+end;
+$body$,
+        'web.store_status()',
+        'One row about the whole store: sessions by state, sizes in bytes, dead rows, updates and how many of them were heap-only, the last prune, the oldest row due for pruning. Not for the runtime role. API: private'
+        ],
+        array[
+        $head$create or replace function web.create_session(
+    p_key bytea,
+    p_data text,
+    p_idle_timeout_seconds integer default null,
+    p_absolute_timeout_seconds integer default null,
+    p_user_id text default null,
+    p_client_address inet default null,
+    p_user_agent text default null,
+    p_label text default null,
+    p_max_sessions integer default null
+)
+returns table (
+    outcome text,
+    version bigint,
+    expires_at timestamptz,
+    handle uuid
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- A plain insert: a key that exists is reported and never overwritten, so that no caller can adopt, or be
+-- handed, the session of somebody else (OWASP ASVS 5.0, 7.2.4: the application draws a new id).
+#variable_conflict use_column
+declare
+    v_now constant timestamptz := statement_timestamp();
+    v_idle_timeout_seconds integer;
+    v_absolute_timeout_seconds integer;
+    v_slide_interval_seconds integer;
+    v_absolute_expires_at timestamptz;
+    v_expires_at timestamptz;
+begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.raise_serializable();
+    end if;
+    -- Everything is checked here, before it meets a constraint: the DETAIL of a constraint's error shows the row.
+    if octet_length(p_key) is distinct from 32 then
+        perform web.raise_invalid_key();
+    end if;
+    if p_data is null then
+        raise exception using
+            errcode = 'null_value_not_allowed',
+            message = 'session data must not be null',
+            hint = 'Pass JSON text; an empty session is {}.';
+    end if;
+    if octet_length(p_data) > 8192 then
+        perform web.check_data_size(octet_length(p_data));
+    end if;
+    if p_idle_timeout_seconds < 1 or p_absolute_timeout_seconds < 1 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a timeout is at least one second',
+            hint = 'Pass null for the default of the store.';
+    end if;
+    if p_user_id = '' or octet_length(p_user_id) > 1024 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a user id has 1 to 1024 bytes',
+            hint = 'Pass null for a session that belongs to nobody.';
+    end if;
+    if p_max_sessions < 0 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a limit of sessions is at least 0',
+            hint = 'Pass null for the limit of the store, 0 for none.';
+    end if;
+
+    if p_user_id is not null then
+        perform web.lock_user(p_user_id);
+    end if;
+    -- Before room is made: a call repeated after a lost answer must not cost the user another session. And a transaction on
+    -- an old snapshot may still see a row that was removed since; with a new one beside it, it would see the session twice.
+    if (p_user_id is not null or current_setting('transaction_isolation') <> 'read committed')
+        and exists (select from web.session as s where s.key = p_key)
+    then
+        return query select 'exists'::text, null::bigint, null::timestamptz, null::uuid;
+        return;
+    end if;
+    if p_user_id is not null and not web.enforce_session_limit(p_user_id, p_max_sessions) then
+        return query select 'limit_reached'::text, null::bigint, null::timestamptz, null::uuid;
+        return;
+    end if;
+
+    select
+        coalesce(p_idle_timeout_seconds, s.idle_timeout_seconds),
+        coalesce(p_absolute_timeout_seconds, s.absolute_timeout_seconds)
+    into v_idle_timeout_seconds, v_absolute_timeout_seconds
+    from web.settings as s;
+    if not found then
+        perform web.raise_missing_settings();
+    end if;
+
+    v_absolute_expires_at := v_now + make_interval(secs => v_absolute_timeout_seconds);
+    v_expires_at := least(v_now + make_interval(secs => v_idle_timeout_seconds), v_absolute_expires_at);
+    v_slide_interval_seconds := web.slide_interval_seconds(v_idle_timeout_seconds);
+
+    return query
+    insert into web.session as s (
+        expires_at,
+        slide_at,
+        last_used_at,
+        version,
+        created_at,
+        absolute_expires_at,
+        prune_after,
+        idle_timeout_seconds,
+        slide_interval_seconds,
+        key,
+        user_id,
+        client_address,
+        user_agent,
+        label,
+        data
+    )
+    values (
+        v_expires_at,
+        least(v_now + make_interval(secs => v_slide_interval_seconds), v_expires_at),
+        v_now,
+        1,
+        v_now,
+        v_absolute_expires_at,
+        v_expires_at,
+        v_idle_timeout_seconds,
+        v_slide_interval_seconds,
+        p_key,
+        p_user_id,
+        p_client_address,
+        left(p_user_agent, 512),
+        left(p_label, 256),
+        p_data
+    )
+    on conflict (key) do nothing
+    returning 'created'::text, s.version, s.expires_at, s.handle;
+
+    if not found then
+        return query select 'exists'::text, null::bigint, null::timestamptz, null::uuid;
+        return;
+    end if;
+
+    perform web.prune_neighbors(p_key);
+end;
+$body$,
+        'web.create_session(bytea, text, integer, integer, text, inet, text, text, integer)',
+        'Create a session. One row: outcome created, exists when the key is in use, or refused when the user has as many sessions as he may and the settings refuse more (otherwise the least recently used one is ended); the other columns are null then. A null p_max_sessions is the limit of the store, 0 none. A null timeout is the default of the store; the address, user agent (cut at 512 characters) and label (cut at 256) are for the list of a user''s devices. API: public'
+        ],
+        array[
+        $head$create or replace function web.end_session(
     p_key bytea
+)
+returns boolean
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- Leaves a tombstone, for a key that is unknown too: its first save may be on its way, or in a transaction that has
+-- not committed yet, and must find that the session was ended.
+declare
+    v_now constant timestamptz := statement_timestamp();
+    v_key bytea := p_key;
+    v_idle_timeout_seconds integer;
+    v_tombstone_retention_seconds integer;
+    v_handle uuid;
+    v_has_expired boolean;
+    v_successor bytea;
+begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.raise_serializable();
+    end if;
+    if octet_length(p_key) is distinct from 32 then
+        perform web.raise_invalid_key();
+    end if;
+
+    select s.idle_timeout_seconds, s.tombstone_retention_seconds into v_idle_timeout_seconds, v_tombstone_retention_seconds from web.settings as s;
+    if not found then
+        perform web.raise_missing_settings();
+    end if;
+
+    loop
+        if web.tombstone_session(v_key, 'logout') then
+            return true;
+        end if;
+
+        -- Waits for an uncommitted insert of the same key.
+        insert into web.session as s (
+            expires_at,
+            slide_at,
+            last_used_at,
+            version,
+            created_at,
+            absolute_expires_at,
+            prune_after,
+            ended_at,
+            ended_reason,
+            idle_timeout_seconds,
+            slide_interval_seconds,
+            key
+        )
+        values (
+            '-infinity',
+            '-infinity',
+            v_now,
+            1,
+            v_now,
+            v_now,
+            v_now + make_interval(secs => v_tombstone_retention_seconds),
+            v_now,
+            'logout',
+            v_idle_timeout_seconds,
+            0,
+            v_key
+        )
+        on conflict (key) do update
+        set
+            expires_at = excluded.expires_at,
+            slide_at = excluded.slide_at,
+            version = s.version + 1,
+            ended_at = excluded.ended_at,
+            ended_reason = excluded.ended_reason,
+            client_address = null,
+            user_agent = null,
+            label = null,
+            data = null
+        where s.ended_at is null
+            and s.expires_at <= v_now
+        returning s.handle, s.created_at <> v_now into v_handle, v_has_expired;
+        if found then
+            if v_has_expired then
+                perform web.notify_session_end(v_handle, 'expired');
+            end if;
+            perform web.prune_neighbors(v_key);
+            exit;
+        end if;
+
+        -- Ended already; or rotated: who logs out with an old id means the session, whatever its id is by now.
+        select s.successor
+        into v_successor
+        from web.session as s
+        where s.key = v_key
+            and s.ended_at is not null;
+        if found then
+            exit when v_successor is null;
+            v_key := v_successor;
+        end if;
+        -- Otherwise a live session appeared between the two statements, or its row was pruned: try again.
+    end loop;
+    return false;
+end;
+$body$,
+        'web.end_session(bytea)',
+        'End a session for good: nothing brings it back for settings.tombstone_retention_seconds at least, a save that is already under way included. The key of before a rotation ends the session too. True when a live session was ended, false when there was none. API: public'
+        ],
+        array[
+        $head$create or replace function web.end_user_session(
+    p_user_id text,
+    p_handle uuid
+)
+returns boolean
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- "Log out this device". The user is asked for besides the handle, so that no user can end the session of another.
+declare
+    v_key bytea;
+begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.raise_serializable();
+    end if;
+    select s.key
+    into v_key
+    from web.session as s
+    where s.handle = p_handle
+        and s.user_id = p_user_id
+        and s.expires_at > statement_timestamp()
+    for no key update;
+    return coalesce(web.tombstone_session(v_key, 'revoked'), false);
+end;
+$body$,
+        'web.end_user_session(text, uuid)',
+        'End one session of a user by its handle. True when a live session was ended. API: public'
+        ],
+        array[
+        $head$create or replace function web.end_user_sessions(
+    p_user_id text,
+    p_except_key bytea default null
+)
+returns integer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- "Log out everywhere", or everywhere else (OWASP ASVS 5.0, 7.4.3). The lock lets a login that is under way finish first,
+-- so that its session is among those that end.
+declare
+    v_except_key bytea := p_except_key;
+    v_successor bytea;
+    v_keys bytea[];
+begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.raise_serializable();
+    end if;
+    if p_except_key is not null and octet_length(p_except_key) <> 32 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a session key has 32 bytes',
+            hint = 'Pass sha256 of the session id, as bytea; or null to end them all.';
+    end if;
+
+    perform web.lock_user(p_user_id);
+    for v_round in 1..2 loop
+        -- The request may carry the id of before a rotation: it means the session, whatever its id is by now.
+        loop
+            select t.successor into v_successor from web.session as t where t.key = v_except_key;
+            exit when v_successor is null;
+            v_except_key := v_successor;
+        end loop;
+        exit when v_round = 2;
+
+        -- Locked in one order; the one to keep may be locked already, by the caller himself. From here on none gets another
+        -- key, so a second look tells whether the one to keep got its own just before.
+        select array_agg(v.key)
+        into v_keys
+        from (
+            select s.key
+            from web.session as s
+            where s.user_id = p_user_id
+                and s.expires_at > statement_timestamp()
+                and s.key is distinct from v_except_key
+            order by s.key
+            for no key update
+        ) as v;
+    end loop;
+    return (
+        select count(*) filter (where web.tombstone_session(k.key, 'revoked'))::integer
+        from unnest(v_keys) as k (key)
+        where k.key is distinct from v_except_key
+    );
+end;
+$body$,
+        'web.end_user_sessions(text, bytea)',
+        'End the sessions of a user, but that of p_except_key, rotated or not. Returns how many were ended. API: public'
+        ],
+        array[
+        $head$create or replace function web.load_session(
+    p_key bytea,
+    p_slide boolean default true
+)
+returns setof web.loaded_session
+language plpgsql
+volatile
+security definer$head$,
+$body$
+-- Reads a session and slides its expiry in one round trip. slide_at never lies behind expires_at, so the first
+-- statement alone answers nearly every request: no write, no lock, and one comparison proves that the session is
+-- live. Four columns at most and a plain return query: each further column, and every other shape, was measured slower.
+--
+-- With save_session the only function without a pinned search_path, which would cost a seventh of its time. So every name and every operator
+-- here is qualified, and nothing is left that a search path could decide; what needs more words is load_session_slow.
+#variable_conflict use_column
+begin
+    return query
+    select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id
+    from web.session as s
+    where s.key operator(pg_catalog.=) case
+            -- A serializable transaction gets no key to look for, so that it locks no page: raise_serializable says why.
+            -- Here this costs nothing to speak of; as a condition of its own it cost a node of the plan, 1.5 µs a call.
+            when pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.<>) 'serializable' then p_key
+        end
+        and s.slide_at operator(pg_catalog.>) pg_catalog.statement_timestamp();
+    if not found then
+        return query
+        select d.data, d.version, d.expires_at, d.user_id
+        from web.load_session_slow(p_key, p_slide) as d;
+    end if;
+end;
+$body$,
+        'web.load_session(bytea, boolean)',
+        'Load a live session and, unless p_slide is false, slide its expiry. One row, or none when there is no live session. Never waits for another transaction. A slide is written only when it is due (settings.slide_percent); on a hot standby a due slide raises 25006, in a read-only transaction elsewhere it is left for later. API: public'
+        ],
+        array[
+        $head$create or replace function web.lock_session(
+    p_key bytea,
+    p_lock_timeout_milliseconds integer default 5000
+)
+returns table (
+    data text,
+    version bigint,
+    expires_at timestamptz,
+    user_id text
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- For the few places where two requests of one visitor must not run at the same time, a payment say. The row stays locked
+-- until the caller's transaction ends; loads do not wait for it, saves and ends do.
+#variable_conflict use_column
+declare
+    v_lock_timeout constant text := current_setting('lock_timeout');
+begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.raise_serializable();
+    end if;
+    if octet_length(p_key) is distinct from 32 then
+        perform web.raise_invalid_key();
+    end if;
+    if p_lock_timeout_milliseconds is null or p_lock_timeout_milliseconds < 1 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'the wait is at least one millisecond';
+    end if;
+
+    perform set_config('lock_timeout', p_lock_timeout_milliseconds::text, true);
+    return query
+    select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id
+    from web.session as s
+    where s.key = p_key
+        and s.expires_at > statement_timestamp()
+    for no key update;
+    perform set_config('lock_timeout', v_lock_timeout, true);
+end;
+$body$,
+        'web.lock_session(bytea, integer)',
+        'Load a live session and lock it until the end of the transaction. One row, or none. Waits p_lock_timeout_milliseconds for whoever holds it, then raises 55P03. Call it in a transaction, and save in the same one. API: public'
+        ],
+        array[
+        $head$create or replace function web.login_session(
+    p_old_key bytea,
+    p_new_key bytea,
+    p_user_id text,
+    p_idle_timeout_seconds integer default null,
+    p_absolute_timeout_seconds integer default null,
+    p_client_address inet default null,
+    p_user_agent text default null,
+    p_label text default null,
+    p_max_sessions integer default null
+)
+returns table (
+    outcome text,
+    version bigint,
+    expires_at timestamptz
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- A visitor becomes a user: new id, same data, in one round trip (OWASP ASVS 5.0, 7.2.4). No grace, and the old key never
+-- loads again: it may have been planted by somebody who would then read the data of the user (session fixation).
+#variable_conflict use_column
+declare
+    v_now constant timestamptz := statement_timestamp();
+    v_outcome text;
+    v_handle uuid;
+    v_user_id text;
+begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.raise_serializable();
+    end if;
+    if p_user_id is null or p_user_id = '' or octet_length(p_user_id) > 1024 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a user id has 1 to 1024 bytes',
+            hint = 'To take the user away, call logout_session.';
+    end if;
+    if p_idle_timeout_seconds < 1 or p_absolute_timeout_seconds < 1 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a timeout is at least one second',
+            hint = 'Pass null to keep the timeout that the session has.';
+    end if;
+    if p_max_sessions < 0 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a limit of sessions is at least 0',
+            hint = 'Pass null for the limit of the store, 0 for none.';
+    end if;
+
+    perform web.lock_user(p_user_id);
+    select s.handle, s.user_id
+    into v_handle, v_user_id
+    from web.session as s
+    where s.key = p_old_key
+        and s.expires_at > v_now
+        and not exists (select from web.session as o where o.key = p_new_key);
+    -- A session that is the user's already takes up no more room.
+    if found and v_user_id is distinct from p_user_id and not web.enforce_session_limit(p_user_id, p_max_sessions) then
+        return query select 'limit_reached'::text, null::bigint, null::timestamptz;
+        return;
+    end if;
+
+    v_outcome := web.change_session_key(p_old_key, p_new_key, 0);
+    if v_outcome in ('gone', 'exists') then
+        return query select v_outcome, null::bigint, null::timestamptz;
+        return;
+    end if;
+
+    if v_outcome = 'rotated' then
+        -- Whoever had a web socket open on this session may not be who logs in now: it has to come again, with the new id.
+        if v_handle is not null then
+            perform web.notify_session_end(v_handle, case when v_user_id <> p_user_id then 'logout' else 'rotated' end);
+        end if;
+        update web.session as s
+        set
+            absolute_expires_at = n.absolute_expires_at,
+            idle_timeout_seconds = n.idle_timeout_seconds,
+            slide_interval_seconds = n.slide_interval_seconds,
+            expires_at = least(v_now + make_interval(secs => n.idle_timeout_seconds), n.absolute_expires_at),
+            slide_at = least(
+                v_now + make_interval(secs => n.slide_interval_seconds),
+                v_now + make_interval(secs => n.idle_timeout_seconds),
+                n.absolute_expires_at
+            ),
+            user_id = p_user_id,
+            -- Over the session of another user: what is known by its handle must not go on as this user's.
+            handle = case when v_user_id <> p_user_id then gen_random_uuid() else s.handle end,
+            client_address = coalesce(p_client_address, s.client_address),
+            user_agent = coalesce(left(p_user_agent, 512), s.user_agent),
+            label = coalesce(left(p_label, 256), case when v_user_id <> p_user_id then null else s.label end)
+        from (
+            select
+                o.key,
+                coalesce(v_now + make_interval(secs => p_absolute_timeout_seconds), o.absolute_expires_at) as absolute_expires_at,
+                coalesce(p_idle_timeout_seconds, o.idle_timeout_seconds) as idle_timeout_seconds,
+                web.slide_interval_seconds(coalesce(p_idle_timeout_seconds, o.idle_timeout_seconds)) as slide_interval_seconds
+            from web.session as o
+            where o.key = p_new_key
+        ) as n
+        where s.key = n.key;
+    end if;
+
+    return query
+    select 'rotated'::text, s.version, s.expires_at
+    from web.session as s
+    where s.key = p_new_key
+        and s.user_id = p_user_id;
+    if not found then
+        -- The keys were exchanged before, but not by this log-in.
+        return query select 'gone'::text, null::bigint, null::timestamptz;
+    end if;
+end;
+$body$,
+        'web.login_session(bytea, bytea, text, integer, integer, inet, text, text, integer)',
+        'Give a session to a user, under a new key. Always one row: outcome rotated; gone when there is no live session; exists when the new key is in use; refused when the user has as many sessions as he may and the settings refuse more (otherwise the least recently used one is ended). Then the session is as before, and the other columns are null. A null timeout, address, user agent or label keeps what the session has; an absolute timeout counts from now. Over the session of another user the data goes on too: clear it first if that is not wanted; the handle is a new one. The old key is dead at once. API: public'
+        ],
+        array[
+        $head$create or replace function web.logout_session(
+    p_old_key bytea,
+    p_new_key bytea
+)
+returns table (
+    outcome text,
+    version bigint,
+    expires_at timestamptz
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- A user becomes a visitor and keeps the data, a shopping basket say; under a new id, which nobody has seen who acted
+-- for the user. To end the session with its data, call end_session.
+#variable_conflict use_column
+declare
+    v_outcome constant text := web.change_session_key(p_old_key, p_new_key, 0);
+    v_handle uuid;
+begin
+    if v_outcome in ('gone', 'exists') then
+        return query select v_outcome, null::bigint, null::timestamptz;
+        return;
+    end if;
+    if v_outcome = 'rotated' then
+        -- The session of the user is over: what is known by its handle must not go on as the visitor's.
+        select s.handle into v_handle from web.session as s where s.key = p_new_key;
+        perform web.notify_session_end(v_handle, 'logout');
+        update web.session as s
+        set
+            user_id = null,
+            handle = gen_random_uuid(),
+            label = null
+        where s.key = p_new_key;
+    end if;
+    return query
+    select 'rotated'::text, s.version, s.expires_at
+    from web.session as s
+    where s.key = p_new_key
+        and s.user_id is null;
+    if not found then
+        -- The keys were exchanged before, but not by this log-out.
+        return query select 'gone'::text, null::bigint, null::timestamptz;
+    end if;
+end;
+$body$,
+        'web.logout_session(bytea, bytea)',
+        'Take the user from a session and keep its data, under a new key and handle. Always one row: outcome rotated, gone or exists, as for rotate_session. The old key is dead at once. API: public'
+        ],
+        array[
+        $head$create or replace function web.notify_channel()
+returns text
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+begin
+    return (select s.notify_channel from web.settings as s);
+end;
+$body$,
+        'web.notify_channel()',
+        'The channel to LISTEN on for sessions that end; null when that is off. The payload is JSON: handle (null: every session) and reason (logout, revoked, expired, evicted, or rotated: it goes on under a new id after a log-in). API: public'
+        ],
+        array[
+        $head$create or replace function web.prune_sessions(
+    p_max_rows integer default 1000
+)
+returns table (
+    outcome text,
+    deleted integer,
+    rescheduled integer
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- One bounded batch in the caller's transaction, one pruner at a time. Slides do not move prune_after, or every slide
+-- would have to write the index; so a row that is due here may have been used since, and is filed again under its
+-- present expiry. Rows that somebody holds are skipped: pruning never waits and never makes anybody wait in a circle.
+#variable_conflict use_column
+declare
+    v_now constant timestamptz := statement_timestamp();
+    v_tombstone interval;
+    v_is_announced boolean;
+    v_table oid;
+    v_from timestamptz;
+    v_deleted integer;
+    v_rescheduled integer;
+    v_last_after timestamptz;
+begin
+    if p_max_rows is null or p_max_rows < 1 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a batch has at least one row';
+    end if;
+
+    -- The table's oid makes the lock one of this store: advisory locks are shared by the whole database.
+    select p.tableoid, p.resume_from, make_interval(secs => s.tombstone_retention_seconds), s.notify_channel is not null
+    into v_table, v_from, v_tombstone, v_is_announced
+    from web.prune_state as p
+    cross join web.settings as s;
+    if not found then
+        perform web.raise_missing_settings();
+    end if;
+    if not pg_try_advisory_xact_lock(hashtextextended('prune_sessions', v_table::bigint)) then
+        return query select 'busy'::text, 0, 0;
+        return;
+    end if;
+
+    with due as materialized (
+        select
+            s.key,
+            s.handle,
+            s.ended_at,
+            s.prune_after,
+            coalesce(s.ended_at + v_tombstone, s.expires_at) as keep_until
+        from web.session as s
+        where s.prune_after >= v_from
+            and s.prune_after <= v_now
+        order by s.prune_after
+        limit p_max_rows
+        for update skip locked
+    ),
+    removed as (
+        delete from web.session as s
+        using due as d
+        where s.key = d.key
+            and d.keep_until <= v_now
+        returning d.handle, d.ended_at
+    ),
+    filed as (
+        update web.session as s
+        set prune_after = d.keep_until
+        from due as d
+        where s.key = d.key
+            and d.keep_until > v_now
+        returning s.key
+    )
+    select
+        (
+            select count(*)
+            from removed as r
+            left join lateral (
+                select web.notify_session_end(r.handle, 'expired')
+                where v_is_announced
+                    and r.ended_at is null
+            ) as a on true
+        ),
+        (select count(*) from filed),
+        (select max(d.prune_after) from due as d)
+    into v_deleted, v_rescheduled, v_last_after;
+
+    -- While there is more to do, the next call goes on where this one ended: behind it lie index entries of deleted rows,
+    -- which an old snapshot somewhere may keep for hours, and each batch would walk over all of them again.
+    update web.prune_state as p
+    set
+        resume_from = case
+            when v_deleted + v_rescheduled < p_max_rows then '-infinity'
+            else v_last_after
+        end,
+        last_pruned_at = v_now;
+
+    return query select 'pruned'::text, v_deleted, v_rescheduled;
+end;
+$body$,
+        'web.prune_sessions(integer)',
+        'Remove one batch of dead sessions, oldest first. Always one row: outcome pruned with the rows deleted and the rows filed again because they had been used, or busy when another pruner is at work. Nothing is left once deleted + rescheduled is less than p_max_rows; call it again until then, each call a transaction of its own. API: public'
+        ],
+        array[
+        $head$create or replace function web.rotate_session(
+    p_old_key bytea,
+    p_new_key bytea,
+    p_grace_seconds integer default 0
+)
+returns table (
+    outcome text,
+    version bigint,
+    expires_at timestamptz
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- A new id for the same session, in one round trip. The grace is for the other requests of the same page, which still
+-- carry the old id; longer than a minute it would be an invitation to whoever has stolen it.
+#variable_conflict use_column
+declare
+    v_outcome constant text := web.change_session_key(p_old_key, p_new_key, p_grace_seconds);
+begin
+    if v_outcome in ('gone', 'exists') then
+        return query select v_outcome, null::bigint, null::timestamptz;
+        return;
+    end if;
+    return query
+    select 'rotated'::text, s.version, s.expires_at
+    from web.session as s
+    where s.key = p_new_key;
+end;
+$body$,
+        'web.rotate_session(bytea, bytea, integer)',
+        'Give a session a new key and keep all else, the absolute timeout too. Always one row: outcome rotated, also when it was done before; gone when there is no live session; exists when the new key is in use (nothing was changed, the other columns are null). For p_grace_seconds, 60 at most, the old key still loads, but neither saves nor slides; to end the session it works too, for settings.tombstone_retention_seconds at least. API: public'
+        ],
+        array[
+        $head$create or replace function web.save_session(
+    p_key bytea,
+    p_data text,
+    p_expected_version bigint default null
+)
+returns web.saved_session
+language plpgsql
+volatile
+security definer$head$,
+$body$
+-- Update only: a session that has ended, or has been pruned, cannot come back through a slow request. The outcome is
+-- a column and not an exception, which would abort the caller's transaction.
+--
+-- As in load_session, the first statement alone does nearly every save: it proves by slide_at that the session is live. Every
+-- expression is compiled anew at each call: so only two columns are changed, and "or" and "is not true" are left, with all else
+-- that needs more words, to save_session_slow (3 µs). No search path is pinned either, and none could decide anything here.
+#variable_conflict use_column
+declare
+    v_saved web.saved_session;
+begin
+    update web.session as s
+    set
+        version = s.version operator(pg_catalog.+) 1,
+        data = p_data
+    where s.key operator(pg_catalog.=) case
+            when pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.<>) 'serializable'
+                -- the least that max_data_bytes may be: no need to read the settings
+                and pg_catalog.octet_length(p_data) operator(pg_catalog.<=) 8192
+            then p_key
+        end
+        and s.slide_at operator(pg_catalog.>) pg_catalog.statement_timestamp()
+        and s.version operator(pg_catalog.=) coalesce(p_expected_version, s.version)
+        -- byte by byte, whatever the collation that a caller gives to his parameter
+        and s.data operator(pg_catalog.<>) p_data collate pg_catalog."C"
+    returning 'saved', s.version, s.expires_at
+    into v_saved;
+    if not found then
+        select d.outcome, d.version, d.expires_at
+        into v_saved
+        from web.save_session_slow(p_key, p_data, p_expected_version) as d;
+    end if;
+    return v_saved;
+end;
+$body$,
+        'web.save_session(bytea, text, bigint)',
+        'Replace the data of a live session. Always one row: outcome saved; same when p_expected_version is no longer the stored version but the data is equal (a repeated save, or an equal change by another caller; nothing was written); conflict when it is not, and the data differs (version is then the stored one, and nothing was changed); gone when there is no live session (version and expires_at null). Data equal to what is stored is not rewritten and keeps its version. A save is a use: it slides the expiry if that is due. API: public'
+        ],
+        array[
+        $head$create or replace function web.session_info(
+    p_key bytea
+)
+returns table (
+    state text,
+    reason text,
+    handle uuid,
+    user_id text,
+    created_at timestamptz,
+    last_used_at timestamptz,
+    expires_at timestamptz,
+    absolute_expires_at timestamptz,
+    client_address inet,
+    user_agent text,
+    label text
+)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- For messages and metrics, after a load that found nothing; and for the handle of the session at hand. Visitors must not
+-- see the difference between the ways in which a session is not there.
+#variable_conflict use_column
+begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.raise_serializable();
+    end if;
+    if octet_length(p_key) is distinct from 32 then
+        perform web.raise_invalid_key();
+    end if;
+    return query
+    select
+        case
+            when s.expires_at > statement_timestamp() then 'live'
+            when s.ended_at is not null then 'ended'
+            else 'expired'
+        end,
+        s.ended_reason,
+        -- after a rotation the handle went along to the new key
+        case when s.successor is null then s.handle end,
+        s.user_id,
+        s.created_at,
+        s.last_used_at,
+        nullif(s.expires_at, '-infinity'),
+        s.absolute_expires_at,
+        s.client_address,
+        s.user_agent,
+        s.label
+    from web.session as s
+    where s.key = p_key;
+    if not found then
+        return query
+        select
+            'missing'::text,
+            null::text,
+            null::uuid,
+            null::text,
+            null::timestamptz,
+            null::timestamptz,
+            null::timestamptz,
+            null::timestamptz,
+            null::inet,
+            null::text,
+            null::text;
+    end if;
+end;
+$body$,
+        'web.session_info(bytea)',
+        'What is known of a session, beside its data. Always one row: state live, expired, ended (then with the reason: logout, revoked, evicted or rotated) or missing: never there, or pruned since. Slides nothing. API: public'
+        ],
+        array[
+        $head$create or replace function web.touch_session(
+    p_key bytea
+)
+returns timestamptz
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- load_session without the data: for a request that needs to know only that the session lives.
+declare
+    v_expires_at timestamptz;
+    v_slide_at timestamptz;
+begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.raise_serializable();
+    end if;
+    if octet_length(p_key) is distinct from 32 then
+        perform web.raise_invalid_key();
+    end if;
+
+    select s.expires_at, s.slide_at
+    into v_expires_at, v_slide_at
+    from web.session as s
+    where s.key = p_key
+        and s.expires_at > statement_timestamp();
+
+    if v_slide_at <= statement_timestamp() then
+        perform web.slide_session(p_key);
+        v_expires_at := (
+            select s.expires_at
+            from web.session as s
+            where s.key = p_key
+                and s.expires_at > statement_timestamp()
+        );
+    end if;
+    return v_expires_at;
+end;
+$body$,
+        'web.touch_session(bytea)',
+        'Slide the expiry of a live session, if that is due, and return the expiry now in force; null when there is no live session. API: public'
+        ],
+        array[
+        $head$create or replace function web.user_sessions(
+    p_user_id text
+)
+returns table (
+    handle uuid,
+    created_at timestamptz,
+    last_used_at timestamptz,
+    expires_at timestamptz,
+    client_address inet,
+    user_agent text,
+    label text
+)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- What a page "your devices" shows. Neither data nor key: who can read the list cannot be any of them.
+#variable_conflict use_column
+begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.raise_serializable();
+    end if;
+    return query
+    select
+        s.handle,
+        s.created_at,
+        s.last_used_at,
+        s.expires_at,
+        s.client_address,
+        s.user_agent,
+        s.label
+    from web.session as s
+    where s.user_id = p_user_id
+        and s.expires_at > statement_timestamp()
+    order by s.last_used_at desc, s.created_at desc;
+end;
+$body$,
+        'web.user_sessions(text)',
+        'The live sessions of a user, the one used last first. API: public'
+        ],
+        array[
+        $head$create or replace function web.clear_sessions()
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- The lock keeps writers out, so that no two of them wait for each other's rows in different orders. Tombstones go
+-- too: users of this interface use the same ids again right afterwards. DELETE and not TRUNCATE, which logical
+-- replication with a row filter would not limit to the shard.
+begin
+    lock table web.session in share row exclusive mode;
+    delete from web.session;
+    perform web.notify_session_end(null, 'revoked');
+end;
+$body$,
+        'web.clear_sessions()',
+        'connect-pg interface: remove every session, ended ones included, so that a save under way may bring its session back. Waits for all writers; in repeatable read it does not see what they committed meanwhile. API: public'
+        ],
+        array[
+        $head$create or replace function web.count_sessions()
+returns integer
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+begin
+    return (
+        select count(*)::integer
+        from web.session as s
+        where s.expires_at > statement_timestamp()
+    );
+end;
+$body$,
+        'web.count_sessions()',
+        'connect-pg interface: how many sessions are live. Reads the whole table: for a person or a metric once a minute, not for a request. API: public'
+        ],
+        array[
+        $head$create or replace function web.destroy_session(
+    sessid text
 )
 returns void
 language plpgsql
@@ -437,59 +1454,194 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- Whoever adds a row looks at four others, and clears away the dead among them. Which four depends on a digest of the
--- new key: a caller who could choose the place would learn from the statistics where other keys lie. Four at random: the share of dead rows settles at a quarter where nobody runs a
--- pruner, whatever the traffic. Nothing is remembered from call to call, nothing living is locked, and an old snapshot
--- that keeps deleted rows in the index costs no more here than anywhere.
-declare
-    v_now constant timestamptz := statement_timestamp();
-    v_forgotten timestamptz;
-    v_dead bytea[];
-    v_removed record;
+-- end_session by the id itself.
 begin
-    v_forgotten := v_now - (select make_interval(secs => s.tombstone_seconds) from web.settings as s);
-
-    select array_agg(n.key)
-    into v_dead
-    from (
-        select s.key, s.expires_at, s.ended_at
-        from web.session as s
-        where s.key > sha256(p_key)
-            and s.key <> p_key
-        order by s.key
-        limit 4
-    ) as n
-    where n.expires_at <= v_now
-        and coalesce(n.ended_at <= v_forgotten, true);
-    -- On an old snapshot, a row that was used since would be an error.
-    if v_dead is null or current_setting('transaction_isolation') <> 'read committed' then
+    if sessid is null then
         return;
     end if;
+    perform web.end_session(sha256(convert_to(sessid, 'UTF8')));
+end;
+$body$,
+        'web.destroy_session(text)',
+        'connect-pg interface: end a session for good. Nothing happens when there is none, but that a first save under way does not bring it up. API: public'
+        ],
+        array[
+        $head$create or replace function web.get_session_data(
+    sessid text
+)
+returns setof text
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- The key is computed into a variable first, so that the plan is a look-up by the primary key, on a sharded server too.
+declare
+    v_key constant bytea := sha256(convert_to(sessid, 'UTF8'));
+begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.raise_serializable();
+    end if;
+    return query
+    select s.data
+    from web.session as s
+    where s.key = v_key
+        and s.expires_at > statement_timestamp();
+end;
+$body$,
+        'web.get_session_data(text)',
+        'connect-pg interface: the data of a live session; no row when there is none. Does not slide the expiry: in this interface the next set does. API: public'
+        ],
+        array[
+        $head$create or replace function web.set_session_data(
+    sessid text,
+    sessdata text,
+    expire timestamptz
+)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- The write of the connect-pg interface: one generic "set", so that create and update cannot be told apart. What
+-- keeps a slow request from undoing a log-out is the tombstone.
+declare
+    v_now constant timestamptz := statement_timestamp();
+    v_key bytea;
+    v_expire timestamptz := expire;
+    v_idle_timeout_seconds integer;
+    v_absolute_timeout_seconds integer;
+    v_slide_interval_seconds integer;
+    v_is_announced boolean;
+    v_handle uuid;
+    v_rows bigint;
+begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.raise_serializable();
+    end if;
+    if sessid is null then
+        raise exception using
+            errcode = 'null_value_not_allowed',
+            message = 'the session id must not be null';
+    end if;
+    if octet_length(sessdata) > 8192 then
+        perform web.check_data_size(octet_length(sessdata));
+    end if;
+    v_key := sha256(convert_to(sessid, 'UTF8'));
 
-    for v_removed in
-        delete from web.session as s
-        where s.key in (
-            select d.key
-            from web.session as d
-            where d.key = any (v_dead)
-                -- it may have been set again, or ended, since
-                and d.expires_at <= v_now
-                and coalesce(d.ended_at <= v_forgotten, true)
-            for update skip locked
-        )
-        returning s.handle, s.ended_at
+    select s.idle_timeout_seconds, s.absolute_timeout_seconds, s.notify_channel is not null
+    into v_idle_timeout_seconds, v_absolute_timeout_seconds, v_is_announced
+    from web.settings as s;
+    if not found then
+        perform web.raise_missing_settings();
+    end if;
+
+    -- A missing expiry is the default timeout from now, never "for ever".
+    if v_expire is null then
+        v_expire := v_now + make_interval(secs => v_idle_timeout_seconds);
+    elsif v_expire > v_now then
+        -- Slides through the native interface then keep the lifetime that the caller chose.
+        v_expire := least(v_expire, v_now + make_interval(secs => 2147483647));
+        v_idle_timeout_seconds := ceil(extract(epoch from v_expire - v_now))::integer;
+    end if;
+    v_slide_interval_seconds := web.slide_interval_seconds(v_idle_timeout_seconds);
+
     loop
-        if v_removed.ended_at is null then
-            perform web.announce_end(v_removed.handle, 'expired');
+        update web.session as s
+        set
+            expires_at = least(v_expire, s.absolute_expires_at),
+            slide_at = least(v_now + make_interval(secs => v_slide_interval_seconds), v_expire, s.absolute_expires_at),
+            last_used_at = v_now,
+            version = s.version + 1,
+            idle_timeout_seconds = v_idle_timeout_seconds,
+            slide_interval_seconds = v_slide_interval_seconds,
+            data = sessdata
+        where s.key = v_key
+            and s.expires_at > v_now;
+        if found then
+            return;
         end if;
+
+        -- The session that is replaced, if it has expired and was not pruned yet.
+        if v_is_announced then
+            select s.handle into v_handle from web.session as s where s.key = v_key and s.ended_at is null;
+        end if;
+
+        -- Also with an expiry in the past: a first save of the same id may be uncommitted, and this waits for it.
+        insert into web.session as s (
+            expires_at,
+            slide_at,
+            last_used_at,
+            version,
+            created_at,
+            absolute_expires_at,
+            prune_after,
+            idle_timeout_seconds,
+            slide_interval_seconds,
+            key,
+            data
+        )
+        select
+            n.expires_at,
+            least(v_now + make_interval(secs => v_slide_interval_seconds), n.expires_at),
+            v_now,
+            1,
+            v_now,
+            v_now + make_interval(secs => v_absolute_timeout_seconds),
+            greatest(n.expires_at, v_now),
+            v_idle_timeout_seconds,
+            v_slide_interval_seconds,
+            v_key,
+            sessdata
+        from (
+            select least(v_expire, v_now + make_interval(secs => v_absolute_timeout_seconds)) as expires_at
+        ) as n
+        -- An expired session is replaced by a new one, just as if it had been pruned already; an ended one is not.
+        on conflict (key) do update
+        set
+            expires_at = excluded.expires_at,
+            slide_at = excluded.slide_at,
+            last_used_at = excluded.last_used_at,
+            version = s.version + 1,
+            created_at = excluded.created_at,
+            absolute_expires_at = excluded.absolute_expires_at,
+            idle_timeout_seconds = excluded.idle_timeout_seconds,
+            slide_interval_seconds = excluded.slide_interval_seconds,
+            handle = excluded.handle,
+            user_id = null,
+            client_address = null,
+            user_agent = null,
+            label = null,
+            data = excluded.data
+        where s.ended_at is null
+            and s.expires_at <= v_now;
+        get diagnostics v_rows = row_count;
+        if v_rows > 0 then
+            if v_handle is not null then
+                perform web.notify_session_end(v_handle, 'expired');
+            end if;
+            perform web.prune_neighbors(v_key);
+            return;
+        end if;
+
+        if exists (
+            select
+            from web.session as s
+            where s.key = v_key
+                and s.ended_at is not null
+        ) then
+            return;
+        end if;
+        -- A live session appeared between the two statements, or its row was pruned: try again.
     end loop;
 end;
 $body$,
-        'web.carry_pruning(bytea)',
-        'The small share of pruning that every new row carries: of four rows, which a digest of this key chooses, remove the dead. API: private'
+        'web.set_session_data(text, text, timestamptz)',
+        'connect-pg interface: create or replace a session. A null expiry is the default idle timeout from now; an expiry in the past leaves the session expired; the absolute timeout of the store limits every expiry. No effect on a session that was destroyed. API: public'
         ],
         array[
-        $head$create or replace function web.move_session(
+        $head$create or replace function web.change_session_key(
     p_old_key bytea,
     p_new_key bytea,
     p_grace_seconds integer
@@ -504,14 +1656,14 @@ $body$
 -- old one, in one transaction. So a late save under the old key finds an ended session, and a log-out finds the way.
 declare
     v_now constant timestamptz := statement_timestamp();
-    v_idle_seconds integer;
-    v_tombstone_seconds integer;
+    v_idle_timeout_seconds integer;
+    v_tombstone_retention_seconds integer;
 begin
     if current_setting('transaction_isolation') = 'serializable' then
-        perform web.refuse_serializable();
+        perform web.raise_serializable();
     end if;
     if octet_length(p_old_key) is distinct from 32 or octet_length(p_new_key) is distinct from 32 then
-        perform web.refuse_key();
+        perform web.raise_invalid_key();
     end if;
     if p_old_key = p_new_key then
         raise exception using
@@ -525,9 +1677,9 @@ begin
             message = 'the grace of a rotation is 0 to 60 seconds';
     end if;
 
-    select s.idle_seconds, s.tombstone_seconds into v_idle_seconds, v_tombstone_seconds from web.settings as s;
+    select s.idle_timeout_seconds, s.tombstone_retention_seconds into v_idle_timeout_seconds, v_tombstone_retention_seconds from web.settings as s;
     if not found then
-        perform web.refuse_without_settings();
+        perform web.raise_missing_settings();
     end if;
 
     -- The key may be in use: known before the row is touched, or by the unique index if somebody is just creating it.
@@ -535,13 +1687,13 @@ begin
         update web.session as s
         set
             expires_at = least(
-                greatest(s.expires_at, v_now + make_interval(secs => s.idle_seconds)),
-                s.absolute_at
+                greatest(s.expires_at, v_now + make_interval(secs => s.idle_timeout_seconds)),
+                s.absolute_expires_at
             ),
             slide_at = least(
-                v_now + make_interval(secs => s.slide_seconds),
-                greatest(s.expires_at, v_now + make_interval(secs => s.idle_seconds)),
-                s.absolute_at
+                v_now + make_interval(secs => s.slide_interval_seconds),
+                greatest(s.expires_at, v_now + make_interval(secs => s.idle_timeout_seconds)),
+                s.absolute_expires_at
             ),
             last_used_at = v_now,
             key = p_new_key
@@ -573,14 +1725,14 @@ begin
         last_used_at,
         version,
         created_at,
-        absolute_at,
+        absolute_expires_at,
         prune_after,
         ended_at,
         ended_reason,
         successor,
         grace_until,
-        idle_seconds,
-        slide_seconds,
+        idle_timeout_seconds,
+        slide_interval_seconds,
         key
     )
     values (
@@ -590,171 +1742,106 @@ begin
         1,
         v_now,
         v_now,
-        v_now + make_interval(secs => v_tombstone_seconds),
+        v_now + make_interval(secs => v_tombstone_retention_seconds),
         v_now,
         'rotated',
         p_new_key,
         v_now + make_interval(secs => p_grace_seconds),
-        v_idle_seconds,
+        v_idle_timeout_seconds,
         0,
         p_old_key
     );
-    perform web.carry_pruning(p_new_key);
+    perform web.prune_neighbors(p_new_key);
     return 'rotated';
 end;
 $body$,
-        'web.move_session(bytea, bytea, integer)',
+        'web.change_session_key(bytea, bytea, integer)',
         'Give a live session another key, and leave a tombstone under the old one. Returns rotated, repeated (it was done before), exists (the new key is in use) or gone. API: private'
         ],
         array[
-        $head$create or replace function web.create_session(
-    p_key bytea,
-    p_data text,
-    p_idle_seconds integer default null,
-    p_absolute_seconds integer default null,
-    p_user_id text default null,
-    p_client_address inet default null,
-    p_user_agent text default null,
-    p_label text default null,
-    p_max_sessions integer default null
+        $head$create or replace function web.check_data_size(
+    p_bytes integer
 )
-returns table (
-    outcome text,
-    version bigint,
-    expires_at timestamptz,
-    handle uuid
+returns void
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- Called for data over 8 KiB only, the least that max_data_bytes may be: smaller writes need not read the settings.
+declare
+    v_limit integer;
+begin
+    select s.max_data_bytes into v_limit from web.settings as s;
+    if p_bytes > v_limit then
+        raise exception using
+            errcode = 'program_limit_exceeded',
+            message = format('session data has %s bytes; the limit of this store is %s', p_bytes, v_limit),
+            hint = 'Keep large things in a table of your own, or raise settings.max_data_bytes.';
+    end if;
+end;
+$body$,
+        'web.check_data_size(integer)',
+        'Raise 54000 when session data of this many bytes is over the limit of the store. API: private'
+        ],
+        array[
+        $head$create or replace function web.enforce_session_limit(
+    p_user_id text,
+    p_max_sessions integer
 )
+returns boolean
 language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- A plain insert: a key that exists is reported and never overwritten, so that no caller can adopt, or be
--- handed, the session of somebody else (OWASP ASVS 5.0, 7.2.4: the application draws a new id).
-#variable_conflict use_column
+-- The caller holds lock_user, so that the count stays right. Victims that somebody holds are skipped: he may be
+-- waiting for that lock.
 declare
-    v_now constant timestamptz := statement_timestamp();
-    v_idle_seconds integer;
-    v_absolute_seconds integer;
-    v_slide_seconds integer;
-    v_absolute_at timestamptz;
-    v_expires_at timestamptz;
+    v_max_sessions integer;
+    v_refuse boolean;
+    v_excess bigint;
 begin
-    if current_setting('transaction_isolation') = 'serializable' then
-        perform web.refuse_serializable();
-    end if;
-    -- Everything is checked here, before it meets a constraint: the DETAIL of a constraint's error shows the row.
-    if octet_length(p_key) is distinct from 32 then
-        perform web.refuse_key();
-    end if;
-    if p_data is null then
-        raise exception using
-            errcode = 'null_value_not_allowed',
-            message = 'session data must not be null',
-            hint = 'Pass JSON text; an empty session is {}.';
-    end if;
-    if octet_length(p_data) > 8192 then
-        perform web.require_data_fits(octet_length(p_data));
-    end if;
-    if p_idle_seconds < 1 or p_absolute_seconds < 1 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a timeout is at least one second',
-            hint = 'Pass null for the default of the store.';
-    end if;
-    if p_user_id = '' or octet_length(p_user_id) > 1024 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a user id has 1 to 1024 bytes',
-            hint = 'Pass null for a session that belongs to nobody.';
-    end if;
-    if p_max_sessions < 0 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a limit of sessions is at least 0',
-            hint = 'Pass null for the limit of the store, 0 for none.';
-    end if;
-
-    if p_user_id is not null then
-        perform web.lock_user(p_user_id);
-    end if;
-    -- Before room is made: a call repeated after a lost answer must not cost the user another session. And a transaction on
-    -- an old snapshot may still see a row that was removed since; with a new one beside it, it would see the session twice.
-    if (p_user_id is not null or current_setting('transaction_isolation') <> 'read committed')
-        and exists (select from web.session as s where s.key = p_key)
-    then
-        return query select 'exists'::text, null::bigint, null::timestamptz, null::uuid;
-        return;
-    end if;
-    if p_user_id is not null and not web.make_room(p_user_id, p_max_sessions) then
-        return query select 'refused'::text, null::bigint, null::timestamptz, null::uuid;
-        return;
-    end if;
-
-    select
-        coalesce(p_idle_seconds, s.idle_seconds),
-        coalesce(p_absolute_seconds, s.absolute_seconds)
-    into v_idle_seconds, v_absolute_seconds
+    select coalesce(p_max_sessions, s.max_sessions_per_user), s.reject_over_limit
+    into v_max_sessions, v_refuse
     from web.settings as s;
     if not found then
-        perform web.refuse_without_settings();
+        perform web.raise_missing_settings();
+    end if;
+    if v_max_sessions = 0 then
+        return true;
     end if;
 
-    v_absolute_at := v_now + make_interval(secs => v_absolute_seconds);
-    v_expires_at := least(v_now + make_interval(secs => v_idle_seconds), v_absolute_at);
-    v_slide_seconds := web.slide_seconds(v_idle_seconds);
-
-    return query
-    insert into web.session as s (
-        expires_at,
-        slide_at,
-        last_used_at,
-        version,
-        created_at,
-        absolute_at,
-        prune_after,
-        idle_seconds,
-        slide_seconds,
-        key,
-        user_id,
-        client_address,
-        user_agent,
-        label,
-        data
-    )
-    values (
-        v_expires_at,
-        least(v_now + make_interval(secs => v_slide_seconds), v_expires_at),
-        v_now,
-        1,
-        v_now,
-        v_absolute_at,
-        v_expires_at,
-        v_idle_seconds,
-        v_slide_seconds,
-        p_key,
-        p_user_id,
-        p_client_address,
-        left(p_user_agent, 512),
-        left(p_label, 256),
-        p_data
-    )
-    on conflict (key) do nothing
-    returning 'created'::text, s.version, s.expires_at, s.handle;
-
-    if not found then
-        return query select 'exists'::text, null::bigint, null::timestamptz, null::uuid;
-        return;
+    select count(*) + 1 - v_max_sessions
+    into v_excess
+    from web.session as s
+    where s.user_id = p_user_id
+        and s.expires_at > statement_timestamp();
+    if v_excess <= 0 then
+        return true;
+    end if;
+    if v_refuse then
+        return false;
     end if;
 
-    perform web.carry_pruning(p_key);
+    perform web.tombstone_session(v.key, 'evicted')
+    from (
+        select s.key
+        from web.session as s
+        where s.user_id = p_user_id
+            and s.expires_at > statement_timestamp()
+        order by s.last_used_at, s.created_at
+        limit v_excess
+        for no key update skip locked
+    ) as v;
+    return true;
 end;
 $body$,
-        'web.create_session(bytea, text, integer, integer, text, inet, text, text, integer)',
-        'Create a session. One row: outcome created, exists when the key is in use, or refused when the user has as many sessions as he may and the settings refuse more (otherwise the least recently used one is ended); the other columns are null then. A null p_max_sessions is the limit of the store, 0 none. A null timeout is the default of the store; the address, user agent (cut at 512 characters) and label (cut at 256) are for the list of a user''s devices. API: public'
+        'web.enforce_session_limit(text, integer)',
+        'Before a session of this user is added: end the least recently used ones over the limit. False when the settings refuse instead. API: private'
         ],
         array[
-        $head$create or replace function web.load_due_session(
+        $head$create or replace function web.load_session_slow(
     p_key bytea,
     p_slide boolean
 )
@@ -770,10 +1857,10 @@ declare
     v_key bytea := p_key;
 begin
     if current_setting('transaction_isolation') = 'serializable' then
-        perform web.refuse_serializable();
+        perform web.raise_serializable();
     end if;
     if octet_length(p_key) is distinct from 32 then
-        perform web.refuse_key();
+        perform web.raise_invalid_key();
     end if;
 
     -- Asked first: on a standby even an update that would find no row is an error.
@@ -813,48 +1900,179 @@ begin
     end loop;
 end;
 $body$,
-        'web.load_due_session(bytea, boolean)',
+        'web.load_session_slow(bytea, boolean)',
         'Load a session that is not live, or whose slide is due: for load_session, which says what it does. API: private'
         ],
         array[
-        $head$create or replace function web.load_session(
-    p_key bytea,
-    p_slide boolean default true
+        $head$create or replace function web.lock_user(
+    p_user_id text
 )
-returns setof web.loaded_session
+returns void
 language plpgsql
 volatile
-security definer$head$,
+security definer
+set search_path = pg_catalog, pg_temp$head$,
 $body$
--- Reads a session and slides its expiry in one round trip. slide_at never lies behind expires_at, so the first
--- statement alone answers nearly every request: no write, no lock, and one comparison proves that the session is
--- live. Four columns at most and a plain return query: each further column, and every other shape, was measured slower.
---
--- With save_session the only function without a pinned search_path, which would cost a seventh of its time. So every name and every operator
--- here is qualified, and nothing is left that a search path could decide; what needs more words is load_due_session.
-#variable_conflict use_column
+-- Whatever creates or ends several sessions of a user takes this lock first, and only then locks rows: so limits hold, a
+-- login under way does not survive "log out everywhere", and nobody waits in a circle. Until the end of the transaction.
+-- A snapshot of before the wait would not show what the others did: the lock would be of no use, silently.
 begin
-    return query
-    select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id
-    from web.session as s
-    where s.key operator(pg_catalog.=) case
-            -- A serializable transaction gets no key to look for, so that it locks no page: refuse_serializable says why.
-            -- Here this costs nothing to speak of; as a condition of its own it cost a node of the plan, 1.5 µs a call.
-            when pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.<>) 'serializable' then p_key
-        end
-        and s.slide_at operator(pg_catalog.>) pg_catalog.statement_timestamp();
-    if not found then
-        return query
-        select d.data, d.version, d.expires_at, d.user_id
-        from web.load_due_session(p_key, p_slide) as d;
+    if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+        raise exception using
+            errcode = 'invalid_transaction_state',
+            message = 'the sessions of a user are counted and ended at the isolation level read committed',
+            hint = 'Call it in a transaction of that level, or in none.';
+    end if;
+    perform pg_advisory_xact_lock(hashtextextended(p_user_id, p.tableoid::bigint)) from web.settings as p;
+end;
+$body$,
+        'web.lock_user(text)',
+        'Wait for the other transactions that create or end sessions of this user. API: private'
+        ],
+        array[
+        $head$create or replace function web.notify_session_end(
+    p_handle uuid,
+    p_reason text
+)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- For applications with open web sockets. Off unless settings.notify_channel is set. Never a key.
+declare
+    v_channel text;
+begin
+    select s.notify_channel into v_channel from web.settings as s;
+    if v_channel is not null then
+        perform pg_notify(v_channel, json_build_object('handle', p_handle, 'reason', p_reason)::text);
     end if;
 end;
 $body$,
-        'web.load_session(bytea, boolean)',
-        'Load a live session and, unless p_slide is false, slide its expiry. One row, or none when there is no live session. Never waits for another transaction. A slide is written only when it is due (settings.slide_percent); on a hot standby a due slide raises 25006, in a read-only transaction elsewhere it is left for later. API: public'
+        'web.notify_session_end(uuid, text)',
+        'Notify that the session of this handle has ended, or all sessions when it is null. API: private'
         ],
         array[
-        $head$create or replace function web.save_due_session(
+        $head$create or replace function web.prune_neighbors(
+    p_key bytea
+)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- Whoever adds a row looks at four others, and clears away the dead among them. Which four depends on a digest of the
+-- new key: a caller who could choose the place would learn from the statistics where other keys lie. Four at random: the share of dead rows settles at a quarter where nobody runs a
+-- pruner, whatever the traffic. Nothing is remembered from call to call, nothing living is locked, and an old snapshot
+-- that keeps deleted rows in the index costs no more here than anywhere.
+declare
+    v_now constant timestamptz := statement_timestamp();
+    v_forgotten timestamptz;
+    v_dead bytea[];
+    v_removed record;
+begin
+    v_forgotten := v_now - (select make_interval(secs => s.tombstone_retention_seconds) from web.settings as s);
+
+    select array_agg(n.key)
+    into v_dead
+    from (
+        select s.key, s.expires_at, s.ended_at
+        from web.session as s
+        where s.key > sha256(p_key)
+            and s.key <> p_key
+        order by s.key
+        limit 4
+    ) as n
+    where n.expires_at <= v_now
+        and coalesce(n.ended_at <= v_forgotten, true);
+    -- On an old snapshot, a row that was used since would be an error.
+    if v_dead is null or current_setting('transaction_isolation') <> 'read committed' then
+        return;
+    end if;
+
+    for v_removed in
+        delete from web.session as s
+        where s.key in (
+            select d.key
+            from web.session as d
+            where d.key = any (v_dead)
+                -- it may have been set again, or ended, since
+                and d.expires_at <= v_now
+                and coalesce(d.ended_at <= v_forgotten, true)
+            for update skip locked
+        )
+        returning s.handle, s.ended_at
+    loop
+        if v_removed.ended_at is null then
+            perform web.notify_session_end(v_removed.handle, 'expired');
+        end if;
+    end loop;
+end;
+$body$,
+        'web.prune_neighbors(bytea)',
+        'The small share of pruning that every new row carries: of four rows, which a digest of this key chooses, remove the dead. API: private'
+        ],
+        array[
+        $head$create or replace function web.raise_invalid_key()
+returns void
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- Not immutable, though it could be said to be: the planner would call it beforehand, and refuse every key.
+begin
+    raise exception using
+        errcode = 'invalid_parameter_value',
+        message = 'a session key has 32 bytes',
+        hint = 'Pass sha256 of the session id, as bytea.';
+end;
+$body$,
+        'web.raise_invalid_key()',
+        'Raise 22023: what should be the key of a session has not its length. API: private'
+        ],
+        array[
+        $head$create or replace function web.raise_missing_settings()
+returns void
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+begin
+    raise exception using
+        errcode = 'object_not_in_prerequisite_state',
+        message = 'the settings of the session store are missing',
+        hint = 'Run session-admin install, or select * from correct_web(): it puts them back.';
+end;
+$body$,
+        'web.raise_missing_settings()',
+        'Raise 55000: the one row of settings is gone. API: private'
+        ],
+        array[
+        $head$create or replace function web.raise_serializable()
+returns void
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- A serializable transaction locks the page of the index where it looked, and pg_locks shows every role which page that
+-- is: with that, the runtime role could find out keys that it does not know by asking for others.
+begin
+    raise exception using
+        errcode = 'invalid_transaction_state',
+        message = 'sessions cannot be used in a serializable transaction',
+        hint = 'Use the isolation level read committed or repeatable read; or a connection of its own for sessions.';
+end;
+$body$,
+        'web.raise_serializable()',
+        'Raise 25000: the isolation level is serializable. API: private'
+        ],
+        array[
+        $head$create or replace function web.save_session_slow(
     p_key bytea,
     p_data text,
     p_expected_version bigint
@@ -877,10 +2095,10 @@ declare
     v_is_same boolean;
 begin
     if current_setting('transaction_isolation') = 'serializable' then
-        perform web.refuse_serializable();
+        perform web.raise_serializable();
     end if;
     if octet_length(p_key) is distinct from 32 then
-        perform web.refuse_key();
+        perform web.raise_invalid_key();
     end if;
     if p_data is null then
         raise exception using
@@ -889,7 +2107,7 @@ begin
             hint = 'Pass JSON text; an empty session is {}.';
     end if;
     if octet_length(p_data) > 8192 then
-        perform web.require_data_fits(octet_length(p_data));
+        perform web.check_data_size(octet_length(p_data));
     end if;
 
     loop
@@ -952,1347 +2170,129 @@ begin
     return next;
 end;
 $body$,
-        'web.save_due_session(bytea, text, bigint)',
+        'web.save_session_slow(bytea, text, bigint)',
         'Save a session whose slide is due, or find out why nothing can be saved: for save_session, which says what it does. API: private'
         ],
         array[
-        $head$create or replace function web.save_session(
-    p_key bytea,
-    p_data text,
-    p_expected_version bigint default null
-)
-returns web.saved_session
-language plpgsql
-volatile
-security definer$head$,
-$body$
--- Update only: a session that has ended, or has been pruned, cannot come back through a slow request. The outcome is
--- a column and not an exception, which would abort the caller's transaction.
---
--- As in load_session, the first statement alone does nearly every save: it proves by slide_at that the session is live. Every
--- expression is compiled anew at each call: so only two columns are changed, and "or" and "is not true" are left, with all else
--- that needs more words, to save_due_session (3 µs). No search path is pinned either, and none could decide anything here.
-#variable_conflict use_column
-declare
-    v_saved web.saved_session;
-begin
-    update web.session as s
-    set
-        version = s.version operator(pg_catalog.+) 1,
-        data = p_data
-    where s.key operator(pg_catalog.=) case
-            when pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.<>) 'serializable'
-                -- the least that max_data_bytes may be: no need to read the settings
-                and pg_catalog.octet_length(p_data) operator(pg_catalog.<=) 8192
-            then p_key
-        end
-        and s.slide_at operator(pg_catalog.>) pg_catalog.statement_timestamp()
-        and s.version operator(pg_catalog.=) coalesce(p_expected_version, s.version)
-        -- byte by byte, whatever the collation that a caller gives to his parameter
-        and s.data operator(pg_catalog.<>) p_data collate pg_catalog."C"
-    returning 'saved', s.version, s.expires_at
-    into v_saved;
-    if not found then
-        select d.outcome, d.version, d.expires_at
-        into v_saved
-        from web.save_due_session(p_key, p_data, p_expected_version) as d;
-    end if;
-    return v_saved;
-end;
-$body$,
-        'web.save_session(bytea, text, bigint)',
-        'Replace the data of a live session. Always one row: outcome saved; same when p_expected_version is no longer the stored version but the data is equal (a repeated save, or an equal change by another caller; nothing was written); conflict when it is not, and the data differs (version is then the stored one, and nothing was changed); gone when there is no live session (version and expires_at null). Data equal to what is stored is not rewritten and keeps its version. A save is a use: it slides the expiry if that is due. API: public'
-        ],
-        array[
-        $head$create or replace function web.touch_session(
-    p_key bytea
-)
-returns timestamptz
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- load_session without the data: for a request that needs to know only that the session lives.
-declare
-    v_expires_at timestamptz;
-    v_slide_at timestamptz;
-begin
-    if current_setting('transaction_isolation') = 'serializable' then
-        perform web.refuse_serializable();
-    end if;
-    if octet_length(p_key) is distinct from 32 then
-        perform web.refuse_key();
-    end if;
-
-    select s.expires_at, s.slide_at
-    into v_expires_at, v_slide_at
-    from web.session as s
-    where s.key = p_key
-        and s.expires_at > statement_timestamp();
-
-    if v_slide_at <= statement_timestamp() then
-        perform web.slide_session(p_key);
-        v_expires_at := (
-            select s.expires_at
-            from web.session as s
-            where s.key = p_key
-                and s.expires_at > statement_timestamp()
-        );
-    end if;
-    return v_expires_at;
-end;
-$body$,
-        'web.touch_session(bytea)',
-        'Slide the expiry of a live session, if that is due, and return the expiry now in force; null when there is no live session. API: public'
-        ],
-        array[
-        $head$create or replace function web.end_session(
-    p_key bytea
-)
-returns boolean
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- Leaves a tombstone, for a key that is unknown too: its first save may be on its way, or in a transaction that has
--- not committed yet, and must find that the session was ended.
-declare
-    v_now constant timestamptz := statement_timestamp();
-    v_key bytea := p_key;
-    v_idle_seconds integer;
-    v_tombstone_seconds integer;
-    v_handle uuid;
-    v_has_expired boolean;
-    v_successor bytea;
-begin
-    if current_setting('transaction_isolation') = 'serializable' then
-        perform web.refuse_serializable();
-    end if;
-    if octet_length(p_key) is distinct from 32 then
-        perform web.refuse_key();
-    end if;
-
-    select s.idle_seconds, s.tombstone_seconds into v_idle_seconds, v_tombstone_seconds from web.settings as s;
-    if not found then
-        perform web.refuse_without_settings();
-    end if;
-
-    loop
-        if web.bury(v_key, 'logout') then
-            return true;
-        end if;
-
-        -- Waits for an uncommitted insert of the same key.
-        insert into web.session as s (
-            expires_at,
-            slide_at,
-            last_used_at,
-            version,
-            created_at,
-            absolute_at,
-            prune_after,
-            ended_at,
-            ended_reason,
-            idle_seconds,
-            slide_seconds,
-            key
-        )
-        values (
-            '-infinity',
-            '-infinity',
-            v_now,
-            1,
-            v_now,
-            v_now,
-            v_now + make_interval(secs => v_tombstone_seconds),
-            v_now,
-            'logout',
-            v_idle_seconds,
-            0,
-            v_key
-        )
-        on conflict (key) do update
-        set
-            expires_at = excluded.expires_at,
-            slide_at = excluded.slide_at,
-            version = s.version + 1,
-            ended_at = excluded.ended_at,
-            ended_reason = excluded.ended_reason,
-            client_address = null,
-            user_agent = null,
-            label = null,
-            data = null
-        where s.ended_at is null
-            and s.expires_at <= v_now
-        returning s.handle, s.created_at <> v_now into v_handle, v_has_expired;
-        if found then
-            if v_has_expired then
-                perform web.announce_end(v_handle, 'expired');
-            end if;
-            perform web.carry_pruning(v_key);
-            exit;
-        end if;
-
-        -- Ended already; or rotated: who logs out with an old id means the session, whatever its id is by now.
-        select s.successor
-        into v_successor
-        from web.session as s
-        where s.key = v_key
-            and s.ended_at is not null;
-        if found then
-            exit when v_successor is null;
-            v_key := v_successor;
-        end if;
-        -- Otherwise a live session appeared between the two statements, or its row was pruned: try again.
-    end loop;
-    return false;
-end;
-$body$,
-        'web.end_session(bytea)',
-        'End a session for good: nothing brings it back for settings.tombstone_seconds at least, a save that is already under way included. The key of before a rotation ends the session too. True when a live session was ended, false when there was none. API: public'
-        ],
-        array[
-        $head$create or replace function web.rotate_session(
-    p_old_key bytea,
-    p_new_key bytea,
-    p_grace_seconds integer default 0
-)
-returns table (
-    outcome text,
-    version bigint,
-    expires_at timestamptz
-)
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- A new id for the same session, in one round trip. The grace is for the other requests of the same page, which still
--- carry the old id; longer than a minute it would be an invitation to whoever has stolen it.
-#variable_conflict use_column
-declare
-    v_outcome constant text := web.move_session(p_old_key, p_new_key, p_grace_seconds);
-begin
-    if v_outcome in ('gone', 'exists') then
-        return query select v_outcome, null::bigint, null::timestamptz;
-        return;
-    end if;
-    return query
-    select 'rotated'::text, s.version, s.expires_at
-    from web.session as s
-    where s.key = p_new_key;
-end;
-$body$,
-        'web.rotate_session(bytea, bytea, integer)',
-        'Give a session a new key and keep all else, the absolute timeout too. Always one row: outcome rotated, also when it was done before; gone when there is no live session; exists when the new key is in use (nothing was changed, the other columns are null). For p_grace_seconds, 60 at most, the old key still loads, but neither saves nor slides; to end the session it works too, for settings.tombstone_seconds at least. API: public'
-        ],
-        array[
-        $head$create or replace function web.login_session(
-    p_old_key bytea,
-    p_new_key bytea,
-    p_user_id text,
-    p_idle_seconds integer default null,
-    p_absolute_seconds integer default null,
-    p_client_address inet default null,
-    p_user_agent text default null,
-    p_label text default null,
-    p_max_sessions integer default null
-)
-returns table (
-    outcome text,
-    version bigint,
-    expires_at timestamptz
-)
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- A visitor becomes a user: new id, same data, in one round trip (OWASP ASVS 5.0, 7.2.4). No grace, and the old key never
--- loads again: it may have been planted by somebody who would then read the data of the user (session fixation).
-#variable_conflict use_column
-declare
-    v_now constant timestamptz := statement_timestamp();
-    v_outcome text;
-    v_handle uuid;
-    v_user_id text;
-begin
-    if current_setting('transaction_isolation') = 'serializable' then
-        perform web.refuse_serializable();
-    end if;
-    if p_user_id is null or p_user_id = '' or octet_length(p_user_id) > 1024 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a user id has 1 to 1024 bytes',
-            hint = 'To take the user away, call logout_session.';
-    end if;
-    if p_idle_seconds < 1 or p_absolute_seconds < 1 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a timeout is at least one second',
-            hint = 'Pass null to keep the timeout that the session has.';
-    end if;
-    if p_max_sessions < 0 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a limit of sessions is at least 0',
-            hint = 'Pass null for the limit of the store, 0 for none.';
-    end if;
-
-    perform web.lock_user(p_user_id);
-    select s.handle, s.user_id
-    into v_handle, v_user_id
-    from web.session as s
-    where s.key = p_old_key
-        and s.expires_at > v_now
-        and not exists (select from web.session as o where o.key = p_new_key);
-    -- A session that is the user's already takes up no more room.
-    if found and v_user_id is distinct from p_user_id and not web.make_room(p_user_id, p_max_sessions) then
-        return query select 'refused'::text, null::bigint, null::timestamptz;
-        return;
-    end if;
-
-    v_outcome := web.move_session(p_old_key, p_new_key, 0);
-    if v_outcome in ('gone', 'exists') then
-        return query select v_outcome, null::bigint, null::timestamptz;
-        return;
-    end if;
-
-    if v_outcome = 'rotated' then
-        -- Whoever had a web socket open on this session may not be who logs in now: it has to come again, with the new id.
-        if v_handle is not null then
-            perform web.announce_end(v_handle, case when v_user_id <> p_user_id then 'logout' else 'rotated' end);
-        end if;
-        update web.session as s
-        set
-            absolute_at = n.absolute_at,
-            idle_seconds = n.idle_seconds,
-            slide_seconds = n.slide_seconds,
-            expires_at = least(v_now + make_interval(secs => n.idle_seconds), n.absolute_at),
-            slide_at = least(
-                v_now + make_interval(secs => n.slide_seconds),
-                v_now + make_interval(secs => n.idle_seconds),
-                n.absolute_at
-            ),
-            user_id = p_user_id,
-            -- Over the session of another user: what is known by its handle must not go on as this user's.
-            handle = case when v_user_id <> p_user_id then gen_random_uuid() else s.handle end,
-            client_address = coalesce(p_client_address, s.client_address),
-            user_agent = coalesce(left(p_user_agent, 512), s.user_agent),
-            label = coalesce(left(p_label, 256), case when v_user_id <> p_user_id then null else s.label end)
-        from (
-            select
-                o.key,
-                coalesce(v_now + make_interval(secs => p_absolute_seconds), o.absolute_at) as absolute_at,
-                coalesce(p_idle_seconds, o.idle_seconds) as idle_seconds,
-                web.slide_seconds(coalesce(p_idle_seconds, o.idle_seconds)) as slide_seconds
-            from web.session as o
-            where o.key = p_new_key
-        ) as n
-        where s.key = n.key;
-    end if;
-
-    return query
-    select 'rotated'::text, s.version, s.expires_at
-    from web.session as s
-    where s.key = p_new_key
-        and s.user_id = p_user_id;
-    if not found then
-        -- The keys were exchanged before, but not by this log-in.
-        return query select 'gone'::text, null::bigint, null::timestamptz;
-    end if;
-end;
-$body$,
-        'web.login_session(bytea, bytea, text, integer, integer, inet, text, text, integer)',
-        'Give a session to a user, under a new key. Always one row: outcome rotated; gone when there is no live session; exists when the new key is in use; refused when the user has as many sessions as he may and the settings refuse more (otherwise the least recently used one is ended). Then the session is as before, and the other columns are null. A null timeout, address, user agent or label keeps what the session has; an absolute timeout counts from now. Over the session of another user the data goes on too: clear it first if that is not wanted; the handle is a new one. The old key is dead at once. API: public'
-        ],
-        array[
-        $head$create or replace function web.logout_session(
-    p_old_key bytea,
-    p_new_key bytea
-)
-returns table (
-    outcome text,
-    version bigint,
-    expires_at timestamptz
-)
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- A user becomes a visitor and keeps the data, a shopping basket say; under a new id, which nobody has seen who acted
--- for the user. To end the session with its data, call end_session.
-#variable_conflict use_column
-declare
-    v_outcome constant text := web.move_session(p_old_key, p_new_key, 0);
-    v_handle uuid;
-begin
-    if v_outcome in ('gone', 'exists') then
-        return query select v_outcome, null::bigint, null::timestamptz;
-        return;
-    end if;
-    if v_outcome = 'rotated' then
-        -- The session of the user is over: what is known by its handle must not go on as the visitor's.
-        select s.handle into v_handle from web.session as s where s.key = p_new_key;
-        perform web.announce_end(v_handle, 'logout');
-        update web.session as s
-        set
-            user_id = null,
-            handle = gen_random_uuid(),
-            label = null
-        where s.key = p_new_key;
-    end if;
-    return query
-    select 'rotated'::text, s.version, s.expires_at
-    from web.session as s
-    where s.key = p_new_key
-        and s.user_id is null;
-    if not found then
-        -- The keys were exchanged before, but not by this log-out.
-        return query select 'gone'::text, null::bigint, null::timestamptz;
-    end if;
-end;
-$body$,
-        'web.logout_session(bytea, bytea)',
-        'Take the user from a session and keep its data, under a new key and handle. Always one row: outcome rotated, gone or exists, as for rotate_session. The old key is dead at once. API: public'
-        ],
-        array[
-        $head$create or replace function web.session_info(
-    p_key bytea
-)
-returns table (
-    state text,
-    reason text,
-    handle uuid,
-    user_id text,
-    created_at timestamptz,
-    last_used_at timestamptz,
-    expires_at timestamptz,
-    absolute_at timestamptz,
-    client_address inet,
-    user_agent text,
-    label text
-)
-language plpgsql
-stable
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- For messages and metrics, after a load that found nothing; and for the handle of the session at hand. Visitors must not
--- see the difference between the ways in which a session is not there.
-#variable_conflict use_column
-begin
-    if current_setting('transaction_isolation') = 'serializable' then
-        perform web.refuse_serializable();
-    end if;
-    if octet_length(p_key) is distinct from 32 then
-        perform web.refuse_key();
-    end if;
-    return query
-    select
-        case
-            when s.expires_at > statement_timestamp() then 'live'
-            when s.ended_at is not null then 'ended'
-            else 'expired'
-        end,
-        s.ended_reason,
-        -- after a rotation the handle went along to the new key
-        case when s.successor is null then s.handle end,
-        s.user_id,
-        s.created_at,
-        s.last_used_at,
-        nullif(s.expires_at, '-infinity'),
-        s.absolute_at,
-        s.client_address,
-        s.user_agent,
-        s.label
-    from web.session as s
-    where s.key = p_key;
-    if not found then
-        return query
-        select
-            'missing'::text,
-            null::text,
-            null::uuid,
-            null::text,
-            null::timestamptz,
-            null::timestamptz,
-            null::timestamptz,
-            null::timestamptz,
-            null::inet,
-            null::text,
-            null::text;
-    end if;
-end;
-$body$,
-        'web.session_info(bytea)',
-        'What is known of a session, beside its data. Always one row: state live, expired, ended (then with the reason: logout, revoked, evicted or rotated) or missing: never there, or pruned since. Slides nothing. API: public'
-        ],
-        array[
-        $head$create or replace function web.lock_session(
-    p_key bytea,
-    p_wait_milliseconds integer default 5000
-)
-returns table (
-    data text,
-    version bigint,
-    expires_at timestamptz,
-    user_id text
-)
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- For the few places where two requests of one visitor must not run at the same time, a payment say. The row stays locked
--- until the caller's transaction ends; loads do not wait for it, saves and ends do.
-#variable_conflict use_column
-declare
-    v_lock_timeout constant text := current_setting('lock_timeout');
-begin
-    if current_setting('transaction_isolation') = 'serializable' then
-        perform web.refuse_serializable();
-    end if;
-    if octet_length(p_key) is distinct from 32 then
-        perform web.refuse_key();
-    end if;
-    if p_wait_milliseconds is null or p_wait_milliseconds < 1 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'the wait is at least one millisecond';
-    end if;
-
-    perform set_config('lock_timeout', p_wait_milliseconds::text, true);
-    return query
-    select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id
-    from web.session as s
-    where s.key = p_key
-        and s.expires_at > statement_timestamp()
-    for no key update;
-    perform set_config('lock_timeout', v_lock_timeout, true);
-end;
-$body$,
-        'web.lock_session(bytea, integer)',
-        'Load a live session and lock it until the end of the transaction. One row, or none. Waits p_wait_milliseconds for whoever holds it, then raises 55P03. Call it in a transaction, and save in the same one. API: public'
-        ],
-        array[
-        $head$create or replace function web.user_sessions(
-    p_user_id text
-)
-returns table (
-    handle uuid,
-    created_at timestamptz,
-    last_used_at timestamptz,
-    expires_at timestamptz,
-    client_address inet,
-    user_agent text,
-    label text
-)
-language plpgsql
-stable
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- What a page "your devices" shows. Neither data nor key: who can read the list cannot be any of them.
-#variable_conflict use_column
-begin
-    if current_setting('transaction_isolation') = 'serializable' then
-        perform web.refuse_serializable();
-    end if;
-    return query
-    select
-        s.handle,
-        s.created_at,
-        s.last_used_at,
-        s.expires_at,
-        s.client_address,
-        s.user_agent,
-        s.label
-    from web.session as s
-    where s.user_id = p_user_id
-        and s.expires_at > statement_timestamp()
-    order by s.last_used_at desc, s.created_at desc;
-end;
-$body$,
-        'web.user_sessions(text)',
-        'The live sessions of a user, the one used last first. API: public'
-        ],
-        array[
-        $head$create or replace function web.end_user_session(
-    p_user_id text,
-    p_handle uuid
-)
-returns boolean
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- "Log out this device". The user is asked for besides the handle, so that no user can end the session of another.
-declare
-    v_key bytea;
-begin
-    if current_setting('transaction_isolation') = 'serializable' then
-        perform web.refuse_serializable();
-    end if;
-    select s.key
-    into v_key
-    from web.session as s
-    where s.handle = p_handle
-        and s.user_id = p_user_id
-        and s.expires_at > statement_timestamp()
-    for no key update;
-    return coalesce(web.bury(v_key, 'revoked'), false);
-end;
-$body$,
-        'web.end_user_session(text, uuid)',
-        'End one session of a user by its handle. True when a live session was ended. API: public'
-        ],
-        array[
-        $head$create or replace function web.end_user_sessions(
-    p_user_id text,
-    p_except_key bytea default null
+        $head$create or replace function web.slide_interval_seconds(
+    p_idle_timeout_seconds integer
 )
 returns integer
 language plpgsql
-volatile
+stable
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- "Log out everywhere", or everywhere else (OWASP ASVS 5.0, 7.4.3). The lock lets a login that is under way finish first,
--- so that its session is among those that end.
-declare
-    v_except_key bytea := p_except_key;
-    v_successor bytea;
-    v_keys bytea[];
+-- How long after a slide the next one is due. Throttling makes the ordinary request a read; the upper bound keeps
+-- last_used_at fresh enough to choose the least recently used device; half the idle timeout is the limit above
+-- all, or a session with a short timeout would expire while it is in use.
 begin
-    if current_setting('transaction_isolation') = 'serializable' then
-        perform web.refuse_serializable();
-    end if;
-    if p_except_key is not null and octet_length(p_except_key) <> 32 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a session key has 32 bytes',
-            hint = 'Pass sha256 of the session id, as bytea; or null to end them all.';
-    end if;
-
-    perform web.lock_user(p_user_id);
-    for v_round in 1..2 loop
-        -- The request may carry the id of before a rotation: it means the session, whatever its id is by now.
-        loop
-            select t.successor into v_successor from web.session as t where t.key = v_except_key;
-            exit when v_successor is null;
-            v_except_key := v_successor;
-        end loop;
-        exit when v_round = 2;
-
-        -- Locked in one order; the one to keep may be locked already, by the caller himself. From here on none gets another
-        -- key, so a second look tells whether the one to keep got its own just before.
-        select array_agg(v.key)
-        into v_keys
-        from (
-            select s.key
-            from web.session as s
-            where s.user_id = p_user_id
-                and s.expires_at > statement_timestamp()
-                and s.key is distinct from v_except_key
-            order by s.key
-            for no key update
-        ) as v;
-    end loop;
     return (
-        select count(*) filter (where web.bury(k.key, 'revoked'))::integer
-        from unnest(v_keys) as k (key)
-        where k.key is distinct from v_except_key
+        select least(
+            greatest(s.slide_min_seconds, (p_idle_timeout_seconds::bigint * s.slide_percent / 100)::integer),
+            s.slide_max_seconds,
+            p_idle_timeout_seconds / 2
+        )
+        from web.settings as s
     );
 end;
 $body$,
-        'web.end_user_sessions(text, bytea)',
-        'End the sessions of a user, but that of p_except_key, rotated or not. Returns how many were ended. API: public'
+        'web.slide_interval_seconds(integer)',
+        'Seconds from one slide of a session to the next, for this idle timeout. API: private'
         ],
         array[
-        $head$create or replace function web.end_all_sessions()
-returns bigint
+        $head$create or replace function web.slide_session(
+    p_key bytea
+)
+returns void
 language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- "Log everybody out". Unlike clear_sessions it leaves tombstones, so that no save under way brings anybody back. The
--- lock keeps writers out, so that no two of them wait for each other's rows; a first save that is uncommitted ends first.
-declare
-    v_rows bigint;
+-- The one place where a due slide is written. It touches no indexed column, so that the update stays heap-only.
 begin
-    -- On a snapshot of before the wait, a session that was just created would be missed.
-    if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
-        raise exception using
-            errcode = 'invalid_transaction_state',
-            message = 'all sessions are ended at the isolation level read committed',
-            hint = 'Call it in a transaction of that level, or in none.';
+    -- A read-only transaction on a primary is the caller's wish: a later request slides. On a standby the update
+    -- below raises 25006 instead, so that a client notices that its primary was demoted.
+    if current_setting('transaction_read_only') = 'on' and not pg_is_in_recovery() then
+        return;
     end if;
 
-    lock table web.session in share row exclusive mode;
+    -- Nor for a lock on the table: clear_sessions may hold it, or stand in a queue behind a long transaction.
+    lock table web.session in row exclusive mode nowait;
+
+    update web.session as s
+    set
+        expires_at = least(
+            -- never shorter: an expiry set by hand, or a clock that went back, must not end a session early
+            greatest(s.expires_at, statement_timestamp() + make_interval(secs => s.idle_timeout_seconds)),
+            s.absolute_expires_at
+        ),
+        slide_at = least(
+            statement_timestamp() + make_interval(secs => s.slide_interval_seconds),
+            greatest(s.expires_at, statement_timestamp() + make_interval(secs => s.idle_timeout_seconds)),
+            s.absolute_expires_at
+        ),
+        last_used_at = statement_timestamp()
+    where s.key = (
+        -- skip locked: a request never waits for a row that somebody saves, ends or holds at this moment
+        select d.key
+        from web.session as d
+        where d.key = p_key
+            and d.expires_at > statement_timestamp()
+            and d.slide_at <= statement_timestamp()
+        for no key update skip locked
+    );
+exception
+    -- The table is locked; or this is a repeatable read transaction, and its snapshot is older than the last slide. The
+    -- caller wants to read: a later request slides.
+    when lock_not_available or serialization_failure then
+        return;
+end;
+$body$,
+        'web.slide_session(bytea)',
+        'Write the slide of a live session if it is due and nobody holds its row; otherwise do nothing. API: private'
+        ],
+        array[
+        $head$create or replace function web.tombstone_session(
+    p_key bytea,
+    p_reason text
+)
+returns boolean
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- The one place where a live session becomes a tombstone. No indexed column is touched, so that this stays a heap-only
+-- update; user_id and handle therefore stay until the row is pruned, all else about the visitor goes.
+declare
+    v_handle uuid;
+begin
     update web.session as s
     set
         expires_at = '-infinity',
         slide_at = '-infinity',
         version = s.version + 1,
         ended_at = statement_timestamp(),
-        ended_reason = 'revoked',
+        ended_reason = p_reason,
         client_address = null,
         user_agent = null,
         label = null,
         data = null
-    where s.expires_at > statement_timestamp();
-    get diagnostics v_rows = row_count;
-    perform web.announce_end(null, 'revoked');
-    return v_rows;
-end;
-$body$,
-        'web.end_all_sessions()',
-        'End every live session of the store, and return how many there were. Not for the runtime role. API: private'
-        ],
-        array[
-        $head$create or replace function web.end_handle(
-    p_handle uuid
-)
-returns boolean
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- For support people, who have a handle before them and not the user. Applications call end_user_session.
-declare
-    v_key bytea;
-begin
-    select s.key
-    into v_key
-    from web.session as s
-    where s.handle = p_handle
+    where s.key = p_key
         and s.expires_at > statement_timestamp()
-    for no key update;
-    return coalesce(web.bury(v_key, 'revoked'), false);
-end;
-$body$,
-        'web.end_handle(uuid)',
-        'End one session by its handle, whoever''s it is. True when a live session was ended. Not for the runtime role. API: private'
-        ],
-        array[
-        $head$create or replace function web.notify_channel()
-returns text
-language plpgsql
-stable
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
-begin
-    return (select s.notify_channel from web.settings as s);
-end;
-$body$,
-        'web.notify_channel()',
-        'The channel to LISTEN on for sessions that end; null when that is off. The payload is JSON: handle (null: every session) and reason (logout, revoked, expired, evicted, or rotated: it goes on under a new id after a log-in). API: public'
-        ],
-        array[
-        $head$create or replace function web.prune_sessions(
-    p_max_rows integer default 1000
-)
-returns table (
-    outcome text,
-    deleted integer,
-    refiled integer
-)
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- One bounded batch in the caller's transaction, one pruner at a time. Slides do not move prune_after, or every slide
--- would have to write the index; so a row that is due here may have been used since, and is filed again under its
--- present expiry. Rows that somebody holds are skipped: pruning never waits and never makes anybody wait in a circle.
-#variable_conflict use_column
-declare
-    v_now constant timestamptz := statement_timestamp();
-    v_tombstone interval;
-    v_is_announced boolean;
-    v_table oid;
-    v_from timestamptz;
-    v_deleted integer;
-    v_refiled integer;
-    v_last_after timestamptz;
-begin
-    if p_max_rows is null or p_max_rows < 1 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a batch has at least one row';
-    end if;
-
-    -- The table's oid makes the lock one of this store: advisory locks are shared by the whole database.
-    select p.tableoid, p.resume_from, make_interval(secs => s.tombstone_seconds), s.notify_channel is not null
-    into v_table, v_from, v_tombstone, v_is_announced
-    from web.prune_state as p
-    cross join web.settings as s;
+    returning s.handle into v_handle;
     if not found then
-        perform web.refuse_without_settings();
-    end if;
-    if not pg_try_advisory_xact_lock(hashtextextended('prune_sessions', v_table::bigint)) then
-        return query select 'busy'::text, 0, 0;
-        return;
+        return false;
     end if;
 
-    with due as materialized (
-        select
-            s.key,
-            s.handle,
-            s.ended_at,
-            s.prune_after,
-            coalesce(s.ended_at + v_tombstone, s.expires_at) as keep_until
-        from web.session as s
-        where s.prune_after >= v_from
-            and s.prune_after <= v_now
-        order by s.prune_after
-        limit p_max_rows
-        for update skip locked
-    ),
-    removed as (
-        delete from web.session as s
-        using due as d
-        where s.key = d.key
-            and d.keep_until <= v_now
-        returning d.handle, d.ended_at
-    ),
-    filed as (
-        update web.session as s
-        set prune_after = d.keep_until
-        from due as d
-        where s.key = d.key
-            and d.keep_until > v_now
-        returning s.key
-    )
-    select
-        (
-            select count(*)
-            from removed as r
-            left join lateral (
-                select web.announce_end(r.handle, 'expired')
-                where v_is_announced
-                    and r.ended_at is null
-            ) as a on true
-        ),
-        (select count(*) from filed),
-        (select max(d.prune_after) from due as d)
-    into v_deleted, v_refiled, v_last_after;
-
-    -- While there is more to do, the next call goes on where this one ended: behind it lie index entries of deleted rows,
-    -- which an old snapshot somewhere may keep for hours, and each batch would walk over all of them again.
-    update web.prune_state as p
-    set
-        resume_from = case
-            when v_deleted + v_refiled < p_max_rows then '-infinity'
-            else v_last_after
-        end,
-        last_pruned_at = v_now;
-
-    return query select 'pruned'::text, v_deleted, v_refiled;
+    perform web.notify_session_end(v_handle, p_reason);
+    return true;
 end;
 $body$,
-        'web.prune_sessions(integer)',
-        'Remove one batch of dead sessions, oldest first. Always one row: outcome pruned with the rows deleted and the rows filed again because they had been used, or busy when another pruner is at work. Nothing is left once deleted + refiled is less than p_max_rows; call it again until then, each call a transaction of its own. API: public'
-        ],
-        array[
-        $head$create or replace function web.set_session_data(
-    sessid text,
-    sessdata text,
-    expire timestamptz
-)
-returns void
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- The write of the connect-pg interface: one generic "set", so that create and update cannot be told apart. What
--- keeps a slow request from undoing a log-out is the tombstone.
-declare
-    v_now constant timestamptz := statement_timestamp();
-    v_key bytea;
-    v_expire timestamptz := expire;
-    v_idle_seconds integer;
-    v_absolute_seconds integer;
-    v_slide_seconds integer;
-    v_is_announced boolean;
-    v_handle uuid;
-    v_rows bigint;
-begin
-    if current_setting('transaction_isolation') = 'serializable' then
-        perform web.refuse_serializable();
-    end if;
-    if sessid is null then
-        raise exception using
-            errcode = 'null_value_not_allowed',
-            message = 'the session id must not be null';
-    end if;
-    if octet_length(sessdata) > 8192 then
-        perform web.require_data_fits(octet_length(sessdata));
-    end if;
-    v_key := sha256(convert_to(sessid, 'UTF8'));
-
-    select s.idle_seconds, s.absolute_seconds, s.notify_channel is not null
-    into v_idle_seconds, v_absolute_seconds, v_is_announced
-    from web.settings as s;
-    if not found then
-        perform web.refuse_without_settings();
-    end if;
-
-    -- A missing expiry is the default timeout from now, never "for ever".
-    if v_expire is null then
-        v_expire := v_now + make_interval(secs => v_idle_seconds);
-    elsif v_expire > v_now then
-        -- Slides through the native interface then keep the lifetime that the caller chose.
-        v_expire := least(v_expire, v_now + make_interval(secs => 2147483647));
-        v_idle_seconds := ceil(extract(epoch from v_expire - v_now))::integer;
-    end if;
-    v_slide_seconds := web.slide_seconds(v_idle_seconds);
-
-    loop
-        update web.session as s
-        set
-            expires_at = least(v_expire, s.absolute_at),
-            slide_at = least(v_now + make_interval(secs => v_slide_seconds), v_expire, s.absolute_at),
-            last_used_at = v_now,
-            version = s.version + 1,
-            idle_seconds = v_idle_seconds,
-            slide_seconds = v_slide_seconds,
-            data = sessdata
-        where s.key = v_key
-            and s.expires_at > v_now;
-        if found then
-            return;
-        end if;
-
-        -- The session that is replaced, if it has expired and was not pruned yet.
-        if v_is_announced then
-            select s.handle into v_handle from web.session as s where s.key = v_key and s.ended_at is null;
-        end if;
-
-        -- Also with an expiry in the past: a first save of the same id may be uncommitted, and this waits for it.
-        insert into web.session as s (
-            expires_at,
-            slide_at,
-            last_used_at,
-            version,
-            created_at,
-            absolute_at,
-            prune_after,
-            idle_seconds,
-            slide_seconds,
-            key,
-            data
-        )
-        select
-            n.expires_at,
-            least(v_now + make_interval(secs => v_slide_seconds), n.expires_at),
-            v_now,
-            1,
-            v_now,
-            v_now + make_interval(secs => v_absolute_seconds),
-            greatest(n.expires_at, v_now),
-            v_idle_seconds,
-            v_slide_seconds,
-            v_key,
-            sessdata
-        from (
-            select least(v_expire, v_now + make_interval(secs => v_absolute_seconds)) as expires_at
-        ) as n
-        -- An expired session is replaced by a new one, just as if it had been pruned already; an ended one is not.
-        on conflict (key) do update
-        set
-            expires_at = excluded.expires_at,
-            slide_at = excluded.slide_at,
-            last_used_at = excluded.last_used_at,
-            version = s.version + 1,
-            created_at = excluded.created_at,
-            absolute_at = excluded.absolute_at,
-            idle_seconds = excluded.idle_seconds,
-            slide_seconds = excluded.slide_seconds,
-            handle = excluded.handle,
-            user_id = null,
-            client_address = null,
-            user_agent = null,
-            label = null,
-            data = excluded.data
-        where s.ended_at is null
-            and s.expires_at <= v_now;
-        get diagnostics v_rows = row_count;
-        if v_rows > 0 then
-            if v_handle is not null then
-                perform web.announce_end(v_handle, 'expired');
-            end if;
-            perform web.carry_pruning(v_key);
-            return;
-        end if;
-
-        if exists (
-            select
-            from web.session as s
-            where s.key = v_key
-                and s.ended_at is not null
-        ) then
-            return;
-        end if;
-        -- A live session appeared between the two statements, or its row was pruned: try again.
-    end loop;
-end;
-$body$,
-        'web.set_session_data(text, text, timestamptz)',
-        'connect-pg interface: create or replace a session. A null expiry is the default idle timeout from now; an expiry in the past leaves the session expired; the absolute timeout of the store limits every expiry. No effect on a session that was destroyed. API: public'
-        ],
-        array[
-        $head$create or replace function web.get_session_data(
-    sessid text
-)
-returns setof text
-language plpgsql
-stable
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- The key is computed into a variable first, so that the plan is a look-up by the primary key, on a sharded server too.
-declare
-    v_key constant bytea := sha256(convert_to(sessid, 'UTF8'));
-begin
-    if current_setting('transaction_isolation') = 'serializable' then
-        perform web.refuse_serializable();
-    end if;
-    return query
-    select s.data
-    from web.session as s
-    where s.key = v_key
-        and s.expires_at > statement_timestamp();
-end;
-$body$,
-        'web.get_session_data(text)',
-        'connect-pg interface: the data of a live session; no row when there is none. Does not slide the expiry: in this interface the next set does. API: public'
-        ],
-        array[
-        $head$create or replace function web.destroy_session(
-    sessid text
-)
-returns void
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- end_session by the id itself.
-begin
-    if sessid is null then
-        return;
-    end if;
-    perform web.end_session(sha256(convert_to(sessid, 'UTF8')));
-end;
-$body$,
-        'web.destroy_session(text)',
-        'connect-pg interface: end a session for good. Nothing happens when there is none, but that a first save under way does not bring it up. API: public'
-        ],
-        array[
-        $head$create or replace function web.count_sessions()
-returns integer
-language plpgsql
-stable
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
-begin
-    return (
-        select count(*)::integer
-        from web.session as s
-        where s.expires_at > statement_timestamp()
-    );
-end;
-$body$,
-        'web.count_sessions()',
-        'connect-pg interface: how many sessions are live. Reads the whole table: for a person or a metric once a minute, not for a request. API: public'
-        ],
-        array[
-        $head$create or replace function web.clear_sessions()
-returns void
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- The lock keeps writers out, so that no two of them wait for each other's rows in different orders. Tombstones go
--- too: users of this interface use the same ids again right afterwards. DELETE and not TRUNCATE, which logical
--- replication with a row filter would not limit to the shard.
-begin
-    lock table web.session in share row exclusive mode;
-    delete from web.session;
-    perform web.announce_end(null, 'revoked');
-end;
-$body$,
-        'web.clear_sessions()',
-        'connect-pg interface: remove every session, ended ones included, so that a save under way may bring its session back. Waits for all writers; in repeatable read it does not see what they committed meanwhile. API: public'
-        ],
-        array[
-        $head$create or replace function web.store_status()
-returns table (
-    live bigint,
-    expired bigint,
-    ended bigint,
-    total_bytes bigint,
-    table_bytes bigint,
-    index_bytes bigint,
-    dead_rows bigint,
-    updates bigint,
-    hot_updates bigint,
-    last_pruned_at timestamptz,
-    oldest_prune_after timestamptz
-)
-language plpgsql
-stable
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- For people who look after the store. Reads the whole table once; the counters are those of the statistics
--- collector, since its last reset.
-#variable_conflict use_column
-declare
-    v_session regclass;
-begin
-    select c.oid::regclass
-    into v_session
-    from pg_class as c
-    join pg_class as p on p.relnamespace = c.relnamespace
-    join web.prune_state as q on q.tableoid = p.oid
-    where c.relname = 'session';
-
-    return query
-    select
-        count(*) filter (where s.expires_at > statement_timestamp()),
-        count(*) filter (where s.expires_at <= statement_timestamp() and s.ended_at is null),
-        count(*) filter (where s.ended_at is not null),
-        pg_total_relation_size(v_session),
-        pg_table_size(v_session),
-        pg_indexes_size(v_session),
-        pg_stat_get_dead_tuples(v_session),
-        pg_stat_get_tuples_updated(v_session),
-        pg_stat_get_tuples_hot_updated(v_session),
-        (select p.last_pruned_at from web.prune_state as p),
-        min(s.prune_after)
-    from web.session as s;
-end;
-$body$,
-        'web.store_status()',
-        'One row about the whole store: sessions by state, sizes in bytes, dead rows, updates and how many of them were heap-only, the last prune, the oldest row due for pruning. Not for the runtime role. API: private'
-        ],
-        array[
-        $head$create or replace function web.export_sessions(
-    p_after_key bytea default null,
-    p_max_rows integer default 1000
-)
-returns table (
-    key bytea,
-    data text,
-    created_at timestamptz,
-    last_used_at timestamptz,
-    expires_at timestamptz,
-    absolute_at timestamptz,
-    idle_seconds integer,
-    user_id text,
-    client_address inet,
-    user_agent text,
-    label text
-)
-language plpgsql
-stable
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- In the order of the keys, so that a reader goes on after the last key it has, whatever was created or ended meanwhile.
-#variable_conflict use_column
-begin
-    if p_max_rows is null or p_max_rows < 1 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a page has at least one row';
-    end if;
-
-    return query
-    select
-        s.key,
-        s.data,
-        s.created_at,
-        s.last_used_at,
-        s.expires_at,
-        s.absolute_at,
-        s.idle_seconds,
-        s.user_id,
-        s.client_address,
-        s.user_agent,
-        s.label
-    from web.session as s
-    where s.key > coalesce(p_after_key, ''::bytea)
-        and s.expires_at > statement_timestamp()
-    order by s.key
-    limit p_max_rows;
-end;
-$body$,
-        'web.export_sessions(bytea, integer)',
-        'Live sessions in the order of their keys, from behind p_after_key on. A key is no session id, and cannot be turned into one. Not for the runtime role. API: private'
-        ],
-        array[
-        $head$create or replace function web.import_sessions(
-    p_keys bytea[],
-    p_data text[],
-    p_created_at timestamptz[],
-    p_last_used_at timestamptz[],
-    p_expires_at timestamptz[],
-    p_absolute_at timestamptz[],
-    p_idle_seconds integer[],
-    p_user_ids text[],
-    p_client_addresses inet[],
-    p_user_agents text[],
-    p_labels text[]
-)
-returns table (
-    place integer,
-    outcome text
-)
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- Sessions from another store, or another server. A key that is here already is left as it is: so an import can be
--- repeated, and does not undo what has happened since, a log-out above all. Each array has one element a session.
-#variable_conflict use_column
-declare
-    v_now constant timestamptz := statement_timestamp();
-begin
-    if not exists (select from web.settings) then
-        perform web.refuse_without_settings();
-    end if;
-
-    return query
-    with source as materialized (
-        select
-            u.*,
-            case
-                when octet_length(u.key) is distinct from 32 then 'bad key'
-                when u.data is null then 'no data'
-                when octet_length(u.data) > n.max_data_bytes then 'data too large'
-                when u.user_id = '' or octet_length(u.user_id) > 1024 then 'bad user id'
-                when u.idle_seconds < 1 then 'bad timeout'
-                when coalesce(u.expires_at, 'infinity') <= v_now or u.absolute_at <= v_now then 'expired'
-            end as fault,
-            least(
-                coalesce(u.absolute_at, 'infinity'),
-                v_now + make_interval(secs => n.absolute_seconds)
-            ) as last_at,
-            n.idle_seconds as default_idle_seconds
-        from unnest(
-            p_keys,
-            p_data,
-            p_created_at,
-            p_last_used_at,
-            p_expires_at,
-            p_absolute_at,
-            p_idle_seconds,
-            p_user_ids,
-            p_client_addresses,
-            p_user_agents,
-            p_labels
-        ) with ordinality as u (
-            key,
-            data,
-            created_at,
-            last_used_at,
-            expires_at,
-            absolute_at,
-            idle_seconds,
-            user_id,
-            client_address,
-            user_agent,
-            label,
-            place
-        )
-        cross join web.settings as n
-    ),
-    -- Without an expiry: the idle timeout from now, as for set_session_data. Of a key that comes twice, the first.
-    dated as (
-        select distinct on (o.key)
-            o.*,
-            least(
-                coalesce(
-                    o.expires_at,
-                    v_now + make_interval(secs => coalesce(o.idle_seconds, o.default_idle_seconds))
-                ),
-                o.last_at
-            ) as until
-        from source as o
-        where o.fault is null
-        order by o.key, o.place
-    ),
-    timed as (
-        select
-            d.*,
-            coalesce(d.idle_seconds, ceil(extract(epoch from d.until - v_now))::integer) as idle
-        from dated as d
-    ),
-    added as (
-        insert into web.session as s (
-            expires_at,
-            slide_at,
-            last_used_at,
-            version,
-            created_at,
-            absolute_at,
-            prune_after,
-            idle_seconds,
-            slide_seconds,
-            key,
-            user_id,
-            client_address,
-            user_agent,
-            label,
-            data
-        )
-        select
-            t.until,
-            least(v_now + make_interval(secs => web.slide_seconds(t.idle)), t.until),
-            greatest(least(coalesce(t.last_used_at, v_now), v_now), 'epoch'),
-            1,
-            greatest(least(coalesce(t.created_at, v_now), v_now), 'epoch'),
-            t.last_at,
-            t.until,
-            t.idle,
-            web.slide_seconds(t.idle),
-            t.key,
-            t.user_id,
-            t.client_address,
-            left(t.user_agent, 512),
-            left(t.label, 256),
-            t.data
-        from timed as t
-        order by t.key
-        on conflict (key) do nothing
-        returning s.key
-    )
-    select
-        o.place::integer,
-        coalesce(o.fault, case when a.key is null then 'exists' else 'imported' end)
-    from source as o
-    left join dated as d on d.place = o.place
-    left join added as a on a.key = d.key
-    order by o.place;
-end;
-$body$,
-        'web.import_sessions(bytea[], text[], timestamptz[], timestamptz[], timestamptz[], timestamptz[], integer[], text[], inet[], text[], text[])',
-        'Add sessions from elsewhere. One row for each: its place in the arrays from 1 on, and the outcome: imported, exists (left as it was), expired, bad key, no data, data too large, bad user id or bad timeout. A null time or timeout is the default of the store. Not for the runtime role. API: private'
+        'web.tombstone_session(bytea, text)',
+        'End a live session for this reason; false when there is none. API: private'
         ]
     ];
     v_signatures constant text[] := (select array_agg(f.text order by f.i) from unnest(v_functions) with ordinality as f (text, i) where f.i % 4 = 3);
@@ -3057,7 +3057,7 @@ begin
                 'Grows with each change of the data; a slide leaves it alone.'),
             ('session', 'created_at', 'timestamp with time zone', null, true,
                 'When the session was created.'),
-            ('session', 'absolute_at', 'timestamp with time zone', null, true,
+            ('session', 'absolute_expires_at', 'timestamp with time zone', null, true,
                 'No use takes the expiry beyond this: the absolute timeout (OWASP ASVS 5.0, 7.3.2).'),
             ('session', 'prune_after', 'timestamp with time zone', null, true,
                 'When pruning looks at the row next. Slides do not move it.'),
@@ -3069,9 +3069,9 @@ begin
                 'After a rotation, in the tombstone of the old key: the key that the session has now.'),
             ('session', 'grace_until', 'timestamp with time zone', null, false,
                 'After a rotation: until then the old key still loads, for requests that were under way.'),
-            ('session', 'idle_seconds', 'integer', null, true,
+            ('session', 'idle_timeout_seconds', 'integer', null, true,
                 'The idle timeout: seconds from a use to the expiry (OWASP ASVS 5.0, 7.3.1).'),
-            ('session', 'slide_seconds', 'integer', null, true,
+            ('session', 'slide_interval_seconds', 'integer', null, true,
                 'Seconds from one slide to the next.'),
             ('session', 'handle', 'uuid', 'gen_random_uuid()', true,
                 'Names the session where its id must not be shown: in lists, messages, other tables.'),
@@ -3090,24 +3090,24 @@ begin
 
             ('settings', 'only_row', 'boolean', 'true', true,
                 'Keeps the table at one row.'),
-            ('settings', 'idle_seconds', 'integer', '86400', true,
+            ('settings', 'idle_timeout_seconds', 'integer', '86400', true,
                 'The idle timeout of a session that asks for none, in seconds. One day by default.'),
-            ('settings', 'absolute_seconds', 'integer', '2592000', true,
+            ('settings', 'absolute_timeout_seconds', 'integer', '2592000', true,
                 'The absolute timeout of a session that asks for none, in seconds. 30 days by default.'),
             ('settings', 'max_data_bytes', 'integer', '1048576', true,
                 'The largest session data, in bytes of the database''s encoding. 1 MiB by default, 8 KiB at least.'),
-            ('settings', 'tombstone_seconds', 'integer', '3600', true,
+            ('settings', 'tombstone_retention_seconds', 'integer', '3600', true,
                 'How long an ended session is remembered at least, in seconds. Longer than any request takes. One hour by default.'),
             ('settings', 'slide_percent', 'integer', '5', true,
                 'A slide is due after this share of the idle timeout.'),
-            ('settings', 'slide_least_seconds', 'integer', '60', true,
+            ('settings', 'slide_min_seconds', 'integer', '60', true,
                 'But not before this many seconds (for a short timeout: half of it).'),
-            ('settings', 'slide_most_seconds', 'integer', '600', true,
+            ('settings', 'slide_max_seconds', 'integer', '600', true,
                 'And not later than this many seconds, so that last_used_at stays useful.'),
 
             ('settings', 'max_sessions_per_user', 'integer', '0', true,
                 'How many live sessions a user may have; 0 for any number (OWASP ASVS 5.0, 7.1.2).'),
-            ('settings', 'refuse_over_limit', 'boolean', 'false', true,
+            ('settings', 'reject_over_limit', 'boolean', 'false', true,
                 'What happens at that limit: true refuses the new session, false ends the least recently used one.'),
             ('settings', 'notify_channel', 'text', null, false,
                 'The NOTIFY channel that hears of sessions that end; null for none.'),
@@ -3251,12 +3251,12 @@ begin
             ('session', 'session_pkey', 'PRIMARY KEY (key)'),
             ('settings', 'settings_pkey', 'PRIMARY KEY (only_row)'),
             ('settings', 'settings_only_row', 'CHECK (only_row)'),
-            ('settings', 'settings_idle_seconds', 'CHECK ((idle_seconds >= 1))'),
-            ('settings', 'settings_absolute_seconds', 'CHECK ((absolute_seconds >= 1))'),
+            ('settings', 'settings_idle_timeout_seconds', 'CHECK ((idle_timeout_seconds >= 1))'),
+            ('settings', 'settings_absolute_timeout_seconds', 'CHECK ((absolute_timeout_seconds >= 1))'),
             ('settings', 'settings_max_data_bytes', 'CHECK ((max_data_bytes >= 8192))'),
-            ('settings', 'settings_tombstone_seconds', 'CHECK ((tombstone_seconds >= 60))'),
+            ('settings', 'settings_tombstone_retention_seconds', 'CHECK ((tombstone_retention_seconds >= 60))'),
             ('settings', 'settings_slide_percent', 'CHECK (((slide_percent >= 0) AND (slide_percent <= 50)))'),
-            ('settings', 'settings_slide_seconds', 'CHECK (((slide_least_seconds >= 0) AND (slide_most_seconds >= slide_least_seconds)))'),
+            ('settings', 'settings_slide_interval_seconds', 'CHECK (((slide_min_seconds >= 0) AND (slide_max_seconds >= slide_min_seconds)))'),
             ('settings', 'settings_max_sessions_per_user', 'CHECK ((max_sessions_per_user >= 0))'),
             ('settings', 'settings_notify_channel', 'CHECK (((octet_length(notify_channel) >= 1) AND (octet_length(notify_channel) <= 63)))'),
             ('prune_state', 'prune_state_pkey', 'PRIMARY KEY (only_row)'),
@@ -3474,39 +3474,39 @@ begin
                 last_used_at,
                 version,
                 created_at,
-                absolute_at,
+                absolute_expires_at,
                 prune_after,
-                idle_seconds,
-                slide_seconds,
+                idle_timeout_seconds,
+                slide_interval_seconds,
                 key,
                 data
             )
             select
                 n.expires_at,
-                least(statement_timestamp() + make_interval(secs => web.slide_seconds(n.idle_seconds)), n.expires_at),
+                least(statement_timestamp() + make_interval(secs => web.slide_interval_seconds(n.idle_timeout_seconds)), n.expires_at),
                 statement_timestamp(),
                 1,
                 statement_timestamp(),
-                n.absolute_at,
+                n.absolute_expires_at,
                 n.expires_at,
-                n.idle_seconds,
-                web.slide_seconds(n.idle_seconds),
+                n.idle_timeout_seconds,
+                web.slide_interval_seconds(n.idle_timeout_seconds),
                 sha256(convert_to(n.id, 'UTF8')),
                 n.data
             from (
                 select
                     o.sess_id as id,
                     o.sess_data as data,
-                    least(e.expires_at, a.absolute_at) as expires_at,
-                    a.absolute_at,
-                    ceil(extract(epoch from least(e.expires_at, a.absolute_at) - statement_timestamp()))::integer as idle_seconds
+                    least(e.expires_at, a.absolute_expires_at) as expires_at,
+                    a.absolute_expires_at,
+                    ceil(extract(epoch from least(e.expires_at, a.absolute_expires_at) - statement_timestamp()))::integer as idle_timeout_seconds
                 from web.session_of_connect_pg_1 as o
                 cross join web.settings as s
                 cross join lateral (
-                    select coalesce(o.expiration, statement_timestamp() + make_interval(secs => s.idle_seconds)) as expires_at
+                    select coalesce(o.expiration, statement_timestamp() + make_interval(secs => s.idle_timeout_seconds)) as expires_at
                 ) as e
                 cross join lateral (
-                    select statement_timestamp() + make_interval(secs => s.absolute_seconds) as absolute_at
+                    select statement_timestamp() + make_interval(secs => s.absolute_timeout_seconds) as absolute_expires_at
                 ) as a
                 where e.expires_at > statement_timestamp()
             ) as n
@@ -3948,7 +3948,7 @@ comment on function public.correct_web(pg_catalog.text, pg_catalog.text) is
 
 create or replace function public.correct_web()
 returns table (
-    change pg_catalog.text,
+    action pg_catalog.text,
     kind pg_catalog.text,
     object pg_catalog.text,
     attribute pg_catalog.text,
@@ -3960,7 +3960,7 @@ volatile
 security invoker
 set search_path = pg_catalog, pg_temp
 as $function$
-    select c.change, c.kind, c.object, c.attribute, c.before, c.after
+    select c.action, c.kind, c.object, c.attribute, c.before, c.after
     from public.correct_web('web', 'nodepg') as c;
 $function$;
 

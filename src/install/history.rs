@@ -3,14 +3,14 @@
 use postgres::Transaction;
 use refinery_core::Migration;
 
-use crate::Error;
+use crate::error::Error;
 
 /// refinery's table of what was released into a database.
 pub(super) const HISTORY: &str = "public.correct_web_history";
 
 /// Whether the history is there. One that somebody else owns could hold a trigger of his, which would run with our
 /// rights; the lock keeps it from being exchanged after we have looked.
-pub(super) fn trusted_history(transaction: &mut Transaction<'_>) -> Result<bool, Error> {
+pub(super) fn lock_history(transaction: &mut Transaction<'_>) -> Result<bool, Error> {
     let row = transaction
         .query_one(
             "select to_regnamespace('public') is not null, to_regclass($1) is not null",
@@ -66,7 +66,7 @@ pub(super) fn trusted_history(transaction: &mut Transaction<'_>) -> Result<bool,
 }
 
 /// Refuses to build on releases that are not ours: newer ones, or others under the same number.
-pub(super) fn refuse_other_history(
+pub(super) fn check_history(
     transaction: &mut Transaction<'_>,
     embedded: &[Migration],
 ) -> Result<(), Error> {

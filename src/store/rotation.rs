@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use super::{Store, column, one_row};
-use crate::function::Function;
-use crate::parameter::Parameter;
-use crate::{Backend, Error, LogIn, Rotated, Session, SessionId};
+use crate::connection::Backend;
+use crate::error::Error;
+use crate::functions::Function;
+use crate::functions::Parameter;
+use crate::session::{Login, Session, SessionId};
+use crate::store::RotateOutcome;
 
 impl<B: Backend> Store<B> {
     /// Gives a session a new id and keeps all else: the data, the user, the timeouts, the handle.
@@ -13,14 +16,14 @@ impl<B: Backend> Store<B> {
     /// For what is neither log-in nor log-out: another role, a password that was just asked for again, a long time with one id.
     /// ([OWASP session management cheat sheet, "Renew the session ID after any privilege level change"][owasp])
     ///
-    /// On [`Rotated::Rotated`] the `Session` has the new id: set the cookie. Its data and its version are as they were, changed or
+    /// On [`RotateOutcome::Rotated`] the `Session` has the new id: set the cookie. Its data and its version are as they were, changed or
     /// not, so that a later [`save`](Store::save) still notices what another client saved in between.
     ///
     /// In a transaction of the application's that is rolled back, the new id goes with it: load the session again by the old one.
     ///
     /// `grace` is for the other requests of the same page, which are on their way with the old id: for so long, 60 seconds at most
     /// and in whole seconds, the old id still loads the session as it is by then. It saves nothing
-    /// ([`Saved::Gone`](crate::Saved::Gone)) and makes nothing last longer. With [`Duration::ZERO`] it is dead at once. Whatever the
+    /// ([`SaveOutcome::Gone`](crate::SaveOutcome::Gone)) and makes nothing last longer. With [`Duration::ZERO`] it is dead at once. Whatever the
     /// grace, [`end`](Store::end) with the old id ends the session, since who logs out means the session and not an id.
     ///
     /// [owasp]: https://cheatsheetseries.owasp.org/cheatsheets/Session_Management_Cheat_Sheet.html#renew-the-session-id-after-any-privilege-level-change
@@ -29,7 +32,11 @@ impl<B: Backend> Store<B> {
     ///
     /// Besides the [errors of every call](Store#errors): `grace` [is refused](Error::is_invalid_argument). Where the outcome
     /// [is unknown](Error::is_outcome_unknown), the session may have a new id that nobody knows: the visitor starts again.
-    pub fn rotate<T>(&self, session: &mut Session<T>, grace: Duration) -> Result<Rotated, Error> {
+    pub fn rotate<T>(
+        &self,
+        session: &mut Session<T>,
+        grace: Duration,
+    ) -> Result<RotateOutcome, Error> {
         let seconds = match i32::try_from(grace.as_secs()) {
             Ok(seconds) if seconds <= 60 && grace.subsec_nanos() == 0 => seconds,
             _ => {
@@ -44,12 +51,12 @@ impl<B: Backend> Store<B> {
 
     /// Logs a visitor in who has a session: it becomes the user's, under a new id, with the same data.
     ///
-    /// On [`Rotated::Rotated`] the `Session` has the new id and the user: set the cookie. The old id is dead at once, without grace:
+    /// On [`RotateOutcome::Rotated`] the `Session` has the new id and the user: set the cookie. The old id is dead at once, without grace:
     /// somebody may have planted it, and would then read the session of the user ([session fixation][owasp]). A request that is
     /// on its way with it finds no session, and must not begin a new one in the place of this one:
-    /// [`info`](Store::info) tells it that this one was [rotated](crate::EndReason::Rotated).
+    /// [`info`](Store::info) tells it that this one was [rotated](crate::EndReason::RotateOutcome).
     ///
-    /// On [`Rotated::Gone`] nobody is logged in. There is no session to log in to, as with a visitor who comes without any: create
+    /// On [`RotateOutcome::Gone`] nobody is logged in. There is no session to log in to, as with a visitor who comes without any: create
     /// one for the user.
     ///
     /// What the data says of the visitor becomes the user's. If the session was [another user's](Session::user_id), that may be
@@ -59,20 +66,20 @@ impl<B: Backend> Store<B> {
     ///
     /// # Errors
     ///
-    /// Besides the [errors of every call](Store#errors): a setting of `log_in` [is refused](Error::is_invalid_argument), or the
+    /// Besides the [errors of every call](Store#errors): a setting of `login` [is refused](Error::is_invalid_argument), or the
     /// user [has as many sessions as he may](Error::is_session_limit); the session is what it was then. Where the outcome
     /// [is unknown](Error::is_outcome_unknown), the session may have a new id that nobody knows: the visitor logs in again.
     ///
     /// # Examples
     ///
     /// ```no_run
-    /// use connect_pg::{Error, LogIn, NewSession, Rotated, Session, SessionId, Store};
+    /// use connect_pg::{Error, Login, NewSession, RotateOutcome, Session, SessionId, Store};
     ///
     /// /// The session whose id goes into the cookie.
-    /// fn log_in(store: &Store, cookie: Option<&SessionId>, user_id: &str) -> Result<Session<Vec<u64>>, Error> {
+    /// fn login(store: &Store, cookie: Option<&SessionId>, user_id: &str) -> Result<Session<Vec<u64>>, Error> {
     ///     if let Some(id) = cookie {
     ///         if let Some(mut session) = store.load(id)? {
-    ///             if store.log_in(&mut session, &LogIn::new(user_id))? == Rotated::Rotated {
+    ///             if store.login(&mut session, &Login::new(user_id))? == RotateOutcome::Rotated {
     ///                 return Ok(session);
     ///             }
     ///         }
@@ -80,31 +87,35 @@ impl<B: Backend> Store<B> {
     ///     // No session before, or none any more.
     ///     store.create(Vec::new(), &NewSession::new().user_id(user_id))
     /// }
-    /// # let _ = log_in;
+    /// # let _ = login;
     /// ```
-    pub fn log_in<T>(&self, session: &mut Session<T>, log_in: &LogIn) -> Result<Rotated, Error> {
-        let rotated = self.change_id(Function::LogInSession, session, &log_in.0.parameters()?)?;
-        if rotated == Rotated::Rotated {
-            if session.user_id.is_some() && session.user_id != log_in.0.user_id {
+    pub fn login<T>(
+        &self,
+        session: &mut Session<T>,
+        login: &Login,
+    ) -> Result<RotateOutcome, Error> {
+        let rotated = self.change_id(Function::LoginSession, session, &login.0.parameters()?)?;
+        if rotated == RotateOutcome::Rotated {
+            if session.user_id.is_some() && session.user_id != login.0.user_id {
                 session.handle = None; // that one named another user's session
             }
-            session.user_id.clone_from(&log_in.0.user_id);
+            session.user_id.clone_from(&login.0.user_id);
         }
         Ok(rotated)
     }
 
     /// Logs a user out and keeps the data, a shopping basket say: the session becomes nobody's, under a new id and a new handle.
     ///
-    /// On [`Rotated::Rotated`] the `Session` has the new id: set the cookie. The old one is dead at once. The timeouts stay. To end the
+    /// On [`RotateOutcome::Rotated`] the `Session` has the new id: set the cookie. The old one is dead at once. The timeouts stay. To end the
     /// session with all its data, which is what a log-out mostly means, call [`end`](Store::end).
     ///
     /// # Errors
     ///
     /// The [errors of every call](Store#errors). Where the outcome [is unknown](Error::is_outcome_unknown), end the old
     /// id: that ends the session either way.
-    pub fn log_out<T>(&self, session: &mut Session<T>) -> Result<Rotated, Error> {
-        let rotated = self.change_id(Function::LogOutSession, session, &[])?;
-        if rotated == Rotated::Rotated {
+    pub fn logout<T>(&self, session: &mut Session<T>) -> Result<RotateOutcome, Error> {
+        let rotated = self.change_id(Function::LogoutSession, session, &[])?;
+        if rotated == RotateOutcome::Rotated {
             session.user_id = None;
             session.handle = None;
         }
@@ -120,10 +131,10 @@ impl<B: Backend> Store<B> {
         function: Function,
         session: &mut Session<T>,
         rest: &[Parameter<'_>],
-    ) -> Result<Rotated, Error> {
+    ) -> Result<RotateOutcome, Error> {
         // A key that exists is one chance in 2^248 or a broken random source: once more, and then it is the latter.
         for _ in 0..2 {
-            let id = SessionId::generate_in_slot_of(&session.key)?;
+            let id = SessionId::generate_for_slot(&session.key)?;
             let key = id.key();
             let mut parameters = vec![Parameter::Key(&session.key), Parameter::Key(&key)];
             parameters.extend_from_slice(rest);
@@ -134,10 +145,10 @@ impl<B: Backend> Store<B> {
                     session.expires_at = column(&row, 1)?;
                     session.id = id;
                     session.key = key;
-                    return Ok(Rotated::Rotated);
+                    return Ok(RotateOutcome::Rotated);
                 }
-                "gone" => return Ok(Rotated::Gone),
-                "refused" => return Err(Error::session_limit()),
+                "gone" => return Ok(RotateOutcome::Gone),
+                "limit_reached" => return Err(Error::session_limit()),
                 "exists" => {}
                 _ => return Err(Error::answer("a new id has another outcome")),
             }

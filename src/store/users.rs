@@ -3,10 +3,12 @@
 use uuid::Uuid;
 
 use super::{Store, column, one_row, rows};
-use crate::function::Function;
-use crate::parameter::Parameter;
-use crate::session_details::check_text;
-use crate::{Backend, Error, SessionId, UserSession};
+use crate::connection::Backend;
+use crate::error::Error;
+use crate::functions::Function;
+use crate::functions::Parameter;
+use crate::session::check_text;
+use crate::session::{SessionId, UserSession};
 
 impl<B: Backend> Store<B> {
     /// The live sessions of a user, the one used last first: what a page "your devices" shows.

@@ -1,0 +1,186 @@
+//! `--from jsonl`: what `session-admin export` writes.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::{Map, Value};
+
+use super::End;
+use super::importer::{Importer, Incoming};
+use crate::support::failure::Failure;
+
+pub(super) fn read(
+    file: Option<&Path>,
+    target: &mut Importer<'_>,
+    stop: &AtomicBool,
+) -> Result<End, Failure> {
+    let mut input: Box<dyn BufRead> = match file {
+        Some(path) if path != Path::new("-") => {
+            let file = File::open(path).map_err(|error| cannot_read(path, &error))?;
+            Box::new(BufReader::new(file))
+        }
+        _ => Box::new(io::stdin().lock()),
+    };
+    let mut line = Vec::new();
+    for number in 1_u64.. {
+        line.clear();
+        let length = input
+            .read_until(b'\n', &mut line)
+            .map_err(|error| cannot_read(file.unwrap_or(Path::new("-")), &error))?;
+        if length == 0 {
+            break;
+        }
+        let place = format!("line {number}");
+        if line.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        match session(&line, &place) {
+            Ok(session) => {
+                if target.add(session)? && stop.load(Ordering::Relaxed) {
+                    return Ok(End::Interrupted);
+                }
+            }
+            Err(reason) => target.refuse(place, reason),
+        }
+    }
+    target.send()?;
+    Ok(End::Done)
+}
+
+fn cannot_read(path: &Path, error: &io::Error) -> Failure {
+    let name = if path == Path::new("-") {
+        "standard input".into()
+    } else {
+        path.display().to_string()
+    };
+    Failure::new(
+        format!("cannot read {name}: {error}"),
+        "name a file that session-admin export wrote, or give its output to standard input; what was imported stays, and can be imported again",
+    )
+}
+
+fn session(line: &[u8], place: &str) -> Result<Incoming, &'static str> {
+    let mut line: Map<String, Value> =
+        serde_json::from_slice(line).map_err(|_| "the line is no JSON object")?;
+    let key = line
+        .get("key")
+        .and_then(Value::as_str)
+        .and_then(unhex)
+        .ok_or("no key of 64 hexadecimal digits")?;
+    let idle_timeout_seconds = match line.get("idle_timeout_seconds") {
+        None | Some(Value::Null) => None,
+        Some(value) => Some(
+            value
+                .as_i64()
+                .and_then(|seconds| i32::try_from(seconds).ok())
+                .ok_or("bad timeout")?,
+        ),
+    };
+    let mut text = |name| match line.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err("a value that should be a text is none"),
+    };
+    let data = text("data")?;
+    let mut times = [None, None, None, None];
+    for (time, name) in times.iter_mut().zip([
+        "created_at",
+        "last_used_at",
+        "expires_at",
+        "absolute_expires_at",
+    ]) {
+        *time = text(name)?;
+        if time.as_deref().is_some_and(|time| !is_time(time)) {
+            return Err("a time is not as RFC 3339 has it");
+        }
+    }
+    let [created_at, last_used_at, expires_at, absolute_expires_at] = times;
+    Ok(Incoming {
+        place: place.to_owned(),
+        key,
+        data,
+        created_at,
+        last_used_at,
+        expires_at,
+        absolute_expires_at,
+        idle_timeout_seconds,
+        user_id: text("user_id")?,
+        client_address: text("client_address")?,
+        user_agent: text("user_agent")?,
+        label: text("label")?,
+    })
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    if text.len() != 64 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    (0..32)
+        .map(|at| u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok())
+        .collect()
+}
+
+/// Whether a text has the form of RFC 3339. PostgreSQL would read much else as a time: `now`, and times without a zone.
+fn is_time(text: &str) -> bool {
+    let form = "0000-00-00T00:00:00";
+    let (Some(seconds), Some(rest)) = (text.get(..form.len()), text.get(form.len()..)) else {
+        return false;
+    };
+    let has_form = |text: &str, form: &str| {
+        text.len() == form.len()
+            && text.bytes().zip(form.bytes()).all(|(byte, form)| {
+                if form == b'0' {
+                    byte.is_ascii_digit()
+                } else {
+                    byte == form
+                }
+            })
+    };
+    let zone = rest.strip_prefix('.').map_or(rest, |fraction| {
+        fraction.trim_start_matches(|digit: char| digit.is_ascii_digit())
+    });
+    has_form(seconds, form) && (zone == "Z" || has_form(zone, "+00:00") || has_form(zone, "-00:00"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times() {
+        for time in [
+            "2026-01-02T03:04:05Z",
+            "2026-01-02T03:04:05.123456Z",
+            "2026-01-02T03:04:05+02:00",
+        ] {
+            assert!(is_time(time), "{time}");
+        }
+        for text in [
+            "",
+            "now",
+            "2026-01-02",
+            "2026-01-02 03:04:05",
+            "2026-01-02T03:04:05",
+            "2026-01-02T03:04:05+0200",
+            "2026-01-02T03:04:05é",
+        ] {
+            assert!(!is_time(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn keys() {
+        assert_eq!(unhex(&"0aF0".repeat(16)).unwrap(), [0x0a, 0xf0].repeat(16));
+        for text in [
+            "",
+            &"0".repeat(63),
+            &"g".repeat(64),
+            &"é".repeat(32),
+            &"+".repeat(64),
+        ] {
+            assert!(unhex(text).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+-- store_status: one row for people who look after the store.
+begin;
+\ir ../lib/store.sql
+select plan(11);
+
+-- ---- An empty store ----
+
+set local role nodepg_owner;
+select results_eq(
+    'select live, expired, ended, last_pruned_at, oldest_prune_after from web.store_status()',
+    $$ values (0::bigint, 0::bigint, 0::bigint, null::timestamptz, null::timestamptz) $$,
+    'one row for an empty store'
+);
+
+-- ---- Sessions by state ----
+
+select pg_temp.make('live ' || i, '{}', 1000 * i) from generate_series(1, 3) as i \g /dev/null
+select pg_temp.make('past ' || i, '{}', 10) from generate_series(1, 2) as i \g /dev/null
+select web.end_session(pg_temp.key('live 3')) \g /dev/null
+select web.end_session(pg_temp.key('unknown')) \g /dev/null
+select pg_temp.pass('10 s') \g /dev/null
+select results_eq(
+    'select live, expired, ended from web.store_status()',
+    $$ values (2::bigint, 2::bigint, 2::bigint) $$,
+    'live, expired and ended sessions'
+);
+select is((select live from web.store_status()), web.count_sessions()::bigint, 'live is what count_sessions counts');
+select pg_temp.pass('990 s') \g /dev/null
+select results_eq(
+    'select live, expired, ended from web.store_status()',
+    $$ values (1::bigint, 3::bigint, 2::bigint) $$,
+    'time goes by: one live, three expired, and the ended ones stay ended'
+);
+select is((select live + expired + ended from web.store_status()), pg_temp.rows(), 'each row is one of the three');
+
+-- ---- Sizes ----
+
+select results_eq(
+    'select total_bytes, table_bytes, index_bytes from web.store_status()',
+    $$ values (pg_total_relation_size('web.session'), pg_table_size('web.session'), pg_indexes_size('web.session')) $$,
+    'sizes in bytes, of the table of this store'
+);
+select is((select total_bytes = table_bytes + index_bytes and table_bytes > 0 and index_bytes > 0 from web.store_status()), true, 'none of them zero');
+select is((select dead_rows >= 0 and updates >= hot_updates and hot_updates >= 0 from web.store_status()), true, 'the counters of the server are there');
+
+-- ---- Pruning ----
+
+select is((select oldest_prune_after from web.store_status()), (select min(s.prune_after) from web.session as s), 'the oldest row due for pruning');
+select web.prune_sessions() \g /dev/null
+select results_eq(
+    'select expired, last_pruned_at <= statement_timestamp() and last_pruned_at > statement_timestamp() - interval $$1 min$$ from web.store_status()',
+    $$ values (0::bigint, true) $$,
+    'and the last prune'
+);
+
+-- ---- Not for the runtime role ----
+
+set local role nodepg;
+select throws_ok('select * from web.store_status()', '42501', null, 'the runtime role may not call it');
+
+select * from finish();
+rollback;

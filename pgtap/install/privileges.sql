@@ -1,0 +1,423 @@
+-- Privileges: the complete list, and what the runtime role cannot do.
+begin;
+\ir ../lib/store.sql
+select plan(141);
+
+-- ---- The list ----
+
+-- Everything that anybody but the owner has, of the schema, its tables, their columns, its functions and types.
+create temporary view granted as
+select 'schema' as kind, n.nspname::text as object, x.*
+from pg_namespace as n
+cross join aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) as x
+where n.nspname = 'web'
+    and x.grantee <> n.nspowner
+union all
+select 'table', c.relname, x.*
+from pg_class as c
+cross join aclexplode(coalesce(c.relacl, acldefault(case c.relkind when 'S' then 's' else 'r' end::"char", c.relowner))) as x
+where c.relnamespace = 'web'::regnamespace
+    and c.relkind <> 'i'
+    and x.grantee <> c.relowner
+union all
+select 'column', c.relname || '.' || a.attname, x.*
+from pg_class as c
+join pg_attribute as a on a.attrelid = c.oid
+cross join aclexplode(a.attacl) as x
+where c.relnamespace = 'web'::regnamespace
+    and x.grantee <> c.relowner
+union all
+select 'function', p.proname, x.*
+from pg_proc as p
+cross join aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as x
+where p.pronamespace = 'web'::regnamespace
+    and x.grantee <> p.proowner;
+
+grant select on granted to public;
+create function pg_temp.the_list(description text)
+returns text
+language sql
+as $list$
+    select pg_temp.same_rows(
+        $$
+            select g.kind, g.object, g.privilege_type, case g.grantee when 0 then 'PUBLIC' else g.grantee::regrole::text end, g.grantor::regrole::text, g.is_grantable
+            from pg_temp.granted as g
+            order by g.kind collate "C", g.object collate "C", 3, 4
+        $$,
+        $$
+            select 'function'::text, f.name, 'EXECUTE'::text, 'nodepg'::text, 'nodepg_owner'::text, false
+            from unnest(array[
+                'clear_sessions', 'count_sessions', 'create_session', 'destroy_session', 'end_session', 'end_user_session',
+                'end_user_sessions', 'get_session_data', 'load_session', 'lock_session', 'login_session', 'logout_session',
+                'notify_channel', 'prune_sessions', 'rotate_session', 'save_session', 'session_info', 'set_session_data',
+                'touch_session', 'user_sessions'
+            ]) as f (name)
+            union all
+            select 'schema', 'web', 'USAGE', 'nodepg', 'nodepg_owner', false
+        $$,
+        description
+    );
+$list$;
+select pg_temp.the_list('nodepg may use the schema and call twenty functions. Nobody else may do anything; PUBLIC neither');
+
+-- ---- The owner ----
+
+select is_empty(
+    $$
+        select o.object, d.privilege_type
+        from (
+            select 'schema' as object, n.nspacl as acl, 'n'::"char" as kind, n.nspowner as owner from pg_namespace as n where n.nspname = 'web'
+            union all
+            select c.relname, c.relacl, 'r', c.relowner from pg_class as c where c.relnamespace = 'web'::regnamespace and c.relkind = 'r'
+            union all
+            select p.proname, p.proacl, 'f', p.proowner from pg_proc as p where p.pronamespace = 'web'::regnamespace
+        ) as o
+        cross join aclexplode(acldefault(o.kind, o.owner)) as d
+        where d.grantee = o.owner
+            and not exists (
+                select
+                from aclexplode(coalesce(o.acl, acldefault(o.kind, o.owner))) as h
+                where h.grantee = o.owner
+                    and h.privilege_type = d.privilege_type
+            )
+    $$,
+    'the owner has all that an owner has'
+);
+select pg_temp.same_rows(
+    $$
+        select 'schema'::text, pg_get_userbyid(n.nspowner)::text from pg_namespace as n where n.nspname = 'web'
+        union
+        select 'relation', pg_get_userbyid(c.relowner)::text from pg_class as c where c.relnamespace = 'web'::regnamespace
+        union
+        select 'function', pg_get_userbyid(p.proowner)::text from pg_proc as p where p.pronamespace = 'web'::regnamespace
+        order by 1
+    $$,
+    $$ values ('function'::text, 'nodepg_owner'::text), ('relation', 'nodepg_owner'), ('schema', 'nodepg_owner') $$,
+    'who is the owner of everything in the schema'
+);
+select is_empty(
+    $$
+        select d.objid::regclass, d.classid::regclass
+        from pg_shdepend as d
+        where d.refobjid = 'nodepg'::regrole
+            and d.deptype = 'o'
+            and d.dbid = (select b.oid from pg_database as b where b.datname = current_database())
+    $$,
+    'the runtime role owns nothing in this database'
+);
+select is_empty(
+    $$
+        select a.defaclobjtype
+        from pg_default_acl as a
+        where 'nodepg'::regrole in (select x.grantee from aclexplode(a.defaclacl) as x)
+            or 'nodepg_owner'::regrole in (a.defaclrole)
+    $$,
+    'and gets nothing by default of what is made later'
+);
+select is_empty(
+    $$
+        select a.refobjid::regrole, a.classid::regclass, a.objid
+        from pg_shdepend as a
+        where a.refobjid = 'nodepg'::regrole
+            and a.deptype = 'a'
+            and a.dbid = (select b.oid from pg_database as b where b.datname = current_database())
+            and not (a.classid = 'pg_namespace'::regclass and a.objid = 'web'::regnamespace)
+            and not (a.classid = 'pg_proc'::regclass and (select p.pronamespace from pg_proc as p where p.oid = a.objid) = 'web'::regnamespace)
+    $$,
+    'nor has it been granted anything elsewhere in this database'
+);
+
+-- ---- As the runtime role: what it may not do ----
+
+select pg_temp.make('victim', '{"secret":1}') \g /dev/null
+-- Not "set role", from which a superuser's session may always go on to another role.
+set local session authorization nodepg;
+
+select throws_ok(s.statement, '42501', null, format('refused: %s', s.statement))
+from (
+    select format(t.template, t.name)
+    from (
+        select f.template, n.name
+        from unnest(array['session', 'settings', 'prune_state']) as n (name)
+        cross join (
+            values
+            ('select * from web.%I'),
+            ('select count(*) from web.%I'),
+            ('select 1 from web.%I for update'),
+            ('insert into web.%I default values'),
+            ('delete from web.%I'),
+            ('truncate web.%I'),
+            ('lock table web.%I in access share mode'),
+            ('alter table web.%I add column x integer'),
+            ('drop table web.%I'),
+            ('create trigger t before insert on web.%I for each row execute function suppress_redundant_updates_trigger()'),
+            ('create rule r as on insert to web.%I do instead nothing'),
+            ('create index on web.%I ((1))'),
+            ('grant select on web.%I to public'),
+            ('comment on table web.%I is null'),
+            ('create temporary view peek as select * from web.%I; select * from peek')
+        ) as f (template)
+    ) as t
+) as s (statement);
+select throws_ok(s.statement, '42501', null, format('refused: %s', s.statement))
+from (
+    values
+    ('select data from web.session'),
+    ('select key from web.session'),
+    ('select ctid from web.session'),
+    ('select session from web.session'),
+    ('update web.session set data = data'),
+    ('update web.settings set max_data_bytes = 100000000'),
+    ('update web.prune_state set resume_from = default'),
+    ('merge into web.session as s using (values (1)) as v (x) on true when matched then delete'),
+    ('create temporary table child () inherits (web.session)'),
+    ('create statistics web.x on key, data from web.session'),
+    ('cluster web.session using session_pkey'),
+    ('reindex table web.session'),
+    ('alter table web.session owner to nodepg'),
+    ('alter table web.session disable row level security'),
+    ('create policy p on web.session'),
+    ('explain select * from web.session'),
+    ('table web.session')
+) as s (statement);
+
+-- The private functions.
+select throws_ok(s.statement, '42501', null, format('refused: %s', s.statement))
+from (
+    values
+    ('select web.check_data_size(1)'),
+    ('select web.slide_interval_seconds(60)'),
+    ($$ select web.slide_session(sha256('victim')) $$),
+    ($$ select web.prune_neighbors(sha256('victim')) $$),
+    ('select web.raise_invalid_key()'),
+    ('select web.raise_missing_settings()'),
+    ('select web.store_status()'),
+    ($$ select web.notify_session_end(gen_random_uuid(), 'logout') $$),
+    ($$ select web.tombstone_session(sha256('victim'), 'logout') $$),
+    ($$ select web.lock_user('alice') $$),
+    ($$ select web.enforce_session_limit('alice', 1) $$),
+    ($$ select web.change_session_key(sha256('victim'), sha256('other'), 0) $$),
+    ($$ select web.load_session_slow(sha256('victim'), true) $$),
+    ($$ select web.save_session_slow(sha256('victim'), '{}', null) $$),
+    ('select web.end_all_sessions()'),
+    ('select web.end_session_by_handle(gen_random_uuid())'),
+    ('select web.export_sessions()'),
+    ($$ select web.import_sessions(array[sha256('planted')], array['{}'], null, null, null, null, null, null, null, null, null) $$),
+    ('select public.correct_web()'),
+    ($$ select public.correct_web('web', 'nodepg') $$),
+    ($$ select public.correct_web('other', 'other') $$)
+) as s (statement);
+
+-- Making or changing things.
+select throws_ok(s.statement, '42501', null, format('refused: %s', s.statement))
+from (
+    values
+    ('create table web.x ()'),
+    ('create view web.x as select 1'),
+    ('create function web.x() returns integer language sql as $f$ select 1 $f$'),
+    ('create type web.x as enum ()'),
+    ('create sequence web.x'),
+    ('create or replace function web.count_sessions() returns integer language sql as $f$ select 1 $f$'),
+    ('alter function web.count_sessions() set search_path = public'),
+    ('alter function web.count_sessions() security invoker'),
+    ('alter function web.count_sessions() rename to x'),
+    ('alter function web.count_sessions() owner to nodepg'),
+    ('alter function web.count_sessions() set schema public'),
+    ('drop function web.count_sessions()'),
+    ('comment on function web.count_sessions() is null'),
+    ('comment on schema web is null'),
+    ('alter schema web rename to x'),
+    ('alter schema web owner to nodepg'),
+    ('drop schema web cascade'),
+    ('create schema x'),
+    ('create role x'),
+    ('alter role nodepg createdb'),
+    ('alter role nodepg superuser'),
+    ('alter role nodepg_owner login'),
+    ('grant nodepg_owner to nodepg'),
+    ('set local role nodepg_owner'),
+    ('alter database ' || quote_ident(current_database()) || ' set search_path = x'),
+    ('create event trigger x on ddl_command_start execute function suppress_redundant_updates_trigger()'),
+    ('create publication x for table web.session'),
+    ('select pg_read_file($$/etc/passwd$$)'),
+    ('copy (select 1) to program $$true$$'),
+    ('select * from pg_authid'),
+    ('select * from pg_statistic'),
+    ('select lo_import($$/etc/passwd$$)')
+) as s (statement);
+select throws_ok(
+    'alter default privileges for role nodepg_owner grant all on tables to nodepg',
+    '42501',
+    null,
+    'refused: default privileges of the owner'
+);
+select throws_ok(
+    'create function pg_temp.as_the_owner() returns integer language sql security definer as $f$ select 1 $f$; alter function pg_temp.as_the_owner() owner to nodepg_owner',
+    '42501',
+    null,
+    'refused: a function of its own, given to the owner'
+);
+select throws_ok(
+    'create operator class web.x for type bytea using btree as operator 1 <',
+    '42501',
+    null,
+    'refused: an operator class'
+);
+
+set local client_min_messages = error;
+-- These only warn, for who holds something but not the right to pass it on.
+select lives_ok(s.statement, format('without effect: %s', s.statement))
+from (
+    values
+    ('grant usage on schema web to public'),
+    ('grant execute on function web.count_sessions() to public'),
+    ('revoke execute on function web.count_sessions() from nodepg'),
+    ('analyze web.session')
+) as s (statement);
+select pg_temp.the_list('after all these attempts the list of privileges is what it was');
+
+-- What statistics tell.
+select is_empty($$ select * from pg_stats where schemaname = 'web' $$, 'the statistics of the tables are not shown to it');
+select is(
+    has_any_column_privilege('web.session', 'select, insert, update, references'),
+    false,
+    'no privilege on any column'
+);
+
+-- ---- Another role's data ----
+
+reset session authorization;
+create table public.private_to_somebody_else (secret text);
+create schema elsewhere;
+create table elsewhere.secret (secret text);
+set local session authorization nodepg;
+select throws_ok('select * from public.private_to_somebody_else', '42501', null, 'refused: the table of another role');
+select throws_ok('select * from elsewhere.secret', '42501', null, 'refused: another schema');
+select is(
+    (select array_agg(n.nspname::text order by n.nspname) from pg_namespace as n
+        where has_schema_privilege('nodepg', n.oid, 'USAGE') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+            and n.nspname not in (select m.nspname from pg_namespace as m cross join aclexplode(m.nspacl) as x where x.grantee = 0)),
+    array['web'],
+    'the only schema that it may use, beside what PUBLIC may, is web'
+);
+
+-- ---- What PUBLIC's defaults leave ----
+
+-- PostgreSQL grants TEMPORARY on a database to PUBLIC. That is the database owner's to revoke, not ours: other
+-- applications may live in it. What matters is that it comes from nowhere else, and gives no door.
+select is(
+    has_database_privilege('nodepg', current_database(), 'TEMPORARY'),
+    exists (
+        select
+        from pg_database as d
+        cross join aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) as x
+        where d.datname = current_database()
+            and x.grantee = 0
+            and x.privilege_type = 'TEMPORARY'
+    ),
+    'temporary tables: only if PUBLIC may, not by a grant of ours'
+);
+select is_empty(
+    $$
+        select x.privilege_type
+        from pg_database as d
+        cross join aclexplode(d.datacl) as x
+        where d.datname = current_database()
+            and x.grantee in ('nodepg'::regrole, 'nodepg_owner'::regrole)
+            and (x.privilege_type <> 'CONNECT' or x.is_grantable)
+    $$,
+    'of the database it has CONNECT at most'
+);
+select throws_ok('create table public.x ()', '42501', null, 'refused: a table in public')
+from (select current_setting('server_version_num')::integer >= 150000) as v (is_since_15)
+where v.is_since_15;
+
+-- ---- Escaping through the search_path ----
+
+-- Things of its own, named like ours and like PostgreSQL's, in the schema that it may always write, and the path that
+-- would find them first. A function that looked at one of them would fail, or lie.
+create temporary table session (key bytea, data text, expires_at timestamptz, slide_at timestamptz, version bigint, user_id text);
+create temporary table settings (idle_timeout_seconds integer, absolute_timeout_seconds integer, max_data_bytes integer, tombstone_retention_seconds integer);
+create temporary table prune_state (resume_from timestamptz);
+insert into pg_temp.session values (sha256('victim'), 'of the trap', 'infinity', 'infinity', 666, 'trap');
+create type pg_temp.text as (trap integer);
+create type pg_temp.bytea as (trap integer);
+create domain pg_temp.timestamptz as pg_catalog.timestamptz check (value is null);
+create domain pg_temp.int4 as pg_catalog.int4 check (value is null);
+create domain pg_temp.bool as pg_catalog.bool check (value is null);
+create function pg_temp.trap() returns void language plpgsql as $f$ begin raise exception using errcode = 'TRAP0', message = current_user; end $f$;
+create function pg_temp.sha256(pg_catalog.bytea) returns pg_catalog.bytea language sql as $f$ select pg_temp.trap(); select $1 $f$;
+create function pg_temp.statement_timestamp() returns pg_catalog.timestamptz language sql as $f$ select pg_temp.trap(); select null::pg_catalog.timestamptz $f$;
+create function pg_temp.octet_length(pg_catalog.bytea) returns integer language sql as $f$ select pg_temp.trap(); select 32 $f$;
+create function pg_temp.octet_length(pg_catalog.text) returns integer language sql as $f$ select pg_temp.trap(); select 32 $f$;
+create function pg_temp.convert_to(pg_catalog.text, name) returns pg_catalog.bytea language sql as $f$ select pg_temp.trap(); select null::pg_catalog.bytea $f$;
+create function pg_temp.make_interval(integer, integer, integer, integer, integer, integer, double precision) returns interval language sql as $f$ select pg_temp.trap(); select null::interval $f$;
+create function pg_temp.current_setting(pg_catalog.text) returns pg_catalog.text language sql as $f$ select pg_temp.trap(); select null::pg_catalog.text $f$;
+create function pg_temp.greater(pg_catalog.timestamptz, pg_catalog.timestamptz) returns boolean language sql as $f$ select pg_temp.trap(); select true $f$;
+create operator pg_temp.> (leftarg = pg_catalog.timestamptz, rightarg = pg_catalog.timestamptz, function = pg_temp.greater);
+create function pg_temp.equal(pg_catalog.bytea, pg_catalog.bytea) returns boolean language sql as $f$ select pg_temp.trap(); select true $f$;
+create operator pg_temp.= (leftarg = pg_catalog.bytea, rightarg = pg_catalog.bytea, function = pg_temp.equal);
+-- (pgTAP would step on them too.)
+set local search_path = pg_catalog, public, pg_temp;
+select throws_ok($$ select pg_temp.statement_timestamp() $$, 'TRAP0', null, 'the traps work, for who steps on them');
+
+-- The calls one after another, their answers in one text. A path that names pg_temp and web before pg_catalog.
+create function pg_temp.all_calls() returns pg_catalog.text
+language plpgsql
+set search_path = pg_temp, web, pg_catalog, public
+as $f$
+declare
+    v_key constant pg_catalog.bytea := pg_catalog.sha256('new');
+    v_out pg_catalog.text;
+begin
+    v_out := (select pg_catalog.concat_ws(',', c.outcome, c.version) from web.create_session(v_key, '{"n":1}') as c);
+    v_out := pg_catalog.concat_ws(' ', v_out, (select pg_catalog.concat_ws(',', l.data, l.version) from web.load_session(v_key) as l));
+    v_out := pg_catalog.concat_ws(' ', v_out, (select pg_catalog.concat_ws(',', s.outcome, s.version) from web.save_session(v_key, '{"n":2}') as s));
+    v_out := pg_catalog.concat_ws(' ', v_out, web.touch_session(v_key) is not null);
+    v_out := pg_catalog.concat_ws(' ', v_out, (select l.data from web.load_session(pg_catalog.sha256('victim')) as l));
+    perform web.set_session_data('old', '{"n":3}', null);
+    v_out := pg_catalog.concat_ws(' ', v_out, web.get_session_data('old'), web.count_sessions());
+    perform web.destroy_session('old');
+    v_out := pg_catalog.concat_ws(' ', v_out, web.end_session(v_key));
+    v_out := pg_catalog.concat_ws(' ', v_out, (select c.outcome from web.create_session(pg_catalog.sha256('one'), '{}') as c));
+    v_out := pg_catalog.concat_ws(' ', v_out, (select r.outcome from web.rotate_session(pg_catalog.sha256('one'), pg_catalog.sha256('two'), 60) as r));
+    v_out := pg_catalog.concat_ws(' ', v_out, (select l.data from web.load_session(pg_catalog.sha256('one')) as l));
+    v_out := pg_catalog.concat_ws(' ', v_out, (select l.outcome from web.login_session(pg_catalog.sha256('two'), pg_catalog.sha256('three'), 'alice', p_max_sessions => 1) as l));
+    v_out := pg_catalog.concat_ws(' ', v_out, (select l.data from web.lock_session(pg_catalog.sha256('three')) as l));
+    v_out := pg_catalog.concat_ws(' ', v_out, (select i.state || ',' || i.user_id from web.session_info(pg_catalog.sha256('three')) as i));
+    v_out := pg_catalog.concat_ws(' ', v_out, (select pg_catalog.count(*) from web.user_sessions('alice')));
+    v_out := pg_catalog.concat_ws(' ', v_out, web.end_user_session('alice', (select u.handle from web.user_sessions('alice') as u)), web.end_user_sessions('alice'));
+    v_out := pg_catalog.concat_ws(' ', v_out, (select c.outcome from web.create_session(pg_catalog.sha256('four'), '{}', p_user_id => 'alice') as c));
+    v_out := pg_catalog.concat_ws(' ', v_out, (select l.outcome from web.logout_session(pg_catalog.sha256('four'), pg_catalog.sha256('five')) as l), web.notify_channel());
+    v_out := pg_catalog.concat_ws(' ', v_out, (select pg_catalog.concat_ws(',', p.outcome, p.deleted) from web.prune_sessions() as p));
+    perform web.clear_sessions();
+    return pg_catalog.concat_ws(' ', v_out, web.count_sessions());
+end
+$f$;
+discard plans;
+select is(
+    pg_temp.all_calls()::pg_catalog.text,
+    'created,1 {"n":1},1 saved,2 t {"secret":1} {"n":3} 3 t created rotated {} rotated {} live,alice 1 t 0 created rotated pruned,0 0'::pg_catalog.text,
+    'the functions use none of what the caller has put into pg_temp'
+);
+select is((select count(*) from pg_temp.session), 1::bigint, 'nor its tables, to read or to write');
+
+-- A setting of the caller's that would rewrite what the functions mean.
+set local plpgsql.extra_errors = 'all';
+set local transform_null_equals = on;
+set local datestyle = 'German';
+set local intervalstyle = 'sql_standard';
+set local bytea_output = 'escape';
+set local escape_string_warning = on;
+set local standard_conforming_strings = off;
+set local row_security = off;
+set local check_function_bodies = off;
+discard plans;
+select is(
+    pg_temp.all_calls()::pg_catalog.text,
+    'created,1 {"n":1},1 saved,2 t {"n":3} 2 t created rotated {} rotated {} live,alice 1 t 0 created rotated pruned,0 0'::pg_catalog.text,
+    'nor does it matter what he has set'
+);
+
+select * from finish();
+rollback;

@@ -1,0 +1,54 @@
+-- lock_user: whoever creates or ends several sessions of a user waits for the others who do.
+begin;
+\ir ../lib/dblink.sql
+\if :has_dblink
+select plan(11);
+set local statement_timeout = '5s';
+
+select pg_temp.other_does('begin') \g /dev/null
+select pg_temp.other(format('select outcome from web.create_session(%L, %L, p_user_id => %L)', pg_temp.key('login'), '{}', 'pgtap alice')) \g /dev/null
+set local role nodepg;
+set local lock_timeout = '100ms';
+select throws_ok(s.statement, '55P03', null, format('waits for a log-in under way: %s', s.statement))
+from (
+    values
+    ($$ select web.end_user_sessions('pgtap alice') $$),
+    ($$ select web.create_session(pg_temp.key('second'), '{}', p_user_id => 'pgtap alice') $$),
+    ($$ select web.login_session(pg_temp.key('visitor'), pg_temp.key('second'), 'pgtap alice') $$)
+) as s (statement);
+select lives_ok(s.statement, format('does not: %s', s.statement))
+from (
+    values
+    ($$ select web.end_user_sessions('pgtap bob') $$),
+    ($$ select web.end_user_sessions(null) $$),
+    ($$ select web.create_session(pg_temp.key('of bob'), '{}', p_user_id => 'pgtap bob') $$),
+    ($$ select web.create_session(pg_temp.key('of nobody'), '{}') $$),
+    ($$ select web.user_sessions('pgtap alice') $$),
+    ($$ select web.end_user_session('pgtap alice', gen_random_uuid()) $$)
+) as s (statement);
+set local lock_timeout = 0;
+reset role;
+select pg_temp.other_does('commit') \g /dev/null
+set local role nodepg;
+select is(web.end_user_sessions('pgtap alice'), 1, 'so the session of that log-in is among those that end');
+reset role;
+
+-- The other way round; and a store of its own has locks of its own.
+select throws_ok(
+    $$ select pg_temp.other_does('set lock_timeout = 100'), pg_temp.other(format('select outcome from web.create_session(%L, %L, p_user_id => %L)', pg_temp.key('second'), '{}', 'pgtap alice')) $$,
+    '55P03',
+    null,
+    'a log-in waits for "log out everywhere"'
+);
+select * from finish();
+rollback;
+
+begin;
+\ir ../lib/dblink.sql
+select pg_temp.clean_up(array['login', 'second', 'of bob', 'of nobody', 'visitor']) \g /dev/null
+\else
+select plan(1);
+select skip('dblink is not there, or may not connect back: that log-ins of a user wait for each other is not tested', 1);
+select * from finish();
+\endif
+rollback;

@@ -1,0 +1,98 @@
+-- load_session and save_session pin no search_path: whatever a caller's path finds before pg_catalog, they use none of it.
+-- (privileges.sql does the same to all functions, with what a caller can make for himself: tables and types in pg_temp.)
+begin;
+\ir ../lib/store.sql
+select plan(15);
+
+-- A schema that somebody else made, and that the runtime role may use: functions and operators named like PostgreSQL's.
+create schema trap;
+grant usage on schema trap to nodepg;
+create function trap.sprung() returns void language plpgsql as $$ begin raise exception using errcode = 'TRAP0', message = current_user; end $$;
+create function trap.statement_timestamp() returns timestamptz language sql as $$ select trap.sprung(); select '-infinity'::timestamptz $$;
+create function trap.current_setting(text) returns text language sql as $$ select trap.sprung(); select 'read committed'::text $$;
+create function trap.octet_length(text) returns integer language sql as $$ select trap.sprung(); select 0 $$;
+create function trap.octet_length(bytea) returns integer language sql as $$ select trap.sprung(); select 32 $$;
+create function trap.sprung(bytea, bytea) returns boolean language sql as $$ select trap.sprung(); select true $$;
+create function trap.sprung(text, text) returns boolean language sql as $$ select trap.sprung(); select true $$;
+create function trap.sprung(timestamptz, timestamptz) returns boolean language sql as $$ select trap.sprung(); select true $$;
+create function trap.sprung(bigint, bigint) returns boolean language sql as $$ select trap.sprung(); select true $$;
+create function trap.sprung(integer, integer) returns boolean language sql as $$ select trap.sprung(); select true $$;
+create function trap.sum(bigint, integer) returns bigint language sql as $$ select trap.sprung(); select 666::bigint $$;
+create operator trap.= (leftarg = bytea, rightarg = bytea, function = trap.sprung);
+create operator trap.= (leftarg = text, rightarg = text, function = trap.sprung);
+create operator trap.<> (leftarg = text, rightarg = text, function = trap.sprung);
+create operator trap.= (leftarg = bigint, rightarg = bigint, function = trap.sprung);
+create operator trap.> (leftarg = timestamptz, rightarg = timestamptz, function = trap.sprung);
+create operator trap.<= (leftarg = integer, rightarg = integer, function = trap.sprung);
+create operator trap.> (leftarg = integer, rightarg = integer, function = trap.sprung);
+create operator trap.+ (leftarg = bigint, rightarg = integer, function = trap.sum);
+
+select pg_temp.make('a', '{"n":1}', 1200, 100000) \g /dev/null
+set local role nodepg;
+
+-- pgTAP itself would step on them, so each answer is taken first, in text, and looked at with the usual path.
+create function pg_temp.with_traps(statement text)
+returns text
+language plpgsql
+as $$
+declare
+    v_answer text;
+begin
+    perform pg_catalog.set_config('search_path', 'trap, pg_catalog', true);
+    execute statement into v_answer;
+    perform pg_catalog.set_config('search_path', 'public', true);
+    return v_answer;
+exception
+    when sqlstate 'TRAP0' then
+        return 'the trap sprang, as ' || sqlerrm;
+end;
+$$;
+
+select is(
+    pg_temp.with_traps(t.statement),
+    'the trap sprang, as nodepg',
+    'the traps work, for who steps on them: ' || t.statement
+)
+from (
+    values
+    ('select statement_timestamp()'),
+    ($$ select current_setting('search_path') $$),
+    ($$ select octet_length('a'::text) $$),
+    ($$ select 'a'::bytea = 'b' $$),
+    ($$ select 'a'::text = 'b' $$),
+    ($$ select 'a'::text <> 'b' $$),
+    ($$ select pg_catalog.now() > pg_catalog.now() $$),
+    ('select 1 <= 2'),
+    ('select 1::bigint + 1')
+) as t (statement);
+
+select is(
+    pg_temp.with_traps(format($$ select pg_catalog.concat_ws(' ', l.data, l.version) from web.load_session(%L) as l $$, pg_temp.key('a'))),
+    '{"n":1} 1',
+    'load_session steps on none'
+);
+select is(
+    pg_temp.with_traps(format($$ select pg_catalog.concat_ws(' ', s.outcome, s.version) from web.save_session(%L, '{"n":2}', 1) as s $$, pg_temp.key('a'))),
+    'saved 2',
+    'nor does save_session'
+);
+select is(
+    pg_temp.with_traps(format($$ select pg_catalog.concat_ws(' ', s.outcome, s.version) from web.save_session(%L, '{"n":2}', 1) as s $$, pg_temp.key('a'))),
+    'same 2',
+    'nor where it goes on in save_session_slow'
+);
+select is(
+    pg_temp.with_traps(format($$ select s.outcome from web.save_session(%L, '{"n":2}') as s $$, pg_temp.key('unknown'))),
+    'gone',
+    'nor for a key that there is not'
+);
+select pg_temp.pass('61 s') \g /dev/null
+select is(
+    pg_temp.with_traps(format($$ select pg_catalog.concat_ws(' ', l.data, l.version) from web.load_session(%L) as l $$, pg_temp.key('a'))),
+    '{"n":2} 2',
+    'nor load_session where a slide is due'
+);
+select ok((select slide_at > statement_timestamp() from pg_temp.stored('a')), 'which it wrote');
+
+select * from finish();
+rollback;

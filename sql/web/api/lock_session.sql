@@ -1,0 +1,46 @@
+create function web.lock_session(
+    p_key bytea,
+    p_lock_timeout_milliseconds integer default 5000
+)
+returns table (
+    data text,
+    version bigint,
+    expires_at timestamptz,
+    user_id text
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+-- For the few places where two requests of one visitor must not run at the same time, a payment say. The row stays locked
+-- until the caller's transaction ends; loads do not wait for it, saves and ends do.
+#variable_conflict use_column
+declare
+    v_lock_timeout constant text := current_setting('lock_timeout');
+begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.raise_serializable();
+    end if;
+    if octet_length(p_key) is distinct from 32 then
+        perform web.raise_invalid_key();
+    end if;
+    if p_lock_timeout_milliseconds is null or p_lock_timeout_milliseconds < 1 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'the wait is at least one millisecond';
+    end if;
+
+    perform set_config('lock_timeout', p_lock_timeout_milliseconds::text, true);
+    return query
+    select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id
+    from web.session as s
+    where s.key = p_key
+        and s.expires_at > statement_timestamp()
+    for no key update;
+    perform set_config('lock_timeout', v_lock_timeout, true);
+end;
+$function$;
+
+comment on function web.lock_session(bytea, integer) is
+'Load a live session and lock it until the end of the transaction. One row, or none. Waits p_lock_timeout_milliseconds for whoever holds it, then raises 55P03. Call it in a transaction, and save in the same one. API: public';

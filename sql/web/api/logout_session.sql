@@ -1,0 +1,50 @@
+create function web.logout_session(
+    p_old_key bytea,
+    p_new_key bytea
+)
+returns table (
+    outcome text,
+    version bigint,
+    expires_at timestamptz
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+-- A user becomes a visitor and keeps the data, a shopping basket say; under a new id, which nobody has seen who acted
+-- for the user. To end the session with its data, call end_session.
+#variable_conflict use_column
+declare
+    v_outcome constant text := web.change_session_key(p_old_key, p_new_key, 0);
+    v_handle uuid;
+begin
+    if v_outcome in ('gone', 'exists') then
+        return query select v_outcome, null::bigint, null::timestamptz;
+        return;
+    end if;
+    if v_outcome = 'rotated' then
+        -- The session of the user is over: what is known by its handle must not go on as the visitor's.
+        select s.handle into v_handle from web.session as s where s.key = p_new_key;
+        perform web.notify_session_end(v_handle, 'logout');
+        update web.session as s
+        set
+            user_id = null,
+            handle = gen_random_uuid(),
+            label = null
+        where s.key = p_new_key;
+    end if;
+    return query
+    select 'rotated'::text, s.version, s.expires_at
+    from web.session as s
+    where s.key = p_new_key
+        and s.user_id is null;
+    if not found then
+        -- The keys were exchanged before, but not by this log-out.
+        return query select 'gone'::text, null::bigint, null::timestamptz;
+    end if;
+end;
+$function$;
+
+comment on function web.logout_session(bytea, bytea) is
+'Take the user from a session and keep its data, under a new key and handle. Always one row: outcome rotated, gone or exists, as for rotate_session. The old key is dead at once. API: public';

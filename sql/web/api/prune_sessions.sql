@@ -1,0 +1,105 @@
+create function web.prune_sessions(
+    p_max_rows integer default 1000
+)
+returns table (
+    outcome text,
+    deleted integer,
+    rescheduled integer
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+-- One bounded batch in the caller's transaction, one pruner at a time. Slides do not move prune_after, or every slide
+-- would have to write the index; so a row that is due here may have been used since, and is filed again under its
+-- present expiry. Rows that somebody holds are skipped: pruning never waits and never makes anybody wait in a circle.
+#variable_conflict use_column
+declare
+    v_now constant timestamptz := statement_timestamp();
+    v_tombstone interval;
+    v_is_announced boolean;
+    v_table oid;
+    v_from timestamptz;
+    v_deleted integer;
+    v_rescheduled integer;
+    v_last_after timestamptz;
+begin
+    if p_max_rows is null or p_max_rows < 1 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a batch has at least one row';
+    end if;
+
+    -- The table's oid makes the lock one of this store: advisory locks are shared by the whole database.
+    select p.tableoid, p.resume_from, make_interval(secs => s.tombstone_retention_seconds), s.notify_channel is not null
+    into v_table, v_from, v_tombstone, v_is_announced
+    from web.prune_state as p
+    cross join web.settings as s;
+    if not found then
+        perform web.raise_missing_settings();
+    end if;
+    if not pg_try_advisory_xact_lock(hashtextextended('prune_sessions', v_table::bigint)) then
+        return query select 'busy'::text, 0, 0;
+        return;
+    end if;
+
+    with due as materialized (
+        select
+            s.key,
+            s.handle,
+            s.ended_at,
+            s.prune_after,
+            coalesce(s.ended_at + v_tombstone, s.expires_at) as keep_until
+        from web.session as s
+        where s.prune_after >= v_from
+            and s.prune_after <= v_now
+        order by s.prune_after
+        limit p_max_rows
+        for update skip locked
+    ),
+    removed as (
+        delete from web.session as s
+        using due as d
+        where s.key = d.key
+            and d.keep_until <= v_now
+        returning d.handle, d.ended_at
+    ),
+    filed as (
+        update web.session as s
+        set prune_after = d.keep_until
+        from due as d
+        where s.key = d.key
+            and d.keep_until > v_now
+        returning s.key
+    )
+    select
+        (
+            select count(*)
+            from removed as r
+            left join lateral (
+                select web.notify_session_end(r.handle, 'expired')
+                where v_is_announced
+                    and r.ended_at is null
+            ) as a on true
+        ),
+        (select count(*) from filed),
+        (select max(d.prune_after) from due as d)
+    into v_deleted, v_rescheduled, v_last_after;
+
+    -- While there is more to do, the next call goes on where this one ended: behind it lie index entries of deleted rows,
+    -- which an old snapshot somewhere may keep for hours, and each batch would walk over all of them again.
+    update web.prune_state as p
+    set
+        resume_from = case
+            when v_deleted + v_rescheduled < p_max_rows then '-infinity'
+            else v_last_after
+        end,
+        last_pruned_at = v_now;
+
+    return query select 'pruned'::text, v_deleted, v_rescheduled;
+end;
+$function$;
+
+comment on function web.prune_sessions(integer) is
+'Remove one batch of dead sessions, oldest first. Always one row: outcome pruned with the rows deleted and the rows filed again because they had been used, or busy when another pruner is at work. Nothing is left once deleted + rescheduled is less than p_max_rows; call it again until then, each call a transaction of its own. API: public';

@@ -1,0 +1,42 @@
+create function web.touch_session(
+    p_key bytea
+)
+returns timestamptz
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+-- load_session without the data: for a request that needs to know only that the session lives.
+declare
+    v_expires_at timestamptz;
+    v_slide_at timestamptz;
+begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.raise_serializable();
+    end if;
+    if octet_length(p_key) is distinct from 32 then
+        perform web.raise_invalid_key();
+    end if;
+
+    select s.expires_at, s.slide_at
+    into v_expires_at, v_slide_at
+    from web.session as s
+    where s.key = p_key
+        and s.expires_at > statement_timestamp();
+
+    if v_slide_at <= statement_timestamp() then
+        perform web.slide_session(p_key);
+        v_expires_at := (
+            select s.expires_at
+            from web.session as s
+            where s.key = p_key
+                and s.expires_at > statement_timestamp()
+        );
+    end if;
+    return v_expires_at;
+end;
+$function$;
+
+comment on function web.touch_session(bytea) is
+'Slide the expiry of a live session, if that is due, and return the expiry now in force; null when there is no live session. API: public';

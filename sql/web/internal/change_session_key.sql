@@ -1,0 +1,117 @@
+create function web.change_session_key(
+    p_old_key bytea,
+    p_new_key bytea,
+    p_grace_seconds integer
+)
+returns text
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+-- The one place where a session changes its key: the row takes the new key, and a tombstone that points to it takes the
+-- old one, in one transaction. So a late save under the old key finds an ended session, and a log-out finds the way.
+declare
+    v_now constant timestamptz := statement_timestamp();
+    v_idle_timeout_seconds integer;
+    v_tombstone_retention_seconds integer;
+begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.raise_serializable();
+    end if;
+    if octet_length(p_old_key) is distinct from 32 or octet_length(p_new_key) is distinct from 32 then
+        perform web.raise_invalid_key();
+    end if;
+    if p_old_key = p_new_key then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'the new key is the old one',
+            hint = 'Draw a new session id.';
+    end if;
+    if p_grace_seconds is null or p_grace_seconds not between 0 and 60 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'the grace of a rotation is 0 to 60 seconds';
+    end if;
+
+    select s.idle_timeout_seconds, s.tombstone_retention_seconds into v_idle_timeout_seconds, v_tombstone_retention_seconds from web.settings as s;
+    if not found then
+        perform web.raise_missing_settings();
+    end if;
+
+    -- The key may be in use: known before the row is touched, or by the unique index if somebody is just creating it.
+    begin
+        update web.session as s
+        set
+            expires_at = least(
+                greatest(s.expires_at, v_now + make_interval(secs => s.idle_timeout_seconds)),
+                s.absolute_expires_at
+            ),
+            slide_at = least(
+                v_now + make_interval(secs => s.slide_interval_seconds),
+                greatest(s.expires_at, v_now + make_interval(secs => s.idle_timeout_seconds)),
+                s.absolute_expires_at
+            ),
+            last_used_at = v_now,
+            key = p_new_key
+        where s.key = p_old_key
+            and s.expires_at > v_now;
+    exception
+        when unique_violation then
+            return 'exists';
+    end;
+
+    if not found then
+        -- Repeated after a lost answer.
+        if exists (
+            select
+            from web.session as o
+            join web.session as s on s.key = o.successor
+            where o.key = p_old_key
+                and o.successor = p_new_key
+                and s.expires_at > v_now
+        ) then
+            return 'repeated';
+        end if;
+        return 'gone';
+    end if;
+
+    insert into web.session (
+        expires_at,
+        slide_at,
+        last_used_at,
+        version,
+        created_at,
+        absolute_expires_at,
+        prune_after,
+        ended_at,
+        ended_reason,
+        successor,
+        grace_until,
+        idle_timeout_seconds,
+        slide_interval_seconds,
+        key
+    )
+    values (
+        '-infinity',
+        '-infinity',
+        v_now,
+        1,
+        v_now,
+        v_now,
+        v_now + make_interval(secs => v_tombstone_retention_seconds),
+        v_now,
+        'rotated',
+        p_new_key,
+        v_now + make_interval(secs => p_grace_seconds),
+        v_idle_timeout_seconds,
+        0,
+        p_old_key
+    );
+    perform web.prune_neighbors(p_new_key);
+    return 'rotated';
+end;
+$function$;
+
+comment on function web.change_session_key(bytea, bytea, integer) is
+'Give a live session another key, and leave a tombstone under the old one. Returns rotated, repeated (it was done before), exists (the new key is in use) or gone. API: private';

@@ -1,0 +1,62 @@
+create function web.load_session_slow(
+    p_key bytea,
+    p_slide boolean
+)
+returns setof web.loaded_session
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+-- What load_session leaves: no such session, one that is dead, one that was rotated, or one whose slide is due.
+#variable_conflict use_column
+declare
+    v_key bytea := p_key;
+begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.raise_serializable();
+    end if;
+    if octet_length(p_key) is distinct from 32 then
+        perform web.raise_invalid_key();
+    end if;
+
+    -- Asked first: on a standby even an update that would find no row is an error.
+    if p_slide and exists (
+        select
+        from web.session as s
+        where s.key = p_key
+            and s.expires_at > statement_timestamp()
+    ) then
+        perform web.slide_session(p_key);
+    end if;
+
+    -- Read again in a statement of its own: it sees what others committed meanwhile, an end above all.
+    return query
+    select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id
+    from web.session as s
+    where s.key = p_key
+        and s.expires_at > statement_timestamp();
+    if found then
+        return;
+    end if;
+
+    -- A request that was under way during a rotation, with the old key: the session as it is now, while the grace lasts.
+    loop
+        select s.successor
+        into v_key
+        from web.session as s
+        where s.key = v_key
+            and s.grace_until > statement_timestamp();
+        exit when v_key is null;
+        return query
+        select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id
+        from web.session as s
+        where s.key = v_key
+            and s.expires_at > statement_timestamp();
+        exit when found;
+    end loop;
+end;
+$function$;
+
+comment on function web.load_session_slow(bytea, boolean) is
+'Load a session that is not live, or whose slide is due: for load_session, which says what it does. API: private';

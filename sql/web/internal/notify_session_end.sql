@@ -1,0 +1,23 @@
+create function web.notify_session_end(
+    p_handle uuid,
+    p_reason text
+)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+-- For applications with open web sockets. Off unless settings.notify_channel is set. Never a key.
+declare
+    v_channel text;
+begin
+    select s.notify_channel into v_channel from web.settings as s;
+    if v_channel is not null then
+        perform pg_notify(v_channel, json_build_object('handle', p_handle, 'reason', p_reason)::text);
+    end if;
+end;
+$function$;
+
+comment on function web.notify_session_end(uuid, text) is
+'Notify that the session of this handle has ended, or all sessions when it is null. API: private';

@@ -1,0 +1,17 @@
+create function web.raise_missing_settings()
+returns void
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    raise exception using
+        errcode = 'object_not_in_prerequisite_state',
+        message = 'the settings of the session store are missing',
+        hint = 'Run session-admin install, or select * from correct_web(): it puts them back.';
+end;
+$function$;
+
+comment on function web.raise_missing_settings() is
+'Raise 55000: the one row of settings is gone. API: private';

@@ -1,0 +1,101 @@
+create function web.save_session_slow(
+    p_key bytea,
+    p_data text,
+    p_expected_version bigint
+)
+returns table (
+    outcome text,
+    version bigint,
+    expires_at timestamptz
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+-- What save_session leaves: no such session, another version, the same data, data that may be too large, or a slide that is due.
+#variable_conflict use_column
+declare
+    v_now constant timestamptz := statement_timestamp();
+    v_slide_at timestamptz;
+    v_is_same boolean;
+begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.raise_serializable();
+    end if;
+    if octet_length(p_key) is distinct from 32 then
+        perform web.raise_invalid_key();
+    end if;
+    if p_data is null then
+        raise exception using
+            errcode = 'null_value_not_allowed',
+            message = 'session data must not be null',
+            hint = 'Pass JSON text; an empty session is {}.';
+    end if;
+    if octet_length(p_data) > 8192 then
+        perform web.check_data_size(octet_length(p_data));
+    end if;
+
+    loop
+        update web.session as s
+        set
+            version = s.version + 1,
+            data = p_data
+        where s.key = p_key
+            and s.expires_at > v_now
+            and (p_expected_version is null or s.version = p_expected_version)
+            and s.data is distinct from p_data collate "C"
+        returning s.version, s.expires_at, s.slide_at
+        into version, expires_at, v_slide_at;
+        if found then
+            outcome := 'saved';
+            exit;
+        end if;
+
+        -- Nothing written: find out why, in a statement that sees what was committed while the update waited.
+        select s.version, s.expires_at, s.slide_at, s.data is not distinct from p_data collate "C"
+        into version, expires_at, v_slide_at, v_is_same
+        from web.session as s
+        where s.key = p_key
+            and s.expires_at > v_now;
+        if not found then
+            return query select 'gone'::text, null::bigint, null::timestamptz;
+            return;
+        end if;
+
+        -- What should be stored is stored. With another version it is for the caller to know whether that was his own save,
+        -- whose answer was lost, or somebody else's: two who each count from 1 to 2 must come to 3.
+        if v_is_same then
+            outcome := case when p_expected_version <> version then 'same' else 'saved' end;
+            exit;
+        end if;
+
+        if p_expected_version is not null then
+            outcome := 'conflict';
+            return next;
+            return;
+        end if;
+        -- No version was asked for, and the data changed between the two statements: try again.
+    end loop;
+
+    -- A save is a use.
+    if v_slide_at <= v_now then
+        perform web.slide_session(p_key);
+        -- The version stays that of the data which was written, or compared: the row may have moved on since.
+        expires_at := (
+            select s.expires_at
+            from web.session as s
+            where s.key = p_key
+                and s.expires_at > v_now
+        );
+        if expires_at is null then
+            return query select 'gone'::text, null::bigint, null::timestamptz;
+            return;
+        end if;
+    end if;
+    return next;
+end;
+$function$;
+
+comment on function web.save_session_slow(bytea, text, bigint) is
+'Save a session whose slide is due, or find out why nothing can be saved: for save_session, which says what it does. API: private';

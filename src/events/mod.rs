@@ -1,0 +1,11 @@
+//! Events: hearing of sessions that end.
+
+mod event;
+mod listener;
+mod listener_thread;
+mod session_ended;
+
+pub use event::SessionEvent;
+pub use listener::SessionListener;
+pub use listener_thread::ListenerThread;
+pub use session_ended::SessionEnded;

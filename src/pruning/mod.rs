@@ -1,0 +1,11 @@
+//! Pruning: removing sessions that are no longer live.
+
+mod batch;
+mod options;
+mod pruner;
+mod run;
+
+pub use batch::PruneBatch;
+pub use options::PruneOptions;
+pub use pruner::Pruner;
+pub use run::PruneRun;

@@ -1,0 +1,249 @@
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, ParseSessionIdError};
+use crate::session::SessionKey;
+
+/// Random bytes of an id: 256 bits, where [OWASP ASVS 5.0, 7.2.3][asvs] asks for 128 at least.
+///
+/// [asvs]: https://github.com/OWASP/ASVS/blob/v5.0.0/5.0/en/0x16-V7-Session-Management.md
+const BYTES: usize = 32;
+
+/// The secret that a browser holds: 256 random bits as 43 characters of base64url.
+///
+/// Whoever has it has the session. It is therefore never stored and never logged: the database sees the
+/// [key](SessionKey) only, `Debug` shows none of it, and there is no `Display`. The one way to its text is
+/// [`as_cookie_value`](SessionId::as_cookie_value), whose name tells where the text may go.
+///
+/// The text is base64url without padding ([RFC 4648, section 5][rfc4648]), every character of which may stand in a cookie's
+/// value ([RFC 6265, section 4.1.1][rfc6265]) as it is.
+///
+/// Comparing two ids takes a time that depends on them, and that is safe: no lookup compares ids. The database finds a row by
+/// the SHA-256 of the id, which who does not know the id cannot steer (the lesson of [CVE-2019-16782]).
+///
+/// [rfc4648]: https://www.rfc-editor.org/rfc/rfc4648#section-5
+/// [rfc6265]: https://www.rfc-editor.org/rfc/rfc6265#section-4.1.1
+/// [CVE-2019-16782]: https://github.com/advisories/GHSA-hrqr-hxpp-chr3
+///
+/// # Examples
+///
+/// ```
+/// use connect_pg::SessionId;
+///
+/// # fn main() -> Result<(), connect_pg::Error> {
+/// let id = SessionId::generate()?;
+/// assert_eq!(id.as_cookie_value().len(), 43);
+/// assert_eq!(format!("{id:?}"), "SessionId(…)");
+///
+/// // What a browser sends back is parsed; anything else is refused.
+/// let same: SessionId = id.as_cookie_value().parse()?;
+/// assert_eq!(same, id);
+/// assert!("../../etc/passwd".parse::<SessionId>().is_err());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct SessionId(String);
+
+impl SessionId {
+    /// The length of the text of every id of ours, in characters (and bytes).
+    pub const LENGTH: usize = 43;
+
+    /// Draws an id from the operating system's random source.
+    ///
+    /// [`Store::create`](crate::Store::create) does this by itself.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the random source fails, which it does on no healthy system.
+    pub fn generate() -> Result<SessionId, Error> {
+        let mut bytes = [0; BYTES];
+        getrandom::fill(&mut bytes).map_err(Error::random)?;
+        Ok(SessionId(URL_SAFE_NO_PAD.encode(bytes)))
+    }
+
+    /// Draws ids until the new one's key lies in the same [slot](SessionKey::slot) as `key`.
+    ///
+    /// An id that replaces another must keep its slot, so that the session stays on its server where sessions are spread over
+    /// several (PL/Proxy, by the last byte of the key). It takes 256 draws on average, well under a millisecond. The slot is
+    /// no secret: 248 of the key's 256 bits are still free.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the random source fails.
+    pub fn generate_for_slot(key: &SessionKey) -> Result<SessionId, Error> {
+        loop {
+            let id = SessionId::generate()?;
+            if id.key().slot() == key.slot() {
+                return Ok(id);
+            }
+        }
+    }
+
+    /// The id of a session that `session-admin import` brought from another store, as that store's cookie holds it: any text of
+    /// 1 to 1024 bytes without a NUL.
+    ///
+    /// It is as hard to guess as the other store made it, and no harder. So load the session with it once, then
+    /// [`rotate`](crate::Store::rotate) to an id of ours. What the cookie holds besides the id, a signature say, is for the
+    /// application to check and to take off first.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error, without the text, unless the text is 1 to 1024 bytes without a NUL.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use connect_pg::{ParseSessionIdError, SessionId};
+    ///
+    /// /// Ours first; otherwise one of the store that we came from.
+    /// fn session_id(cookie: &str) -> Result<SessionId, ParseSessionIdError> {
+    ///     cookie.parse().or_else(|_| SessionId::imported(cookie))
+    /// }
+    /// # assert!(session_id("yS5kZqCG3mTg2ZrVXOyAhw").is_ok());
+    /// # assert!(session_id("").is_err());
+    /// ```
+    pub fn imported(text: &str) -> Result<SessionId, ParseSessionIdError> {
+        if text.is_empty() || text.len() > 1024 || text.contains('\0') {
+            return Err(ParseSessionIdError::new());
+        }
+        Ok(SessionId(text.to_owned()))
+    }
+
+    /// The id as the browser's cookie holds it: 43 characters `A-Z a-z 0-9 - _`.
+    ///
+    /// It belongs in a cookie that is `HttpOnly`, `Secure` and `SameSite`
+    /// ([OWASP session management cheat sheet, "Cookies"][owasp]) and nowhere else: no log, no URL, no table.
+    ///
+    /// [owasp]: https://cheatsheetseries.owasp.org/cheatsheets/Session_Management_Cheat_Sheet.html#cookies
+    #[must_use]
+    pub fn as_cookie_value(&self) -> &str {
+        &self.0
+    }
+
+    /// The key under which the session is stored: the SHA-256 of the id's text.
+    #[must_use]
+    pub fn key(&self) -> SessionKey {
+        SessionKey::new(Sha256::digest(self.0.as_bytes()).into())
+    }
+}
+
+/// Reads the id that a browser sent.
+impl FromStr for SessionId {
+    type Err = ParseSessionIdError;
+
+    /// # Errors
+    ///
+    /// Returns an error, always the same and without the text, unless the text is 43 characters of base64url in canonical
+    /// form. (The last character carries four bits of the id; [RFC 4648, section 3.5][canonical] lets a decoder refuse one whose
+    /// other two bits are not zero. We must: they would be second names of one id.)
+    ///
+    /// [canonical]: https://www.rfc-editor.org/rfc/rfc4648#section-3.5
+    fn from_str(text: &str) -> Result<SessionId, ParseSessionIdError> {
+        let mut bytes = [0; BYTES];
+        // The length first: nobody makes us decode a megabyte.
+        if text.len() != Self::LENGTH {
+            return Err(ParseSessionIdError::new());
+        }
+        match URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
+            Ok(BYTES) => Ok(SessionId(text.to_owned())),
+            _ => Err(ParseSessionIdError::new()),
+        }
+    }
+}
+
+/// As [`FromStr`](SessionId::from_str).
+impl TryFrom<&str> for SessionId {
+    type Error = ParseSessionIdError;
+
+    fn try_from(text: &str) -> Result<SessionId, ParseSessionIdError> {
+        text.parse()
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionId(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generated_ids_parse_and_differ() {
+        let (a, b) = (
+            SessionId::generate().unwrap(),
+            SessionId::generate().unwrap(),
+        );
+        assert_ne!(a, b);
+        assert_ne!(a.key(), b.key());
+        assert_eq!(a.as_cookie_value().parse::<SessionId>().unwrap(), a);
+        assert_eq!(SessionId::try_from(b.as_cookie_value()).unwrap(), b);
+    }
+
+    #[test]
+    fn the_key_is_the_sha256_of_the_text() {
+        let id: SessionId = "A".repeat(43).parse().unwrap();
+        // printf %s AAA… | sha256sum | cut -c1-16
+        assert_eq!(
+            id.key().as_bytes()[..8],
+            [0x0f, 0x00, 0x73, 0x85, 0xb6, 0xf9, 0xd4, 0xb7]
+        );
+    }
+
+    #[test]
+    fn only_canonical_base64url_of_32_bytes_is_an_id() {
+        let good = "A".repeat(43);
+        assert!(good.parse::<SessionId>().is_ok());
+        for bad in [
+            String::new(),
+            "A".repeat(42),
+            "A".repeat(44),
+            format!("{}=", "A".repeat(42)),
+            format!("{}=", "A".repeat(43)),
+            format!("{}B", "A".repeat(42)), // the same bytes as good, with a trailing bit set
+            format!("{}+", "A".repeat(42)),
+            format!("{}/A", "A".repeat(41)),
+            format!(" {}", "A".repeat(42)),
+            format!("{}\n", "A".repeat(42)),
+            format!("{}\0", "A".repeat(42)),
+            format!("{}é", "A".repeat(41)),
+        ] {
+            let error = bad.parse::<SessionId>().unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "not a session id: 43 characters of base64url without padding are one"
+            );
+            let ours = Error::from(error);
+            assert!(
+                ours.is_malformed_id() && !ours.is_invalid_argument(),
+                "{bad:?}"
+            );
+            assert_eq!(ours.to_string(), error.to_string());
+        }
+    }
+
+    #[test]
+    fn nothing_shows_the_id() {
+        let id = SessionId::generate().unwrap();
+        assert_eq!(format!("{id:?} {id:#?}"), "SessionId(…) SessionId(…)");
+        let error = format!("{}!", &id.as_cookie_value()[..42])
+            .parse::<SessionId>()
+            .unwrap_err();
+        assert!(!format!("{error} {error:?}").contains(&id.as_cookie_value()[..42]));
+    }
+
+    #[test]
+    fn an_id_in_the_same_slot() {
+        let old = SessionId::generate().unwrap().key();
+        let new = SessionId::generate_for_slot(&old).unwrap().key();
+        assert_ne!(new, old);
+        assert_eq!(new.as_bytes()[31], old.as_bytes()[31]);
+    }
+}

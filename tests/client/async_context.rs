@@ -1,0 +1,211 @@
+//! Inside an async runtime: an error on every entry point, no panic on any drop, and the way out.
+
+use std::future::Future;
+
+use crate::support::test_database::{TestDatabase, create};
+use connect_pg::{Error, NewSession, PruneOptions, Session, Store};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task;
+
+fn runtimes() -> [Runtime; 2] {
+    [
+        Builder::new_current_thread().enable_all().build().unwrap(),
+        Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap(),
+    ]
+}
+
+/// Runs a test in the main task and in a spawned one, of both kinds of runtime.
+fn in_tasks<F: Future<Output = ()> + Send + 'static>(test: impl Fn() -> F) {
+    for runtime in runtimes() {
+        runtime.block_on(test());
+        runtime.block_on(async { task::spawn(test()).await.unwrap() });
+    }
+}
+
+fn assert_refused<T: std::fmt::Debug>(result: Result<T, Error>) {
+    let error = result.unwrap_err();
+    assert!(error.is_async_context(), "{error}");
+    assert!(!error.is_outcome_unknown() && !error.is_unavailable());
+    assert!(error.to_string().contains("spawn_blocking"), "{error}");
+}
+
+#[test]
+fn making_a_store_is_refused() {
+    let database = TestDatabase::new();
+    let url = database.url();
+    in_tasks(|| {
+        let url = url.clone();
+        async move {
+            assert_refused(Store::connect(&url));
+            assert_refused(Store::builder().database_url(&url).connect());
+        }
+    });
+}
+
+#[test]
+fn a_store_that_does_not_connect_yet_may_be_made_and_dropped_in_a_task() {
+    let database = TestDatabase::new();
+    let url = database.url();
+    in_tasks(|| {
+        let url = url.clone();
+        async move {
+            let store = Store::builder().database_url(&url).build().unwrap();
+            assert_refused(store.count());
+            let other = store.clone();
+            let count = task::spawn_blocking(move || other.count());
+            assert_eq!(count.await.unwrap().unwrap(), 0);
+            drop(store);
+            drop(Store::builder().database_url(&url).build().unwrap());
+        }
+    });
+    database.wait_until_disconnected();
+}
+
+#[test]
+fn every_call_is_refused_and_changes_nothing() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let session = create(&store, 1);
+    in_tasks(|| {
+        let (store, mut session): (Store, Session<i32>) = (store.clone(), session.clone());
+        async move {
+            let id = session.id().clone();
+            assert_refused(store.create(1, &NewSession::new()));
+            assert_refused(store.load::<i32>(&id));
+            assert_refused(store.peek::<i32>(&id));
+            session.data = 2;
+            assert_refused(store.save(&mut session));
+            assert_refused(store.update(&id, |n: &mut i32| *n += 1));
+            assert_refused(store.touch(&id));
+            assert_refused(store.end(&id));
+            assert_refused(store.count());
+            assert_refused(store.prune(1));
+        }
+    });
+    assert_eq!(store.count().unwrap(), 1);
+    assert_eq!(store.load::<i32>(session.id()).unwrap().unwrap().data, 1);
+}
+
+#[test]
+fn a_borrowed_connection_is_refused_and_lives_on() {
+    let database = TestDatabase::new();
+    for runtime in runtimes() {
+        let mut client = database.client();
+        runtime.block_on(async { assert_refused(Store::on(&mut client).count()) });
+        assert_eq!(Store::on(&mut client).count().unwrap(), 0);
+    }
+}
+
+#[test]
+fn an_unconstrained_task_gets_the_same_error() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let url = database.url();
+    let mut client = database.client();
+    for runtime in runtimes() {
+        runtime.block_on(task::unconstrained(async {
+            assert_refused(store.count());
+            assert_refused(Store::connect(&url));
+            assert_refused(Store::on(&mut client).count());
+        }));
+        // A panic that was caught leaves nothing behind.
+        assert_eq!(store.count().unwrap(), 0);
+        assert_eq!(Store::on(&mut client).count().unwrap(), 0);
+    }
+}
+
+#[test]
+fn spawn_blocking_is_the_way_out() {
+    let database = TestDatabase::new();
+    let url = database.url();
+    in_tasks(|| {
+        let url = url.clone();
+        async move {
+            let loaded = task::spawn_blocking(move || {
+                let store = Store::connect(&url)?;
+                let session = store.create("data", &NewSession::new())?;
+                store.load::<String>(session.id())
+            });
+            assert_eq!(loaded.await.unwrap().unwrap().unwrap().data, "data");
+        }
+    });
+}
+
+#[test]
+fn a_runtime_that_is_merely_near_is_no_hindrance() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    for runtime in runtimes() {
+        let _context = runtime.enter();
+        assert_eq!(store.count().unwrap(), 0);
+    }
+    let [_, threads] = runtimes();
+    threads.block_on(async {
+        let count = task::spawn(async move { task::block_in_place(|| store.count()) });
+        assert_eq!(count.await.unwrap().unwrap(), 0);
+    });
+}
+
+#[test]
+fn dropping_is_safe() {
+    let database = TestDatabase::new();
+    for runtime in runtimes() {
+        for unconstrained in [false, true] {
+            let store = database.store();
+            let session = create(&store, 1);
+            let pruner = store.start_pruning(PruneOptions::new()).unwrap();
+            let drop_all = async move {
+                drop(session);
+                drop(store); // not the last handle
+                drop(pruner);
+            };
+            let store = database.store();
+            let drop_last = async move { drop(store) };
+            if unconstrained {
+                runtime.block_on(task::unconstrained(drop_all));
+                runtime.block_on(task::unconstrained(drop_last));
+            } else {
+                runtime.block_on(drop_all);
+                runtime.block_on(drop_last);
+            }
+        }
+    }
+    // They were closed, not leaked.
+    database.wait_until_disconnected();
+}
+
+#[test]
+fn a_broken_connection_is_replaced_in_a_blocking_thread() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    create(&store, 1);
+    database.terminate_connections();
+    for runtime in runtimes() {
+        let store = store.clone();
+        let count = runtime.block_on(async { task::spawn_blocking(move || store.count()).await });
+        assert_eq!(count.unwrap().unwrap(), 1);
+    }
+}
+
+#[test]
+fn pruning_may_be_started_in_a_task() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    for runtime in runtimes() {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let pruner = runtime.block_on(async {
+            let options = PruneOptions::new()
+                .interval(std::time::Duration::from_millis(1))
+                .on_round(move |round| {
+                    let _ = sender.send(round.error().is_none());
+                });
+            store.start_pruning(options).unwrap()
+        });
+        assert!(receiver.recv().unwrap());
+        drop(pruner);
+    }
+}

@@ -1,0 +1,554 @@
+//! The pool over connections that die, answers that are lost, and servers that are not there.
+
+use std::error::Error as _;
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use crate::support::proxy::Proxy;
+use crate::support::test_database::{TestDatabase, create, quoted, random};
+use connect_pg::{ConnectionSettings, NewSession, SaveOutcome, Store, StoreBuilder};
+use postgres::error::SqlState;
+
+#[test]
+fn every_call_survives_a_restart_of_the_server() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let mut session = create(&store, 1);
+    store.load::<i32>(session.id()).unwrap();
+
+    database.terminate_connections();
+    assert!(store.load::<i32>(session.id()).unwrap().is_some());
+    database.terminate_connections();
+    session.data = 2;
+    assert_eq!(store.save(&mut session).unwrap(), SaveOutcome::Saved);
+    database.terminate_connections();
+    assert!(store.touch(session.id()).unwrap().is_some());
+    database.terminate_connections();
+    assert_eq!(store.count().unwrap(), 1);
+    database.terminate_connections();
+    assert!(store.prune(10).unwrap().is_complete());
+    database.terminate_connections();
+    let another = create(&store, 3);
+    assert_eq!(store.load::<i32>(another.id()).unwrap().unwrap().data, 3);
+    database.terminate_connections();
+    assert_eq!(
+        store
+            .update(session.id(), |n: &mut i32| *n += 1)
+            .unwrap()
+            .unwrap()
+            .data,
+        3
+    );
+    database.terminate_connections();
+    assert!(store.end(session.id()).unwrap());
+}
+
+/// The repeated call must not take another dead connection from the pool.
+#[test]
+fn a_pool_of_dead_connections_only_is_no_trouble() {
+    let database = TestDatabase::new();
+    let store = database.builder().pool_size(4).connect().unwrap();
+    let session = create(&store, 1);
+    fill(&database, &store, 4);
+    database.terminate_connections();
+    for _ in 0..8 {
+        assert!(store.load::<i32>(session.id()).unwrap().is_some());
+    }
+
+    fill(&database, &store, 4);
+    database.terminate_connections();
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| assert!(store.load::<i32>(session.id()).unwrap().is_some()));
+        }
+    });
+}
+
+/// A server process that serves one thread stays warm, and close to it: see `Places`.
+#[test]
+fn a_thread_gets_the_connection_that_it_used_last() {
+    let database = TestDatabase::new();
+    let store = database.builder().pool_size(3).connect().unwrap();
+    fill(&database, &store, 3);
+    let session = create(&store, 1);
+    let mut superuser = database.superuser();
+    let mut process_of_next_load = || {
+        store.load::<i32>(session.id()).unwrap().unwrap();
+        let row = superuser.query_one(
+            "select pid from pg_stat_activity where usename = $1 order by query_start desc limit 1",
+            &[&database.role],
+        );
+        row.unwrap().get::<_, i32>(0)
+    };
+
+    let mine = process_of_next_load();
+    for _ in 0..5 {
+        let another = thread::scope(|scope| {
+            scope
+                .spawn(|| (process_of_next_load(), process_of_next_load()))
+                .join()
+                .unwrap()
+        });
+        assert_eq!(another.0, another.1);
+        assert_ne!(another.0, mine, "it was free, but somebody else's");
+        assert_eq!(process_of_next_load(), mine);
+        assert_eq!(process_of_next_load(), mine);
+    }
+}
+
+/// Opens all connections of the pool: each waits to end the session whose row this holds.
+fn fill(database: &TestDatabase, store: &Store, size: i64) {
+    let session = create(store, ());
+    let mut superuser = database.superuser();
+    let mut watcher = database.superuser();
+    let mut transaction = superuser.transaction().unwrap();
+    transaction
+        .execute("select from web.session for update", &[])
+        .unwrap();
+    thread::scope(|scope| {
+        for _ in 0..size {
+            scope.spawn(|| store.end(session.id()).unwrap());
+        }
+        while watcher
+            .query_one(
+                "select count(*) from pg_stat_activity where usename = $1 and wait_event_type = 'Lock'",
+                &[&database.role],
+            )
+            .unwrap()
+            .get::<_, i64>(0)
+            < size
+        {
+            thread::sleep(Duration::from_millis(1));
+        }
+        transaction.rollback().unwrap();
+    });
+}
+
+#[test]
+fn a_read_only_server_is_left_for_another() {
+    let database = TestDatabase::new();
+    let mut superuser = database.superuser();
+    let mut set_read_only = |value: &str| {
+        superuser
+            .batch_execute(&format!(
+                "alter role {} set default_transaction_read_only = {value}",
+                quoted(&database.role)
+            ))
+            .unwrap();
+    };
+    set_read_only("on");
+    let store = database.builder().pool_size(1).connect().unwrap();
+    let error = store.create(1, &NewSession::new()).unwrap_err();
+    assert!(
+        error.is_unavailable() && !error.is_outcome_unknown(),
+        "{error}"
+    );
+    assert_eq!(error.code(), Some(&SqlState::READ_ONLY_SQL_TRANSACTION));
+
+    let store = database.builder().pool_size(1).connect().unwrap();
+    set_read_only("off"); // for a new connection; the one that is open stays as it is
+    create(&store, 1);
+}
+
+#[test]
+fn a_create_whose_answer_is_lost_creates_one_session() {
+    let database = TestDatabase::new();
+    let proxy = Proxy::to(&database);
+    let store = warm(proxy.builder(&database));
+    proxy.lose_next_answer();
+    let session = store.create(1, &NewSession::new().user_id("4711")).unwrap();
+    assert_eq!(proxy.connections(), 2);
+    assert_eq!(session.user_id(), Some("4711"));
+    let loaded = store.load::<i32>(session.id()).unwrap().unwrap();
+    assert_eq!(
+        (loaded.version(), loaded.expires_at()),
+        (session.version(), session.expires_at())
+    );
+    let rows = database.superuser().query_one(
+        "select count(*) from web.session where user_id = '4711'",
+        &[],
+    );
+    assert_eq!(rows.unwrap().get::<_, i64>(0), 1);
+}
+
+#[test]
+fn a_save_whose_answer_is_lost_is_saved_once() {
+    let database = TestDatabase::new();
+    let proxy = Proxy::to(&database);
+    let store = warm(proxy.builder(&database));
+    let mut session = create(&store, 1);
+    let before = session.version();
+    session.data = 2;
+    proxy.lose_next_answer();
+    assert_eq!(store.save(&mut session).unwrap(), SaveOutcome::Saved);
+    assert_eq!(proxy.connections(), 2);
+    assert_eq!(session.version(), before + 1);
+    session.data = 3;
+    assert_eq!(store.save(&mut session).unwrap(), SaveOutcome::Saved);
+}
+
+#[test]
+fn an_end_whose_answer_is_lost_is_an_end() {
+    let database = TestDatabase::new();
+    let proxy = Proxy::to(&database);
+    let store = warm(proxy.builder(&database));
+    let session = create(&store, 1);
+    proxy.lose_next_answer();
+    store.end(session.id()).unwrap();
+    assert_eq!(proxy.connections(), 2);
+    assert!(store.load::<i32>(session.id()).unwrap().is_none());
+}
+
+#[test]
+fn a_lost_answer_that_no_repeat_can_settle_is_an_unknown_outcome() {
+    let database = TestDatabase::new();
+    let proxy = Proxy::to(&database);
+    let store = warm(proxy.builder(&database));
+    let mut session = create(&store, 1);
+    session.data = 2;
+    proxy.refuse();
+    proxy.lose_next_answer();
+    let error = store.save(&mut session).unwrap_err();
+    assert!(
+        error.is_outcome_unknown() && error.is_unavailable(),
+        "{error}"
+    );
+    assert_eq!(
+        database
+            .store()
+            .load::<i32>(session.id())
+            .unwrap()
+            .unwrap()
+            .data,
+        2,
+        "this one was done"
+    );
+
+    // Nothing could be sent any more, so nothing is unknown.
+    let error = store.save(&mut session).unwrap_err();
+    assert!(
+        error.is_unavailable() && !error.is_outcome_unknown(),
+        "{error}"
+    );
+}
+
+/// The repeat is refused before it is sent, which says nothing of the first try.
+#[test]
+fn a_lost_answer_and_a_log_in_that_fails_then_is_an_unknown_outcome() {
+    let database = TestDatabase::new();
+    let file = std::env::temp_dir().join(format!("connect_pg_test_{}", random()));
+    let remove_the_password: fn(&Path) = |file| fs::remove_file(file).unwrap();
+    let spoil_the_password: fn(&Path) = |file| fs::write(file, "wrong\n").unwrap();
+    for spoil in [remove_the_password, spoil_the_password] {
+        fs::write(&file, format!("{}\n", database.password)).unwrap();
+        let proxy = Proxy::to(&database);
+        let builder = proxy.builder(&database).password_file(&file);
+        let store = warm(builder);
+        let mut session = create(&store, 1);
+        session.data = 2;
+        spoil(&file);
+        proxy.lose_next_answer();
+        let error = store.save(&mut session).unwrap_err();
+        assert!(error.is_outcome_unknown(), "{error}");
+        let stored = database.store().load::<i32>(session.id()).unwrap();
+        assert_eq!(stored.unwrap().data, 2, "this one was done");
+    }
+    let _ = fs::remove_file(&file);
+}
+
+#[test]
+fn a_lost_load_leaves_nothing_unknown() {
+    let database = TestDatabase::new();
+    let proxy = Proxy::to(&database);
+    let store = warm(proxy.builder(&database));
+    let session = create(&store, 1);
+    proxy.refuse();
+    proxy.lose_next_answer();
+    let error = store.load::<i32>(session.id()).unwrap_err();
+    assert!(
+        error.is_unavailable() && !error.is_outcome_unknown(),
+        "{error}"
+    );
+}
+
+/// A store over one connection, with every statement prepared.
+fn warm(builder: StoreBuilder) -> Store {
+    let store = builder.pool_size(1).connect().unwrap();
+    let mut session = create(&store, 0);
+    session.data = 1;
+    assert_eq!(store.save(&mut session).unwrap(), SaveOutcome::Saved);
+    store.load::<i32>(session.id()).unwrap();
+    assert!(store.end(session.id()).unwrap());
+    store
+}
+
+#[test]
+fn a_statement_that_the_server_has_forgotten_is_prepared_again() {
+    let database = TestDatabase::new();
+    let store = database.builder().pool_size(1).connect().unwrap();
+    let session = create(&store, 1);
+    store.load::<i32>(session.id()).unwrap();
+    database
+        .superuser()
+        .batch_execute(
+            "create or replace function web.touch_session(p_key bytea) returns timestamptz language plpgsql
+             security definer set search_path = pg_catalog, pg_temp
+             as $$ begin execute 'deallocate all'; return now(); end; $$",
+        )
+        .unwrap();
+    store.touch(session.id()).unwrap();
+    assert!(store.load::<i32>(session.id()).unwrap().is_some());
+}
+
+#[test]
+fn a_re_install_under_open_connections_is_no_trouble() {
+    let database = TestDatabase::new();
+    let store = database.builder().pool_size(1).connect().unwrap();
+    let session = create(&store, 1);
+    store.load::<i32>(session.id()).unwrap();
+    let mut superuser = database.superuser();
+    superuser
+        .batch_execute("drop function web.load_session(bytea, boolean)")
+        .unwrap();
+    assert!(
+        store
+            .load::<i32>(session.id())
+            .unwrap_err()
+            .is_not_installed()
+    );
+    superuser
+        .query(
+            "select * from public.correct_web($1, $2)",
+            &[&database.schema, &database.role],
+        )
+        .unwrap();
+    assert!(store.load::<i32>(session.id()).unwrap().is_some());
+}
+
+#[test]
+fn a_password_in_a_file_is_rotated_without_a_restart() {
+    let database = TestDatabase::new();
+    let file = std::env::temp_dir().join(format!("connect_pg_test_{}", random()));
+    let set_password = |password: &str| {
+        database
+            .superuser()
+            .batch_execute(&format!(
+                "alter role {} password '{password}'",
+                quoted(&database.role)
+            ))
+            .unwrap();
+    };
+    for builder in [
+        database.builder(),
+        Store::builder().config(database.config()).schema("web"),
+    ] {
+        fs::write(&file, format!("{}\n", database.password)).unwrap();
+        let store = builder.password_file(&file).pool_size(1).connect().unwrap();
+        store.count().unwrap();
+
+        set_password("rotated");
+        database.terminate_connections();
+        let error = store.count().unwrap_err();
+        assert!(
+            error.is_permission_denied() && !error.is_unavailable(),
+            "{error}"
+        );
+        assert!(!format!("{error} {error:?}").contains(&database.password));
+
+        fs::write(&file, "rotated\nnot read\n").unwrap();
+        store.count().unwrap();
+        set_password(&database.password);
+    }
+    fs::remove_file(&file).unwrap();
+}
+
+/// The password is being replaced: an outage, not a mistake of the caller's.
+#[test]
+fn a_password_file_that_cannot_be_read_is_an_outage() {
+    let database = TestDatabase::new();
+    let file = std::env::temp_dir().join(format!("connect_pg_test_{}", random()));
+    for content in [None, Some(""), Some("\n"), Some("\u{e9}"), Some("wrong")] {
+        for builder in [
+            database.builder(),
+            Store::builder().config(database.config()),
+        ] {
+            if let Some(content) = content {
+                // Latin-1, to be no UTF-8.
+                let bytes: Vec<u8> = content.chars().map(|c| u8::try_from(c).unwrap()).collect();
+                fs::write(&file, bytes).unwrap();
+            }
+            let error = builder.password_file(&file).connect().unwrap_err();
+            assert!(
+                !error.is_invalid_argument() && !error.is_outcome_unknown(),
+                "{error}"
+            );
+            let readable = content == Some("wrong");
+            assert_eq!(error.is_unavailable(), !readable, "{error}");
+            assert_eq!(error.is_permission_denied(), readable, "{error}");
+            let named = error.to_string().contains(file.to_str().unwrap());
+            assert_eq!(named, !readable, "{error}");
+        }
+    }
+    fs::remove_file(&file).unwrap();
+}
+
+#[test]
+fn an_error_of_connecting_names_the_server_the_user_and_the_database() {
+    let database = TestDatabase::new();
+    let url = database.url();
+    let mut config = database.config();
+    for builder in [
+        Store::builder().database_url(&format!("{url} password=s3cret")),
+        Store::builder().config(config.password("s3cret").clone()),
+    ] {
+        let error = builder.connect().unwrap_err();
+        let port = config.get_ports()[0];
+        let start = format!(
+            "cannot connect to database {:?} as user {:?} at the socket in ",
+            database.name, database.role
+        );
+        let text = error.to_string();
+        if !url.starts_with("host=/") {
+            continue; // not the tests' private server
+        }
+        assert!(text.starts_with(&start), "{text}");
+        assert!(text.contains(&format!("port {port}: ")), "{text}");
+        assert!(text.contains("28P01"), "{text}");
+        assert!(format!("{error:?}").contains(&text), "{error:?}");
+        assert!(!format!("{error} {error:?}").contains("s3cret"));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_missing_password_says_where_to_put_it_and_what_was_ignored() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let database = TestDatabase::new();
+    let home = std::env::temp_dir().join(format!("connect_pg_test_{}", random()));
+    fs::create_dir(&home).unwrap();
+    let url = database.url();
+    let (url, _) = url.rsplit_once(" password=").unwrap();
+    let connect = || {
+        let settings = ConnectionSettings::with_environment(Some(url), |name| {
+            (name == "HOME").then(|| home.clone().into())
+        });
+        Store::builder().settings(settings.unwrap()).connect()
+    };
+    let error = connect().unwrap_err();
+    assert!(
+        error.is_permission_denied() && !error.is_invalid_argument() && !error.is_unavailable(),
+        "{error}"
+    );
+    let text = error.to_string();
+    assert!(
+        text.starts_with(&format!("no password for user {:?} at ", database.role)),
+        "{text}"
+    );
+    assert!(
+        text.contains("give StoreBuilder::password_file, PGPASSWORD or ~/.pgpass (mode 0600)"),
+        "{text}"
+    );
+    assert!(!text.contains("ignored"), "{text}");
+
+    let passfile = home.join(".pgpass");
+    fs::write(&passfile, format!("*:*:*:*:{}\n", database.password)).unwrap();
+    fs::set_permissions(&passfile, fs::Permissions::from_mode(0o644)).unwrap();
+    let text = connect().unwrap_err().to_string();
+    assert!(
+        text.contains(&format!(
+            "; the password file {} is ignored: ",
+            passfile.display()
+        )),
+        "{text}"
+    );
+    assert!(!text.contains(&database.password), "{text}");
+    fs::set_permissions(&passfile, fs::Permissions::from_mode(0o600)).unwrap();
+    connect().unwrap();
+    fs::remove_dir_all(&home).unwrap();
+}
+
+#[test]
+fn a_busy_pool_is_an_outage_with_a_name() {
+    let database = TestDatabase::new();
+    let store = database
+        .builder()
+        .pool_size(1)
+        .pool_timeout(Duration::from_millis(50))
+        .connect()
+        .unwrap();
+    let session = create(&store, 1);
+    let busy = store.update(session.id(), |_: &mut i32| ()).unwrap();
+    assert!(
+        busy.is_some(),
+        "update holds no connection between its calls"
+    );
+
+    let mut superuser = database.superuser();
+    let mut transaction = superuser.transaction().unwrap();
+    transaction
+        .execute("select from web.session for update", &[])
+        .unwrap();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let mut session = session.clone();
+            session.data = 2;
+            loop {
+                match store.save(&mut session) {
+                    Err(error) if error.is_unavailable() => {} // the other thread's call came first
+                    saved => break saved,
+                }
+            }
+        });
+        let error = loop {
+            // It may come before the other thread's call.
+            if let Err(error) = store.load::<i32>(session.id()) {
+                break error;
+            }
+        };
+        assert!(
+            error.is_unavailable() && !error.is_outcome_unknown(),
+            "{error}"
+        );
+        assert!(error.to_string().contains("pool_size"), "{error}");
+        transaction.rollback().unwrap();
+        assert_eq!(waiting.join().unwrap().unwrap(), SaveOutcome::Saved);
+    });
+}
+
+#[test]
+fn a_server_that_is_not_there_is_an_outage() {
+    // A port that nobody listens on any more.
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let url = format!("host=127.0.0.1 port={port} user=nobody dbname=nothing password=s3cret");
+    let error = Store::connect(&url).unwrap_err();
+    assert!(
+        error.is_unavailable() && !error.is_outcome_unknown(),
+        "{error}"
+    );
+    assert!(!format!("{error} {error:?}").contains("s3cret"));
+
+    // Display says all of it, so whoever follows the chain, as anyhow does, shall not read it twice.
+    let place = format!("\"nothing\" as user \"nobody\" at 127.0.0.1 port {port}: ");
+    assert!(error.to_string().contains(&place), "{error}");
+    assert!(error.to_string().contains("limit_reached"), "{error}");
+    assert!(error.source().is_none());
+    let inner = error.get_ref().unwrap();
+    assert!(inner.is::<postgres::Error>(), "{inner:?}");
+    assert!(format!("{error:?}").starts_with(&format!("Error {{ message: {error}, ")));
+
+    let store = Store::builder().database_url(&url).build().unwrap();
+    assert!(
+        store
+            .create(1, &NewSession::new())
+            .unwrap_err()
+            .is_unavailable()
+    );
+}

@@ -1,0 +1,249 @@
+//! What the errors answer, and what they, the logs and `Debug` do not show.
+
+use std::fmt::Write;
+use std::sync::Mutex;
+
+use crate::support::test_database::{TestDatabase, quoted};
+use connect_pg::{Error, NewSession, Store};
+use postgres::error::SqlState;
+use serde_json::json;
+
+#[test]
+fn a_database_without_the_store_says_what_to_do() {
+    let database = TestDatabase::without_store("web", "UTF8");
+    let mut client = database.superuser();
+    let error = Store::on(&mut client).count().unwrap_err();
+    assert!(
+        error.is_not_installed() && !error.is_unavailable(),
+        "{error}"
+    );
+    assert_eq!(error.code(), Some(&SqlState::INVALID_SCHEMA_NAME));
+    assert!(
+        error.to_string().contains("session-admin install"),
+        "{error}"
+    );
+
+    client.batch_execute("create schema web").unwrap();
+    let error = Store::on(&mut client)
+        .create(1, &NewSession::new())
+        .unwrap_err();
+    assert!(error.is_not_installed(), "{error}");
+    assert_eq!(error.code(), Some(&SqlState::UNDEFINED_FUNCTION));
+    assert!(
+        error.to_string().contains("session-admin install"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_role_without_the_privilege_is_told() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    database
+        .superuser()
+        .batch_execute(&format!(
+            "revoke execute on function web.count_sessions() from {}",
+            quoted(&database.role)
+        ))
+        .unwrap();
+    let error = store.count().unwrap_err();
+    assert!(
+        error.is_permission_denied() && !error.is_not_installed(),
+        "{error}"
+    );
+    assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE));
+    assert!(error.to_string().contains("session-admin check"), "{error}");
+}
+
+#[test]
+fn a_wrong_password_and_a_wrong_database_are_no_outage() {
+    let database = TestDatabase::new();
+    let mut config = database.config();
+    let error = Store::builder()
+        .config(config.password("s3cret").clone())
+        .connect()
+        .unwrap_err();
+    assert!(
+        error.is_permission_denied() && !error.is_unavailable(),
+        "{error}"
+    );
+    assert_eq!(error.code(), Some(&SqlState::INVALID_PASSWORD));
+    assert!(!format!("{error} {error:?}").contains("s3cret"));
+
+    let mut config = database.config();
+    let error = Store::builder()
+        .config(config.dbname("connect_pg_none").clone())
+        .connect()
+        .unwrap_err();
+    assert!(
+        !error.is_unavailable() && !error.is_permission_denied(),
+        "{error}"
+    );
+    assert_eq!(error.code(), Some(&SqlState::UNDEFINED_DATABASE));
+}
+
+#[test]
+fn settings_are_refused_when_the_store_is_made() {
+    for builder in [
+        Store::builder().database_url("host=localhost").pool_size(0),
+        Store::builder()
+            .database_url("host=localhost")
+            .pool_size(10_001),
+        Store::builder()
+            .database_url("host=localhost")
+            .pool_size(u32::MAX),
+        Store::builder()
+            .database_url("host=localhost")
+            .pool_timeout(std::time::Duration::MAX),
+        Store::builder()
+            .database_url("host=localhost")
+            .pool_timeout(std::time::Duration::ZERO),
+        Store::builder().database_url("host=localhost").schema(""),
+        Store::builder()
+            .database_url("host=localhost")
+            .schema(&"x".repeat(64)),
+        Store::builder()
+            .database_url("host=localhost")
+            .schema("a\nb"),
+        Store::builder().database_url("postgresql://localhost:s3cret/x"),
+    ] {
+        let error = builder.build().unwrap_err();
+        assert!(error.is_invalid_argument(), "{error}");
+        assert!(!error.is_unavailable());
+    }
+}
+
+#[test]
+fn what_the_store_refuses_is_an_invalid_argument() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    for new in [
+        NewSession::new().user_id(""),
+        NewSession::new().user_id("u".repeat(1025)),
+        NewSession::new().user_id("a\0b"),
+        NewSession::new().idle_timeout(std::time::Duration::from_millis(1)),
+    ] {
+        let error = store.create(1, &new).unwrap_err();
+        assert!(
+            error.is_invalid_argument() && !error.is_outcome_unknown(),
+            "{error}"
+        );
+    }
+    assert!(store.prune(0).unwrap_err().is_invalid_argument());
+    assert!(store.prune(u32::MAX).unwrap_err().is_invalid_argument());
+    assert_eq!(store.count().unwrap(), 0);
+}
+
+#[test]
+fn an_application_s_own_errors_fit_in() {
+    fn work(database: &TestDatabase) -> Result<(), Error> {
+        let mut client = database.client();
+        let mut transaction = client.transaction()?;
+        Store::on(&mut transaction).count()?;
+        transaction.batch_execute("select from nowhere")?;
+        Ok(())
+    }
+    let database = TestDatabase::new();
+    let error = work(&database).unwrap_err();
+    assert_eq!(error.code(), Some(&SqlState::UNDEFINED_TABLE));
+    assert!(!error.is_not_installed(), "it is the application's table");
+    assert!(
+        std::error::Error::source(&error).is_none(),
+        "Display says it"
+    );
+    let source = error.get_ref().unwrap();
+    assert!(source.to_string().contains("nowhere"), "{source}");
+}
+
+/// Everything that the libraries log, at every level.
+struct Log(Mutex<String>);
+
+static LOG: Log = Log(Mutex::new(String::new()));
+
+impl log::Log for Log {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        writeln!(
+            self.0.lock().unwrap(),
+            "{} {}",
+            record.target(),
+            record.args()
+        )
+        .unwrap();
+    }
+
+    fn flush(&self) {}
+}
+
+#[test]
+fn nothing_shows_an_id_a_key_or_data() {
+    log::set_logger(&LOG).unwrap();
+    log::set_max_level(log::LevelFilter::Trace);
+    let database = TestDatabase::new();
+    let store = database.store();
+    let new = NewSession::new()
+        .user_id("us3cret")
+        .user_agent("as3cret")
+        .label("ls3cret");
+    let mut session = store.create(json!({"data": "ds3cret"}), &new).unwrap();
+    let mut shown = format!("{session:?} {store:?} {new:?} {:?}", database.builder());
+    store.load::<serde_json::Value>(session.id()).unwrap();
+    session.data = json!("ds3cret again");
+    assert_eq!(
+        store.save(&mut session).unwrap(),
+        connect_pg::SaveOutcome::Saved
+    );
+
+    let mut errors = vec![store.load::<u8>(session.id()).unwrap_err()];
+    session.data = json!("ds3cret".repeat(200_000));
+    errors.push(store.save(&mut session).unwrap_err());
+    errors.push(
+        store
+            .create(1, &new.clone().user_id("us3cret".repeat(1000)))
+            .unwrap_err(),
+    );
+    // The server at its most talkative: a constraint whose DETAIL shows the row.
+    database
+        .superuser()
+        .batch_execute("alter table web.session add check (version < 0) not valid")
+        .unwrap();
+    errors.push(store.create(json!("ds3cret"), &new).unwrap_err());
+    assert_eq!(errors[3].code(), Some(&SqlState::CHECK_VIOLATION));
+    for error in &errors {
+        let mut source = Some(error as &dyn std::error::Error);
+        while let Some(cause) = source {
+            write!(shown, "{cause} {cause:?} {cause:#?}").unwrap();
+            source = match cause.downcast_ref::<Error>() {
+                Some(error) => error.get_ref().map(|inner| inner as _),
+                None => cause.source(),
+            };
+        }
+    }
+    shown.push_str(&LOG.0.lock().unwrap());
+
+    assert!(
+        shown.contains("executing statement"),
+        "the driver's log was not seen"
+    );
+    assert!(!shown.contains("s3cret"), "{shown}");
+    assert!(!shown.contains(session.id().as_cookie_value()), "{shown}");
+    let key = session.id().key();
+    let hex: String = key
+        .as_bytes()
+        .iter()
+        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    assert!(
+        !shown.contains(&hex) && !shown.contains(&format!("{:?}", key.as_bytes())),
+        "{shown}"
+    );
+}
+
+#[test]
+fn the_error_and_the_store_go_between_threads() {
+    fn both<T: Send + Sync + 'static>() {}
+    both::<Error>();
+    both::<Store>();
+}

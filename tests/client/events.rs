@@ -1,0 +1,301 @@
+//! Hearing of sessions that end.
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use crate::support::test_database::{TestDatabase, create};
+use connect_pg::{
+    EndReason, Login, NewSession, RotateOutcome, SessionEvent, SessionListener, Store,
+};
+use uuid::Uuid;
+
+/// Quoted wrongly, none of it would be heard.
+const CHANNEL: &str = "Ended \"sessions\"; drop schema";
+/// Long enough to mean "until it comes".
+const PATIENCE: Duration = Duration::from_mins(5);
+
+fn turn_on(database: &TestDatabase) {
+    set_channel(database, Some(CHANNEL));
+}
+
+fn set_channel(database: &TestDatabase, channel: Option<&str>) {
+    database
+        .superuser()
+        .execute("update web.settings set notify_channel = $1", &[&channel])
+        .unwrap();
+}
+
+/// The next event, which is that a session has ended.
+fn ended(listener: &mut SessionListener) -> (Option<Uuid>, EndReason) {
+    match listener.wait(PATIENCE).unwrap() {
+        Some(SessionEvent::Ended(ended)) => (ended.handle(), ended.reason()),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn login(store: &Store) -> connect_pg::Session<()> {
+    let new = NewSession::new().user_id("4711").max_sessions(2);
+    store.create((), &new).unwrap()
+}
+
+#[test]
+fn where_it_is_off_the_error_says_how_to_turn_it_on() {
+    let database = TestDatabase::new();
+    let error = database.store().listen().unwrap_err();
+    assert!(error.is_notifications_off() && !error.is_unavailable());
+    assert!(
+        error
+            .to_string()
+            .contains("session-admin configure notify_channel="),
+        "{error}"
+    );
+}
+
+#[test]
+fn each_end_is_heard_of_with_its_reason() {
+    let database = TestDatabase::new();
+    turn_on(&database);
+    let store = database.store();
+    let mut listener = store.listen().unwrap();
+
+    let session = create(&store, ());
+    assert!(store.end(session.id()).unwrap());
+    assert_eq!(ended(&mut listener), (session.handle(), EndReason::Logout));
+
+    let session = login(&store);
+    let handle = session.handle().unwrap();
+    assert!(store.end_user_session("4711", handle).unwrap());
+    assert_eq!(ended(&mut listener), (Some(handle), EndReason::Revoked));
+
+    let sessions = [(); 3].map(|()| login(&store));
+    assert_eq!(
+        ended(&mut listener),
+        (sessions[0].handle(), EndReason::Evicted)
+    );
+    assert_eq!(store.end_user_sessions("4711", None).unwrap(), 2);
+    let mut both = [ended(&mut listener), ended(&mut listener)];
+    let mut expected = [1, 2].map(|n| (sessions[n].handle(), EndReason::Revoked));
+    both.sort_by_key(|(handle, _)| *handle);
+    expected.sort_by_key(|(handle, _)| *handle);
+    assert_eq!(both, expected);
+
+    let mut session = login(&store);
+    let handle = session.handle();
+    let _ = store.logout(&mut session).unwrap();
+    assert_eq!(ended(&mut listener), (handle, EndReason::Logout));
+
+    // A rotation with the same user is nobody's business. With a log-in, whoever has a socket open on the visitor's session may be
+    // somebody else, so he has to come again.
+    let mut session = create(&store, ());
+    let handle = session.handle();
+    let _ = store.rotate(&mut session, Duration::ZERO).unwrap();
+    let alice = Login::new("alice");
+    assert_eq!(
+        store.login(&mut session, &alice).unwrap(),
+        RotateOutcome::Rotated
+    );
+    assert_eq!(ended(&mut listener), (handle, EndReason::RotateOutcome));
+    let bob = Login::new("bob");
+    assert_eq!(
+        store.login(&mut session, &bob).unwrap(),
+        RotateOutcome::Rotated
+    );
+    assert_eq!(ended(&mut listener), (handle, EndReason::Logout));
+    assert_ne!(store.info(session.id()).unwrap().handle(), handle);
+    assert_eq!(session.handle(), None);
+
+    let session = create(&store, ());
+    database
+        .superuser()
+        .execute(
+            "update web.session set expires_at = now() - interval '1 day', slide_at = '-infinity',
+                 prune_after = now() - interval '1 day' where handle = $1",
+            &[&session.handle()],
+        )
+        .unwrap();
+    while store.prune(1000).unwrap().deleted() == 0 {}
+    assert_eq!(ended(&mut listener), (session.handle(), EndReason::Expired));
+
+    database
+        .superuser()
+        .execute("select web.end_all_sessions()", &[])
+        .unwrap();
+    assert_eq!(ended(&mut listener), (None, EndReason::Revoked));
+    assert_eq!(listener.wait(Duration::ZERO).unwrap(), None);
+    assert!(format!("{listener:?}").contains("channel"));
+}
+
+#[test]
+fn what_is_rolled_back_is_not_heard_of() {
+    let database = TestDatabase::new();
+    turn_on(&database);
+    let store = database.store();
+    let mut listener = store.listen().unwrap();
+    let (lost, kept) = (create(&store, ()), create(&store, ()));
+    let mut client = database.client();
+    let mut transaction = client.transaction().unwrap();
+    assert!(Store::on(&mut transaction).end(lost.id()).unwrap());
+    transaction.rollback().unwrap();
+    assert!(store.end(kept.id()).unwrap());
+    assert_eq!(ended(&mut listener), (kept.handle(), EndReason::Logout));
+}
+
+#[test]
+fn what_others_send_is_passed_over() {
+    let database = TestDatabase::new();
+    turn_on(&database);
+    let store = database.store();
+    let mut listener = store.listen().unwrap();
+    for payload in ["", "no JSON", "{}", r#"{"handle":"x","reason":"logout"}"#] {
+        database
+            .client()
+            .execute("select pg_notify($1, $2)", &[&CHANNEL, &payload])
+            .unwrap();
+    }
+    let session = create(&store, ());
+    assert!(store.end(session.id()).unwrap());
+    assert_eq!(ended(&mut listener), (session.handle(), EndReason::Logout));
+}
+
+#[test]
+fn a_lost_connection_is_made_again_and_the_gap_is_told() {
+    let database = TestDatabase::new();
+    turn_on(&database);
+    let store = database.store();
+    let mut listener = store.listen().unwrap();
+    for _ in 0..2 {
+        let before = create(&store, ());
+        assert!(store.end(before.id()).unwrap());
+        assert_eq!(ended(&mut listener), (before.handle(), EndReason::Logout));
+        database.terminate_connections();
+        assert!(store.end(create(&store, ()).id()).unwrap());
+        assert_eq!(listener.wait(PATIENCE).unwrap(), Some(SessionEvent::Missed));
+    }
+    // While nobody can connect, it is an error, and no end of it.
+    let limit = |connections: i32| {
+        database
+            .superuser()
+            .batch_execute(&format!(
+                "alter database {} connection limit {connections}",
+                crate::support::test_database::quoted(&database.name)
+            ))
+            .unwrap();
+    };
+    limit(0);
+    database.terminate_connections();
+    for wait in [Duration::ZERO, Duration::from_millis(300), Duration::ZERO] {
+        let error = listener.wait(wait).unwrap_err();
+        assert!(error.is_unavailable(), "{error}");
+    }
+    limit(-1);
+    assert_eq!(
+        listener.wait(Duration::ZERO).unwrap(),
+        Some(SessionEvent::Missed)
+    );
+
+    // Another channel from the next connection on; and then none.
+    set_channel(&database, Some("another"));
+    database.terminate_connections();
+    assert_eq!(listener.wait(PATIENCE).unwrap(), Some(SessionEvent::Missed));
+    let session = create(&store, ());
+    assert!(store.end(session.id()).unwrap());
+    assert_eq!(ended(&mut listener), (session.handle(), EndReason::Logout));
+    set_channel(&database, None);
+    database.terminate_connections();
+    let error = listener.wait(PATIENCE).unwrap_err();
+    assert!(error.is_notifications_off(), "{error}");
+    turn_on(&database);
+    assert_eq!(listener.wait(PATIENCE).unwrap(), Some(SessionEvent::Missed));
+}
+
+#[test]
+fn on_a_thread_until_it_is_dropped() {
+    let database = TestDatabase::new();
+    turn_on(&database);
+    let store = database.builder().pool_size(1).connect().unwrap();
+    let (sender, events) = mpsc::channel();
+    let mut panics = true;
+    let watcher = store
+        .listen()
+        .unwrap()
+        .spawn(move |event| {
+            sender.send(event).unwrap();
+            // A panic is the application's own, and listening goes on.
+            assert!(!std::mem::take(&mut panics), "of the application's");
+        })
+        .unwrap();
+    for _ in 0..2 {
+        let session = create(&store, ());
+        assert!(store.end(session.id()).unwrap());
+        match events.recv_timeout(PATIENCE).unwrap().unwrap() {
+            SessionEvent::Ended(ended) => assert_eq!(ended.handle(), session.handle()),
+            other => panic!("{other:?}"),
+        }
+    }
+    database.terminate_connections();
+    assert_eq!(
+        events.recv_timeout(PATIENCE).unwrap().unwrap(),
+        SessionEvent::Missed
+    );
+    drop(watcher);
+    assert!(store.end(create(&store, ()).id()).unwrap());
+    drop(store);
+    database.wait_until_disconnected();
+    assert!(events.recv().is_err(), "nothing came after the drop");
+}
+
+#[test]
+fn a_watcher_may_be_dropped_by_its_own_call() {
+    let database = TestDatabase::new();
+    turn_on(&database);
+    let store = database.store();
+    let (give, take) = mpsc::channel();
+    let (tell, told) = mpsc::channel();
+    let watcher = store
+        .listen()
+        .unwrap()
+        .spawn(move |_| {
+            drop::<connect_pg::ListenerThread>(take.recv().unwrap());
+            tell.send(()).unwrap();
+        })
+        .unwrap();
+    give.send(watcher).unwrap();
+    assert!(store.end(create(&store, ()).id()).unwrap());
+    told.recv_timeout(PATIENCE).unwrap();
+    drop(store);
+    database.wait_until_disconnected();
+}
+
+#[test]
+fn inside_a_runtime_it_is_refused_and_dropped_in_peace() {
+    let database = TestDatabase::new();
+    turn_on(&database);
+    let store = database.store();
+    let mut listener = store.listen().unwrap();
+    let watcher = store.listen().unwrap().spawn(|_| ()).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        assert!(store.listen().unwrap_err().is_async_context());
+        assert!(
+            listener
+                .wait(Duration::ZERO)
+                .unwrap_err()
+                .is_async_context()
+        );
+        drop((listener, watcher));
+        let elsewhere = store.clone();
+        tokio::task::spawn_blocking(move || {
+            let mut listener = elsewhere.listen().unwrap();
+            let session = create(&elsewhere, ());
+            assert!(elsewhere.end(session.id()).unwrap());
+            assert_eq!(ended(&mut listener), (session.handle(), EndReason::Logout));
+        })
+        .await
+        .unwrap();
+        drop(store);
+    });
+    database.wait_until_disconnected();
+}

@@ -1,0 +1,586 @@
+//! A session under a lock; and updates by so many clients that some of them need one.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Barrier, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use crate::support::proxy::Proxy;
+use crate::support::test_database::{TestDatabase, create};
+use connect_pg::{Error, Login, NewSession, RotateOutcome, SaveOutcome, Session, SessionId, Store};
+use postgres::error::SqlState;
+use serde::{Deserialize, Serialize};
+
+/// Long enough to mean "until it has the lock".
+const PATIENCE: Duration = Duration::from_mins(5);
+
+fn load(store: &Store, id: &SessionId) -> u32 {
+    store.load::<u32>(id).unwrap().unwrap().data
+}
+
+/// Locks the session, does `meanwhile` on this thread, and lets go.
+fn while_locked<R>(store: &Store, id: &SessionId, meanwhile: impl FnOnce() -> R) -> R {
+    let (locked, is_locked) = mpsc::channel();
+    let (let_go, told_to) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        let holder = scope.spawn(move || {
+            store.with_locked(id, PATIENCE, |session: &mut Session<u32>| {
+                locked.send(()).unwrap();
+                let _ = told_to.recv();
+                session.data += 1;
+                Ok::<_, Error>(())
+            })
+        });
+        is_locked.recv().unwrap();
+        let result = meanwhile();
+        drop(let_go);
+        holder.join().unwrap().unwrap().unwrap();
+        result
+    })
+}
+
+#[test]
+fn what_it_changes_is_saved_and_what_it_returns_comes_back() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let id = create(&store, 1).id().clone();
+    let before = store.with_locked(&id, PATIENCE, |session: &mut Session<u32>| {
+        assert_eq!(session.id(), &id);
+        session.data += 1;
+        Ok::<_, Error>(session.data - 1)
+    });
+    assert_eq!(before.unwrap(), Some(1));
+    assert_eq!(load(&store, &id), 2);
+
+    let nobody = SessionId::generate().unwrap();
+    let result = store.with_locked(&nobody, PATIENCE, |_: &mut Session<u32>| {
+        panic!("called without a session")
+    });
+    assert_eq!(
+        result.map_err(|error: Error| error.to_string()),
+        Ok(None::<()>)
+    );
+}
+
+#[test]
+fn who_only_reads_does_not_wait_and_who_waits_too_long_is_told() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let id = create(&store, 1).id().clone();
+    while_locked(&store, &id, || {
+        assert_eq!(load(&store, &id), 1);
+        assert_eq!(store.peek::<u32>(&id).unwrap().unwrap().data, 1);
+        assert!(store.touch(&id).unwrap().is_some());
+        // Zero is the shortest wait that there is.
+        for wait in [Duration::ZERO, Duration::from_millis(50)] {
+            let error = store
+                .with_locked(&id, wait, |_: &mut Session<u32>| -> Result<(), Error> {
+                    panic!("two have the lock")
+                })
+                .unwrap_err();
+            assert!(
+                error.is_locked() && !error.is_unavailable() && !error.is_outcome_unknown(),
+                "{error}"
+            );
+            assert_eq!(error.code(), Some(&SqlState::LOCK_NOT_AVAILABLE));
+        }
+    });
+    // Neither the lock nor the time limit is left on a connection.
+    let wait = Duration::from_mins(1);
+    for _ in 0..8 {
+        store
+            .with_locked(&id, wait, |session: &mut Session<u32>| {
+                session.data += 1;
+                Ok::<_, Error>(())
+            })
+            .unwrap()
+            .unwrap();
+    }
+    assert_eq!(load(&store, &id), 10);
+    let timeout: String = database
+        .client()
+        .query_one("show lock_timeout", &[])
+        .unwrap()
+        .get(0);
+    assert_eq!(timeout, "0");
+}
+
+#[test]
+fn who_changes_or_ends_waits_for_the_lock() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let mut session = create(&store, 1);
+    let id = session.id().clone();
+    let holder = store.clone();
+    thread::scope(|scope| {
+        let (saved, ended) = while_locked(&holder, &id, || {
+            session.data = 7;
+            let saved = scope.spawn(|| store.save(&mut session).unwrap());
+            database.wait_until_blocked(1);
+            let ended = scope.spawn(|| store.end(&id).unwrap());
+            database.wait_until_blocked(2);
+            (saved, ended)
+        });
+        // The save meets what was saved under the lock, or the end that came before it.
+        assert!(matches!(
+            saved.join().unwrap(),
+            SaveOutcome::Conflict | SaveOutcome::Gone
+        ));
+        assert!(ended.join().unwrap());
+    });
+    assert!(store.load::<u32>(&id).unwrap().is_none());
+}
+
+#[derive(Debug)]
+enum Failure {
+    Store(Error),
+    Declined,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Store(error)
+    }
+}
+
+#[test]
+fn an_error_or_a_panic_saves_nothing_and_lets_go() {
+    let database = TestDatabase::new();
+    let store = database.builder().pool_size(1).connect().unwrap();
+    let id = create(&store, 1).id().clone();
+    let error = store
+        .with_locked(&id, PATIENCE, |session: &mut Session<u32>| {
+            session.data = 2;
+            Err::<(), _>(Failure::Declined)
+        })
+        .unwrap_err();
+    assert!(matches!(error, Failure::Declined), "{error:?}");
+    let backend = || {
+        let mut superuser = database.superuser();
+        superuser
+            .query_one(
+                "select pid, state from pg_stat_activity where usename = $1",
+                &[&database.role],
+            )
+            .map(|row| (row.get::<_, i32>(0), row.get::<_, String>(1)))
+            .unwrap()
+    };
+    let (pid, state) = backend();
+    assert_eq!(state, "idle", "in no transaction");
+
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        store.with_locked(&id, PATIENCE, |session: &mut Session<u32>| {
+            session.data = 3;
+            panic!("of the application's");
+            #[allow(unreachable_code)]
+            Ok::<_, Error>(())
+        })
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(backend(), (pid, "idle".to_owned()));
+    assert_eq!(load(&store, &id), 1);
+    assert_eq!(store.update(&id, |n| *n = 4).unwrap().unwrap().data, 4);
+
+    // Data that cannot be stored is the store's error.
+    let id = create(&store, String::new()).id().clone();
+    let error = store
+        .with_locked(&id, PATIENCE, |session: &mut Session<String>| {
+            session.data = "x".repeat(2 << 20);
+            Ok::<_, Failure>(())
+        })
+        .unwrap_err();
+    assert!(matches!(error, Failure::Store(error) if error.is_too_large()));
+    assert_eq!(store.load::<String>(&id).unwrap().unwrap().data, "");
+}
+
+#[test]
+fn on_a_connection_of_ones_own() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let id = create(&store, 1).id().clone();
+    let mut client = database.client();
+    let borrowed = Store::on(&mut client);
+    let add = |session: &mut Session<u32>| {
+        session.data += 1;
+        Ok::<_, Error>(())
+    };
+    borrowed.with_locked(&id, PATIENCE, add).unwrap().unwrap();
+    assert_eq!(load(&store, &id), 2, "committed");
+    let error = while_locked(&store, &id, || {
+        borrowed
+            .with_locked(&id, Duration::from_millis(1), add)
+            .unwrap_err()
+    });
+    assert!(error.is_locked(), "{error}");
+    // The connection is not in use by a call, and not in a transaction.
+    borrowed.with_locked(&id, PATIENCE, add).unwrap().unwrap();
+    assert_eq!(load(&store, &id), 4);
+    // But within one it is.
+    borrowed
+        .with_locked(&id, PATIENCE, |_: &mut Session<u32>| {
+            assert!(borrowed.count().unwrap_err().is_invalid_argument());
+            Ok::<_, Error>(())
+        })
+        .unwrap()
+        .unwrap();
+}
+
+#[test]
+fn in_a_transaction_of_ones_own_it_is_a_savepoint() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let id = create(&store, 1).id().clone();
+    let mut client = database.client();
+    let mut transaction = client.transaction().unwrap();
+    let borrowed = Store::on(&mut transaction);
+    let created = borrowed.create(1, &NewSession::new()).unwrap();
+
+    // No outcome aborts the transaction.
+    let error = while_locked(&store, &id, || {
+        borrowed
+            .with_locked(&id, Duration::from_millis(1), |_: &mut Session<u32>| {
+                Ok::<_, Error>(())
+            })
+            .unwrap_err()
+    });
+    assert!(error.is_locked(), "{error}");
+    let declined = borrowed.with_locked(&id, PATIENCE, |session: &mut Session<u32>| {
+        session.data = 7;
+        Err::<(), _>(Failure::Declined)
+    });
+    assert!(matches!(declined, Err(Failure::Declined)));
+
+    borrowed
+        .with_locked(&id, PATIENCE, |session: &mut Session<u32>| {
+            assert_eq!(session.data, 2);
+            session.data = 3;
+            Ok::<_, Error>(())
+        })
+        .unwrap()
+        .unwrap();
+    // Locked until the transaction ends.
+    let locked = store.with_locked(&id, Duration::from_millis(1), |_: &mut Session<u32>| {
+        Ok::<_, Error>(())
+    });
+    assert!(locked.unwrap_err().is_locked());
+    assert_eq!(load(&store, &id), 2);
+    transaction.commit().unwrap();
+    assert_eq!(load(&store, &id), 3);
+    assert_eq!(load(&store, created.id()), 1);
+}
+
+/// Each of these would wait for ever, and the server would see no deadlock.
+#[test]
+fn who_would_wait_for_himself_is_refused() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let mut session = store.create(1, &NewSession::new().user_id("4711")).unwrap();
+    let mut other = store.create(1, &NewSession::new().user_id("4711")).unwrap();
+    let id = session.id().clone();
+    session.data = 5;
+    let refused = |result: Result<(), Error>| {
+        let error = result.unwrap_err();
+        assert!(
+            error.is_locked() && error.code().is_none() && !error.is_outcome_unknown(),
+            "{error}"
+        );
+    };
+    store
+        .with_locked(&id, PATIENCE, |locked: &mut Session<u32>| {
+            refused(store.save(&mut session).map(|_| ()));
+            refused(store.update(&id, |n: &mut u32| *n += 1).map(|_| ()));
+            refused(store.end(&id).map(|_| ()));
+            refused(store.rotate(&mut session, Duration::ZERO).map(|_| ()));
+            refused(store.login(&mut session, &Login::new("4711")).map(|_| ()));
+            refused(store.logout(&mut session).map(|_| ()));
+            refused(store.end_user_sessions("4711", None).map(|_| ()));
+            let handle = session.handle().unwrap();
+            refused(store.end_user_session("4711", handle).map(|_| ()));
+            let again = store.with_locked(&id, PATIENCE, |_: &mut Session<u32>| Ok(()));
+            refused(again.map(|_: Option<()>| ()));
+
+            // What waits for nothing is allowed, and so are other sessions.
+            assert_eq!(load(&store, &id), 1);
+            assert!(store.touch(&id).unwrap().is_some());
+            store.info(&id).unwrap();
+            assert_eq!(
+                store.rotate(&mut other, Duration::ZERO)?,
+                RotateOutcome::Rotated
+            );
+            assert_eq!(store.end_user_sessions("4711", Some(&id)).unwrap(), 1);
+            assert_eq!(store.end_user_sessions("4712", None).unwrap(), 0);
+            store.create(1, &NewSession::new().user_id("4711").max_sessions(1))?;
+            locked.data = 2;
+            Ok::<_, Error>(())
+        })
+        .unwrap()
+        .unwrap();
+    assert_eq!(load(&store, &id), 2);
+    // And afterwards all of it.
+    assert!(store.update(&id, |n: &mut u32| *n += 1).unwrap().is_some());
+    assert!(store.end(&id).unwrap());
+}
+
+#[test]
+fn another_session_in_its_place_is_refused() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let mut session = create(&store, 1);
+    let old_copy = session.clone();
+    session.data = 2;
+    assert_eq!(store.save(&mut session).unwrap(), SaveOutcome::Saved);
+    let other = create(&store, 7);
+    for replacement in [old_copy, other.clone()] {
+        let error = store
+            .with_locked(session.id(), PATIENCE, |locked: &mut Session<u32>| {
+                *locked = replacement;
+                locked.data = 9;
+                Ok::<_, Error>(())
+            })
+            .unwrap_err();
+        assert!(error.is_invalid_argument(), "{error}");
+    }
+    assert_eq!(load(&store, session.id()), 2);
+    assert_eq!(load(&store, other.id()), 7);
+}
+
+#[test]
+fn a_session_that_expires_meanwhile_is_not_saved() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let new = NewSession::new().idle_timeout(Duration::from_secs(1));
+    let id = store.create(1, &new).unwrap().id().clone();
+    let result = store
+        .with_locked(&id, PATIENCE, |session: &mut Session<u32>| {
+            while store.load::<u32>(&id)?.is_some() {
+                thread::sleep(Duration::from_millis(50));
+            }
+            session.data = 2;
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+    assert_eq!(result, None);
+}
+
+#[test]
+fn a_connection_that_dies_before_it_is_replaced_and_one_that_dies_in_it_saves_nothing() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let id = create(&store, 1).id().clone();
+    database.terminate_connections();
+    let add = |session: &mut Session<u32>| {
+        session.data += 1;
+        Ok::<_, Error>(())
+    };
+    store.with_locked(&id, PATIENCE, add).unwrap().unwrap();
+    assert_eq!(load(&store, &id), 2);
+
+    let error = store
+        .with_locked(&id, PATIENCE, |session: &mut Session<u32>| {
+            database.terminate_connections();
+            add(session)
+        })
+        .unwrap_err();
+    assert!(
+        error.is_unavailable() && !error.is_outcome_unknown(),
+        "{error}"
+    );
+    assert_eq!(load(&store, &id), 2);
+
+    // The save is done when its answer is lost; the commit is not.
+    let proxy = Proxy::to(&database);
+    let through_proxy = proxy.builder(&database).pool_size(1).connect().unwrap();
+    let error = through_proxy
+        .with_locked(&id, PATIENCE, |session: &mut Session<u32>| {
+            proxy.lose_next_answer();
+            add(session)
+        })
+        .unwrap_err();
+    assert!(
+        error.is_unavailable() && !error.is_outcome_unknown(),
+        "{error}"
+    );
+    assert_eq!(load(&store, &id), 2);
+    through_proxy
+        .with_locked(&id, PATIENCE, add)
+        .unwrap()
+        .unwrap();
+    assert_eq!(load(&store, &id), 3);
+}
+
+#[test]
+fn it_takes_four_round_trips() {
+    let database = TestDatabase::new();
+    let proxy = Proxy::to(&database);
+    let store = proxy.builder(&database).pool_size(1).connect().unwrap();
+    let id = store.create(1, &NewSession::new()).unwrap().id().clone();
+    let before = proxy.round_trips();
+    store
+        .with_locked(&id, PATIENCE, |session: &mut Session<u32>| {
+            session.data += 1;
+            Ok::<_, Error>(())
+        })
+        .unwrap()
+        .unwrap();
+    assert_eq!(proxy.round_trips() - before, 4);
+}
+
+/// Locks one session and then, inside of that, another.
+fn add_to_second(
+    store: &Store,
+    [first, second]: [&SessionId; 2],
+    wait: Duration,
+    between: impl FnOnce(),
+) -> Result<(), Error> {
+    store
+        .with_locked(first, PATIENCE, |_: &mut Session<u32>| {
+            between();
+            store.with_locked(second, wait, |session: &mut Session<u32>| {
+                session.data += 10;
+                Ok::<_, Error>(())
+            })
+        })
+        .map(|_| ())
+}
+
+#[test]
+fn two_who_lock_in_opposite_order_both_come_to_an_end() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let [one, two] = [1, 2].map(|n: u32| create(&store, n).id().clone());
+    let both_locked = Barrier::new(2);
+    let between = || {
+        both_locked.wait();
+    };
+    let wait = Duration::from_millis(200);
+    let results = thread::scope(|scope| {
+        [
+            scope.spawn(|| add_to_second(&store, [&one, &two], wait, between)),
+            scope.spawn(|| add_to_second(&store, [&two, &one], wait, between)),
+        ]
+        .map(|thread| thread.join().unwrap())
+    });
+    let errors: Vec<_> = results.iter().filter_map(|r| r.as_ref().err()).collect();
+    assert!(!errors.is_empty(), "{results:?}");
+    assert!(errors.iter().all(|error| error.is_locked()), "{results:?}");
+    let done = 2 - u32::try_from(errors.len()).unwrap();
+    assert_eq!(load(&store, &one) + load(&store, &two), 3 + 10 * done);
+}
+
+#[test]
+fn the_server_ends_a_deadlock_of_two_transactions() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let [one, two] = [1, 2].map(|n: u32| create(&store, n).id().clone());
+    let both_locked = Barrier::new(2);
+    let add = |session: &mut Session<u32>| {
+        session.data += 10;
+        Ok::<_, Error>(())
+    };
+    let add_to_both = |ids: [&SessionId; 2]| {
+        let mut client = database.client();
+        let mut transaction = client.transaction().unwrap();
+        let borrowed = Store::on(&mut transaction);
+        borrowed.with_locked(ids[0], PATIENCE, add)?;
+        both_locked.wait();
+        borrowed.with_locked(ids[1], PATIENCE, add)?;
+        transaction.commit()?;
+        Ok::<_, Error>(())
+    };
+    let results = thread::scope(|scope| {
+        [
+            scope.spawn(|| add_to_both([&one, &two])),
+            scope.spawn(|| add_to_both([&two, &one])),
+        ]
+        .map(|thread| thread.join().unwrap())
+    });
+    let codes: Vec<_> = results
+        .iter()
+        .filter_map(|r| r.as_ref().err())
+        .map(Error::code)
+        .collect();
+    assert_eq!(
+        codes,
+        [Some(&SqlState::T_R_DEADLOCK_DETECTED)],
+        "{results:?}"
+    );
+    assert_eq!(load(&store, &one) + load(&store, &two), 23);
+}
+
+#[test]
+fn a_wait_longer_than_the_server_knows_is_refused() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let id = create(&store, 1).id().clone();
+    let error = store
+        .with_locked(
+            &id,
+            Duration::MAX,
+            |_: &mut Session<u32>| Ok::<_, Error>(()),
+        )
+        .unwrap_err();
+    assert!(error.is_invalid_argument() && error.code().is_none());
+}
+
+#[test]
+fn inside_a_runtime_nothing_is_locked() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let id = create(&store, 1).id().clone();
+    let mut client = database.client();
+    let borrowed = Store::on(&mut client);
+    let called = AtomicBool::new(false);
+    let work = |_: &mut Session<u32>| {
+        called.store(true, Ordering::SeqCst);
+        Ok::<_, Error>(())
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let error = store.with_locked(&id, PATIENCE, work).unwrap_err();
+        assert!(error.is_async_context(), "{error}");
+        let error = borrowed.with_locked(&id, PATIENCE, work).unwrap_err();
+        assert!(error.is_async_context(), "{error}");
+    });
+    assert!(!called.load(Ordering::SeqCst));
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Counters {
+    shared: u32,
+    own: BTreeMap<u32, u32>,
+}
+
+#[test]
+fn of_16_times_1000_updates_none_is_lost_and_none_gives_up() {
+    const CLIENTS: u32 = 16;
+    const UPDATES: u32 = 1000;
+    let database = TestDatabase::new();
+    let store = database.builder().pool_size(CLIENTS).connect().unwrap();
+    let id = create(&store, Counters::default()).id().clone();
+    thread::scope(|scope| {
+        for client in 0..CLIENTS {
+            let (store, id) = (&store, &id);
+            scope.spawn(move || {
+                for _ in 0..UPDATES {
+                    let session = store
+                        .update(id, |counters: &mut Counters| {
+                            counters.shared += 1;
+                            *counters.own.entry(client).or_default() += 1;
+                        })
+                        .unwrap();
+                    assert!(session.is_some());
+                }
+            });
+        }
+    });
+    let counters = store.load::<Counters>(&id).unwrap().unwrap().data;
+    assert_eq!(counters.shared, CLIENTS * UPDATES);
+    assert_eq!(
+        counters.own,
+        (0..CLIENTS).map(|client| (client, UPDATES)).collect()
+    );
+}

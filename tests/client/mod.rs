@@ -1,0 +1,14 @@
+//! The Rust client against a real server.
+
+mod async_context;
+mod borrowed;
+mod connections;
+mod errors;
+mod events;
+mod locked;
+mod payloads;
+mod pruner;
+mod rotation;
+mod round_trips;
+mod sessions;
+mod users;

@@ -1,0 +1,143 @@
+//! The pruner: works by itself, survives errors, ends when it is dropped.
+
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, SystemTime};
+
+use crate::support::test_database::{TestDatabase, create};
+use connect_pg::{PruneOptions, Pruner, Store};
+
+/// What a round told: deleted, busy, failed.
+type Told = (u64, bool, bool);
+
+fn start(store: &Store, batch: u32) -> (Pruner, Receiver<Told>) {
+    let (sender, receiver) = mpsc::channel();
+    let options = PruneOptions::new()
+        .interval(Duration::from_millis(1))
+        .batch(batch)
+        .on_round(move |round| {
+            let _ = sender.send((round.deleted(), round.is_busy(), round.error().is_some()));
+        });
+    (store.start_pruning(options).unwrap(), receiver)
+}
+
+/// Leaves `count` sessions that are long dead.
+fn leave_dead(database: &TestDatabase, store: &Store, count: u32) {
+    for n in 0..count {
+        create(store, n);
+    }
+    database
+        .superuser()
+        .batch_execute(
+            "update web.session set expires_at = now() - interval '2 days',
+                 slide_at = now() - interval '2 days', prune_after = now() - interval '2 days'",
+        )
+        .unwrap();
+}
+
+fn rows(database: &TestDatabase) -> i64 {
+    database
+        .superuser()
+        .query_one("select count(*) from web.session", &[])
+        .unwrap()
+        .get(0)
+}
+
+#[test]
+fn a_round_goes_on_until_nothing_is_left() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    leave_dead(&database, &store, 20);
+    let (pruner, rounds) = start(&store, 3);
+    assert_eq!(rounds.recv().unwrap(), (20, false, false));
+    assert_eq!(rounds.recv().unwrap(), (0, false, false));
+    assert_eq!(rows(&database), 0);
+    let last = pruner.last_round().unwrap();
+    assert_eq!((last.deleted(), last.rescheduled()), (0, 0));
+    assert!(last.error().is_none() && last.ended_at() > SystemTime::UNIX_EPOCH);
+}
+
+#[test]
+fn a_busy_round_waits_for_the_next() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    leave_dead(&database, &store, 5);
+    let mut client = database.client();
+    let mut transaction = client.transaction().unwrap();
+    assert!(!Store::on(&mut transaction).prune(1).unwrap().is_busy());
+    let (_pruner, rounds) = start(&store, 10);
+    assert_eq!(rounds.recv().unwrap(), (0, true, false));
+    transaction.commit().unwrap();
+    while rounds.recv().unwrap() != (4, false, false) {}
+    assert_eq!(rows(&database), 0);
+}
+
+#[test]
+fn it_survives_errors() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let mut superuser = database.superuser();
+    superuser
+        .batch_execute("alter function web.prune_sessions(integer) rename to elsewhere")
+        .unwrap();
+    let (pruner, rounds) = start(&store, 10);
+    assert_eq!(rounds.recv().unwrap(), (0, false, true));
+    assert_eq!(rounds.recv().unwrap(), (0, false, true));
+    let error = pruner.last_round().unwrap();
+    assert!(error.error().unwrap().is_not_installed());
+    superuser
+        .batch_execute("alter function web.elsewhere(integer) rename to prune_sessions")
+        .unwrap();
+    while rounds.recv().unwrap().2 {}
+
+    database.terminate_connections();
+    while rounds.recv().unwrap().2 {}
+}
+
+#[test]
+fn a_panic_of_the_callback_is_its_own() {
+    let database = TestDatabase::new();
+    let (sender, receiver) = mpsc::channel();
+    let options = PruneOptions::new()
+        .interval(Duration::from_millis(1))
+        .on_round(move |_| {
+            sender.send(()).unwrap();
+            panic!("the callback's");
+        });
+    let _pruner = database.store().start_pruning(options).unwrap();
+    receiver.recv().unwrap();
+    receiver.recv().unwrap();
+}
+
+#[test]
+fn dropping_it_ends_the_thread_at_once() {
+    let database = TestDatabase::new();
+    let (sender, receiver) = mpsc::channel::<()>();
+    // In the middle of a wait of a year, or this test would not end.
+    let options = PruneOptions::new()
+        .interval(Duration::from_hours(365 * 24))
+        .on_round(move |_| sender.send(()).unwrap());
+    let pruner = database.store().start_pruning(options).unwrap();
+    assert!(pruner.last_round().is_none());
+    drop(pruner);
+    // The thread has dropped the callback and, with the last handle to the pool, the connections.
+    assert_eq!(receiver.try_recv(), Err(mpsc::TryRecvError::Disconnected));
+    database.wait_until_disconnected();
+}
+
+#[test]
+fn options_are_checked() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    for options in [
+        PruneOptions::new().interval(Duration::ZERO),
+        PruneOptions::new().batch(0),
+        PruneOptions::new().batch(u32::MAX),
+    ] {
+        assert!(
+            store
+                .start_pruning(options)
+                .unwrap_err()
+                .is_invalid_argument()
+        );
+    }
+}

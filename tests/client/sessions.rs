@@ -1,0 +1,483 @@
+//! What the store promises of a session, each sentence once, as the runtime role.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use crate::support::test_database::{TestDatabase, create};
+use connect_pg::{Error, NewSession, SaveOutcome, SessionId};
+use serde_json::{Value, json};
+
+#[test]
+fn a_created_session_can_be_loaded() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let created = store
+        .create(json!({"cart": [1, 2]}), &NewSession::new().user_id("4711"))
+        .unwrap();
+    assert!(created.handle().is_some());
+
+    let loaded = store.load::<Value>(created.id()).unwrap().unwrap();
+    assert_eq!(loaded.id(), created.id());
+    assert_eq!(loaded.data, json!({"cart": [1, 2]}));
+    assert_eq!(loaded.user_id(), Some("4711"));
+    assert_eq!(created.user_id(), Some("4711"));
+    assert_eq!(loaded.version(), created.version());
+    assert_eq!(loaded.expires_at(), created.expires_at());
+    assert!(loaded.expires_at() > SystemTime::now());
+}
+
+#[test]
+fn the_database_never_sees_the_id() {
+    let database = TestDatabase::new();
+    let session = create(&database.store(), ());
+    let row = database
+        .superuser()
+        .query_one("select key, s::text from web.session as s", &[])
+        .unwrap();
+    assert_eq!(row.get::<_, Vec<u8>>(0), session.id().key().as_bytes());
+    assert!(
+        !row.get::<_, String>(1)
+            .contains(session.id().as_cookie_value())
+    );
+}
+
+#[test]
+fn what_is_known_of_a_new_session_is_stored() {
+    let database = TestDatabase::new();
+    let new = NewSession::new()
+        .idle_timeout(Duration::from_mins(1))
+        .absolute_timeout(Duration::from_mins(2))
+        .user_id("ünsal")
+        .client_address(Ipv6Addr::LOCALHOST)
+        .user_agent("Mozilla/5.0")
+        .label("the kitchen");
+    let session = database.store().create((), &new).unwrap();
+    let row = database
+        .superuser()
+        .query_one(
+            "select user_id, client_address, user_agent, label, expires_at, handle,
+                 extract(epoch from expires_at - created_at)::integer,
+                 extract(epoch from absolute_expires_at - created_at)::integer
+             from web.session",
+            &[],
+        )
+        .unwrap();
+    assert_eq!(row.get::<_, &str>(0), "ünsal");
+    assert_eq!(row.get::<_, IpAddr>(1), Ipv6Addr::LOCALHOST);
+    assert_eq!(row.get::<_, &str>(2), "Mozilla/5.0");
+    assert_eq!(row.get::<_, &str>(3), "the kitchen");
+    assert_eq!(row.get::<_, SystemTime>(4), session.expires_at());
+    assert_eq!(Some(row.get(5)), session.handle());
+    assert_eq!((row.get(6), row.get(7)), (60, 120));
+}
+
+#[test]
+fn an_id_that_nobody_was_given_is_no_session() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let id = SessionId::generate().unwrap();
+    assert!(store.load::<Value>(&id).unwrap().is_none());
+    assert!(store.peek::<Value>(&id).unwrap().is_none());
+    assert_eq!(store.touch(&id).unwrap(), None);
+    assert!(store.update(&id, |_: &mut Value| ()).unwrap().is_none());
+    assert!(!store.end(&id).unwrap());
+    assert_eq!(store.count().unwrap(), 0);
+}
+
+#[test]
+fn a_save_replaces_the_data() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let mut session = create(&store, 1);
+    let before = session.version();
+    session.data = 2;
+    assert_eq!(store.save(&mut session).unwrap(), SaveOutcome::Saved);
+    assert!(session.version() > before);
+    let loaded = store.load::<i32>(session.id()).unwrap().unwrap();
+    assert_eq!((loaded.data, loaded.version()), (2, session.version()));
+}
+
+#[test]
+fn a_save_after_another_client_s_is_a_conflict() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let mut mine = create(&store, 1);
+    let mut theirs = store.load::<i32>(mine.id()).unwrap().unwrap();
+    theirs.data = 2;
+    assert_eq!(store.save(&mut theirs).unwrap(), SaveOutcome::Saved);
+
+    mine.data = 3;
+    let before = mine.version();
+    assert_eq!(store.save(&mut mine).unwrap(), SaveOutcome::Conflict);
+    assert_eq!(
+        mine.version(),
+        before,
+        "saving again must not succeed by accident"
+    );
+    assert_eq!(store.save(&mut mine).unwrap(), SaveOutcome::Conflict);
+    assert_eq!(store.load::<i32>(mine.id()).unwrap().unwrap().data, 2);
+}
+
+#[test]
+fn saving_what_is_stored_changes_nothing() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let mut session = create(&store, 1);
+    let before = session.version();
+    assert_eq!(store.save(&mut session).unwrap(), SaveOutcome::Saved);
+    assert_eq!(session.version(), before);
+}
+
+#[test]
+fn a_log_out_stays_a_log_out() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let mut slow_request = create(&store, 1);
+    assert!(store.end(slow_request.id()).unwrap());
+
+    slow_request.data = 2;
+    assert_eq!(store.save(&mut slow_request).unwrap(), SaveOutcome::Gone);
+    assert!(store.load::<i32>(slow_request.id()).unwrap().is_none());
+    assert_eq!(store.touch(slow_request.id()).unwrap(), None);
+    assert!(
+        store
+            .update(slow_request.id(), |_: &mut i32| ())
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        !store.end(slow_request.id()).unwrap(),
+        "it is ended already"
+    );
+    assert_eq!(store.count().unwrap(), 0);
+}
+
+#[test]
+fn an_expired_session_is_gone() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let mut session = create(&store, 1);
+    database
+        .superuser()
+        .batch_execute("update web.session set expires_at = now() - interval '1 s', slide_at = now() - interval '1 s'")
+        .unwrap();
+    assert!(store.load::<i32>(session.id()).unwrap().is_none());
+    assert!(store.peek::<i32>(session.id()).unwrap().is_none());
+    assert_eq!(store.touch(session.id()).unwrap(), None);
+    session.data = 2;
+    assert_eq!(store.save(&mut session).unwrap(), SaveOutcome::Gone);
+    assert!(!store.end(session.id()).unwrap());
+    assert_eq!(store.count().unwrap(), 0);
+}
+
+#[test]
+fn load_touch_and_save_slide_the_expiry_and_peek_does_not() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let mut session = create(&store, 1);
+    let mut superuser = database.superuser();
+    let mut nearly_expired = || {
+        superuser
+            .query_one(
+                "update web.session set expires_at = now() + interval '1 min', slide_at = now() returning expires_at",
+                &[],
+            )
+            .unwrap()
+            .get::<_, SystemTime>(0)
+    };
+
+    let expiry = nearly_expired();
+    assert_eq!(
+        store
+            .peek::<i32>(session.id())
+            .unwrap()
+            .unwrap()
+            .expires_at(),
+        expiry
+    );
+    assert!(
+        store
+            .load::<i32>(session.id())
+            .unwrap()
+            .unwrap()
+            .expires_at()
+            > expiry
+    );
+    let expiry = nearly_expired();
+    assert!(store.touch(session.id()).unwrap().unwrap() > expiry);
+    let expiry = nearly_expired();
+    session.data = 2;
+    assert_eq!(store.save(&mut session).unwrap(), SaveOutcome::Saved);
+    assert!(session.expires_at() > expiry);
+}
+
+#[test]
+fn sessions_are_counted() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    for n in 0..3 {
+        create(&store, n);
+    }
+    assert_eq!(store.count().unwrap(), 3);
+}
+
+#[test]
+fn prune_removes_the_dead_in_batches() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    for n in 0..5 {
+        create(&store, n);
+    }
+    database
+        .superuser()
+        .batch_execute(
+            "update web.session set expires_at = now() - interval '2 days', slide_at = now() - interval '2 days',
+                 prune_after = now() - interval '2 days'",
+        )
+        .unwrap();
+    let live = create(&store, 5);
+    // Creating carries a small share of the pruning, so how many are left is not known.
+    let left = || {
+        database
+            .superuser()
+            .query_one("select count(*) from web.session", &[])
+            .unwrap()
+            .get::<_, i64>(0)
+    };
+    let dead = left() - 1;
+    let mut deleted = 0;
+    loop {
+        let batch = store.prune(1).unwrap();
+        assert!(!batch.is_busy());
+        deleted += i64::from(batch.deleted());
+        if batch.is_complete() {
+            break;
+        }
+    }
+    assert_eq!(deleted, dead);
+    assert_eq!(left(), 1);
+    assert!(store.load::<i32>(live.id()).unwrap().is_some());
+}
+
+#[test]
+fn prune_passes_where_another_client_prunes() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let mut client = database.client();
+    let mut transaction = client.transaction().unwrap();
+    assert!(
+        !connect_pg::Store::on(&mut transaction)
+            .prune(10)
+            .unwrap()
+            .is_busy()
+    );
+    let meanwhile = store.prune(10).unwrap();
+    assert!(meanwhile.is_busy() && !meanwhile.is_complete());
+    transaction.commit().unwrap();
+    assert!(store.prune(10).unwrap().is_complete());
+}
+
+#[test]
+fn update_applies_the_change_again_after_a_conflict() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let session = create(&store, vec!["first"]);
+    let mut tries = 0;
+    let updated = store
+        .update(session.id(), |list: &mut Vec<String>| {
+            tries += 1;
+            if tries == 1 {
+                let mut theirs = store.load::<Vec<String>>(session.id()).unwrap().unwrap();
+                theirs.data.push("theirs".to_owned());
+                assert_eq!(store.save(&mut theirs).unwrap(), SaveOutcome::Saved);
+            }
+            list.push("mine".to_owned());
+        })
+        .unwrap()
+        .unwrap();
+    assert_eq!(tries, 2);
+    assert_eq!(updated.data, ["first", "theirs", "mine"]);
+    assert_eq!(
+        store
+            .load::<Vec<String>>(session.id())
+            .unwrap()
+            .unwrap()
+            .data,
+        updated.data
+    );
+}
+
+/// Each counts from 1 to 2; if both were told "saved", nobody would ever come to 3.
+#[test]
+fn the_same_change_by_two_clients_is_a_conflict() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let mut ours = create(&store, 1);
+    let mut theirs = store.load::<i32>(ours.id()).unwrap().unwrap();
+    theirs.data += 1;
+    assert_eq!(store.save(&mut theirs).unwrap(), SaveOutcome::Saved);
+    ours.data += 1;
+    let version = ours.version();
+    assert_eq!(store.save(&mut ours).unwrap(), SaveOutcome::Conflict);
+    assert_eq!(ours.version(), version);
+}
+
+/// Two clients add 1 to the same number: the data of the second save is what the first one stored.
+#[test]
+fn update_applies_a_change_that_another_client_made_too() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let session = create(&store, 0);
+    let mut tries = 0;
+    let updated = store
+        .update(session.id(), |n: &mut i32| {
+            tries += 1;
+            if tries == 1 {
+                let mut theirs = store.load::<i32>(session.id()).unwrap().unwrap();
+                theirs.data += 1;
+                assert_eq!(store.save(&mut theirs).unwrap(), SaveOutcome::Saved);
+            }
+            *n += 1;
+        })
+        .unwrap()
+        .unwrap();
+    assert_eq!(updated.data, 2);
+    assert_eq!(store.load::<i32>(session.id()).unwrap().unwrap().data, 2);
+}
+
+#[test]
+fn update_locks_the_session_when_its_luck_is_out() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let session = create(&store, 0);
+    let mut tries = 0;
+    let updated = store
+        .update(session.id(), |n: &mut i32| {
+            tries += 1;
+            let theirs = store.update(session.id(), |n: &mut i32| *n += 10);
+            if tries <= 8 {
+                theirs.unwrap().unwrap();
+            } else {
+                assert!(theirs.unwrap_err().is_locked());
+            }
+            *n += 1;
+        })
+        .unwrap()
+        .unwrap();
+    assert_eq!((tries, updated.data), (9, 81));
+    assert_eq!(store.load::<i32>(session.id()).unwrap().unwrap().data, 81);
+}
+
+#[test]
+fn no_update_is_lost_among_many_clients() {
+    const CLIENTS: u32 = 8;
+    const UPDATES: u32 = 25;
+    let database = TestDatabase::new();
+    let store = database.builder().pool_size(CLIENTS).connect().unwrap();
+    let id = create(&store, 0_u32).id().clone();
+    thread::scope(|scope| {
+        for _ in 0..CLIENTS {
+            scope.spawn(|| {
+                for _ in 0..UPDATES {
+                    let session = store.update(&id, |n: &mut u32| *n += 1).unwrap();
+                    assert!(session.is_some());
+                }
+            });
+        }
+    });
+    let stored = store.load::<u32>(&id).unwrap().unwrap().data;
+    assert_eq!(stored, CLIENTS * UPDATES);
+}
+
+#[test]
+fn a_store_in_a_schema_of_an_odd_name() {
+    let database = TestDatabase::with("we\"b; drop schema", "UTF8");
+    let store = database.store();
+    let mut session = create(&store, 1);
+    session.data = 2;
+    assert_eq!(store.save(&mut session).unwrap(), SaveOutcome::Saved);
+    assert_eq!(store.load::<i32>(session.id()).unwrap().unwrap().data, 2);
+
+    let mut client = database.client();
+    let borrowed = connect_pg::Store::on(&mut client)
+        .schema(&database.schema)
+        .unwrap();
+    assert!(borrowed.end(session.id()).unwrap());
+}
+
+#[test]
+fn a_clone_is_another_handle_to_the_same_pool() {
+    let database = TestDatabase::new();
+    let store = database.builder().pool_size(1).build().unwrap();
+    let clone = store.clone();
+    let session = create(&store, 1);
+    drop(store);
+    thread::spawn(move || assert!(clone.load::<i32>(session.id()).unwrap().is_some()))
+        .join()
+        .unwrap();
+}
+
+/// What an application's own error looks like.
+#[derive(Debug)]
+enum Mine {
+    Enough,
+    Store(Error),
+}
+
+impl From<Error> for Mine {
+    fn from(error: Error) -> Mine {
+        Mine::Store(error)
+    }
+}
+
+#[test]
+fn an_update_that_fails_changes_nothing() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let session = create(&store, 1);
+    let stored = || store.peek::<i32>(session.id()).unwrap().unwrap();
+    let (before, changed) = store
+        .try_update(session.id(), |n: &mut i32| {
+            *n += 1;
+            Ok::<_, Mine>(*n - 1)
+        })
+        .unwrap()
+        .unwrap();
+    assert_eq!((before, changed.data), (1, 2));
+    assert_eq!(stored().version(), changed.version());
+
+    let result = store.try_update(session.id(), |n: &mut i32| {
+        *n = 99;
+        Err::<(), _>(Mine::Enough)
+    });
+    assert!(matches!(result, Err(Mine::Enough)));
+    assert_eq!((stored().data, stored().version()), (2, changed.version()));
+
+    // Under the lock, too, to which an update comes when another client was faster each time.
+    let mut other = stored();
+    let mut calls = 0;
+    let result = store.try_update(session.id(), |n: &mut i32| {
+        calls += 1;
+        if calls == 9 {
+            return Err(Mine::Enough);
+        }
+        other.data += 1;
+        assert_eq!(store.save(&mut other)?, SaveOutcome::Saved);
+        *n = 99;
+        Ok(())
+    });
+    assert!(matches!(result, Err(Mine::Enough)), "{result:?}");
+    assert_eq!(stored().data, 10);
+    assert!(
+        store.touch(session.id()).unwrap().is_some(),
+        "no lock is left"
+    );
+
+    let result = store.try_update(session.id(), |_: &mut String| Ok::<_, Mine>(()));
+    assert!(matches!(result, Err(Mine::Store(error)) if error.is_invalid_data()));
+
+    store.end(session.id()).unwrap();
+    let nobody = store.try_update(session.id(), |_: &mut i32| Err::<(), _>(Mine::Enough));
+    assert!(matches!(nobody, Ok(None)));
+}

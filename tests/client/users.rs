@@ -1,0 +1,465 @@
+//! Users and their devices: listing, ending, limits.
+
+use std::sync::Barrier;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use crate::support::proxy::Proxy;
+use crate::support::test_database::{TestDatabase, create};
+use connect_pg::{
+    EndReason, Error, Login, NewSession, RotateOutcome, Session, SessionId, SessionState, Store,
+};
+use uuid::Uuid;
+
+fn of(user_id: &str) -> NewSession {
+    NewSession::new().user_id(user_id)
+}
+
+fn login(store: &Store, user_id: &str) -> Session<()> {
+    store.create((), &of(user_id)).unwrap()
+}
+
+fn set(database: &TestDatabase, settings: &str) {
+    database
+        .superuser()
+        .batch_execute(&format!("update web.settings set {settings}"))
+        .unwrap();
+}
+
+fn state(store: &Store, id: &SessionId) -> SessionState {
+    store.info(id).unwrap().state()
+}
+
+#[test]
+fn a_user_sees_his_devices() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let phone = store
+        .create(
+            "s3cret",
+            &of("4711")
+                .client_address([192, 0, 2, 1])
+                .user_agent("s3cret/".to_owned() + &"x".repeat(600))
+                .label("s3cret phone"),
+        )
+        .unwrap();
+    let laptop = login(&store, "4711");
+    login(&store, "somebody else");
+    create(&store, ());
+
+    let devices = store.user_sessions("4711").unwrap();
+    let handles: Vec<_> = devices.iter().map(|device| Some(device.handle())).collect();
+    assert_eq!(
+        handles,
+        [laptop.handle(), phone.handle()],
+        "the last used first"
+    );
+    let [seen, known] = [&devices[0], &devices[1]];
+    assert_eq!(known.client_address(), Some([192, 0, 2, 1].into()));
+    assert_eq!(known.user_agent().map(str::len), Some(512));
+    assert_eq!(known.label(), Some("s3cret phone"));
+    assert_eq!(known.expires_at(), phone.expires_at());
+    assert!(known.created_at() <= known.last_used_at());
+    assert!(known.created_at() <= seen.created_at());
+    assert!(known.expires_at() > SystemTime::now());
+    assert_eq!(
+        (seen.client_address(), seen.user_agent(), seen.label()),
+        (None, None, None)
+    );
+    assert!(!format!("{devices:?}").contains("s3cret"));
+
+    assert!(store.user_sessions("nobody").unwrap().is_empty());
+    assert!(store.user_sessions("").unwrap().is_empty());
+}
+
+/// A store in another language may keep addresses of less than all bits.
+#[test]
+fn an_address_may_be_a_network() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    login(&store, "4711");
+    database
+        .superuser()
+        .batch_execute("update web.session set client_address = '192.0.2.0/24'")
+        .unwrap();
+    assert_eq!(
+        store.user_sessions("4711").unwrap()[0].client_address(),
+        Some([192, 0, 2, 0].into())
+    );
+}
+
+#[test]
+fn a_device_is_logged_out_by_its_own_user_only() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let session = login(&store, "4711");
+    let handle = session.handle().unwrap();
+    assert!(!store.end_user_session("4712", handle).unwrap());
+    assert!(!store.end_user_session("4711", Uuid::nil()).unwrap());
+    assert!(store.load::<()>(session.id()).unwrap().is_some());
+
+    assert!(store.end_user_session("4711", handle).unwrap());
+    assert!(store.load::<()>(session.id()).unwrap().is_none());
+    assert_eq!(
+        state(&store, session.id()),
+        SessionState::Ended(EndReason::Revoked)
+    );
+    assert!(!store.end_user_session("4711", handle).unwrap());
+    assert!(store.user_sessions("4711").unwrap().is_empty());
+}
+
+#[test]
+fn everywhere_and_everywhere_else() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let sessions: Vec<_> = (0..4).map(|_| login(&store, "4711")).collect();
+    let other = login(&store, "4712");
+    assert_eq!(
+        store
+            .end_user_sessions("4711", Some(sessions[2].id()))
+            .unwrap(),
+        3
+    );
+    for (n, session) in sessions.iter().enumerate() {
+        assert_eq!(store.load::<()>(session.id()).unwrap().is_some(), n == 2);
+    }
+    assert_eq!(store.end_user_sessions("4711", None).unwrap(), 1);
+    assert_eq!(store.end_user_sessions("4711", None).unwrap(), 0);
+    assert!(store.load::<()>(other.id()).unwrap().is_some());
+}
+
+/// The log-in has not committed when the user logs out everywhere: it comes before that, or after it, but does not slip through.
+#[test]
+fn no_log_in_that_is_under_way_survives_a_log_out_everywhere() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let visitor = create(&store, ());
+    for with_session in [false, true] {
+        let mut client = database.client();
+        let mut transaction = client.transaction().unwrap();
+        let under_way = Store::on(&mut transaction);
+        let id = if with_session {
+            let mut session = visitor.clone();
+            assert_eq!(
+                under_way.login(&mut session, &Login::new("4711")).unwrap(),
+                RotateOutcome::Rotated
+            );
+            session.id().clone()
+        } else {
+            under_way.create((), &of("4711")).unwrap().id().clone()
+        };
+        thread::scope(|scope| {
+            let everywhere = scope.spawn(|| store.end_user_sessions("4711", None).unwrap());
+            database.wait_until_blocked(1);
+            transaction.commit().unwrap();
+            assert_eq!(everywhere.join().unwrap(), 1);
+        });
+        assert!(store.load::<()>(&id).unwrap().is_none());
+    }
+}
+
+/// Logs in 32 times at once, half of it with a session before. Returns those who got in and those who were refused.
+fn log_in_at_once(database: &TestDatabase, limit: Option<u32>) -> (Vec<SessionId>, Vec<Error>) {
+    const LOG_INS: u32 = 32;
+    let store = database.builder().pool_size(16).connect().unwrap();
+    let start = Barrier::new(LOG_INS as usize);
+    let login = |n: u32| {
+        let (mut new, mut login) = (of("4711"), Login::new("4711"));
+        if let Some(limit) = limit {
+            (new, login) = (new.max_sessions(limit), login.max_sessions(limit));
+        }
+        let session = n.is_multiple_of(2).then(|| create(&store, ()));
+        start.wait();
+        match session {
+            None => store.create((), &new).map(|session| session.id().clone()),
+            Some(mut session) => store.login(&mut session, &login).map(|rotated| {
+                assert_eq!(rotated, RotateOutcome::Rotated);
+                session.id().clone()
+            }),
+        }
+    };
+    let results: Vec<_> = thread::scope(|scope| {
+        let login = &login;
+        let threads: Vec<_> = (0..LOG_INS)
+            .map(|n| scope.spawn(move || login(n)))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    let mut sessions = (Vec::new(), Vec::new());
+    for result in results {
+        match result {
+            Ok(id) => sessions.0.push(id),
+            Err(error) => sessions.1.push(error),
+        }
+    }
+    sessions
+}
+
+#[test]
+fn of_32_log_ins_at_once_exactly_5_stay() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let (ids, refused) = log_in_at_once(&database, Some(5));
+    assert!(refused.is_empty(), "{refused:?}");
+    assert_eq!(store.user_sessions("4711").unwrap().len(), 5);
+    let (live, ended): (Vec<_>, Vec<_>) = ids
+        .iter()
+        .map(|id| state(&store, id))
+        .partition(|state| *state == SessionState::Live);
+    assert_eq!(live.len(), 5);
+    assert!(
+        ended
+            .iter()
+            .all(|state| *state == SessionState::Ended(EndReason::Evicted)),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn of_32_log_ins_at_once_27_are_refused() {
+    let database = TestDatabase::new();
+    set(
+        &database,
+        "max_sessions_per_user = 5, reject_over_limit = true",
+    );
+    let (ids, refused) = log_in_at_once(&database, None);
+    assert_eq!((ids.len(), refused.len()), (5, 27));
+    for error in refused {
+        assert!(
+            error.is_session_limit() && !error.is_outcome_unknown() && !error.is_unavailable(),
+            "{error}"
+        );
+        assert_eq!(error.code(), None);
+    }
+    for id in ids {
+        assert_eq!(state(&database.store(), &id), SessionState::Live);
+    }
+}
+
+#[test]
+fn the_least_recently_used_device_makes_room() {
+    let database = TestDatabase::new();
+    set(&database, "max_sessions_per_user = 2");
+    let store = database.store();
+    let (one, two) = (login(&store, "4711"), login(&store, "4711"));
+    database
+        .superuser()
+        .execute(
+            "update web.session set last_used_at = now() - interval '1 hour' where handle = $1",
+            &[&two.handle()],
+        )
+        .unwrap();
+    let three = login(&store, "4711");
+    assert_eq!(
+        [&one, &two, &three].map(|session| state(&store, session.id())),
+        [
+            SessionState::Live,
+            SessionState::Ended(EndReason::Evicted),
+            SessionState::Live
+        ]
+    );
+    // 0 is no limit, whatever the store's; and who is nobody has none.
+    for _ in 0..3 {
+        store.create((), &of("4711").max_sessions(0)).unwrap();
+        store
+            .create((), &NewSession::new().max_sessions(1))
+            .unwrap();
+    }
+    assert_eq!(store.user_sessions("4711").unwrap().len(), 5);
+    // A user who logs in again in his session adds none.
+    let mut again = three;
+    let same = Login::new("4711").max_sessions(5);
+    assert_eq!(
+        store.login(&mut again, &same).unwrap(),
+        RotateOutcome::Rotated
+    );
+    assert_eq!(store.user_sessions("4711").unwrap().len(), 5);
+}
+
+#[test]
+fn a_refused_log_in_leaves_the_transaction_and_the_visitor_as_they_were() {
+    let database = TestDatabase::new();
+    set(
+        &database,
+        "max_sessions_per_user = 1, reject_over_limit = true",
+    );
+    let store = database.store();
+    let first = login(&store, "4711");
+    let mut visitor = create(&store, "cart".to_owned());
+    let id = visitor.id().clone();
+
+    let mut client = database.client();
+    let mut transaction = client.transaction().unwrap();
+    let borrowed = Store::on(&mut transaction);
+    assert!(
+        borrowed
+            .create((), &of("4711"))
+            .unwrap_err()
+            .is_session_limit()
+    );
+    let error = borrowed
+        .login(&mut visitor, &Login::new("4711"))
+        .unwrap_err();
+    assert!(error.is_session_limit(), "{error}");
+    assert!(error.to_string().contains("reject_over_limit"), "{error}");
+    assert_eq!((visitor.id(), visitor.user_id()), (&id, None));
+    let other = borrowed.create((), &of("4712")).unwrap();
+    transaction.commit().unwrap();
+
+    assert!(store.load::<()>(other.id()).unwrap().is_some());
+    assert!(store.load::<()>(first.id()).unwrap().is_some());
+    let visitor = store.load::<String>(&id).unwrap().unwrap();
+    assert_eq!((visitor.user_id(), visitor.data.as_str()), (None, "cart"));
+}
+
+/// The repeated call must take the session of the first one for its own, and count it once.
+#[test]
+fn a_limit_counts_a_session_once_whose_answer_was_lost() {
+    for policy in ["true", "false"] {
+        let database = TestDatabase::new();
+        set(
+            &database,
+            &format!("max_sessions_per_user = 1, reject_over_limit = {policy}"),
+        );
+        let proxy = Proxy::to(&database);
+        let store = proxy.builder(&database).pool_size(1).connect().unwrap();
+        // The statement is prepared, so that the next answer is that of the call.
+        let warm = login(&store, "another");
+        proxy.lose_next_answer();
+        let session = login(&store, "4711");
+        assert!(
+            store.load::<()>(session.id()).unwrap().is_some(),
+            "{policy}"
+        );
+        assert_eq!(store.user_sessions("4711").unwrap().len(), 1);
+        let handle = store.user_sessions("4711").unwrap()[0].handle();
+        assert_eq!(store.info(session.id()).unwrap().handle(), Some(handle));
+
+        let mut visitor = store.create((), &NewSession::new()).unwrap();
+        let _ = store
+            .login(
+                &mut store.create((), &NewSession::new()).unwrap(),
+                &Login::new("third"),
+            )
+            .unwrap();
+        proxy.lose_next_answer();
+        assert_eq!(
+            store.login(&mut visitor, &Login::new("fourth")).unwrap(),
+            RotateOutcome::Rotated
+        );
+        assert!(store.load::<()>(visitor.id()).unwrap().is_some());
+        assert_eq!(store.user_sessions("fourth").unwrap().len(), 1);
+        assert!(store.load::<()>(warm.id()).unwrap().is_some());
+    }
+}
+
+#[test]
+fn what_is_known_of_a_session_in_each_state() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let new = of("4711").client_address([192, 0, 2, 1]).label("s3cret");
+    let live = store.create((), &new.user_agent("s3cret")).unwrap();
+    let info = store.info(live.id()).unwrap();
+    assert_eq!(info.state(), SessionState::Live);
+    assert_eq!(info.handle(), live.handle());
+    assert_eq!(info.user_id(), Some("4711"));
+    assert_eq!(info.expires_at(), Some(live.expires_at()));
+    assert_eq!(info.client_address(), Some([192, 0, 2, 1].into()));
+    assert_eq!(
+        (info.user_agent(), info.label()),
+        (Some("s3cret"), Some("s3cret"))
+    );
+    assert!(info.created_at() <= info.last_used_at());
+    assert!(info.absolute_expires_at() > info.expires_at());
+    assert!(!format!("{info:?}").contains("s3cret"));
+
+    let missing = store.info(&SessionId::generate().unwrap()).unwrap();
+    assert_eq!(missing.state(), SessionState::Missing);
+    assert_eq!(
+        (missing.handle(), missing.user_id(), missing.expires_at()),
+        (None, None, None)
+    );
+    assert_eq!(
+        (missing.created_at(), missing.absolute_expires_at()),
+        (None, None)
+    );
+
+    assert!(store.end(live.id()).unwrap());
+    let ended = store.info(live.id()).unwrap();
+    assert_eq!(ended.state(), SessionState::Ended(EndReason::Logout));
+    assert_eq!((ended.expires_at(), ended.label()), (None, None));
+
+    let mut rotated = create(&store, ());
+    let old = rotated.id().clone();
+    let _ = store.rotate(&mut rotated, Duration::ZERO).unwrap();
+    assert_eq!(
+        state(&store, &old),
+        SessionState::Ended(EndReason::RotateOutcome)
+    );
+    assert_eq!(state(&store, rotated.id()), SessionState::Live);
+
+    let expired = create(&store, ());
+    database
+        .superuser()
+        .execute(
+            "update web.session set expires_at = now() - interval '1 second', slide_at = '-infinity' where handle = $1",
+            &[&expired.handle()],
+        )
+        .unwrap();
+    assert_eq!(state(&store, expired.id()), SessionState::Expired);
+    assert!(store.load::<()>(expired.id()).unwrap().is_none());
+}
+
+#[test]
+fn what_no_user_is_called_is_refused_before_it_costs_a_transaction() {
+    let database = TestDatabase::new();
+    let mut client = database.client();
+    let mut transaction = client.transaction().unwrap();
+    let store = Store::on(&mut transaction);
+    let mut session = store.create((), &NewSession::new()).unwrap();
+    for bad in [String::new(), "a\0".to_owned(), "x".repeat(1025)] {
+        for error in [
+            store.create((), &of(&bad)).unwrap_err(),
+            store.login(&mut session, &Login::new(&bad)).unwrap_err(),
+        ] {
+            assert!(
+                error.is_invalid_argument() && error.code().is_none(),
+                "{error}"
+            );
+        }
+    }
+    assert!(store.user_sessions("\0").unwrap_err().is_invalid_argument());
+    let error = store.end_user_session("\0", Uuid::nil()).unwrap_err();
+    assert!(error.is_invalid_argument());
+    let error = store.end_user_sessions("\0", None).unwrap_err();
+    assert!(error.is_invalid_argument());
+    let limit = of("4711").max_sessions(u32::MAX);
+    assert!(store.create((), &limit).unwrap_err().is_invalid_argument());
+    assert_eq!(
+        store
+            .login(&mut session, &Login::new("x".repeat(1024)))
+            .unwrap(),
+        RotateOutcome::Rotated
+    );
+    transaction.commit().unwrap();
+}
+
+#[test]
+fn each_call_survives_a_restart_of_the_server() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let one = login(&store, "4711");
+    login(&store, "4711");
+    database.terminate_connections();
+    assert_eq!(store.user_sessions("4711").unwrap().len(), 2);
+    database.terminate_connections();
+    assert_eq!(state(&store, one.id()), SessionState::Live);
+    database.terminate_connections();
+    let handle = one.handle().unwrap();
+    assert!(store.end_user_session("4711", handle).unwrap());
+    database.terminate_connections();
+    assert_eq!(store.end_user_sessions("4711", None).unwrap(), 1);
+}

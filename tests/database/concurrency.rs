@@ -1,0 +1,755 @@
+//! Sixteen clients at once on the same few sessions, for each function, and in storms of everything: no deadlock, no
+//! error, nothing lost, nothing that was ended comes back. Bounded by counts; nothing here looks at a clock.
+
+// A panic is how a test fails.
+
+use std::{
+    collections::BTreeMap,
+    panic::resume_unwind,
+    sync::{
+        Barrier,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use crate::support::raw_store::{Calls, Micros, PruneBatch, RawStore, SaveOutcome, code_of};
+use postgres::{Client, IsolationLevel};
+
+const THREADS: usize = 16;
+
+/// Does the same in sixteen threads, each with a connection of its own, and returns what each came to.
+fn at_once<T: Send>(store: &RawStore, work: impl Fn(usize, &mut Client) -> T + Sync) -> Vec<T> {
+    let clients: Vec<Client> = (0..THREADS).map(|_| store.nodepg()).collect();
+    let start = Barrier::new(THREADS);
+    thread::scope(|scope| {
+        let threads: Vec<_> = clients
+            .into_iter()
+            .enumerate()
+            .map(|(number, mut client)| {
+                let (start, work) = (&start, &work);
+                scope.spawn(move || {
+                    start.wait();
+                    work(number, &mut client)
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect()
+    })
+}
+
+/// From now on every use of a new session writes a slide.
+fn make_every_slide_due(store: &RawStore) {
+    store
+        .superuser()
+        .batch_execute("update web.settings set slide_percent = 0, slide_min_seconds = 0")
+        .unwrap();
+}
+
+/// Numbers that look random and are the same in each run.
+struct Dice(u64);
+
+impl Dice {
+    fn new(seed: usize) -> Self {
+        Self(seed as u64 * 2 + 1)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % limit
+    }
+}
+
+// ── Each function ────────────────────────────────────────────────────────────────────────────────────────────────
+
+#[test]
+fn create_gives_a_key_to_one_caller() {
+    const KEYS: usize = 40;
+    let store = RawStore::new();
+    let created = at_once(&store, |thread, client| {
+        (0..KEYS)
+            .filter(|key| {
+                client
+                    .create(&format!("key {key}"), &thread.to_string())
+                    .unwrap()
+            })
+            .collect::<Vec<_>>()
+    });
+    let mut client = store.nodepg();
+    for key in 0..KEYS {
+        let winners: Vec<usize> = (0..THREADS)
+            .filter(|thread| created[*thread].contains(&key))
+            .collect();
+        assert_eq!(winners.len(), 1, "key {key} was created by {winners:?}");
+        let loaded = client.load(&format!("key {key}")).unwrap().unwrap();
+        assert_eq!(loaded.data, winners[0].to_string());
+        assert_eq!(loaded.version, 1);
+    }
+}
+
+#[test]
+fn load_slides_forward_only_and_always_finds_the_session() {
+    let store = RawStore::new();
+    make_every_slide_due(&store);
+    let ids = ["a", "b", "c"];
+    for id in ids {
+        assert!(store.nodepg().create(id, id).unwrap());
+    }
+    at_once(&store, |_, client| {
+        let mut last = [Micros::MINUS_INFINITY; 3];
+        for round in 0..300 {
+            let number = round % 3;
+            let loaded = client.load(ids[number]).unwrap().expect("a live session");
+            assert_eq!((loaded.data.as_str(), loaded.version), (ids[number], 1));
+            assert!(loaded.expires_at >= last[number], "the expiry went back");
+            last[number] = loaded.expires_at;
+        }
+    });
+}
+
+#[test]
+fn touch_slides_forward_only_and_always_finds_the_session() {
+    let store = RawStore::new();
+    make_every_slide_due(&store);
+    let ids = ["a", "b", "c"];
+    for id in ids {
+        assert!(store.nodepg().create(id, id).unwrap());
+    }
+    at_once(&store, |_, client| {
+        let mut last = [Micros::MINUS_INFINITY; 3];
+        for round in 0..300 {
+            let number = round % 3;
+            let expires_at = client.touch(ids[number]).unwrap().expect("a live session");
+            assert!(expires_at >= last[number], "the expiry went back");
+            last[number] = expires_at;
+        }
+    });
+}
+
+/// Adds one to the number that is the session's data, as often as it takes.
+fn increment(client: &mut Client, id: &str, author: Option<usize>) {
+    loop {
+        let loaded = client.load(id).unwrap().expect("a live session");
+        let number: u32 = loaded.data.split(' ').next().unwrap().parse().unwrap();
+        let data = match author {
+            Some(author) => format!("{} by {author}", number + 1),
+            None => (number + 1).to_string(),
+        };
+        match client.save(id, &data, Some(loaded.version)).unwrap() {
+            SaveOutcome::Written { .. } => return,
+            SaveOutcome::Same { version } | SaveOutcome::Conflict { version } => {
+                assert!(version > loaded.version);
+            }
+            SaveOutcome::Gone => panic!("the session is gone"),
+        }
+    }
+}
+
+#[test]
+fn save_with_a_version_loses_no_change() {
+    const ROUNDS: usize = 25;
+    let store = RawStore::new();
+    make_every_slide_due(&store);
+    let ids = ["a", "b"];
+    for id in ids {
+        assert!(store.nodepg().create(id, "0").unwrap());
+    }
+    at_once(&store, |thread, client| {
+        for _ in 0..ROUNDS {
+            for id in ids {
+                increment(client, id, Some(thread));
+            }
+        }
+    });
+    for id in ids {
+        let loaded = store.nodepg().load(id).unwrap().unwrap();
+        let total = THREADS * ROUNDS;
+        assert!(
+            loaded.data.starts_with(&format!("{total} ")),
+            "{} of {total}",
+            loaded.data
+        );
+        assert_eq!(loaded.version, i64::try_from(total).unwrap() + 1);
+    }
+}
+
+/// Two visitors' requests that come to the same data: both read 5 and both write 6. One of them must be told.
+#[test]
+fn save_with_a_version_loses_no_change_that_looks_the_same() {
+    const ROUNDS: usize = 25;
+    let store = RawStore::new();
+    assert!(store.nodepg().create("a", "0").unwrap());
+    at_once(&store, |_, client| {
+        for _ in 0..ROUNDS {
+            increment(client, "a", None);
+        }
+    });
+    let loaded = store.nodepg().load("a").unwrap().unwrap();
+    assert_eq!(loaded.data, (THREADS * ROUNDS).to_string());
+}
+
+#[test]
+fn save_without_a_version_writes_each_once() {
+    const ROUNDS: usize = 40;
+    let store = RawStore::new();
+    assert!(store.nodepg().create("a", "{}").unwrap());
+    let versions = at_once(&store, |thread, client| {
+        (0..ROUNDS)
+            .map(|round| {
+                let data = format!("{thread} {round}");
+                match client.save("a", &data, None).unwrap() {
+                    SaveOutcome::Written { version, .. } => (version, data),
+                    other => panic!("{other:?}"),
+                }
+            })
+            .collect::<Vec<_>>()
+    });
+    let saved: BTreeMap<i64, String> = versions.into_iter().flatten().collect();
+    let last = i64::try_from(THREADS * ROUNDS).unwrap() + 1;
+    assert_eq!(
+        saved.keys().copied().collect::<Vec<_>>(),
+        (2..=last).collect::<Vec<_>>()
+    );
+    let loaded = store.nodepg().load("a").unwrap().unwrap();
+    assert_eq!((loaded.version, &loaded.data), (last, &saved[&last]));
+}
+
+/// Who is told that his data is version 7 builds his next change upon it: so nobody else's data may be version 7.
+#[test]
+fn a_version_names_one_data() {
+    const ROUNDS: usize = 250;
+    let store = RawStore::new();
+    make_every_slide_due(&store);
+    assert!(store.nodepg().create("a", "0").unwrap());
+    let seen = at_once(&store, |thread, client| {
+        let mut dice = Dice::new(thread);
+        let mut seen = Vec::new();
+        for _ in 0..ROUNDS {
+            let loaded = client.load("a").unwrap().expect("a live session");
+            seen.push((loaded.version, loaded.data.clone()));
+            let data = match dice.below(3) {
+                0 => dice.below(3).to_string(),
+                _ => loaded.data,
+            };
+            let version = (dice.below(2) == 0).then_some(loaded.version);
+            if let SaveOutcome::Written { version, .. } = client.save("a", &data, version).unwrap()
+            {
+                seen.push((version, data));
+            }
+        }
+        seen
+    });
+    let mut stored = BTreeMap::new();
+    for (version, data) in seen.into_iter().flatten() {
+        let first = stored.entry(version).or_insert_with(|| data.clone());
+        assert_eq!(*first, data, "both were called version {version}");
+    }
+}
+
+#[test]
+fn end_is_true_for_one_caller_and_final_for_all() {
+    const ROUNDS: usize = 40;
+    let store = RawStore::new();
+    for round in 0..ROUNDS {
+        // Some are unknown: their tombstones are made by all at once.
+        if round % 3 != 0 {
+            assert!(store.nodepg().create(&format!("id {round}"), "{}").unwrap());
+        }
+    }
+    let ended = at_once(&store, |_, client| {
+        (0..ROUNDS)
+            .filter(|round| {
+                let id = format!("id {round}");
+                let ended = client.end(&id).unwrap();
+                assert_eq!(client.load(&id).unwrap(), None);
+                assert_eq!(client.save(&id, "late", None).unwrap(), SaveOutcome::Gone);
+                ended
+            })
+            .collect::<Vec<_>>()
+    });
+    for round in 0..ROUNDS {
+        let winners = ended.iter().filter(|ended| ended.contains(&round)).count();
+        assert_eq!(winners, usize::from(round % 3 != 0), "id {round}");
+    }
+}
+
+#[test]
+fn set_replaces_and_counts_each_time() {
+    const ROUNDS: usize = 60;
+    let store = RawStore::new();
+    let ids = ["a", "b", "c"];
+    at_once(&store, |thread, client| {
+        for round in 0..ROUNDS {
+            client
+                .set(ids[round % 3], &format!("{thread} {round}"))
+                .unwrap();
+        }
+    });
+    for id in ids {
+        let loaded = store.nodepg().load(id).unwrap().unwrap();
+        assert_eq!(loaded.version, i64::try_from(THREADS * ROUNDS / 3).unwrap());
+    }
+}
+
+/// An expired session is replaced by whoever comes first, and by the others in turn.
+#[test]
+fn set_on_an_expired_session() {
+    let store = RawStore::new();
+    for round in 0..15 {
+        let id = format!("id {round}");
+        store.nodepg().set_for(&id, "{}", -1).unwrap();
+    }
+    at_once(&store, |thread, client| {
+        for round in 0..15 {
+            let id = format!("id {round}");
+            client.set(&id, &thread.to_string()).unwrap();
+            assert!(client.get(&id).unwrap().is_some());
+        }
+    });
+}
+
+#[test]
+fn get_finds_nothing_once_destroy_has_returned() {
+    const ROUNDS: usize = 40;
+    let store = RawStore::new();
+    let destroyed: Vec<AtomicBool> = (0..ROUNDS).map(|_| AtomicBool::new(false)).collect();
+    at_once(&store, |thread, client| {
+        for (round, destroyed) in destroyed.iter().enumerate() {
+            let id = format!("id {round}");
+            client.set(&id, "{}").unwrap();
+            if thread % 4 == round % 4 {
+                client.destroy(&id).unwrap();
+                destroyed.store(true, Ordering::SeqCst);
+            }
+            for _ in 0..3 {
+                let was_destroyed = destroyed.load(Ordering::SeqCst);
+                client.set(&id, "late").unwrap();
+                let data = client.get(&id).unwrap();
+                assert!(data.is_none() || !was_destroyed, "{id} is back: {data:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn count_stays_within_what_there_is() {
+    let store = RawStore::new();
+    for id in ["kept 1", "kept 2", "kept 3"] {
+        store.nodepg().set(id, "{}").unwrap();
+    }
+    at_once(&store, |thread, client| {
+        for round in 0..40 {
+            let id = format!("{thread} {round}");
+            client.set(&id, "{}").unwrap();
+            let count = client.count().unwrap();
+            assert!((4..=3 + 16).contains(&count), "{count} live sessions");
+            client.destroy(&id).unwrap();
+        }
+    });
+    assert_eq!(store.nodepg().count().unwrap(), 3);
+}
+
+#[test]
+fn clear_meets_every_writer_without_deadlock() {
+    let store = RawStore::new();
+    make_every_slide_due(&store);
+    at_once(&store, |thread, client| {
+        let mut dice = Dice::new(thread);
+        for _ in 0..150 {
+            let id = format!("id {}", dice.below(24));
+            match dice.below(16) {
+                0 => client.clear().unwrap(),
+                1 => drop(client.prune(3).unwrap()),
+                2 => drop(client.end(&id).unwrap()),
+                3 => drop(client.create(&id, "{}").unwrap()),
+                4 => drop(client.load(&id).unwrap()),
+                5 => drop(client.save(&id, &thread.to_string(), None).unwrap()),
+                6 => client.set_for(&id, "{}", -1).unwrap(),
+                7 => client.destroy(&id).unwrap(),
+                8 => drop(client.touch(&id).unwrap()),
+                9 => drop(client.count().unwrap()),
+                10 => drop(client.get(&id).unwrap()),
+                _ => client.set(&id, &thread.to_string()).unwrap(),
+            }
+        }
+    });
+    let mut client = store.nodepg();
+    client.clear().unwrap();
+    let rows: i64 = store
+        .superuser()
+        .query_one("select count(*) from web.session", &[])
+        .unwrap()
+        .get(0);
+    assert_eq!(rows, 0);
+}
+
+#[test]
+fn prune_takes_the_dead_and_never_the_living() {
+    let store = RawStore::new();
+    make_every_slide_due(&store);
+    let living = ["living 1", "living 2", "living 3"];
+    for id in living {
+        assert!(store.nodepg().create(id, "0").unwrap());
+    }
+    let busy = AtomicUsize::new(0);
+    at_once(&store, |thread, client| {
+        let mut dice = Dice::new(thread);
+        // The pruner looks at the living again and again.
+        let mut superuser = store.superuser();
+        for round in 0..60 {
+            match dice.below(6) {
+                0 => {
+                    if client.prune(3).unwrap() == PruneBatch::Busy {
+                        busy.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+                1 => {
+                    superuser
+                        .execute(
+                            "update web.session set prune_after = now() - interval '1 hour'
+                            where key in (select key from web.session where data = '0' for update skip locked)",
+                            &[],
+                        )
+                        .unwrap();
+                }
+                2 => {
+                    let saved = client.save(living[round % 3], "0", None).unwrap();
+                    assert!(saved.is_saved(), "{saved:?}");
+                }
+                _ => client
+                    .set_for(&format!("dead {}", dice.below(40)), "{}", -1)
+                    .unwrap(),
+            }
+            let id = living[dice.below(3)];
+            assert!(client.load(id).unwrap().is_some(), "{id} was pruned");
+        }
+    });
+    let mut client = store.nodepg();
+    while client.prune(50).unwrap()
+        != (PruneBatch::PruneBatch {
+            deleted: 0,
+            rescheduled: 0,
+        })
+    {}
+    let left: i64 = store
+        .superuser()
+        .query_one("select count(*) from web.session", &[])
+        .unwrap()
+        .get(0);
+    assert_eq!(left, 3, "only the living should be left");
+}
+
+// ── Storms ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Which sessions are known to have ended, and since which clear.
+///
+/// What counts is only what was certain before a call began: an end that had returned, and no clear since.
+struct Ledger {
+    ended: Vec<AtomicUsize>,
+    clears_begun: AtomicUsize,
+    clears_done: AtomicUsize,
+    /// The sessions that are dealt with are a few, and move on as they end.
+    first: AtomicUsize,
+}
+
+/// The state of the clears when something began, if none was under way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Epoch(Option<usize>);
+
+impl Ledger {
+    fn new() -> Self {
+        Self {
+            ended: (0..100_000).map(|_| AtomicUsize::new(0)).collect(),
+            clears_begun: AtomicUsize::new(0),
+            clears_done: AtomicUsize::new(0),
+            first: AtomicUsize::new(0),
+        }
+    }
+
+    fn some_session(&self, dice: &mut Dice) -> usize {
+        self.first.load(Ordering::SeqCst) + dice.below(4)
+    }
+
+    fn epoch(&self) -> Epoch {
+        let done = self.clears_done.load(Ordering::SeqCst);
+        let begun = self.clears_begun.load(Ordering::SeqCst);
+        Epoch((begun == done).then_some(begun))
+    }
+
+    fn is_ended(&self, session: usize) -> bool {
+        matches!(self.epoch(), Epoch(Some(epoch)) if self.ended[session].load(Ordering::SeqCst) == epoch + 1)
+    }
+
+    /// The end of a session was committed; it began in this epoch.
+    fn note_end(&self, session: usize, began: Epoch) {
+        self.first.fetch_add(1, Ordering::SeqCst);
+        if let Epoch(Some(epoch)) = began {
+            self.ended[session].store(epoch + 1, Ordering::SeqCst);
+        }
+    }
+
+    fn clearing(&self, clear: impl FnOnce()) {
+        self.clears_begun.fetch_add(1, Ordering::SeqCst);
+        clear();
+        self.clears_done.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// A session gave a sign of life to a call that began in this epoch, when it was known to have ended.
+    fn check(&self, session: usize, was_ended: bool, began: Epoch, sign: &str) {
+        let no_clear_since = began.0.is_some() && self.epoch() == began;
+        assert!(
+            !(was_ended && no_clear_since),
+            "session {session} had ended, and then: {sign}"
+        );
+    }
+}
+
+/// One call on one session. Whether it gave a sign of life, and whether it ended the session.
+#[derive(Clone, Copy, Debug)]
+enum Call {
+    Create,
+    Load,
+    Peek,
+    Save,
+    SaveVersion,
+    Touch,
+    End,
+    Set,
+    Get,
+    Destroy,
+}
+
+impl Call {
+    fn any(dice: &mut Dice) -> Self {
+        [
+            Self::Create,
+            Self::Load,
+            Self::Load,
+            Self::Peek,
+            Self::Save,
+            Self::Save,
+            Self::SaveVersion,
+            Self::Touch,
+            Self::End,
+            Self::Set,
+            Self::Set,
+            Self::Set,
+            Self::Get,
+            Self::Destroy,
+        ][dice.below(14)]
+    }
+
+    fn is_end(self) -> bool {
+        matches!(self, Self::End | Self::Destroy)
+    }
+
+    fn only_reads(self) -> bool {
+        matches!(self, Self::Load | Self::Peek | Self::Touch | Self::Get)
+    }
+
+    /// Makes the call; whether the session gave a sign of life.
+    fn make(
+        self,
+        client: &mut impl Calls,
+        session: usize,
+        dice: &mut Dice,
+    ) -> Result<bool, postgres::Error> {
+        let id = format!("session {session}");
+        let data = dice.below(3).to_string();
+        let saved = |saved: &SaveOutcome| match saved {
+            SaveOutcome::Written {
+                version,
+                expires_at,
+            } => {
+                assert!(
+                    *version >= 1 && *expires_at > Micros::MINUS_INFINITY,
+                    "{saved:?}"
+                );
+                true
+            }
+            SaveOutcome::Same { .. } | SaveOutcome::Conflict { .. } => true,
+            SaveOutcome::Gone => false,
+        };
+        Ok(match self {
+            Self::Create => client.create(&id, &data)?,
+            Self::Load => client.load(&id)?.is_some(),
+            Self::Peek => client.peek(&id)?.is_some(),
+            Self::Save => saved(&client.save(&id, &data, None)?),
+            Self::SaveVersion => match client.load(&id)? {
+                Some(loaded) => saved(&client.save(&id, &data, Some(loaded.version))?),
+                None => false,
+            },
+            Self::Touch => client.touch(&id)?.is_some(),
+            Self::End => client.end(&id)?,
+            Self::Set => {
+                client.set(&id, &data)?;
+                false
+            }
+            Self::Get => client.get(&id)?.is_some(),
+            Self::Destroy => {
+                client.destroy(&id)?;
+                false
+            }
+        })
+    }
+}
+
+fn storm(with_clears: bool) {
+    let store = RawStore::new();
+    make_every_slide_due(&store);
+    let ledger = Ledger::new();
+    at_once(&store, |thread, client| {
+        let mut dice = Dice::new(thread);
+        for _ in 0..250 {
+            match dice.below(40) {
+                0 => drop(client.prune(3).unwrap()),
+                1 => drop(client.count().unwrap()),
+                2 => client
+                    .set_for(&format!("dead {}", dice.below(8)), "{}", -1)
+                    .unwrap(),
+                3 if with_clears && dice.below(4) == 0 => {
+                    ledger.clearing(|| client.clear().unwrap());
+                }
+                _ => {
+                    let session = ledger.some_session(&mut dice);
+                    let call = Call::any(&mut dice);
+                    let began = ledger.epoch();
+                    let was_ended = ledger.is_ended(session);
+                    let lives = call
+                        .make(client, session, &mut dice)
+                        .unwrap_or_else(|e| panic!("{call:?}: {e:?}"));
+                    if lives {
+                        ledger.check(session, was_ended, began, &format!("{call:?}"));
+                    }
+                    if call.is_end() {
+                        ledger.note_end(session, began);
+                    }
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn storm_of_everything() {
+    storm(false);
+}
+
+#[test]
+fn storm_of_everything_and_clears() {
+    storm(true);
+}
+
+/// Applications that do several things in a transaction. What they can be asked to do, they do: take sessions in the same
+/// order, and clear first of all or not at all. Whoever does not can always deadlock with himself.
+fn storm_of_transactions(isolation: IsolationLevel) {
+    let store = RawStore::new();
+    make_every_slide_due(&store);
+    let ledger = Ledger::new();
+    let committed = at_once(&store, |thread, client| {
+        let mut dice = Dice::new(thread);
+        (0..70)
+            .filter(|_| one_transaction(client, isolation, &ledger, &mut dice))
+            .count()
+    });
+    // The storm is one in which much gets done.
+    let committed: usize = committed.iter().sum();
+    assert!(committed > THREADS * 10, "only {committed} committed");
+}
+
+/// Several calls in one transaction; whether it was committed.
+fn one_transaction(
+    client: &mut Client,
+    isolation: IsolationLevel,
+    ledger: &Ledger,
+    dice: &mut Dice,
+) -> bool {
+    let mut sessions: Vec<usize> = (0..=dice.below(4))
+        .map(|_| ledger.some_session(dice))
+        .collect();
+    sessions.sort_unstable();
+    sessions.dedup();
+    let began = ledger.epoch();
+    let ended: Vec<bool> = sessions
+        .iter()
+        .map(|session| ledger.is_ended(*session))
+        .collect();
+    let may_fail = |call: &str, only_reads: bool, error: &postgres::Error| {
+        assert!(
+            !only_reads
+                && matches!(isolation, IsolationLevel::RepeatableRead)
+                && code_of(error) == "40001",
+            "{call} in a transaction: {error:?}"
+        );
+    };
+
+    if dice.below(40) == 0 {
+        ledger.clearing(|| {
+            let mut transaction = client
+                .build_transaction()
+                .isolation_level(isolation)
+                .start()
+                .unwrap();
+            match transaction.clear() {
+                Ok(()) => transaction.commit().unwrap(),
+                Err(e) => may_fail("clear", false, &e),
+            }
+        });
+        return false;
+    }
+
+    let mut transaction = client
+        .build_transaction()
+        .isolation_level(isolation)
+        .start()
+        .unwrap();
+    let mut ends = Vec::new();
+    for (session, was_ended) in sessions.iter().zip(&ended) {
+        for _ in 0..=dice.below(2) {
+            let call = Call::any(dice);
+            // Of the two that SaveVersion makes only the save may fail.
+            match call.make(&mut transaction, *session, dice) {
+                Ok(true) => ledger.check(*session, *was_ended, began, &format!("{call:?}")),
+                Ok(false) => {}
+                Err(e) => {
+                    may_fail(&format!("{call:?}"), call.only_reads(), &e);
+                    return false;
+                }
+            }
+            if call.is_end() {
+                ends.push(*session);
+            }
+        }
+    }
+    if dice.below(6) == 0
+        && let Err(e) = transaction.prune(3)
+    {
+        may_fail("prune", false, &e);
+        return false;
+    }
+    if dice.below(5) == 0 {
+        transaction.rollback().unwrap();
+        return false;
+    }
+    transaction.commit().unwrap();
+    for session in ends {
+        ledger.note_end(session, began);
+    }
+    true
+}
+
+#[test]
+fn storm_of_transactions_in_read_committed() {
+    storm_of_transactions(IsolationLevel::ReadCommitted);
+}
+
+#[test]
+fn storm_of_transactions_in_repeatable_read() {
+    storm_of_transactions(IsolationLevel::RepeatableRead);
+}

@@ -1,0 +1,129 @@
+//! A released file of `sql/released/` is remembered by databases and must never change: `bin/compose-sql --check`, the
+//! first step of `bin/test`, is what notices.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A copy of `sql/` and `bin/compose-sql`, to be edited.
+struct Copy(PathBuf);
+
+impl Copy {
+    fn new(name: &str) -> Self {
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("released_sql_{name}"));
+        let _ = fs::remove_dir_all(&root);
+        for folder in ["bin", "sql/web", "sql/released"] {
+            fs::create_dir_all(root.join(folder)).unwrap();
+        }
+        let source = Path::new(env!("CARGO_MANIFEST_DIR"));
+        fs::copy(source.join("bin/compose-sql"), root.join("bin/compose-sql")).unwrap();
+        for folder in ["sql/web", "sql/released"] {
+            for entry in fs::read_dir(source.join(folder)).unwrap() {
+                let entry = entry.unwrap();
+                fs::copy(entry.path(), root.join(folder).join(entry.file_name())).unwrap();
+            }
+        }
+        Self(root)
+    }
+
+    fn compose(&self, arguments: &[&str]) -> Output {
+        Command::new(self.0.join("bin/compose-sql"))
+            .args(arguments)
+            .output()
+            .unwrap()
+    }
+
+    fn newest(&self) -> PathBuf {
+        let mut files: Vec<_> = fs::read_dir(self.0.join("sql/released"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
+            .collect();
+        files.sort();
+        files.pop().unwrap()
+    }
+
+    fn append(path: &Path, text: &str) {
+        let mut content = fs::read_to_string(path).unwrap();
+        content.push_str(text);
+        fs::write(path, content).unwrap();
+    }
+
+    /// Freezes the newest file unless it is frozen in the repository already.
+    fn freeze(&self) {
+        let output = self.compose(&["--freeze"]);
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            output.status.success() || message.contains("is frozen already"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn the_repository_is_consistent() {
+    let output = Copy::new("consistent").compose(&["--check"]);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn an_edited_frozen_file_is_found() {
+    let copy = Copy::new("frozen");
+    copy.freeze();
+    assert!(copy.compose(&["--check"]).status.success());
+
+    Copy::append(&copy.newest(), "-- one more line\n");
+    let output = copy.compose(&["--check"]);
+    assert!(!output.status.success());
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(message.contains("a released file was edited"), "{message}");
+}
+
+#[test]
+fn a_stale_file_is_found() {
+    let copy = Copy::new("stale");
+    Copy::append(&copy.0.join("sql/web/report.sql"), "-- one more line\n");
+    let output = copy.compose(&["--check"]);
+    assert!(!output.status.success());
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(message.contains("run bin/compose-sql"), "{message}");
+}
+
+#[test]
+fn a_change_after_a_release_makes_a_new_file_and_leaves_the_old_one() {
+    let copy = Copy::new("next");
+    copy.freeze();
+    let frozen = copy.newest();
+    let before = fs::read_to_string(&frozen).unwrap();
+
+    Copy::append(&copy.0.join("sql/web/report.sql"), "-- one more line\n");
+    assert!(copy.compose(&[]).status.success());
+    assert_ne!(copy.newest(), frozen);
+    assert_eq!(fs::read_to_string(&frozen).unwrap(), before);
+    assert!(copy.compose(&["--check"]).status.success());
+}
+
+#[test]
+fn the_name_of_the_schema_in_a_comment_or_a_string_is_refused() {
+    for line in ["-- see web.session\n", "select 'web.session';\n"] {
+        let copy = Copy::new("names");
+        let file = copy.0.join("sql/web/count_sessions.sql");
+        let content = fs::read_to_string(&file).unwrap().replacen(
+            "begin\n",
+            &format!("begin\n    {line}"),
+            1,
+        );
+        fs::write(&file, content).unwrap();
+        let output = copy.compose(&["--check"]);
+        assert!(!output.status.success());
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            message.contains("never in a comment or a string"),
+            "{message}"
+        );
+    }
+}

@@ -1,0 +1,260 @@
+//! `docs/sql-interface.md` says what an installed database says: each function's signature and who may call it, each setting.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use crate::support::test_database::TestDatabase;
+
+/// A function, as the page or the catalog has it.
+#[derive(Debug, PartialEq, Eq)]
+struct Function {
+    signature: String,
+    who_may_call: String,
+}
+
+fn file(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// The page's text under each heading of the third level.
+fn sections() -> BTreeMap<String, String> {
+    let page = file("docs/sql-interface.md");
+    let mut sections = BTreeMap::new();
+    for chapter in page.split("\n## ") {
+        for section in chapter.split("\n### ").skip(1) {
+            let (heading, text) = section.split_once('\n').unwrap();
+            let earlier = sections.insert(heading.to_owned(), text.to_owned());
+            assert!(earlier.is_none(), "the page has two headings {heading}");
+        }
+    }
+    sections
+}
+
+/// Whatever line breaks a signature has on the page.
+fn on_one_line(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").replace("( ", "(").replace(" )", ")")
+}
+
+/// What stands between two texts.
+fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(before)?;
+    Some(rest.split_once(after)?.0)
+}
+
+/// The sections that say who may call something, by heading.
+fn functions_of_the_page() -> BTreeMap<String, Function> {
+    sections()
+        .into_iter()
+        .filter_map(|(heading, text)| {
+            let who_may_call = between(&text, "\nWho may call: ", ".\n")?.to_owned();
+            let signature = on_one_line(between(&text, "```sql\n", "```").unwrap());
+            Some((
+                heading,
+                Function {
+                    signature,
+                    who_may_call,
+                },
+            ))
+        })
+        .collect()
+}
+
+/// All functions of the store by name, and the names of those whose comment calls them public.
+fn functions_of_the_catalog(
+    database: &TestDatabase,
+) -> (BTreeMap<String, Function>, BTreeSet<String>) {
+    let mut public = BTreeSet::new();
+    let functions = database
+        .superuser()
+        .query(
+            "select
+                p.proname::text,
+                format('%s(%s) returns %s', p.proname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid)),
+                has_function_privilege($1, p.oid, 'execute'),
+                obj_description(p.oid, 'pg_proc') ~ 'API: public$'
+            from pg_proc as p
+            where p.pronamespace = 'web'::regnamespace",
+            &[&database.role],
+        )
+        .unwrap()
+        .iter()
+        .map(|row| {
+            let name: String = row.get(0);
+            if row.get(3) {
+                public.insert(name.clone());
+            }
+            let who_may_call = if row.get(2) { "the runtime role" } else { "administrators" };
+            let function = Function { signature: row.get(1), who_may_call: who_may_call.to_owned() };
+            (name, function)
+        })
+        .collect();
+    (functions, public)
+}
+
+#[test]
+fn every_function_is_as_the_page_says() {
+    let (catalog, public) = functions_of_the_catalog(&TestDatabase::new());
+    let page = functions_of_the_page();
+    assert!(
+        public.len() >= 20,
+        "the catalog was not read: {} functions",
+        public.len()
+    );
+
+    for name in &public {
+        assert!(page.contains_key(name), "the page has no heading {name}");
+    }
+    for (name, function) in &page {
+        assert_eq!(
+            Some(function),
+            catalog.get(name),
+            "the page's section {name} is stale"
+        );
+    }
+}
+
+/// That a section without its signature, or with a heading that is misspelt, does not go by unnoticed.
+#[test]
+fn every_section_of_a_function_is_read() {
+    let page = file("docs/sql-interface.md");
+    let functions = functions_of_the_page();
+    assert_eq!(page.matches("\nWho may call: ").count(), functions.len());
+    for (name, function) in &functions {
+        assert!(
+            function.signature.starts_with(&format!("{name}(")),
+            "{name}: {}",
+            function.signature
+        );
+    }
+}
+
+#[test]
+fn every_function_has_an_example_from_psql_and_the_runtime_roles_one_from_rust() {
+    let sections = sections();
+    let client: String = [
+        "src/store.rs",
+        "src/store/locking.rs",
+        "src/store/rotation.rs",
+        "src/store/users.rs",
+    ]
+    .map(file)
+    .concat();
+    for (name, function) in functions_of_the_page() {
+        let text = &sections[&name];
+        assert!(text.contains(&format!("web.{name}(")), "{name}: from psql");
+        assert!(text.contains("```text\nshop=> "), "{name}: from psql");
+        if function.who_may_call != "the runtime role" {
+            continue;
+        }
+        let Some((_, rust)) = text.split_once("\nRust: ") else {
+            panic!("{name}: from Rust")
+        };
+        // The methods that it names are there.
+        for call in rust.split("store.").skip(1) {
+            let method: String = call
+                .chars()
+                .take_while(|character| character.is_ascii_lowercase() || *character == '_')
+                .collect();
+            assert!(
+                client.contains(&format!("pub fn {method}("))
+                    || client.contains(&format!("pub fn {method}<")),
+                "{name}: the client has no method {method}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_setting_is_as_the_page_says() {
+    let database = TestDatabase::new();
+    let catalog: Vec<String> = database
+        .superuser()
+        .query(
+            "select format(
+                '| `%s` | %s | %s |',
+                a.attname,
+                coalesce(pg_get_expr(d.adbin, d.adrelid), 'null'),
+                col_description(a.attrelid, a.attnum)
+            )
+            from pg_attribute as a
+            left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
+            where a.attrelid = 'web.settings'::regclass
+                and a.attnum > 0
+                and not a.attisdropped
+                and a.attname <> 'only_row'
+            order by a.attnum",
+            &[],
+        )
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    let page = file("docs/sql-interface.md");
+    let page: Vec<&str> = between(
+        &page,
+        "| setting | default | meaning |\n|---|---|---|\n",
+        "\n\n",
+    )
+    .unwrap()
+    .lines()
+    .collect();
+    assert_eq!(page, catalog);
+}
+
+/// A database's error codes that the page explains, each by a call that meets it.
+#[test]
+fn the_errors_are_those_of_the_page() {
+    let database = TestDatabase::new();
+    let page = file("docs/sql-interface.md");
+    let errors = between(&page, "\n## Errors\n", "\n## ").unwrap();
+    let mut client = database.superuser();
+    client
+        .batch_execute(&format!(
+            "set role {}",
+            crate::support::test_database::quoted(&database.role)
+        ))
+        .unwrap();
+    for (code, call) in [
+        ("22023", "select web.load_session('short')"),
+        (
+            "22023",
+            "select web.rotate_session(sha256('a'), sha256('b'), 61)",
+        ),
+        (
+            "22023",
+            "select web.login_session(sha256('a'), sha256('b'), '')",
+        ),
+        ("22004", "select web.create_session(sha256('a'), null)"),
+        ("22004", "select web.set_session_data(null, '{}', null)"),
+        (
+            "54000",
+            "select web.create_session(sha256('a'), repeat('x', 1048577))",
+        ),
+        ("42501", "select web.end_all_sessions()"),
+        ("42501", "select * from web.session"),
+        ("42883", "select web.no_such_function()"),
+        ("3F000", "select no_such_schema.load_session(sha256('a'))"),
+        (
+            "25000",
+            "begin isolation level serializable; select web.load_session(sha256('a'))",
+        ),
+        (
+            "25006",
+            "begin read only; select web.create_session(sha256('a'), '{}')",
+        ),
+    ] {
+        let error = client.batch_execute(call).unwrap_err();
+        assert_eq!(
+            error.code().map(postgres::error::SqlState::code),
+            Some(code),
+            "{call}"
+        );
+        assert!(
+            errors.contains(&format!("`{code}`")),
+            "the page explains no {code}"
+        );
+        client.batch_execute("rollback").unwrap();
+    }
+}

@@ -1,0 +1,750 @@
+//! The example `web_application`, run as it would be in earnest: a process, HTTP over TCP, the runtime role's password in a file.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use crate::support::running_application::{Application, Visitor, command, send, try_send};
+use crate::support::test_database::{TestDatabase, quoted, random};
+
+const SIGNATURE_LENGTH: usize = 44;
+const ID_LENGTH: usize = 43;
+
+fn page(views: u32, user: &str) -> String {
+    format!("views: {views}\nuser: {user}\n")
+}
+
+/// The session id in a cookie `name=signature id`.
+fn id_of(cookie: &str) -> &str {
+    &cookie[cookie.len() - ID_LENGTH..]
+}
+
+fn live_sessions(database: &TestDatabase) -> i32 {
+    database
+        .client()
+        .query_one("select web.count_sessions()", &[])
+        .unwrap()
+        .get(0)
+}
+
+/// A visitor with that cookie, who does not follow what the application says about it.
+fn with_cookie(application: &Application, cookie: &str) -> Visitor {
+    let mut visitor = application.visitor();
+    visitor.cookie = Some(cookie.to_owned());
+    visitor
+}
+
+#[test]
+fn each_visitor_has_a_count_of_views() {
+    let database = TestDatabase::new();
+    let application = Application::start(&database, &[]);
+    let (mut one, mut other) = (application.visitor(), application.visitor());
+    assert_eq!(one.get("/").body, page(1, "anonymous"));
+    assert_eq!(one.get("/").body, page(2, "anonymous"));
+    assert_eq!(other.get("/").body, page(1, "anonymous"));
+    assert_eq!(one.get("/?x=1").body, page(3, "anonymous"));
+    assert_eq!(live_sessions(&database), 2);
+}
+
+#[test]
+fn no_view_is_lost_between_requests_at_the_same_time() {
+    let database = TestDatabase::new();
+    let application = Application::start(&database, &[]);
+    let mut visitor = application.visitor();
+    visitor.get("/");
+    thread::scope(|scope| {
+        for _ in 0..6 {
+            let mut tab = visitor.clone();
+            scope.spawn(move || {
+                for _ in 0..10 {
+                    assert_eq!(tab.get("/").status, 200);
+                }
+            });
+        }
+    });
+    assert_eq!(visitor.get("/").body, page(62, "anonymous"));
+}
+
+#[test]
+fn the_cookie_has_every_attribute() {
+    let database = TestDatabase::new();
+    database
+        .superuser()
+        .batch_execute("update web.settings set idle_timeout_seconds = 7200")
+        .unwrap();
+    for (variables, name, secure) in [
+        (&[][..], "session", ""),
+        (&[("SECURE_COOKIE", "1")][..], "__Host-session", "Secure; "),
+    ] {
+        let application = Application::start(&database, variables);
+        let mut visitor = application.visitor();
+        let response = visitor.get("/");
+        assert_eq!(response.header("cache-control"), Some("no-store"));
+        assert_eq!(
+            response.header("content-type"),
+            Some("text/plain; charset=utf-8")
+        );
+
+        let set = response.header("set-cookie").unwrap();
+        let (cookie, attributes) = set.split_once("; ").unwrap();
+        let value = cookie.strip_prefix(&format!("{name}=")).unwrap();
+        assert_eq!(value.len(), SIGNATURE_LENGTH + ID_LENGTH);
+        let (attributes, max_age) = attributes.rsplit_once('=').unwrap();
+        assert_eq!(
+            attributes,
+            format!("HttpOnly; SameSite=Lax; {secure}Path=/; Max-Age")
+        );
+        // The expiry of the session and not a number of our own; it was in the future a moment ago, and in whole seconds.
+        let max_age: u32 = max_age.parse().unwrap();
+        assert!((1..=7200).contains(&max_age), "{max_age}");
+
+        // What the browser holds is not in the database; its SHA-256 is.
+        let found = database
+            .superuser()
+            .query(
+                "select 1 from web.session as s
+                 where s.key = sha256(convert_to($1, 'UTF8')) and strpos(s::text, $1) = 0",
+                &[&id_of(cookie)],
+            )
+            .unwrap();
+        assert_eq!(found.len(), 1);
+
+        let removed = visitor.post("/logout", "");
+        let removed = removed.header("set-cookie").unwrap();
+        let (removed, expires) = removed.split_once("; Expires=").unwrap();
+        assert_eq!(
+            removed,
+            format!("{name}=; HttpOnly; SameSite=Lax; {secure}Path=/; Max-Age=0")
+        );
+        assert!(expires.ends_with(" GMT"));
+    }
+}
+
+#[test]
+fn the_cookie_follows_an_absolute_timeout_too() {
+    let database = TestDatabase::new();
+    database
+        .superuser()
+        .batch_execute("update web.settings set absolute_timeout_seconds = 100")
+        .unwrap();
+    let application = Application::start(&database, &[]);
+    let response = application.visitor().get("/");
+    let (_, max_age) = response
+        .header("set-cookie")
+        .unwrap()
+        .rsplit_once('=')
+        .unwrap();
+    assert!((1..=100).contains(&max_age.parse::<u32>().unwrap()));
+}
+
+#[test]
+fn a_cookie_that_is_not_ours_makes_a_new_visitor() {
+    let database = TestDatabase::new();
+    let application = Application::start(&database, &[]);
+    let mut visitor = application.visitor();
+    visitor.get("/");
+    let cookie = visitor.cookie.clone().unwrap();
+
+    // Any one character changed to another that may stand there.
+    let forged = (0..SIGNATURE_LENGTH + ID_LENGTH).map(|i| {
+        let at = "session=".len() + i;
+        let other = if cookie.as_bytes()[at] == b'A' {
+            "B"
+        } else {
+            "A"
+        };
+        format!("{}{other}{}", &cookie[..at], &cookie[at + 1..])
+    });
+    let id = id_of(&cookie);
+    let odd = [
+        "session=".to_owned(),
+        "session".to_owned(),
+        "=".to_owned(),
+        format!("session={id}"),
+        format!("session=\"{id}\""),
+        format!("Session={}", &cookie["session=".len()..]),
+        cookie[..cookie.len() - 1].to_owned(),
+        format!("{cookie}A"),
+        format!("session={}", "é".repeat(44)),
+        format!("session={}", "x".repeat(6000)),
+        "; ; ;=;=; session==;".to_owned(),
+        "session=%00%0d%0a".to_owned(),
+    ];
+    for bad in forged.chain(odd) {
+        let response = with_cookie(&application, &bad).get("/");
+        assert_eq!(
+            (response.status, response.body.as_str()),
+            (200, page(1, "anonymous").as_str()),
+            "{bad}"
+        );
+    }
+
+    // Of another server, whose key is another.
+    let elsewhere = Application::start(&database, &[]);
+    assert_eq!(
+        with_cookie(&elsewhere, &cookie).get("/").body,
+        page(1, "anonymous")
+    );
+
+    assert_eq!(visitor.get("/").body, page(2, "anonymous"));
+    // A forged cookie before the true one does no harm.
+    visitor.cookie = Some(format!("session=forged; {cookie}"));
+    assert_eq!(visitor.get("/").body, page(3, "anonymous"));
+}
+
+#[test]
+fn logging_in_changes_the_id_and_logging_out_ends_the_session() {
+    let database = TestDatabase::new();
+    let application = Application::start(&database, &[]);
+    let mut visitor = application.visitor();
+    visitor.get("/");
+    visitor.get("/");
+    let before = visitor.cookie.clone().unwrap();
+
+    let response = visitor.post("/login", "x=1&user=Ren%C3%A9e+O%27Neil");
+    assert_eq!(
+        (response.status, response.header("location")),
+        (303, Some("/"))
+    );
+    let after = visitor.cookie.clone().unwrap();
+    assert_ne!(id_of(&after), id_of(&before));
+    assert_eq!(visitor.get("/").body, page(3, "Renée O'Neil"));
+    assert_eq!(live_sessions(&database), 1);
+    assert_eq!(
+        with_cookie(&application, &before).get("/").body,
+        page(1, "anonymous")
+    );
+
+    // Again as the same user: yet another id. As somebody else: without what the one before did.
+    visitor.post("/login", "user=Ren%C3%A9e+O%27Neil");
+    assert_ne!(visitor.cookie.as_ref(), Some(&after));
+    assert_eq!(visitor.get("/").body, page(4, "Renée O'Neil"));
+    visitor.post("/login", "user=bob");
+    assert_eq!(visitor.get("/").body, page(1, "bob"));
+    let of_bob = visitor.cookie.clone().unwrap();
+
+    let response = visitor.post("/logout", "");
+    assert_eq!(
+        (response.status, response.header("location")),
+        (303, Some("/"))
+    );
+    assert_eq!(visitor.cookie, None);
+    assert_eq!(
+        with_cookie(&application, &of_bob).get("/").body,
+        page(1, "anonymous")
+    );
+
+    // Twice is no mistake, with the cookie and without.
+    assert_eq!(
+        with_cookie(&application, &of_bob)
+            .post("/logout", "")
+            .status,
+        303
+    );
+    assert_eq!(visitor.post("/logout", "").status, 303);
+
+    // Without a session before it.
+    assert_eq!(
+        application.visitor().post("/login", "user=carol").status,
+        303
+    );
+}
+
+/// The view waits for the log-in, finds the session under another id, and must not put a cookie of its own over the new one.
+#[test]
+fn a_view_that_a_log_in_overtakes_does_not_undo_it() {
+    let database = TestDatabase::new();
+    let application = Application::start(&database, &[]);
+    let mut visitor = application.visitor();
+    visitor.get("/");
+    let mut superuser = database.superuser();
+    let mut transaction = superuser.transaction().unwrap();
+    transaction
+        .execute("select from web.session for update", &[])
+        .unwrap();
+    let (mut tab, mut other_tab) = (visitor.clone(), visitor.clone());
+    let login = thread::spawn(move || (tab.post("/login", "user=alice"), tab.cookie));
+    database.wait_until_blocked(1);
+    let view = thread::spawn(move || other_tab.get("/"));
+    database.wait_until_blocked(2);
+    transaction.commit().unwrap();
+
+    // The browser takes the answers in this order.
+    let (answer, cookie) = login.join().unwrap();
+    assert_eq!(answer.status, 303);
+    visitor.cookie = cookie;
+    let view = view.join().unwrap();
+    assert_eq!((view.status, view.header("set-cookie")), (200, None));
+    assert!(visitor.get("/").body.ends_with("user: alice\n"));
+    assert_eq!(live_sessions(&database), 1);
+}
+
+/// The cookie is sent again when it has aged, since the session's expiry has moved on, and not with each answer.
+#[test]
+fn a_cookie_is_renewed_now_and_then() {
+    let database = TestDatabase::new();
+    let application = Application::start(&database, &[]);
+    let mut visitor = application.visitor();
+    let first = visitor.get("/");
+    assert!(first.header("set-cookie").is_some());
+    assert_eq!(visitor.get("/").header("set-cookie"), None);
+    // As a session is that was made before there was such a field.
+    database
+        .superuser()
+        .batch_execute(r#"update web.session set data = '{"views":7}'"#)
+        .unwrap();
+    let cookie = visitor.cookie.clone();
+    let renewed = visitor.get("/");
+    assert_eq!(renewed.body, page(8, "anonymous"));
+    assert!(renewed.header("set-cookie").is_some());
+    assert_eq!(visitor.cookie, cookie);
+    assert_eq!(visitor.get("/").header("set-cookie"), None);
+}
+
+#[test]
+fn a_slow_request_cannot_undo_a_log_out() {
+    let database = TestDatabase::new();
+    let mut application = Application::start(&database, &[]);
+    // The log-out has to come while the request waits. On a machine so busy that it came too late, it waits longer.
+    for milliseconds in [250, 1_000, 4_000, 16_000, 60_000] {
+        let mut visitor = application.visitor();
+        visitor.post("/login", "user=alice");
+        assert_eq!(visitor.get("/").body, page(1, "alice"));
+        let cookie = visitor.cookie.clone().unwrap();
+
+        let mut tab = visitor.clone();
+        let slow = thread::spawn(move || tab.get(&format!("/slow?milliseconds={milliseconds}")));
+        application.wait_for_log("slow: the session is loaded");
+        assert_eq!(visitor.post("/logout", "").status, 303);
+        assert_eq!(live_sessions(&database), 0);
+        let slow = slow.join().unwrap();
+
+        // Whichever came first:
+        assert_eq!(slow.status, 200);
+        assert_eq!(live_sessions(&database), 0);
+        assert_eq!(
+            with_cookie(&application, &cookie).get("/").body,
+            page(1, "anonymous")
+        );
+        database
+            .superuser()
+            .batch_execute("select web.clear_sessions()")
+            .unwrap();
+
+        if slow.body == "not saved: the session has ended meanwhile\n" {
+            assert_eq!(slow.header("set-cookie"), None);
+            return;
+        }
+        assert_eq!(slow.body, "saved\n");
+    }
+    panic!("no log-out came while the request was waiting");
+}
+
+#[test]
+fn a_slow_request_does_not_overwrite_what_came_meanwhile() {
+    let database = TestDatabase::new();
+    let mut application = Application::start(&database, &[]);
+    let mut visitor = application.visitor();
+    visitor.get("/");
+    assert_eq!(visitor.get("/slow?milliseconds=0").body, "saved\n");
+    assert_eq!(visitor.get("/").body, page(3, "anonymous"));
+    for milliseconds in [250, 1_000, 4_000, 16_000, 60_000] {
+        let mut tab = visitor.clone();
+        let slow = thread::spawn(move || tab.get(&format!("/slow?milliseconds={milliseconds}")));
+        // The first of these lines is of the request above.
+        application.wait_for_log(&format!("to be saved in {milliseconds} ms"));
+        // Two views: one would store what the slow request is about to store, and equal data is no conflict.
+        visitor.get("/");
+        let meanwhile = visitor.get("/").body;
+        let slow = slow.join().unwrap();
+        if slow.body == "not saved: another request changed the session meanwhile\n" {
+            assert_eq!(meanwhile, page(5, "anonymous"));
+            assert_eq!(visitor.get("/").body, page(6, "anonymous"));
+            return;
+        }
+        assert_eq!(slow.body, "saved\n");
+        visitor = application.visitor();
+        for _ in 0..3 {
+            visitor.get("/");
+        }
+    }
+    panic!("no view came while the request was waiting");
+}
+
+#[test]
+fn where_there_is_no_session_there_is_no_query() {
+    let database = TestDatabase::new();
+    // Nothing listens there, so that a query would be a 503.
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let url = format!("postgresql://127.0.0.1:{port}/nowhere");
+    let application = Application::start(&database, &[("DATABASE_URL", &url)]);
+    for cookie in [None, Some("session=made-up".to_owned())] {
+        let mut visitor = application.visitor();
+        visitor.cookie.clone_from(&cookie);
+        assert_eq!(visitor.post("/logout", "").status, 303);
+        visitor.cookie.clone_from(&cookie);
+        assert_eq!(
+            visitor.get("/slow").body,
+            "You have no session; visit / first.\n"
+        );
+        assert_eq!(visitor.get("/nothing").status, 404);
+        assert_eq!(visitor.get("/").status, 503);
+        assert_eq!(visitor.post("/login", "user=alice").status, 503);
+    }
+}
+
+#[test]
+fn an_outage_logs_nobody_out() {
+    let database = TestDatabase::new();
+    let mut application = Application::start(&database, &[]);
+    let mut visitor = application.visitor();
+    visitor.post("/login", "user=alice");
+    assert_eq!(visitor.get("/").body, page(1, "alice"));
+    let cookie = visitor.cookie.clone();
+
+    // Connections that die are replaced within the request.
+    database.terminate_connections();
+    assert_eq!(visitor.get("/").body, page(2, "alice"));
+
+    let limit = |connections: i32| {
+        database
+            .superuser()
+            .batch_execute(&format!(
+                "alter database {} connection limit {connections}",
+                quoted(&database.name)
+            ))
+            .unwrap();
+    };
+    limit(0); // for everybody but superusers
+    database.terminate_connections();
+    for response in [
+        visitor.get("/"),
+        visitor.get("/slow?milliseconds=0"),
+        visitor.post("/logout", ""),
+        visitor.post("/login", "user=bob"),
+        application.visitor().get("/"),
+    ] {
+        assert_eq!(response.status, 503);
+        assert_eq!(
+            response.body,
+            "The session store cannot be reached just now. Nobody is logged out by this; please try again.\n"
+        );
+        assert_eq!(response.header("set-cookie"), None);
+        assert_eq!(response.header("retry-after"), Some("1"));
+        application.wait_for_log("(SQLSTATE 53300)");
+    }
+
+    limit(-1);
+    assert_eq!(visitor.cookie, cookie);
+    assert_eq!(visitor.get("/").body, page(3, "alice"));
+    assert_eq!(live_sessions(&database), 1);
+}
+
+#[test]
+fn a_store_that_cannot_serve_is_no_log_out_either() {
+    let database = TestDatabase::new();
+    let mut application = Application::start(&database, &[]);
+    let mut visitor = application.visitor();
+    assert_eq!(visitor.get("/").body, page(1, "anonymous"));
+    let mut superuser = database.superuser();
+    let on_schema = |verb: &str, to: &str| {
+        format!("{verb} usage on schema web {to} {}", quoted(&database.role))
+    };
+    superuser
+        .batch_execute(&on_schema("revoke", "from"))
+        .unwrap();
+    // The prepared statements of this connection have their functions already; a new one must look them up.
+    database.terminate_connections();
+    let response = visitor.get("/");
+    assert_eq!(
+        (response.status, response.header("set-cookie")),
+        (500, None)
+    );
+    assert_eq!(
+        response.body,
+        "Something is wrong with this server. Nobody is logged out by this.\n"
+    );
+    application.wait_for_log("(SQLSTATE 42501)");
+    superuser.batch_execute(&on_schema("grant", "to")).unwrap();
+    assert_eq!(visitor.get("/").body, page(2, "anonymous"));
+}
+
+#[test]
+fn a_rotated_password_needs_no_restart() {
+    let database = TestDatabase::new();
+    let application = Application::start(&database, &[]);
+    let mut visitor = application.visitor();
+    assert_eq!(visitor.get("/").body, page(1, "anonymous"));
+    let password = random();
+    database
+        .superuser()
+        .batch_execute(&format!(
+            "alter role {} password '{password}'",
+            quoted(&database.role)
+        ))
+        .unwrap();
+    fs::write(&application.password_file, format!("{password}\n")).unwrap();
+    database.terminate_connections();
+    assert_eq!(visitor.get("/").body, page(2, "anonymous"));
+}
+
+#[test]
+fn other_sites_cannot_post_for_a_visitor() {
+    let database = TestDatabase::new();
+    let application = Application::start(&database, &[]);
+    let mut visitor = application.visitor();
+    visitor.post("/login", "user=alice");
+    let own = format!("http://{}", application.address);
+    for header in [
+        "sec-fetch-site: cross-site".to_owned(),
+        "sec-fetch-site: same-site".to_owned(),
+        "sec-fetch-site: anything".to_owned(),
+        format!("sec-fetch-site: cross-site\r\norigin: {own}"),
+        "origin: https://evil.example".to_owned(),
+        "origin: null".to_owned(),
+        "origin:".to_owned(),
+        "origin: \u{e9}".to_owned(),
+        format!("origin: {own}.evil.example"),
+        format!("origin: {}", application.address),
+        format!("origin: http://evil.example/{}", application.address),
+    ] {
+        for path in ["/login", "/logout", "/", "/nothing"] {
+            let response = visitor.post_with(path, &format!("{header}\r\n"), "user=mallory");
+            assert_eq!(
+                (response.status, response.header("set-cookie")),
+                (403, None),
+                "{header}"
+            );
+        }
+    }
+    assert_eq!(visitor.get("/").body, page(1, "alice"));
+    for header in [
+        "sec-fetch-site: same-origin".to_owned(),
+        "sec-fetch-site: none".to_owned(),
+        format!("origin: {own}"),
+        format!("origin: {}", own.to_uppercase()),
+        "x: no browser".to_owned(),
+    ] {
+        assert_eq!(
+            visitor
+                .post_with("/login", &format!("{header}\r\n"), "user=alice")
+                .status,
+            303,
+            "{header}"
+        );
+    }
+    // A link from anywhere is no crime.
+    assert_eq!(visitor.get("/").status, 200);
+}
+
+#[test]
+fn no_request_harms_the_server() {
+    let database = TestDatabase::new();
+    let application = Application::start(&database, &[]);
+    let too_long = "x".repeat(65);
+    for form in [
+        "",
+        "user",
+        "user=",
+        "user=+++",
+        "other=alice",
+        "user=a%0d%0aSet-Cookie:%20x=y",
+        "user=a%00b",
+        "user=a%7fb",
+        "&&==&&",
+        &format!("user={too_long}"),
+    ] {
+        let response = application.visitor().post("/login", form);
+        assert_eq!(
+            (response.status, response.header("set-cookie")),
+            (400, None),
+            "{form}"
+        );
+    }
+    // What is not UTF-8 becomes a replacement character, which is a name like any other.
+    let mut visitor = application.visitor();
+    assert_eq!(visitor.post("/login", "user=%ff%fe").status, 303);
+    assert_eq!(visitor.get("/").body, page(1, "\u{fffd}\u{fffd}"));
+    let widest = format!("user={}", "%F0%9F%8D%AA".repeat(64));
+    assert_eq!(application.visitor().post("/login", &widest).status, 303);
+
+    for query in [
+        "milliseconds=",
+        "milliseconds=-1",
+        "milliseconds=60001",
+        "milliseconds=1e3",
+        "milliseconds=99999999999999999999",
+    ] {
+        assert_eq!(
+            visitor.get(&format!("/slow?{query}")).status,
+            400,
+            "{query}"
+        );
+    }
+
+    for (method, path, status, allow) in [
+        ("GET", "/login", 405, Some("POST")),
+        ("GET", "/logout", 405, Some("POST")),
+        ("POST", "/", 405, Some("GET")),
+        ("PUT", "/slow", 405, Some("GET")),
+        ("DELETE", "/nothing", 404, None),
+        ("OPTIONS", "*", 404, None),
+        ("WHATEVER", "/", 405, Some("GET")),
+        ("GET", "//", 404, None),
+        ("GET", "/%2e%2e/%00", 404, None),
+        ("GET", "http://elsewhere.example/login", 405, Some("POST")),
+    ] {
+        let request = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let response = send(&application.address, request.as_bytes());
+        assert_eq!(
+            (response.status, response.header("allow")),
+            (status, allow),
+            "{method} {path}"
+        );
+    }
+    let head = send(
+        &application.address,
+        b"HEAD / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+    );
+    assert_eq!((head.status, head.body.as_str()), (405, ""));
+
+    // Too large: announced, and then not even sent; and in chunks, whose sum nobody announced. Whatever the path.
+    let chunks = format!("2328\r\n{}\r\n0\r\n\r\n", "x".repeat(0x2328));
+    for path in ["/login", "/logout", "/", "/nothing"] {
+        for rest in [
+            "content-length: 8193\r\n\r\n",
+            "content-length: 18446744073709551615\r\n\r\n",
+            &format!("transfer-encoding: chunked\r\n\r\n{chunks}"),
+        ] {
+            let request = format!("POST {path} HTTP/1.1\r\nhost: x\r\n{rest}");
+            let response = send(&application.address, request.as_bytes());
+            assert_eq!(response.status, 413, "{path} {}", &rest[..30]);
+        }
+    }
+    let largest = format!("user=alice&filler={}", "x".repeat(8192 - 18));
+    assert_eq!(application.visitor().post("/login", &largest).status, 303);
+
+    for bad in [
+        &b"\0\0\r\n\r\n"[..],
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/9.9\r\nhost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: x\r\ncookie: a\0b\r\n\r\n",
+        b"POST /login HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n",
+        b"POST /login HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n",
+        b"POST /login HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+    ] {
+        assert_eq!(send(&application.address, bad).status, 400, "{:?}", String::from_utf8_lossy(bad));
+    }
+    // Bytes that are no text in headers that we read.
+    let odd = b"POST /login HTTP/1.1\r\nhost: x\r\nconnection: close\r\nuser-agent: \xff\r\ncookie: \xff\r\ncookie: \xfe=1\r\n\
+        content-length: 10\r\n\r\nuser=alice";
+    assert_eq!(send(&application.address, odd).status, 303);
+
+    assert_eq!(application.visitor().get("/").body, page(1, "anonymous"));
+    application.terminate();
+    let (status, log) = application.end();
+    assert!(status.success());
+    assert!(!log.iter().any(|line| line.contains("panicked")), "{log:?}");
+}
+
+/// oxhttp 0.3.3 panics on the form of CONNECT (`host:port`), in the thread of that connection alone.
+#[test]
+fn the_server_outlives_what_its_http_library_does_not_understand() {
+    let database = TestDatabase::new();
+    let application = Application::start(&database, &[]);
+    for _ in 0..200 {
+        let answer = try_send(
+            &application.address,
+            b"CONNECT x:80 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+        );
+        assert!(answer.is_none_or(|answer| answer.status >= 400));
+    }
+    assert_eq!(application.visitor().get("/").body, page(1, "anonymous"));
+}
+
+#[test]
+fn sigterm_ends_it_once_the_requests_under_way_are_answered() {
+    let database = TestDatabase::new();
+    let mut application = Application::start(&database, &[]);
+    let mut visitor = application.visitor();
+    visitor.get("/");
+    let mut tab = visitor.clone();
+    let slow = thread::spawn(move || tab.get("/slow?milliseconds=500"));
+    application.wait_for_log("slow: the session is loaded");
+    application.terminate();
+    assert_eq!(slow.join().unwrap().body, "saved\n");
+    let address = application.address.clone();
+    let (status, log) = application.end();
+    assert!(status.success(), "{status}: {log:?}");
+    // Nobody listens there any more.
+    drop(TcpListener::bind(address).unwrap());
+}
+
+#[test]
+fn servers_that_share_a_key_share_their_visitors() {
+    let database = TestDatabase::new();
+    let key = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("key-{}", random()));
+    let key = RemovedFile(key);
+    fs::write(&key.0, random().repeat(4)).unwrap();
+    let variables = [("COOKIE_KEY_FILE", key.0.to_str().unwrap())];
+    let one = Application::start(&database, &variables);
+    let two = Application::start(&database, &variables);
+    let mut visitor = one.visitor();
+    visitor.post("/login", "user=alice");
+    let cookie = visitor.cookie.clone().unwrap();
+    assert_eq!(with_cookie(&two, &cookie).get("/").body, page(1, "alice"));
+    assert_eq!(with_cookie(&two, &cookie).post("/logout", "").status, 303);
+    assert_eq!(visitor.get("/").body, page(1, "anonymous"));
+}
+
+#[test]
+fn mistakes_in_the_environment_are_named() {
+    let database = TestDatabase::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap().to_string();
+    let short = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("key-{}", random()));
+    let short = RemovedFile(short);
+    fs::write(&short.0, "short").unwrap();
+    for (name, value, words) in [
+        (
+            "LISTEN",
+            "8080",
+            "LISTEN is \"8080\", which is not an address and a port such as 127.0.0.1:8080",
+        ),
+        ("LISTEN", "192.0.2.1:1", "cannot listen on 192.0.2.1:1: "),
+        ("LISTEN", taken.as_str(), "LISTEN names another address"),
+        (
+            "COOKIE_KEY_FILE",
+            "/nonexistent",
+            "cannot read COOKIE_KEY_FILE /nonexistent: ",
+        ),
+        (
+            "COOKIE_KEY_FILE",
+            short.0.to_str().unwrap(),
+            "has 5 bytes instead of 64; head --bytes=64 /dev/urandom >",
+        ),
+        ("DATABASE_URL", "mysql://x", "invalid connection settings: "),
+    ] {
+        let output = command(&database).env(name, value).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{name}={value}: {said}");
+        assert!(
+            said.starts_with("web_application: ") && said.contains(words),
+            "{name}={value}: {said}"
+        );
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
+struct RemovedFile(PathBuf);
+
+impl Drop for RemovedFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}

@@ -1,0 +1,3 @@
+//! The npm module connect-pg.
+
+mod client;

@@ -1,0 +1,335 @@
+//! session-admin, tried as a new user would: each error has exit status 2 and names its mend.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::support::session_admin::{Database, Directory, bare_command, run};
+
+const SUBCOMMANDS: [&str; 12] = [
+    "install",
+    "check",
+    "rotate-password",
+    "prune",
+    "status",
+    "users",
+    "end",
+    "configure",
+    "export",
+    "import",
+    "print-sql",
+    "completions",
+];
+
+const CONNECTING: [&str; 5] = ["install", "check", "rotate-password", "prune", "status"];
+
+#[test]
+fn each_subcommand_explains_itself() {
+    let all = run(bare_command(&["--help"])).expect(0);
+    for subcommand in SUBCOMMANDS {
+        assert!(all.out.contains(subcommand));
+        run(bare_command(&[subcommand, "--help"]))
+            .expect(0)
+            .says(&["Examples:", "Usage: session-admin"]);
+    }
+    run(bare_command(&[])).expect(2).says(&["Usage:"]);
+    run(bare_command(&["nonsense"])).expect(2);
+    run(bare_command(&["--version"]))
+        .expect(0)
+        .says(&["session-admin "]);
+    // The help shows where the URL comes from, and not what it is.
+    let mut command = bare_command(&["--help"]);
+    command.env("DATABASE_URL", "postgresql://u:s3cret@h/d");
+    run(command)
+        .expect(0)
+        .says(&["DATABASE_URL"])
+        .hides("s3cret");
+}
+
+#[test]
+fn completions_know_the_subcommands() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = run(bare_command(&["completions", shell])).expect(0);
+        for subcommand in SUBCOMMANDS {
+            assert!(script.out.contains(subcommand), "{shell} {subcommand}");
+        }
+    }
+    run(bare_command(&["completions", "tcl"])).expect(2);
+}
+
+#[test]
+fn a_reader_that_has_had_enough_is_no_failure() {
+    let database = Database::installed();
+    for (arguments, status) in [
+        (&["print-sql"][..], 0),
+        (&["completions", "bash"], 0),
+        (&["status"], 0),
+        (&["install"], 0),
+        (&["prune"], 0),
+        (&["configure"], 0),
+        (&["export"], 0),
+        // The answer stays the answer: the role has no password.
+        (&["check"], 1),
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = if arguments[0] == "completions" {
+            bare_command(arguments)
+        } else {
+            database.command(arguments)
+        };
+        command.stdout(writer);
+        run(command).expect(status).hides("panicked");
+    }
+}
+
+#[test]
+fn a_server_that_is_down() {
+    let directory = Directory::new();
+    for host in [directory.path(""), "127.0.0.1".into()] {
+        for subcommand in CONNECTING {
+            let mut command = bare_command(&[subcommand]);
+            command.env("PGHOST", &host).env("PGPORT", "1");
+            run(command).expect(2).says(&[
+                "cannot connect",
+                "port 1",
+                "Mend: is the server running",
+            ]);
+        }
+    }
+}
+
+#[test]
+fn a_database_that_does_not_exist() {
+    let database = Database::new();
+    for subcommand in CONNECTING {
+        database
+            .run_with(&[("PGDATABASE", "connect_pg_test_missing")], &[subcommand])
+            .expect(2)
+            .says(&[
+                "connect_pg_test_missing",
+                "3D000",
+                "Mend: make the database",
+            ]);
+    }
+}
+
+#[test]
+fn a_wrong_password() {
+    let mut database = Database::new();
+    let user = database.own_role("login password 'right'");
+    let as_user = |password: &str| {
+        let environment = [("PGUSER", user.as_str()), ("PGPASSWORD", password)];
+        database.run_with(&environment, &["status"])
+    };
+    as_user("s3cret")
+        .expect(2)
+        .says(&[&user, "28P01", "Mend: the password came from PGPASSWORD"])
+        .hides("s3cret");
+    // No password at all, where the server asks for one.
+    as_user("").expect(2).says(&[
+        "Mend: the server asks for a password and none was given",
+        ".pgpass",
+    ]);
+    // A role that is not there looks the same from outside; nothing may tell the two apart.
+    database
+        .run_with(
+            &[
+                ("PGUSER", "connect_pg_test_missing"),
+                ("PGPASSWORD", "s3cret"),
+            ],
+            &["status"],
+        )
+        .expect(2)
+        .hides("s3cret");
+    // The right one: in, and told that nothing is installed.
+    as_user("right")
+        .expect(2)
+        .says(&["no store", "session-admin install"]);
+}
+
+#[test]
+fn a_password_file_is_used_if_it_is_private() {
+    let mut database = Database::new();
+    let user = database.own_role("login password 'from the file'");
+    let home = Directory::new();
+    let path = home.path(".pgpass");
+    let with_file = |mode: u32| {
+        fs::write(
+            &path,
+            format!("*:*:{}:{user}:from the file\n", database.name),
+        )
+        .unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let mut command = database.command(&["status"]);
+        command
+            .env("HOME", &home.0)
+            .env("PGUSER", &user)
+            .env_remove("PGPASSWORD");
+        run(command)
+    };
+    with_file(0o600)
+        .expect(2)
+        .says(&["no store"])
+        .hides("from the file");
+    with_file(0o644)
+        .expect(2)
+        .says(&["is ignored", "0600", "none was given"])
+        .hides("from the file");
+}
+
+#[test]
+fn a_url_goes_before_the_variables() {
+    let database = Database::installed();
+    let environment: std::collections::HashMap<_, _> = database
+        .command(&[])
+        .get_envs()
+        .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value?.to_str()?.to_owned())))
+        .collect();
+    let url = format!(
+        "postgresql://{}:s3cret@/{}?host={}&port={}",
+        environment["PGUSER"], database.name, environment["PGHOST"], environment["PGPORT"]
+    );
+    for (option, variable) in [
+        (Some(&url), None),
+        (None, Some(&url)),
+        (Some(&url), Some(&"nonsense".to_owned())),
+    ] {
+        let mut command = bare_command(&["status", "--format", "json"]);
+        if let Some(url) = option {
+            command.args(["--database-url", url]);
+        }
+        if let Some(url) = variable {
+            command.env("DATABASE_URL", url);
+        }
+        command
+            .env("PGHOST", "/nowhere")
+            .env("PGDATABASE", "nowhere")
+            .env("PGPORT", "1");
+        assert_eq!(run(command).expect(0).hides("s3cret").json()["live"], 0);
+    }
+    // An empty variable is none.
+    database
+        .run_with(&[("DATABASE_URL", "")], &["status"])
+        .expect(0);
+}
+
+#[test]
+fn settings_that_make_no_sense() {
+    for url in [
+        "s3cret",
+        "postgresql://u:s3cret@h:port/d",
+        "postgresql://u:s3cret@h/d?nonsense=1",
+        "postgresql://u:s3cret@h/d?sslmode=verify-full",
+        "host=h password=s3cret sslmode=require",
+        "host=h password='s3cret",
+        "service=connect_pg_test_missing",
+    ] {
+        for subcommand in CONNECTING {
+            run(bare_command(&[subcommand, "--database-url", url]))
+                .expect(2)
+                .says(&["invalid connection settings", "Mend:"])
+                .hides("s3cret");
+        }
+    }
+}
+
+#[test]
+fn a_store_that_is_not_installed() {
+    let database = Database::new();
+    for subcommand in ["prune", "status"] {
+        database.run(&[subcommand]).expect(2).says(&[
+            "no store in schema \"web\"",
+            "Mend: install it with session-admin install",
+        ]);
+    }
+    database
+        .run(&["rotate-password"])
+        .expect(2)
+        .says(&["no role", "session-admin install"]);
+    database
+        .run(&["check"])
+        .expect(1)
+        .says(&["not installed", "session-admin install"]);
+}
+
+#[test]
+fn a_role_without_the_privilege() {
+    let mut database = Database::installed();
+    let nobody = database.own_role("login password 'nobody'");
+    for subcommand in CONNECTING {
+        database
+            .run_with(
+                &[("PGUSER", &nobody), ("PGPASSWORD", "nobody")],
+                &[subcommand],
+            )
+            .expect(2)
+            .says(&["Mend: ", "connect as"]);
+    }
+}
+
+#[test]
+fn a_database_that_cannot_be_written() {
+    let database = Database::installed();
+    database
+        .superuser()
+        .batch_execute("select web.set_session_data('a', '{}', now() + interval '1 day')")
+        .unwrap();
+    database
+        .run_with(
+            &[("PGOPTIONS", "-c default_transaction_read_only=on")],
+            &["prune"],
+        )
+        .expect(2)
+        .says(&["Mend: this server is a standby", "primary"]);
+}
+
+#[test]
+fn colours_are_for_terminals() {
+    let database = Database::installed();
+    database.run(&["check"]).expect(1).hides("\u{1b}[");
+}
+
+/// Several hosts: the one that is down is passed over, the one that refuses the login ends the search.
+#[test]
+fn several_hosts() {
+    let mut database = Database::installed();
+    let user = database.own_role("login password 'right'");
+    let environment: std::collections::HashMap<_, _> = database
+        .command(&[])
+        .get_envs()
+        .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value?.to_str()?.to_owned())))
+        .collect();
+    let (host, port) = (&environment["PGHOST"], &environment["PGPORT"]);
+    let with = |more: &[(&str, &str)], hosts: &str, ports: &str| {
+        let mut all = vec![("PGHOST", hosts), ("PGPORT", ports)];
+        all.extend(more);
+        database.run_with(&all, &["status", "--format", "json"])
+    };
+    let second_is_up = (format!("127.0.0.1,{host}"), format!("1,{port}"));
+    with(&[], &second_is_up.0, &second_is_up.1).expect(0);
+    for target in ["any", "read-write", "primary", "prefer-standby"] {
+        with(
+            &[("PGTARGETSESSIONATTRS", target)],
+            &second_is_up.0,
+            &second_is_up.1,
+        )
+        .expect(0);
+    }
+    for target in ["standby", "read-only"] {
+        with(
+            &[("PGTARGETSESSIONATTRS", target)],
+            &second_is_up.0,
+            &second_is_up.1,
+        )
+        .expect(2)
+        .says(&["target_session_attrs", target]);
+    }
+    let second_is_down = (format!("{host},127.0.0.1"), format!("{port},1"));
+    with(
+        &[("PGUSER", &user), ("PGPASSWORD", "wrong")],
+        &second_is_down.0,
+        &second_is_down.1,
+    )
+    .expect(2)
+    .says(&["28P01"]);
+}

@@ -1,0 +1,665 @@
+//! `session-admin install`, and the library's `install` where the program cannot show it.
+
+use std::thread;
+
+use crate::support::session_admin::{
+    Database, end, newest_release, quoted, random, run, start, wait_until,
+};
+use connect_pg::install::{InstallOptions, LOCK_KEY, check, dry_run, install};
+
+#[test]
+fn it_installs_and_then_finds_nothing_to_do() {
+    let database = Database::new();
+    let first = database
+        .run(&["install", "--format", "json"])
+        .expect(0)
+        .json();
+    assert_eq!(first["dry_run"], false);
+    assert_eq!(first["release"], newest_release());
+    let made = |kind: &str, object: &str| {
+        let changes = first["changes"].as_array().unwrap();
+        changes.iter().any(|change| {
+            change["action"] == "created" && change["kind"] == kind && change["object"] == object
+        })
+    };
+    assert!(made("release", "1") && made("table", "session") && made("role", &database.role));
+
+    let mut client = database.superuser();
+    client
+        .batch_execute("select web.set_session_data('kept', '{\"views\":1}', null)")
+        .unwrap();
+    let before = database.snapshot();
+    for _ in 0..3 {
+        let again = database
+            .run(&["install", "--format", "json"])
+            .expect(0)
+            .json();
+        assert_eq!(again["changes"].as_array().unwrap().len(), 0, "{again}");
+    }
+    assert_eq!(database.snapshot(), before);
+    let kept: String = client
+        .query_one("select * from web.get_session_data('kept')", &[])
+        .unwrap()
+        .get(0);
+    assert_eq!(kept, "{\"views\":1}");
+}
+
+#[test]
+fn it_tells_people_what_to_do_next() {
+    let database = Database::new();
+    database
+        .run(&["install"])
+        .expect(0)
+        .says(&["created table session\n", "rotate-password"]);
+    database
+        .run(&["install"])
+        .expect(0)
+        .says(&["Nothing to change"])
+        .hides("created");
+}
+
+#[test]
+fn it_repairs_what_was_changed() {
+    let database = Database::installed();
+    database
+        .superuser()
+        .batch_execute(&format!(
+            "drop function web.count_sessions();
+             grant execute on function web.store_status() to public, {role};
+             alter function web.touch_session(bytea) owner to current_user;
+             alter function public.correct_web(text, text) cost 77;
+             revoke execute on function web.end_session(bytea) from {role}",
+            role = quoted(&database.role)
+        ))
+        .unwrap();
+    database.run(&["check"]).expect(1).says(&[
+        "function count_sessions() is missing",
+        "routine public.correct_web(text,text) differs",
+        "owner is ",
+        "to PUBLIC should not be there",
+    ]);
+    database.run(&["install"]).expect(0).says(&[
+        "created function count_sessions()",
+        "changed routine public.correct_web(text,text)",
+    ]);
+    database
+        .run(&["install"])
+        .expect(0)
+        .says(&["Nothing to change"]);
+}
+
+#[test]
+fn a_dropped_routine_comes_back() {
+    let database = Database::installed();
+    database
+        .superuser()
+        .batch_execute("drop function public.correct_web(), public.correct_web(text, text)")
+        .unwrap();
+    database
+        .run(&["install"])
+        .expect(0)
+        .says(&["created routine public.correct_web(text,text)"]);
+    database
+        .run(&["install"])
+        .expect(0)
+        .says(&["Nothing to change"]);
+}
+
+#[test]
+fn a_dry_run_tells_all_and_changes_nothing() {
+    let database = Database::new();
+    let before = database.snapshot();
+    let planned = database
+        .run(&["install", "--dry-run", "--format", "json"])
+        .expect(0)
+        .json();
+    assert_eq!(planned["dry_run"], true);
+    database
+        .run(&["install", "--dry-run"])
+        .expect(0)
+        .says(&["would be created table session"]);
+    assert_eq!(database.snapshot(), before);
+
+    let done = database
+        .run(&["install", "--format", "json"])
+        .expect(0)
+        .json();
+    // The digest of a routine contains its oid, so it is not compared; what happens to what is.
+    assert_eq!(planned["changes"], done["changes"]);
+
+    database
+        .superuser()
+        .batch_execute("drop function web.count_sessions()")
+        .unwrap();
+    let before = database.snapshot();
+    database
+        .run(&["install", "--dry-run"])
+        .expect(0)
+        .says(&["would be created function count_sessions()"]);
+    assert_eq!(database.snapshot(), before);
+}
+
+#[test]
+fn eight_at_once_in_one_database_all_succeed() {
+    let database = Database::new();
+    let children: Vec<_> = (0..8)
+        .map(|_| start(database.command(&["install", "--format", "json"])))
+        .collect();
+    let mut made = 0;
+    for child in children {
+        let report = end(child).expect(0).json();
+        made += usize::from(!report["changes"].as_array().unwrap().is_empty());
+    }
+    assert_eq!(
+        made, 1,
+        "one of them installs, and seven find nothing to do"
+    );
+    database
+        .run(&["install"])
+        .expect(0)
+        .says(&["Nothing to change"]);
+}
+
+#[test]
+fn four_databases_of_one_cluster_at_once_all_succeed() {
+    for _ in 0..4 {
+        // The same role in all four, made by whoever comes first.
+        let role = format!("connect_pg_test_{}", random());
+        let databases: Vec<_> = (0..4).map(|_| Database::with_role(&role)).collect();
+        let children: Vec<_> = databases
+            .iter()
+            .flat_map(|database| {
+                [
+                    start(database.command(&["install"])),
+                    start(database.command(&["install"])),
+                ]
+            })
+            .collect();
+        for child in children {
+            end(child).expect(0);
+        }
+        for database in &databases {
+            database
+                .run(&["install"])
+                .expect(0)
+                .says(&["Nothing to change"]);
+        }
+    }
+}
+
+#[test]
+fn an_owner_of_the_database_with_createrole_installs() {
+    let mut database = Database::new();
+    let installer = database.own_role("login createrole password 'installer'");
+    let mut superuser = database.superuser();
+    superuser
+        .batch_execute(&format!(
+            "alter database {} owner to {installer}",
+            database.name
+        ))
+        .unwrap();
+    let as_installer = [("PGUSER", installer.as_str()), ("PGPASSWORD", "installer")];
+    database
+        .run_with(&as_installer, &["install"])
+        .expect(0)
+        .says(&["created table session"]);
+    database
+        .run_with(&as_installer, &["install"])
+        .expect(0)
+        .says(&["Nothing to change"]);
+
+    // What only a superuser can see is left out, with a note.
+    let checked = database
+        .run_with(&as_installer, &["check", "--format", "json"])
+        .expect(0)
+        .json();
+    let notes = checked["notes"].to_string();
+    assert!(
+        notes.contains("password_not_visible") && notes.contains("pg_hba_not_visible"),
+        "{checked}"
+    );
+
+    superuser
+        .batch_execute("drop function web.count_sessions()")
+        .unwrap();
+    database
+        .run_with(&as_installer, &["check"])
+        .expect(1)
+        .says(&["count_sessions() is missing"]);
+    database
+        .run_with(&as_installer, &["install"])
+        .expect(0)
+        .says(&["created function count_sessions()"]);
+    let password = database
+        .run_with(&as_installer, &["rotate-password"])
+        .expect(0)
+        .out;
+    assert!(database.lets_in(&database.role, password.trim()));
+
+    // Its membership in the owner role was for the moment only, and rights on the owner role do not outlive the test.
+    let member: bool = superuser
+        .query_one(
+            "select exists (
+                select from pg_auth_members as m
+                where m.member = $1::text::regrole and m.roleid = ($2::text || '_owner')::regrole and not m.admin_option
+            )",
+            &[&installer, &database.role],
+        )
+        .unwrap()
+        .get(0);
+    assert!(!member);
+    superuser
+        .batch_execute(&format!("reassign owned by {installer} to current_user; alter database {} owner to current_user", database.name))
+        .unwrap();
+}
+
+#[test]
+fn a_role_without_rights_is_told_who_has_them() {
+    let mut database = Database::new();
+    let nobody = database.own_role("login password 'nobody'");
+    let before = database.snapshot();
+    let as_nobody = [("PGUSER", nobody.as_str()), ("PGPASSWORD", "nobody")];
+    for command in [&["install"][..], &["install", "--dry-run"]] {
+        database.run_with(&as_nobody, command).expect(2).says(&[
+            "Mend:",
+            "as a superuser",
+            "CREATEROLE",
+            "print-sql",
+        ]);
+    }
+    assert_eq!(database.snapshot(), before);
+}
+
+#[test]
+fn odd_names_work() {
+    let random = random();
+    for (schema, role) in [
+        ("we\"\"b; drop", "no\"de'pg; --"),
+        ("select", "$body$"),
+        ("Größe", "rôle \\ 文字"),
+        ("--", "%I %s %L"),
+        (&*"s".repeat(63), "r"),
+    ] {
+        // Up to 57 bytes, the random part included.
+        let role = format!("{role}{}", &random[..8]);
+        let mut database = Database::with_role(&role);
+        database.schema = schema.into();
+        database.run(&["install"]).expect(0);
+        database
+            .run(&["install"])
+            .expect(0)
+            .says(&["Nothing to change"]);
+        database
+            .run(&["check"])
+            .expect(1)
+            .says(&["has no password"])
+            .hides("drift");
+        let password = database.run(&["rotate-password"]).expect(0).out;
+        database.run(&["check"]).expect(0);
+        database.run(&["status"]).expect(0);
+        let as_role = [("PGUSER", role.as_str()), ("PGPASSWORD", password.trim())];
+        database.run_with(&as_role, &["prune"]).expect(0);
+        let mut client = database.login(&role, password.trim()).unwrap();
+        let count: i32 = client
+            .query_one(&format!("select {}.count_sessions()", quoted(schema)), &[])
+            .unwrap()
+            .get(0);
+        assert_eq!(count, 0);
+    }
+}
+
+#[test]
+fn names_that_cannot_be_are_refused() {
+    let mut database = Database::new();
+    let before = database.snapshot();
+    let role = std::mem::take(&mut database.role);
+    for (schema, role) in [
+        ("", &*role),
+        ("web", ""),
+        ("we\nb", &role),
+        ("web", "no\u{7f}de"),
+        (&*"s".repeat(64), &role),
+        ("web", &*"r".repeat(58)),
+        ("web", &*"ß".repeat(29)),
+        ("public", &role),
+        ("pg_web", &role),
+        ("web", "pg_role"),
+        ("web", "public"),
+    ] {
+        database.schema = schema.into();
+        database.role = role.into();
+        database
+            .run(&["install"])
+            .expect(2)
+            .says(&["Mend: choose another name"]);
+    }
+    database.role = role;
+    assert_eq!(database.snapshot(), before);
+}
+
+#[test]
+fn two_stores_in_one_database_do_not_see_each_other() {
+    let database = Database::installed();
+    let second = format!("{}_2", database.role);
+    let with_second = |arguments: &[&str]| {
+        let mut command = crate::support::session_admin::bare_command(arguments);
+        command.args(["--schema", "web_2", "--role", &second]);
+        for (name, value) in database.command(&[]).get_envs() {
+            if let Some(value) = value {
+                command.env(name, value);
+            }
+        }
+        run(command)
+    };
+    with_second(&["install"])
+        .expect(0)
+        .says(&["created table session"]);
+    with_second(&["install"])
+        .expect(0)
+        .says(&["Nothing to change"]);
+    database
+        .run(&["install"])
+        .expect(0)
+        .says(&["Nothing to change"]);
+
+    let mut client = database.superuser();
+    client
+        .batch_execute("select web.set_session_data('a', '{}', null); select web_2.set_session_data('b', '{}', null)")
+        .unwrap();
+    assert_eq!(
+        with_second(&["status", "--format", "json"])
+            .expect(0)
+            .json()["live"],
+        1
+    );
+    let password = with_second(&["rotate-password"]).expect(0).out;
+    let mut runtime = database.login(&second, password.trim()).unwrap();
+    assert!(
+        runtime
+            .query("select * from web_2.get_session_data('b')", &[])
+            .unwrap()
+            .len()
+            == 1
+    );
+    let refused = runtime
+        .query("select * from web.get_session_data('a')", &[])
+        .unwrap_err();
+    assert_eq!(refused.code().unwrap().code(), "42501");
+    drop(runtime);
+    client
+        .batch_execute(&format!(
+            "drop owned by {second}_owner; drop owned by {second}; drop role {second}_owner; drop role {second}"
+        ))
+        .unwrap();
+}
+
+/// Makes every DDL command in the database run this PL/pgSQL.
+fn on_ddl(database: &Database, body: &str) {
+    database
+        .superuser()
+        .batch_execute(&format!(
+            "create function public.on_ddl() returns event_trigger language plpgsql as $$ begin {body} end $$;
+             create event trigger on_ddl on ddl_command_end execute function public.on_ddl()"
+        ))
+        .unwrap();
+}
+
+#[test]
+fn a_failure_half_way_leaves_the_database_as_it_was() {
+    let database = Database::new();
+    // Comments on tables come last among what is made; by then there are roles, a schema, tables and functions.
+    on_ddl(
+        &database,
+        "if tg_tag = 'GRANT' then raise exception 'not today'; end if;",
+    );
+    let before = database.snapshot();
+    database
+        .run(&["install"])
+        .expect(2)
+        .says(&["not today", "Mend:"]);
+    assert_eq!(database.snapshot(), before);
+
+    // The connection of a failed install does not keep the lock.
+    let mut client = database.superuser();
+    let options = InstallOptions::default().role(&database.role);
+    assert!(install(&mut client, &options).is_err());
+    let locks: i64 = client
+        .query_one(
+            "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()",
+            &[],
+        )
+        .unwrap()
+        .get(0);
+    assert_eq!(locks, 0);
+    client.batch_execute("drop event trigger on_ddl").unwrap();
+    assert!(!install(&mut client, &options).unwrap().changes.is_empty());
+    assert!(dry_run(&mut client, &options).unwrap().changes.is_empty());
+    assert!(check(&mut client, &options).unwrap().changes.is_empty());
+}
+
+#[test]
+fn an_install_that_is_killed_leaves_the_database_as_it_was() {
+    let database = Database::new();
+    on_ddl(
+        &database,
+        "if tg_tag = 'GRANT' then perform pg_catalog.pg_advisory_xact_lock(4711); end if;",
+    );
+    let before = database.snapshot();
+    let mut client = database.superuser();
+    client
+        .batch_execute("select pg_advisory_lock(4711)")
+        .unwrap();
+    let child = start(database.command(&["install"]));
+    let waiting = "select a.pid from pg_stat_activity as a join pg_locks as l on l.pid = a.pid
+        where a.application_name = 'session-admin' and a.datname = current_database() and l.objid = 4711 and not l.granted";
+    wait_until(|| !client.query(waiting, &[]).unwrap().is_empty());
+    client
+        .execute(
+            &format!("select pg_terminate_backend(x.pid, 10000) from ({waiting}) as x"),
+            &[],
+        )
+        .unwrap();
+    end(child).expect(2).says(&["Mend:", "run it again"]);
+    assert_eq!(database.snapshot(), before);
+    client
+        .batch_execute("select pg_advisory_unlock(4711)")
+        .unwrap();
+    database.run(&["install"]).expect(0);
+}
+
+#[test]
+fn what_belongs_to_a_stranger_is_refused() {
+    let mut database = Database::new();
+    let stranger = database.own_role("login password 'stranger'");
+    let mut superuser = database.superuser();
+    for trap in [
+        "create schema web",
+        "create function public.correct_web(p_schema text, p_role text) returns void language sql as ''",
+        "create table public.correct_web_history (version int4 primary key, name varchar(255), applied_on varchar(255), checksum varchar(255))",
+    ] {
+        superuser
+            .batch_execute(&format!(
+                "grant create on schema public to {stranger};
+                 grant create on database {} to {stranger};
+                 set role {stranger};
+                 {trap};
+                 reset role",
+                database.name
+            ))
+            .unwrap();
+        let before = database.snapshot();
+        database
+            .run(&["install"])
+            .expect(2)
+            .says(&["belongs to", &stranger, "Mend:"]);
+        assert_eq!(database.snapshot(), before, "{trap}");
+        superuser
+            .batch_execute(&format!("drop owned by {stranger}"))
+            .unwrap();
+    }
+    database.run(&["install"]).expect(0);
+}
+
+#[test]
+fn a_trigger_on_the_history_is_refused() {
+    let database = Database::installed();
+    database
+        .superuser()
+        .batch_execute(
+            "create function public.trap() returns trigger language plpgsql as 'begin return new; end';
+             create trigger trap before insert on public.correct_web_history for each row execute function public.trap()",
+        )
+        .unwrap();
+    database
+        .run(&["install"])
+        .expect(2)
+        .says(&["trigger", "Mend:"]);
+}
+
+#[test]
+fn an_older_program_refuses_a_newer_database() {
+    let database = Database::installed();
+    let mut client = database.superuser();
+    client
+        .batch_execute("insert into public.correct_web_history values (9999, 'correct_web', '2030-01-01T00:00:00Z', '1')")
+        .unwrap();
+    let before = database.snapshot();
+    for command in [&["install"][..], &["install", "--dry-run"], &["check"]] {
+        database.run(command).expect(2).says(&[
+            "newer",
+            "9999",
+            "Mend: use the newer session-admin",
+        ]);
+    }
+    assert_eq!(database.snapshot(), before);
+    let options = InstallOptions::default().role(&database.role);
+    assert!(
+        install(&mut client, &options)
+            .unwrap_err()
+            .is_newer_database()
+    );
+
+    // Installed by psql, a newer routine leaves no history, but it says itself what it is.
+    client
+        .batch_execute(
+            "drop table public.correct_web_history;
+             comment on function public.correct_web(text, text) is 'Release 9999.'",
+        )
+        .unwrap();
+    database.run(&["install"]).expect(2).says(&[
+        "newer",
+        "9999",
+        "Mend: use the newer session-admin",
+    ]);
+    assert!(
+        install(&mut client, &options)
+            .unwrap_err()
+            .is_newer_database()
+    );
+}
+
+#[test]
+fn a_release_that_is_not_ours_is_refused() {
+    let database = Database::installed();
+    database
+        .superuser()
+        .batch_execute("update public.correct_web_history set checksum = '1'")
+        .unwrap();
+    let refused = database
+        .run(&["install"])
+        .expect(2)
+        .says(&[&format!("release {}", newest_release()), "Mend:"]);
+    assert!(!refused.err.contains("newer version"));
+}
+
+#[test]
+fn with_nothing_to_change_it_waits_for_no_writer() {
+    let database = Database::installed();
+    let mut writer = database.superuser();
+    let mut open = writer.transaction().unwrap();
+    open.batch_execute("select web.set_session_data('open', '{}', null)")
+        .unwrap();
+    // Would it wait, this would end it with an error.
+    let impatient = [("PGOPTIONS", "-c lock_timeout=3s")];
+    database
+        .run_with(&impatient, &["install"])
+        .expect(0)
+        .says(&["Nothing to change"]);
+    database
+        .run_with(&impatient, &["check"])
+        .expect(1)
+        .hides("drift");
+    open.rollback().unwrap();
+}
+
+#[test]
+fn what_the_caller_has_set_does_not_matter() {
+    let database = Database::new();
+    let odd = [(
+        "PGOPTIONS",
+        "-c default_transaction_isolation=serializable -c default_transaction_read_only=on -c standard_conforming_strings=off \
+         -c search_path=nowhere -c quote_all_identifiers=on -c DateStyle=German -c TimeZone=Asia/Kathmandu -c check_function_bodies=off",
+    )];
+    database
+        .run_with(&odd, &["install"])
+        .expect(0)
+        .says(&["created table session"]);
+    database
+        .run_with(&odd, &["install"])
+        .expect(0)
+        .says(&["Nothing to change"]);
+    database
+        .run(&["install"])
+        .expect(0)
+        .says(&["Nothing to change"]);
+}
+
+#[test]
+fn a_database_without_a_schema_public_says_so() {
+    let database = Database::new();
+    database
+        .superuser()
+        .batch_execute("drop schema public")
+        .unwrap();
+    database
+        .run(&["install"])
+        .expect(2)
+        .says(&["create schema public"]);
+}
+
+#[test]
+fn installs_wait_for_each_other_by_the_documented_key() {
+    let database = Database::new();
+    let mut client = database.superuser();
+    client
+        .execute("select pg_advisory_lock($1)", &[&LOCK_KEY])
+        .unwrap();
+    let child = start(database.command(&["install"]));
+    wait_until(|| {
+        let waits = "select from pg_stat_activity where application_name = 'session-admin' and datname = current_database()
+            and wait_event_type = 'Lock'";
+        !client.query(waits, &[]).unwrap().is_empty()
+    });
+    // A check does not wait for ever.
+    database.run(&["check"]).expect(1).says(&["not installed"]);
+    client
+        .execute("select pg_advisory_unlock($1)", &[&LOCK_KEY])
+        .unwrap();
+    end(child).expect(0);
+}
+
+#[test]
+fn inside_an_async_runtime_it_is_an_error() {
+    let database = Database::new();
+    let mut client = database.superuser();
+    let options = InstallOptions::default().role(&database.role);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let refused = runtime.block_on(async { install(&mut client, &options) });
+    assert!(refused.unwrap_err().is_async_context());
+    thread::spawn(move || install(&mut client, &options))
+        .join()
+        .unwrap()
+        .unwrap();
+}

@@ -1,0 +1,19 @@
+//! The program session-admin against a real server.
+
+mod check;
+mod configure;
+#[cfg(unix)]
+mod errors;
+mod import_jsonl;
+mod import_node_stores;
+mod import_tower_sessions;
+mod install;
+#[cfg(unix)]
+mod print_sql;
+#[cfg(unix)]
+mod prune;
+#[cfg(unix)]
+mod rotate_password;
+mod sessions;
+mod status;
+mod upgrade_connect_pg;

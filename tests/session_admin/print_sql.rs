@@ -1,0 +1,121 @@
+//! `session-admin print-sql`
+
+use std::fs;
+use std::process::Command;
+
+use crate::support::session_admin::{
+    Database, Directory, Run, bare_command, newest_release, random, run,
+};
+
+/// Runs a file with psql, as a DBA would.
+fn psql(database: &Database, file: &str) -> Run {
+    let mut command = Command::new("psql");
+    for (name, value) in database.command(&[]).get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.args(["--no-psqlrc", "--quiet", "--file", file]);
+    run(command)
+}
+
+#[test]
+fn psql_installs_what_it_prints() {
+    let directory = Directory::new();
+    let file = directory.path("store.sql");
+    let random = random();
+    for (schema, role) in [
+        ("web", "nodepg"),
+        ("we\"b; '; drop schema public; --", "no\\'de :role $$"),
+        ("Größe", ":'x' $body$"),
+    ] {
+        let mut database = Database::with_role(&format!("{role}{}", &random[..8]));
+        database.schema = schema.into();
+        let printed = database.run(&["print-sql"]).expect(0);
+        fs::write(&file, &printed.out).unwrap();
+        let first = psql(&database, &file).expect(0).says(&["created"]);
+        assert_eq!(first.err, "");
+        psql(&database, &file).expect(0).says(&["(0 rows)"]);
+        database.run(&["check"]).expect(1).says(&["no password"]);
+        // Only refinery's history is missing, which nothing depends on.
+        database.run(&["rotate-password"]).expect(0);
+        database
+            .run(&["check"])
+            .expect(0)
+            .says(&["note", "correct_web_history", "session-admin install"])
+            .hides("drift");
+        let report = database
+            .run(&["check", "--format", "json"])
+            .expect(0)
+            .json();
+        assert_eq!(report["ok"], true);
+        assert_eq!(report["notes"][0]["finding"], "release_not_recorded");
+        // The program takes over what psql installed; all that it adds is the history.
+        let added = database
+            .run(&["install", "--format", "json"])
+            .expect(0)
+            .json();
+        let kinds: Vec<&str> = added["changes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|change| change["object"].as_str().unwrap())
+            .collect();
+        let mut expected = vec!["correct_web_history".to_owned()];
+        expected.extend((1..=newest_release()).map(|release| release.to_string()));
+        assert_eq!(kinds, expected);
+        database
+            .run(&["install"])
+            .expect(0)
+            .says(&["Nothing to change"]);
+        database
+            .run(&["check"])
+            .expect(0)
+            .hides("correct_web_history");
+        // With a routine that is not the release's own, a missing history is part of the drift.
+        database
+            .superuser()
+            .batch_execute(
+                "drop table public.correct_web_history; comment on function public.correct_web(text, text) is 'mine'",
+            )
+            .unwrap();
+        database.run(&["check"]).expect(1).says(&[
+            "drift table correct_web_history is missing",
+            "drift release 1 is missing",
+            "drift routine ",
+        ]);
+    }
+}
+
+#[test]
+fn it_is_all_or_nothing() {
+    let mut database = Database::new();
+    // Only the last statement finds that the name is one of PostgreSQL's own.
+    database.schema = "pg_reserved".into();
+    let directory = Directory::new();
+    let file = directory.path("store.sql");
+    fs::write(&file, database.run(&["print-sql"]).expect(0).out).unwrap();
+    let before = database.snapshot();
+    psql(&database, &file).expect(3);
+    assert_eq!(database.snapshot(), before);
+}
+
+#[test]
+fn it_needs_no_server() {
+    let mut command = bare_command(&["print-sql"]);
+    command
+        .env("PGHOST", "/nowhere")
+        .env("PGSERVICE", "missing");
+    let printed = run(command).expect(0);
+    assert!(printed.out.contains("\\set ON_ERROR_STOP on"));
+    assert!(
+        printed
+            .out
+            .contains("from public.correct_web('web', 'nodepg');")
+    );
+    assert!(printed.out.ends_with("commit;\n"));
+    run(bare_command(&["print-sql", "--schema", "a\nb"]))
+        .expect(2)
+        .says(&["Mend:"]);
+}

@@ -1,0 +1,400 @@
+//! `session-admin rotate-password`
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use crate::support::session_admin::{
+    Database, Directory, end, quoted, run, run_with_input, start, wait_until,
+};
+
+#[test]
+fn it_prints_a_password_that_works() {
+    let database = Database::installed();
+    assert!(!database.lets_in(&database.role, ""));
+    let first = database.run(&["rotate-password"]).expect(0);
+    let password = first.out.strip_suffix('\n').unwrap();
+    // 256 bits, base64url
+    assert_eq!(password.len(), 43);
+    assert!(
+        password
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    );
+    assert!(!first.err.contains(password));
+    assert!(database.lets_in(&database.role, password));
+    assert!(!database.lets_in(&database.role, "password"));
+    assert!(
+        database
+            .stored_password()
+            .unwrap()
+            .starts_with("SCRAM-SHA-256$4096:")
+    );
+
+    let second = database.run(&["rotate-password"]).expect(0).out;
+    assert_ne!(second.trim(), password);
+    assert!(!database.lets_in(&database.role, password));
+    assert!(database.lets_in(&database.role, second.trim()));
+}
+
+#[test]
+fn a_role_changes_its_own_password() {
+    let database = Database::installed();
+    let first = database.run(&["rotate-password"]).expect(0).out;
+    let as_itself = [
+        ("PGUSER", database.role.as_str()),
+        ("PGPASSWORD", first.trim()),
+    ];
+    let second = database
+        .run_with(&as_itself, &["rotate-password"])
+        .expect(0)
+        .out;
+    assert!(database.lets_in(&database.role, second.trim()));
+}
+
+#[test]
+fn the_file_is_private_and_replaced_as_a_whole() {
+    let database = Database::installed();
+    let directory = Directory::new();
+    let path = directory.path("nodepg.password");
+    fs::write(
+        &path,
+        "an older and longer password than the new one will ever be\n",
+    )
+    .unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let before = fs::metadata(&path).unwrap();
+
+    let report = database
+        .run(&["rotate-password", "--output", &path])
+        .expect(0);
+    let content = fs::read_to_string(&path).unwrap();
+    let password = content.strip_suffix('\n').unwrap();
+    assert_eq!(password.len(), 43);
+    assert!(database.lets_in(&database.role, password));
+    report.says(&[&path]).hides(password);
+    let after = fs::metadata(&path).unwrap();
+    assert_eq!(after.mode() & 0o7777, 0o600);
+    assert_ne!(
+        after.ino(),
+        before.ino(),
+        "a reader sees the old file or the new one, never half of one"
+    );
+    assert_eq!(directory.names(), ["nodepg.password"]);
+
+    // The client of a link finds the new password behind it.
+    let link = directory.path("link");
+    symlink(&path, &link).unwrap();
+    let as_json = database
+        .run(&["rotate-password", "--output", &link, "--format", "json"])
+        .expect(0)
+        .json();
+    assert_eq!(as_json["role"], database.role);
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(database.lets_in(&database.role, fs::read_to_string(&link).unwrap().trim()));
+    // Even under a umask that would take the owner's own rights away.
+    let mut command = std::process::Command::new("sh");
+    let inner = database.command(&["rotate-password", "--output", &path]);
+    command
+        .arg("-c")
+        .arg("umask 0777; exec \"$@\"")
+        .arg("sh")
+        .arg(inner.get_program());
+    command.args(inner.get_args());
+    for (name, value) in inner.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    run(command).expect(0);
+    assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
+}
+
+#[test]
+fn the_file_keeps_its_owner() {
+    let directory = Directory::new();
+    let path = directory.path("password");
+    fs::write(&path, "old\n").unwrap();
+    if std::os::unix::fs::chown(&path, Some(12345), Some(23456)).is_err() {
+        eprintln!("NOT TESTED: only root can give a file away");
+        return;
+    }
+    let database = Database::installed();
+    database
+        .run(&["rotate-password", "--output", &path])
+        .expect(0);
+    let after = fs::metadata(&path).unwrap();
+    assert_eq!(
+        (after.uid(), after.gid(), after.mode() & 0o7777),
+        (12345, 23456, 0o600)
+    );
+}
+
+#[test]
+fn a_password_of_ones_own_comes_from_standard_input() {
+    let database = Database::installed();
+    let set =
+        |input: &[u8]| run_with_input(database.command(&["rotate-password", "--stdin"]), input);
+    for (input, password) in [
+        (b"correct horse\n".as_slice(), "correct horse"),
+        (b"no line end", "no line end"),
+        (b"windows\r\nmore\n", "windows"),
+        ("Pässwörd 密码\n".as_bytes(), "Pässwörd 密码"),
+        // SASLprep: a soft hyphen is nothing, a no-break space is a space, and so they are when logging in.
+        ("so\u{ad}ft\u{a0}x\n".as_bytes(), "soft x"),
+        (b"'; drop role x; --\n", "'; drop role x; --"),
+        (b" blanks \n", " blanks "),
+    ] {
+        set(input).expect(0).hides(password.trim());
+        assert!(database.lets_in(&database.role, password), "{password:?}");
+    }
+    let directory = Directory::new();
+    let path = directory.path("password");
+    run_with_input(
+        database.command(&["rotate-password", "--stdin", "--output", &path]),
+        b"written\n",
+    )
+    .expect(0);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "written\n");
+
+    let before = database.stored_password();
+    for refused in [
+        b"".as_slice(),
+        b"\n",
+        b"\r\n",
+        b"nul\0inside\n",
+        b"\xff\xfe\n",
+        "\u{ad}\n".as_bytes(),
+        "x".repeat(1025).as_bytes(),
+        "x".repeat(1_000_000).as_bytes(),
+    ] {
+        set(refused).expect(2).says(&["Mend:"]);
+    }
+    assert_eq!(database.stored_password(), before);
+}
+
+#[test]
+fn a_password_that_nobody_reads_is_not_set() {
+    let database = Database::installed();
+    let before = database.stored_password();
+
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = database.command(&["rotate-password"]);
+    command.stdout(writer);
+    run(command).expect(2).says(&["was not set"]);
+
+    let mut command = database.command(&["rotate-password"]);
+    command.stdout(Stdio::null());
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    end(child).expect(2).says(&["/dev/null", "--output"]);
+    assert_eq!(database.stored_password(), before);
+}
+
+#[test]
+fn where_it_cannot_be_written_it_is_not_set() {
+    let database = Database::installed();
+    let directory = Directory::new();
+    let before = database.stored_password();
+    fs::create_dir(directory.path("directory")).unwrap();
+    for target in [
+        directory.path("directory"),
+        directory.path("missing/password"),
+        "/dev/null".into(),
+        "/".into(),
+    ] {
+        database
+            .run(&["rotate-password", "--output", &target])
+            .expect(2)
+            .says(&["Mend:", "nothing was changed"]);
+    }
+    assert_eq!(database.stored_password(), before);
+    assert_eq!(directory.names(), ["directory"]);
+}
+
+#[test]
+fn where_it_cannot_be_set_the_file_stays() {
+    let mut database = Database::installed();
+    let nobody = database.own_role("login password 'nobody'");
+    let directory = Directory::new();
+    let path = directory.path("password");
+    fs::write(&path, "in force\n").unwrap();
+    database
+        .run_with(
+            &[("PGUSER", &nobody), ("PGPASSWORD", "nobody")],
+            &["rotate-password", "--output", &path],
+        )
+        .expect(2)
+        .says(&["Mend: connect as a superuser"]);
+    let role = std::mem::replace(&mut database.role, "connect_pg_test_missing".into());
+    database
+        .run(&["rotate-password", "--output", &path])
+        .expect(2)
+        .says(&["no role", "session-admin install"]);
+    database.role = role;
+    assert_eq!(fs::read_to_string(&path).unwrap(), "in force\n");
+    assert_eq!(directory.names(), ["password"]);
+}
+
+/// The database has it, the file cannot be replaced: it must say where the password is.
+#[test]
+fn a_password_that_is_set_is_never_lost() {
+    let database = Database::installed();
+    let directory = Directory::new();
+    let path = directory.path("password");
+    // Hold the role, so that the program waits after it has written and before it has renamed.
+    let mut holder = database.superuser();
+    let mut open = holder.transaction().unwrap();
+    open.batch_execute(&format!(
+        "alter role {} connection limit 7",
+        quoted(&database.role)
+    ))
+    .unwrap();
+    let child = start(database.command(&["rotate-password", "--output", &path]));
+    let mut watcher = database.superuser();
+    let waits = "select from pg_stat_activity as a join pg_locks as l on l.pid = a.pid
+        where a.datname = current_database() and a.application_name = 'session-admin' and not l.granted";
+    wait_until(|| !watcher.query(waits, &[]).unwrap().is_empty());
+    fs::create_dir_all(directory.path("password/in the way")).unwrap();
+    open.rollback().unwrap();
+
+    let failed = end(child)
+        .expect(2)
+        .says(&["has the new password", "move it into place"]);
+    let waiting = directory
+        .names()
+        .into_iter()
+        .find(|name| name.starts_with('.'))
+        .unwrap();
+    assert!(failed.err.contains(&waiting), "{failed}");
+    let password = fs::read_to_string(directory.path(&waiting)).unwrap();
+    failed.hides(password.trim());
+    assert!(database.lets_in(&database.role, password.trim()));
+    assert_eq!(
+        fs::metadata(directory.path(&waiting)).unwrap().mode() & 0o7777,
+        0o600
+    );
+}
+
+/// The server's log from now on, as far as SQL can read it.
+struct Log {
+    client: postgres::Client,
+    path: String,
+    from: i64,
+}
+
+impl Log {
+    fn new(database: &Database) -> Log {
+        let mut client = database.superuser();
+        let path: Option<String> = client
+            .query_one("select pg_current_logfile()", &[])
+            .unwrap()
+            .get(0);
+        let path = path.expect(
+            "NOT TESTED: this server's log cannot be read through SQL (logging_collector is off); use bin/with-pg",
+        );
+        let from = client
+            .query_one("select (pg_stat_file($1)).size", &[&path])
+            .unwrap()
+            .get(0);
+        Log { client, path, from }
+    }
+
+    fn read(&mut self) -> String {
+        self.client
+            .query_one(
+                "select pg_read_file($1, $2, 100000000)",
+                &[&self.path, &self.from],
+            )
+            .unwrap()
+            .get(0)
+    }
+}
+
+/// Sets a password that is drawn and one that is given; answers both.
+fn rotate_twice(database: &Database, environment: &[(&str, &str)]) -> [String; 2] {
+    let drawn = database
+        .run_with(environment, &["rotate-password"])
+        .expect(0)
+        .out;
+    let given = format!("given password {}", crate::support::session_admin::random());
+    let mut command = database.command(&["rotate-password", "--stdin"]);
+    command.envs(environment.iter().copied());
+    run_with_input(command, given.as_bytes()).expect(0);
+    assert!(database.lets_in(&database.role, &given));
+    [drawn.trim().to_owned(), given]
+}
+
+/// No plaintext reaches the server: not its log, not `pg_stat_activity`.
+#[test]
+fn the_server_never_sees_the_password() {
+    let mut database = Database::installed();
+    let mut log = Log::new(&database);
+
+    // Somebody who looks at pg_stat_activity as often as he can.
+    let stop = Arc::new(AtomicBool::new(false));
+    let (mut client, asked) = (database.superuser(), Arc::clone(&stop));
+    let onlooker = thread::spawn(move || {
+        let mut seen = String::new();
+        while !asked.load(Ordering::Relaxed) {
+            let sql = "select query from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
+            for row in client.query(sql, &[]).unwrap() {
+                seen.push_str(row.get(0));
+                seen.push('\n');
+            }
+        }
+        seen
+    });
+
+    let everything = "-c log_statement=all -c log_min_duration_statement=0 -c log_min_error_statement=debug5 \
+        -c log_parameter_max_length=-1";
+    let mut passwords = rotate_twice(&database, &[("PGOPTIONS", everything)]).to_vec();
+    let as_superuser = log.read();
+    // An administrator who is no superuser cannot turn the log up himself; it is done for him. From version 16 on he
+    // needs ADMIN on the role, before that CREATEROLE is enough.
+    let other = database.own_role("login createrole password 'other'");
+    database
+        .superuser()
+        .batch_execute(&format!(
+            "grant {role} to {other} with admin option;
+             alter role {other} set log_statement = 'all';
+             alter role {other} set log_min_duration_statement = 0",
+            role = quoted(&database.role)
+        ))
+        .unwrap();
+    passwords.extend(rotate_twice(
+        &database,
+        &[("PGUSER", &other), ("PGPASSWORD", "other")],
+    ));
+    let text = log.read();
+    stop.store(true, Ordering::Relaxed);
+    let activity = onlooker.join().unwrap();
+
+    let before_it = "from pg_catalog.pg_roles as r where r.rolname";
+    assert!(
+        text.matches(before_it).count() >= 4,
+        "the log shows the statements before it, so it would show this one:\n{text}"
+    );
+    assert!(!activity.is_empty());
+    for password in &passwords {
+        assert!(!text.contains(password), "{password} is in the log");
+        assert!(
+            !activity.contains(password),
+            "{password} was in pg_stat_activity"
+        );
+    }
+    // A superuser can keep the verifier out of the log too, and does. The other administrator's is there.
+    let statement = format!(
+        "alter role {} password 'SCRAM-SHA-256$",
+        quoted(&database.role)
+    );
+    assert!(text.contains(&statement), "{text}");
+    assert!(
+        as_superuser.contains(before_it) && !as_superuser.contains(&statement),
+        "{as_superuser}"
+    );
+}

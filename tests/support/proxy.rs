@@ -1,0 +1,187 @@
+//! A proxy between client and server that counts round trips and can lose an answer.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use connect_pg::{Store, StoreBuilder};
+use postgres::Config;
+use postgres::config::Host;
+
+use crate::support::test_database::TestDatabase;
+
+#[derive(Clone)]
+pub struct Proxy {
+    port: u16,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    round_trips: AtomicUsize,
+    connections: AtomicUsize,
+    lose_next_answer: AtomicBool,
+    refuse: AtomicBool,
+}
+
+impl Proxy {
+    pub fn to(database: &TestDatabase) -> Proxy {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let proxy = Proxy {
+            port: listener.local_addr().unwrap().port(),
+            shared: Arc::default(),
+        };
+        let config = database.config();
+        let (host, port) = (config.get_hosts()[0].clone(), config.get_ports()[0]);
+        let shared = Arc::clone(&proxy.shared);
+        // Both threads end with the process, or when their connection does.
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                if shared.refuse.load(Ordering::SeqCst) {
+                    continue; // closes it
+                }
+                let client = client.unwrap();
+                client.set_nodelay(true).unwrap();
+                shared.connections.fetch_add(1, Ordering::SeqCst);
+                let server = Server::connect(&host, port);
+                let (from_client, to_server) = (client.try_clone().unwrap(), server.clone());
+                let (up, down) = (Arc::clone(&shared), Arc::clone(&shared));
+                thread::spawn(move || up.pump_up(from_client, to_server));
+                thread::spawn(move || down.pump_down(server, client));
+            }
+        });
+        proxy
+    }
+
+    /// How the runtime role connects through this proxy.
+    pub fn config(&self, database: &TestDatabase) -> Config {
+        let mut config = Config::new();
+        config
+            .host("127.0.0.1")
+            .port(self.port)
+            .dbname(&database.name)
+            .user(&database.role)
+            .password(&database.password);
+        config
+    }
+
+    /// A builder of a store through this proxy.
+    pub fn builder(&self, database: &TestDatabase) -> StoreBuilder {
+        Store::builder()
+            .config(self.config(database))
+            .schema(&database.schema)
+    }
+
+    /// Messages so far after which a client waits for the server: Sync, Query and Flush.
+    pub fn round_trips(&self) -> usize {
+        self.shared.round_trips.load(Ordering::SeqCst)
+    }
+
+    /// Connections so far.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    /// Breaks the connection that the server answers on next, when the server has done its work and before the client
+    /// learns of it.
+    pub fn lose_next_answer(&self) {
+        self.shared.lose_next_answer.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on takes no new connection.
+    pub fn refuse(&self) {
+        self.shared.refuse.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Shared {
+    fn pump_up(&self, mut client: TcpStream, mut server: Server) {
+        let mut started = false;
+        loop {
+            // The first message has no type: Int32 length, itself included. (Protocol, 55.7 "Message Formats")
+            let mut head = vec![0; if started { 5 } else { 4 }];
+            if client.read_exact(&mut head).is_err() {
+                break;
+            }
+            let length = u32::from_be_bytes(head[head.len() - 4..].try_into().unwrap());
+            let mut body = vec![0; length as usize - 4];
+            if client.read_exact(&mut body).is_err() {
+                break;
+            }
+            if started && matches!(head[0], b'S' | b'Q' | b'H') {
+                self.round_trips.fetch_add(1, Ordering::SeqCst);
+            }
+            started = true;
+            head.extend(body);
+            if server.write_all(&head).is_err() {
+                break;
+            }
+        }
+        server.shutdown();
+    }
+
+    fn pump_down(&self, mut server: Server, mut client: TcpStream) {
+        let mut buffer = [0; 16 * 1024];
+        while let Ok(length @ 1..) = server.read(&mut buffer) {
+            // The server sends a small answer when it is ready for the next query, so after the commit.
+            if self.lose_next_answer.swap(false, Ordering::SeqCst)
+                || client.write_all(&buffer[..length]).is_err()
+            {
+                break;
+            }
+        }
+        server.shutdown();
+        let _ = client.shutdown(Shutdown::Both);
+    }
+}
+
+enum Server {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Server {
+    fn connect(host: &Host, port: u16) -> Server {
+        match host {
+            Host::Tcp(name) => {
+                let stream = TcpStream::connect((name.as_str(), port)).unwrap();
+                stream.set_nodelay(true).unwrap();
+                Server::Tcp(stream)
+            }
+            Host::Unix(directory) => Server::Unix(
+                UnixStream::connect(directory.join(format!(".s.PGSQL.{port}"))).unwrap(),
+            ),
+        }
+    }
+
+    fn clone(&self) -> Server {
+        match self {
+            Server::Tcp(stream) => Server::Tcp(stream.try_clone().unwrap()),
+            Server::Unix(stream) => Server::Unix(stream.try_clone().unwrap()),
+        }
+    }
+
+    fn shutdown(&self) {
+        let _ = match self {
+            Server::Tcp(stream) => stream.shutdown(Shutdown::Both),
+            Server::Unix(stream) => stream.shutdown(Shutdown::Both),
+        };
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Server::Tcp(stream) => stream.read(buffer),
+            Server::Unix(stream) => stream.read(buffer),
+        }
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match self {
+            Server::Tcp(stream) => stream.write_all(bytes),
+            Server::Unix(stream) => stream.write_all(bytes),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! A session store of a test's own, reached with the plain `postgres` crate: these tests are about the database side,
+//! so that nothing of the client stands between them and the functions.
+
+// Each test program uses its part of this, and a panic is how a test fails.
+
+use std::{
+    error::Error,
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use postgres::{
+    Client,
+    types::{FromSql, Timestamp, Type, accepts},
+};
+use sha2::{Digest, Sha256};
+
+mod calls;
+
+pub use calls::{Calls, PruneBatch, SaveOutcome};
+
+use crate::support::test_database::{TestDatabase, quoted};
+
+/// How long to wait for something that happens at once unless the test fails.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A database of its own with a store in it; both go when this is dropped.
+pub struct RawStore(TestDatabase);
+
+impl RawStore {
+    pub fn new() -> Self {
+        Self(TestDatabase::new())
+    }
+
+    /// A connection of the superuser: to look at rows, to move time, to end backends.
+    pub fn superuser(&self) -> Client {
+        self.0.superuser()
+    }
+
+    /// A connection with the rights of the runtime role.
+    pub fn nodepg(&self) -> Client {
+        let mut client = self.superuser();
+        self.become_nodepg(&mut client);
+        client
+    }
+
+    /// Gives up the superuser's rights for the runtime role's. Deadlocks are found soon, and nothing waits for ever.
+    pub fn become_nodepg(&self, client: &mut Client) {
+        client
+            .batch_execute(&format!(
+                "set deadlock_timeout = '100ms';
+                set statement_timeout = '120s';
+                set session authorization {}",
+                quoted(&self.0.role)
+            ))
+            .unwrap();
+    }
+
+    /// The name of the database.
+    pub fn database(&self) -> &str {
+        &self.0.name
+    }
+}
+
+/// The key of a session id.
+pub fn key_of(id: &str) -> Vec<u8> {
+    Sha256::digest(id.as_bytes()).to_vec()
+}
+
+/// The process id of a connection's backend.
+pub fn pid_of(client: &mut Client) -> i32 {
+    client
+        .query_one("select pg_backend_pid()", &[])
+        .unwrap()
+        .get(0)
+}
+
+/// The SQLSTATE of an error of the server; any other error fails the test.
+pub fn code_of(error: &postgres::Error) -> String {
+    error
+        .code()
+        .unwrap_or_else(|| panic!("not an error of the server: {error:?}"))
+        .code()
+        .to_owned()
+}
+
+/// Waits, by looking and not by guessing how long, until `holds` does.
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// A `timestamptz` as the server keeps it: microseconds since the year 2000, with both infinities.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Micros(pub i64);
+
+impl Micros {
+    pub const MINUS_INFINITY: Self = Self(i64::MIN);
+    pub const INFINITY: Self = Self(i64::MAX);
+
+    /// So many seconds later. An infinity stays what it is.
+    pub fn plus_seconds(self, seconds: i64) -> Self {
+        if self == Self::MINUS_INFINITY || self == Self::INFINITY {
+            self
+        } else {
+            Self(self.0 + seconds * 1_000_000)
+        }
+    }
+
+    /// As a parameter of a statement.
+    pub fn to_parameter(self) -> Timestamp<SystemTime> {
+        let year_2000 = SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 10_957);
+        let distance = Duration::from_micros(self.0.unsigned_abs());
+        match self {
+            Self::MINUS_INFINITY => Timestamp::NegInfinity,
+            Self::INFINITY => Timestamp::PosInfinity,
+            Self(0..) => Timestamp::Value(year_2000 + distance),
+            _ => Timestamp::Value(year_2000 - distance),
+        }
+    }
+}
+
+impl<'a> FromSql<'a> for Micros {
+    fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        i64::from_sql(ty, raw).map(Self)
+    }
+
+    accepts!(TIMESTAMPTZ);
+}

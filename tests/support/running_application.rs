@@ -1,0 +1,268 @@
+//! The example `web_application`, running, and visitors of it.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Duration;
+
+use crate::support::tcp_login;
+use crate::support::test_database::{TestDatabase, random};
+
+/// How long to wait for what happens at once unless the test fails.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A running example. Dropping it kills it.
+pub struct Application {
+    child: Child,
+    pub address: String,
+    log: Receiver<String>,
+    seen: Vec<String>,
+    /// The file that holds the password; the test may write another one into it.
+    pub password_file: PathBuf,
+}
+
+impl Application {
+    /// Starts it on a free port, as the database's runtime role.
+    pub fn start(database: &TestDatabase, variables: &[(&str, &str)]) -> Application {
+        let password_file =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("password-{}", random()));
+        fs::write(&password_file, format!("{}\n", database.password)).unwrap();
+        let mut child = command(database)
+            .env("CONNECT_PG_PASSWORD_FILE", &password_file)
+            .envs(variables.iter().copied())
+            .spawn()
+            .unwrap();
+
+        let (sender, log) = mpsc::channel();
+        let errors = BufReader::new(child.stderr.take().unwrap());
+        thread::spawn(move || {
+            for line in errors.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+
+        let mut first_line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut first_line)
+            .unwrap();
+        let mut application = Application {
+            child,
+            address: String::new(),
+            log,
+            seen: Vec::new(),
+            password_file,
+        };
+        application.address = match first_line.trim_end().strip_prefix("listening on http://") {
+            Some(address) => address.to_owned(),
+            None => panic!(
+                "{first_line:?} instead of its address; {:?}",
+                application.whole_log()
+            ),
+        };
+        application
+    }
+
+    pub fn visitor(&self) -> Visitor {
+        Visitor {
+            address: self.address.clone(),
+            cookie: None,
+        }
+    }
+
+    /// Waits until it has written such a line, after those that were waited for before.
+    pub fn wait_for_log(&mut self, part: &str) {
+        loop {
+            let Ok(line) = self.log.recv_timeout(PATIENCE) else {
+                panic!("{part:?} is not in the log: {:?}", self.seen);
+            };
+            let is_it = line.contains(part);
+            self.seen.push(line);
+            if is_it {
+                return;
+            }
+        }
+    }
+
+    /// All that it has written to standard error until it ended.
+    fn whole_log(&mut self) -> Vec<String> {
+        self.seen.extend(self.log.iter());
+        self.seen.clone()
+    }
+
+    /// Sends SIGTERM.
+    pub fn terminate(&self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").arg(pid).status().unwrap().success());
+    }
+
+    /// How it ended, and its log.
+    pub fn end(mut self) -> (ExitStatus, Vec<String>) {
+        let status = self.child.wait().unwrap();
+        (status, self.whole_log())
+    }
+}
+
+impl Drop for Application {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_file(&self.password_file);
+    }
+}
+
+/// The example's program with the environment of the database's runtime role, without the password.
+pub fn command(database: &TestDatabase) -> Command {
+    let mut command = Command::new(program());
+    tcp_login::set_environment(&mut command, database);
+    command
+        .env("LISTEN", "127.0.0.1:0")
+        .env("CONNECT_PG_SCHEMA", &database.schema)
+        .env_remove("COOKIE_KEY_FILE")
+        .env_remove("SECURE_COOKIE")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// The program as `cargo test` and `cargo nextest run` have built it. With `--test …` or `--examples` they do not build it, so it is
+/// built here if it is not there, or older than what it was built from by the list that cargo keeps.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let test = std::env::current_exe().unwrap();
+        let profile = test.ancestors().nth(2).unwrap();
+        let program = profile.join("examples").join("web_application");
+        if !is_current(&program) {
+            let mut build = Command::new(env!("CARGO"));
+            build
+                .args([
+                    "build",
+                    "--quiet",
+                    "--example",
+                    "web_application",
+                    "--target-dir",
+                ])
+                .arg(profile.parent().unwrap())
+                .current_dir(env!("CARGO_MANIFEST_DIR"));
+            if !cfg!(debug_assertions) {
+                build.arg("--release");
+            }
+            assert!(build.status().unwrap().success(), "{build:?}");
+        }
+        program
+    })
+}
+
+fn is_current(program: &Path) -> bool {
+    let modified = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
+    let Some(built) = modified(program) else {
+        return false;
+    };
+    fs::read_to_string(program.with_extension("d")).is_ok_and(|list| {
+        list.split_whitespace()
+            .skip(1) // the program itself
+            .filter_map(|source| modified(Path::new(source)))
+            .all(|changed| changed <= built)
+    })
+}
+
+/// A browser, as far as needed: it keeps the one cookie.
+#[derive(Clone)]
+pub struct Visitor {
+    address: String,
+    /// `name=value`
+    pub cookie: Option<String>,
+}
+
+impl Visitor {
+    pub fn get(&mut self, path: &str) -> Response {
+        self.send("GET", path, "", "")
+    }
+
+    /// `headers`: whole lines, each with `\r\n`.
+    pub fn post_with(&mut self, path: &str, headers: &str, form: &str) -> Response {
+        let headers = format!("{headers}content-type: application/x-www-form-urlencoded\r\n");
+        self.send("POST", path, &headers, form)
+    }
+
+    pub fn post(&mut self, path: &str, form: &str) -> Response {
+        self.post_with(path, "", form)
+    }
+
+    fn send(&mut self, method: &str, path: &str, headers: &str, body: &str) -> Response {
+        let cookie = match &self.cookie {
+            Some(cookie) => format!("cookie: other=1; {cookie}\r\n"),
+            None => String::new(),
+        };
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-length: {}\r\n{cookie}{headers}\r\n{body}",
+            self.address,
+            body.len(),
+        );
+        let response = send(&self.address, request.as_bytes());
+        if let Some(set) = response.header("set-cookie") {
+            let (cookie, attributes) = set.split_once("; ").unwrap();
+            self.cookie = (!attributes.contains("Max-Age=0;")).then(|| cookie.to_owned());
+        }
+        response
+    }
+}
+
+/// What a server answered to one request.
+#[derive(Debug)]
+pub struct Response {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Response {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.iter().filter(|(known, _)| known == name);
+        let value = values.next().map(|(_, value)| value.as_str());
+        assert!(values.next().is_none(), "{name} twice: {self:?}");
+        value
+    }
+}
+
+/// Sends these bytes and reads until the server closes. It must answer.
+pub fn send(address: &str, request: &[u8]) -> Response {
+    try_send(address, request)
+        .unwrap_or_else(|| panic!("no answer to {:?}", String::from_utf8_lossy(request)))
+}
+
+/// As `send`; none if the server closed without an answer.
+pub fn try_send(address: &str, request: &[u8]) -> Option<Response> {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(request).unwrap();
+    let mut bytes = Vec::new();
+    // A server that has not read all of a refused body resets the connection after its answer.
+    let _ = stream.read_to_end(&mut bytes);
+    let text = String::from_utf8(bytes).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let mut lines = head.split("\r\n");
+    let status = lines
+        .next()?
+        .strip_prefix("HTTP/1.1 ")?
+        .get(..3)?
+        .parse()
+        .ok()?;
+    let headers = lines
+        .map(|line| line.split_once(": ").unwrap())
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    Some(Response {
+        status,
+        headers,
+        body: body.to_owned(),
+    })
+}

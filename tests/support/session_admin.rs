@@ -1,0 +1,376 @@
+//! What the tests of session-admin share: a database each on the server that `PG*` or `DATABASE_URL` names, and the program.
+
+use std::io::Write;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use connect_pg::ConnectionSettings;
+use postgres::config::Host;
+use postgres::{Client, Config, NoTls};
+
+/// A database for one test, and names for its schema and runtime role. Dropping it drops the database and every role that
+/// was made under these names.
+pub struct Database {
+    admin: Config,
+    pub name: String,
+    pub schema: String,
+    pub role: String,
+    /// Dropped with the database.
+    more_roles: Vec<String>,
+}
+
+impl Database {
+    /// An empty database.
+    pub fn new() -> Database {
+        Database::with_role(&format!("connect_pg_test_{}", random()))
+    }
+
+    /// An empty database whose store is to have this role; the test's name for it has to be unique.
+    pub fn with_role(role: &str) -> Database {
+        let admin = server();
+        let name = format!("connect_pg_test_{}", random());
+        connect(&admin)
+            .batch_execute(&format!("create database {name} template template0"))
+            .unwrap();
+        Database {
+            admin,
+            name,
+            schema: "web".into(),
+            role: role.into(),
+            more_roles: Vec::new(),
+        }
+    }
+
+    /// A database with the store installed.
+    pub fn installed() -> Database {
+        let database = Database::new();
+        database.run(&["install"]).expect(0);
+        database
+    }
+
+    /// The name of a role of the test's own, which goes with the database.
+    pub fn own_role(&mut self, attributes: &str) -> String {
+        let role = format!("connect_pg_test_{}", random());
+        self.superuser()
+            .batch_execute(&format!("create role {role} {attributes}"))
+            .unwrap();
+        self.more_roles.push(role.clone());
+        role
+    }
+
+    /// A connection as the superuser.
+    pub fn superuser(&self) -> Client {
+        connect(self.admin.clone().dbname(&self.name))
+    }
+
+    /// A connection as somebody else.
+    pub fn login(&self, user: &str, password: &str) -> Result<Client, postgres::Error> {
+        let mut config = self.admin.clone();
+        config
+            .dbname(&self.name)
+            .user(user)
+            .password(password)
+            .connect(NoTls)
+    }
+
+    /// Whether somebody can log in. Decided by SQLSTATE: any other failure than a refused login is the test's.
+    pub fn lets_in(&self, user: &str, password: &str) -> bool {
+        match self.login(user, password) {
+            Ok(_) => true,
+            Err(error)
+                if error
+                    .code()
+                    .is_some_and(|code| code.code().starts_with("28")) =>
+            {
+                false
+            }
+            Err(error) => panic!("cannot log in as {user}: {error:?}"),
+        }
+    }
+
+    /// The program, ready to run against this database as the superuser.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = bare_command(arguments);
+        let host = match &self.admin.get_hosts()[0] {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(directory) => directory.display().to_string(),
+        };
+        command
+            .arg(format!("--schema={}", self.schema))
+            .arg(format!("--role={}", self.role))
+            .env("PGHOST", host)
+            .env("PGPORT", self.admin.get_ports()[0].to_string())
+            .env("PGUSER", self.admin.get_user().unwrap())
+            .env("PGDATABASE", &self.name);
+        if let Some(password) = self.admin.get_password() {
+            command.env("PGPASSWORD", String::from_utf8(password.to_vec()).unwrap());
+        }
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        run(self.command(arguments))
+    }
+
+    pub fn run_with(&self, environment: &[(&str, &str)], arguments: &[&str]) -> Run {
+        let mut command = self.command(arguments);
+        command.envs(environment.iter().copied());
+        run(command)
+    }
+
+    /// The role's password, as it is stored.
+    pub fn stored_password(&self) -> Option<String> {
+        self.superuser()
+            .query_one(
+                "select rolpassword from pg_authid where rolname = $1::text",
+                &[&self.role],
+            )
+            .unwrap()
+            .get(0)
+    }
+
+    /// Everything that an install could change in this database and around it, as text.
+    pub fn snapshot(&self) -> String {
+        let mut client = self.superuser();
+        let mut snapshot = String::new();
+        for sql in [
+            "select n.oid, n.nspname, n.nspowner, n.nspacl from pg_namespace as n where n.nspname !~ '^pg_(toast_)?temp'",
+            "select c.oid, c.relname, c.relnamespace, c.relowner, c.relacl, c.relkind, c.reloptions, c.relhastriggers, c.relrowsecurity
+                from pg_class as c where c.oid >= 16384",
+            "select a.attrelid, a.attnum, a.attname, a.atttypid, a.attnotnull, a.attacl, a.atthasdef from pg_attribute as a where a.attrelid >= 16384",
+            "select d.* from pg_attrdef as d",
+            "select p.* from pg_proc as p where p.oid >= 16384",
+            "select k.oid, k.conname, k.conrelid, pg_get_constraintdef(k.oid) from pg_constraint as k where k.oid >= 16384",
+            "select t.oid, t.tgrelid, t.tgname from pg_trigger as t",
+            "select d.* from pg_description as d where d.objoid >= 16384",
+            "select d.* from pg_default_acl as d",
+            "select d.datacl, d.datdba from pg_database as d where d.datname = current_database()",
+            "select r.*, r.oid from pg_roles as r where r.rolname in ($1::text, $1::text || '_owner')",
+            "select m.* from pg_auth_members as m join pg_roles as r on r.oid in (m.roleid, m.member) where r.rolname in ($1::text, $1::text || '_owner')",
+        ] {
+            // $1 is used in some of them only, and must have a type in all.
+            let sql = format!("select x::text from ({sql}) as x where $1::text is not null order by 1");
+            for row in client.query(&sql, &[&self.role]).unwrap() {
+                snapshot.push_str(row.get(0));
+                snapshot.push('\n');
+            }
+            snapshot.push_str("--\n");
+        }
+        snapshot
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let mut client = connect(&self.admin);
+        let _ = client.batch_execute(&format!("drop database {} with (force)", self.name));
+        let roles = [self.role.clone(), format!("{}_owner", self.role)];
+        for role in roles.iter().chain(&self.more_roles) {
+            // Another database of the same test may still use it; the last one drops it.
+            let _ = client.batch_execute(&format!("drop role if exists {}", quoted(role)));
+        }
+    }
+}
+
+/// What a run of the program gave.
+pub struct Run {
+    command: String,
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Run {
+    /// Fails the test, showing everything, unless this was the exit status.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Run {
+        assert!(
+            self.code == Some(code),
+            "expected exit status {code} of\n{self}"
+        );
+        self
+    }
+
+    /// Fails the test unless the texts are all in the output, of either kind.
+    #[track_caller]
+    pub fn says(self, texts: &[&str]) -> Run {
+        for text in texts {
+            assert!(
+                self.out.contains(text) || self.err.contains(text),
+                "no {text:?} in\n{self}"
+            );
+        }
+        self
+    }
+
+    /// Fails the test if a text is in the output.
+    #[track_caller]
+    pub fn hides(self, text: &str) -> Run {
+        assert!(
+            !self.out.contains(text) && !self.err.contains(text),
+            "{text:?} in\n{self}"
+        );
+        self
+    }
+
+    /// The output as JSON.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("no JSON ({error}):\n{self}"))
+    }
+}
+
+impl std::fmt::Display for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Run {
+            command,
+            code,
+            out,
+            err,
+        } = self;
+        write!(
+            f,
+            "{command}\nstatus: {code:?}\nstdout:\n{out}\nstderr:\n{err}"
+        )
+    }
+}
+
+/// The program, without a server.
+pub fn bare_command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_session-admin"));
+    for (name, _) in std::env::vars() {
+        if name.starts_with("PG") || name == "DATABASE_URL" {
+            command.env_remove(name);
+        }
+    }
+    // No password file of the developer's.
+    command
+        .env("HOME", "/nonexistent")
+        .args(arguments)
+        .stdin(Stdio::null());
+    command
+}
+
+pub fn run(mut command: Command) -> Run {
+    let shown = format!("{command:?}");
+    finish(shown, command.output().unwrap())
+}
+
+/// Runs the program with something on standard input.
+pub fn run_with_input(mut command: Command, input: &[u8]) -> Run {
+    let shown = format!("{command:?}");
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A program that does not read all of it may have closed its end.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    finish(shown, child.wait_with_output().unwrap())
+}
+
+/// Starts the program, to be looked at while it runs.
+pub fn start(mut command: Command) -> Child {
+    command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+pub fn end(child: Child) -> Run {
+    finish(
+        "a program that was started".into(),
+        child.wait_with_output().unwrap(),
+    )
+}
+
+fn finish(command: String, output: Output) -> Run {
+    Run {
+        command,
+        code: output.status.code(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// Waits for something that is about to happen; a minute is for ever.
+#[track_caller]
+pub fn wait_until(mut what: impl FnMut() -> bool) {
+    for _ in 0..1200 {
+        if what() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    panic!("waited a minute in vain");
+}
+
+/// How the superuser of the test server connects.
+pub fn server() -> Config {
+    ConnectionSettings::from_env()
+        .and_then(|settings| settings.to_config())
+        .expect("the server's settings: run the tests by `bin/with-pg cargo test --all-features`")
+}
+
+pub fn connect(config: &Config) -> Client {
+    config.connect(NoTls).unwrap_or_else(|error| {
+        panic!("no PostgreSQL server ({error:?}): run the tests by `bin/with-pg cargo test --all-features`")
+    })
+}
+
+pub fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+pub fn random() -> String {
+    format!("{:016x}", getrandom::u64().unwrap())
+}
+
+/// The newest release that the program holds.
+pub fn newest_release() -> usize {
+    let released = concat!(env!("CARGO_MANIFEST_DIR"), "/sql/released");
+    std::fs::read_dir(released)
+        .unwrap()
+        .filter(|entry| {
+            entry
+                .as_ref()
+                .unwrap()
+                .path()
+                .extension()
+                .is_some_and(|extension| extension == "sql")
+        })
+        .count()
+}
+
+/// A directory that goes away.
+pub struct Directory(pub std::path::PathBuf);
+
+impl Directory {
+    pub fn new() -> Directory {
+        let path = std::env::temp_dir().join(format!("connect_pg_test_{}", random()));
+        std::fs::create_dir(&path).unwrap();
+        Directory(path)
+    }
+
+    pub fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = std::fs::read_dir(&self.0)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,595 @@
+//! What a session store should do, in memory and without a thought for locks, plans or speed.
+//!
+//! The clock is an argument: the caller knows only that the server's lay between two times that it asked for, and tries
+//! both. Everything else is exact, to the microsecond.
+
+// A panic is how a test fails.
+
+use std::collections::BTreeMap;
+
+use crate::support::raw_store::Micros;
+
+/// One row of the table, a live session or not.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Row {
+    pub expires_at: Micros,
+    pub slide_at: Micros,
+    pub last_used_at: Micros,
+    pub version: i64,
+    pub created_at: Micros,
+    pub absolute_expires_at: Micros,
+    pub prune_after: Micros,
+    pub ended_at: Option<Micros>,
+    pub idle_timeout_seconds: i32,
+    pub slide_interval_seconds: i32,
+    pub user_id: Option<String>,
+    pub data: Option<String>,
+}
+
+impl Row {
+    pub fn is_live(&self, now: Micros) -> bool {
+        self.expires_at > now
+    }
+
+    /// Until when pruning must leave the row alone.
+    pub fn keep_until(&self, settings: &Settings) -> Micros {
+        self.ended_at.map_or(self.expires_at, |ended_at| {
+            ended_at.plus_seconds(settings.tombstone_retention_seconds.into())
+        })
+    }
+
+    fn use_now(&mut self, now: Micros) {
+        let idle = now.plus_seconds(self.idle_timeout_seconds.into());
+        let reach = self.expires_at.max(idle);
+        self.expires_at = reach.min(self.absolute_expires_at);
+        self.slide_at = now
+            .plus_seconds(self.slide_interval_seconds.into())
+            .min(reach)
+            .min(self.absolute_expires_at);
+        self.last_used_at = now;
+    }
+
+    fn slide_if_due(&mut self, now: Micros) {
+        if self.slide_at <= now {
+            self.use_now(now);
+        }
+    }
+
+    fn end(&mut self, now: Micros) {
+        self.expires_at = Micros::MINUS_INFINITY;
+        self.slide_at = Micros::MINUS_INFINITY;
+        self.version += 1;
+        self.ended_at = Some(now);
+        self.data = None;
+    }
+}
+
+/// The settings that matter here.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub idle_timeout_seconds: i32,
+    pub absolute_timeout_seconds: i32,
+    pub tombstone_retention_seconds: i32,
+    pub slide_percent: i32,
+    pub slide_min_seconds: i32,
+    pub slide_max_seconds: i32,
+}
+
+impl Settings {
+    fn slide_interval_seconds(&self, idle_timeout_seconds: i32) -> i32 {
+        let share = i64::from(idle_timeout_seconds) * i64::from(self.slide_percent) / 100;
+        i32::try_from(share)
+            .unwrap()
+            .max(self.slide_min_seconds)
+            .min(self.slide_max_seconds)
+            .min(idle_timeout_seconds / 2)
+    }
+}
+
+/// What is asked of the store. Sessions are small numbers.
+#[derive(Clone, Debug)]
+pub enum Request {
+    Create {
+        session: u8,
+        data: String,
+        idle_timeout_seconds: Option<i32>,
+        absolute_timeout_seconds: Option<i32>,
+        user_id: Option<String>,
+    },
+    Load {
+        session: u8,
+        slide: bool,
+    },
+    Save {
+        session: u8,
+        data: String,
+        version: Option<i64>,
+    },
+    Touch {
+        session: u8,
+    },
+    End {
+        session: u8,
+    },
+    Prune {
+        max_rows: i32,
+    },
+    Set {
+        session: u8,
+        data: Option<String>,
+        expire: Option<Micros>,
+    },
+    Get {
+        session: u8,
+    },
+    Destroy {
+        session: u8,
+    },
+    Count,
+    Clear,
+}
+
+impl Request {
+    fn writes(&self) -> bool {
+        !matches!(
+            self,
+            Self::Load { .. } | Self::Touch { .. } | Self::Get { .. } | Self::Count
+        )
+    }
+}
+
+/// What the store answers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reply {
+    Created {
+        version: i64,
+        expires_at: Micros,
+    },
+    Exists,
+    Loaded {
+        data: String,
+        version: i64,
+        expires_at: Micros,
+        user_id: Option<String>,
+    },
+    Nothing,
+    SaveOutcome {
+        version: i64,
+        expires_at: Micros,
+    },
+    Same {
+        version: i64,
+        expires_at: Micros,
+    },
+    Conflict {
+        version: i64,
+        expires_at: Micros,
+    },
+    Gone,
+    Touched(Micros),
+    Ended(bool),
+    PruneBatch {
+        deleted: usize,
+        rescheduled: usize,
+    },
+    Got(Option<String>),
+    Counted(i32),
+    Done,
+    Refused(String),
+}
+
+/// How much of the table a request may tidy up besides its own row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tidying {
+    None,
+    /// The share of pruning that a new row carries: up to so many dead rows, perhaps none.
+    Carried(usize),
+    /// A batch: as many as there are, up to the limit.
+    Batch(usize),
+}
+
+/// The whole store.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Model {
+    pub rows: BTreeMap<u8, Row>,
+    /// Where an unfinished prune goes on.
+    pub resume_from: Option<Micros>,
+}
+
+impl Model {
+    /// Answers a request as of `now`. What may be tidied up besides is for `explain_tidying`.
+    pub fn answer(
+        &mut self,
+        request: &Request,
+        settings: &Settings,
+        now: Micros,
+        read_only: bool,
+    ) -> (Reply, Tidying) {
+        if read_only && request.writes() {
+            // Of a user's session the key is looked at before anything is written.
+            if let Request::Create {
+                session,
+                user_id: Some(_),
+                ..
+            } = request
+                && self.rows.contains_key(session)
+            {
+                return (Reply::Exists, Tidying::None);
+            }
+            return (Reply::Refused("25006".to_owned()), Tidying::None);
+        }
+        match request {
+            Request::Create {
+                session,
+                data,
+                idle_timeout_seconds,
+                absolute_timeout_seconds,
+                user_id,
+            } => {
+                let timeouts = (*idle_timeout_seconds, *absolute_timeout_seconds);
+                self.create(*session, data, timeouts, user_id.as_deref(), settings, now)
+            }
+            Request::Load { session, slide } => {
+                let Some(row) = self.live(*session, now) else {
+                    return (Reply::Nothing, Tidying::None);
+                };
+                if *slide && !read_only {
+                    row.slide_if_due(now);
+                }
+                let reply = Reply::Loaded {
+                    data: row.data.clone().unwrap_or_else(|| "null".to_owned()),
+                    version: row.version,
+                    expires_at: row.expires_at,
+                    user_id: row.user_id.clone(),
+                };
+                (reply, Tidying::None)
+            }
+            Request::Save {
+                session,
+                data,
+                version,
+            } => (self.save(*session, data, *version, now), Tidying::None),
+            Request::Touch { session } => {
+                let Some(row) = self.live(*session, now) else {
+                    return (Reply::Nothing, Tidying::None);
+                };
+                if !read_only {
+                    row.slide_if_due(now);
+                }
+                (Reply::Touched(row.expires_at), Tidying::None)
+            }
+            Request::End { session } => {
+                let (was_live, tidying) = self.end(*session, settings, now);
+                (Reply::Ended(was_live), tidying)
+            }
+            Request::Destroy { session } => {
+                let (_, tidying) = self.end(*session, settings, now);
+                (Reply::Done, tidying)
+            }
+            // The numbers come from what was tidied up: see `explain_tidying`.
+            Request::Prune { max_rows } => (
+                Reply::PruneBatch {
+                    deleted: 0,
+                    rescheduled: 0,
+                },
+                Tidying::Batch(usize::try_from(*max_rows).unwrap()),
+            ),
+            Request::Set {
+                session,
+                data,
+                expire,
+            } => {
+                let tidying = self.set(*session, data.as_deref(), *expire, settings, now);
+                (Reply::Done, tidying)
+            }
+            Request::Get { session } => {
+                let reply = self
+                    .live(*session, now)
+                    .map_or(Reply::Nothing, |row| Reply::Got(row.data.clone()));
+                (reply, Tidying::None)
+            }
+            Request::Count => {
+                let live = self.rows.values().filter(|row| row.is_live(now)).count();
+                (Reply::Counted(i32::try_from(live).unwrap()), Tidying::None)
+            }
+            Request::Clear => {
+                self.rows.clear();
+                (Reply::Done, Tidying::None)
+            }
+        }
+    }
+
+    fn create(
+        &mut self,
+        session: u8,
+        data: &str,
+        timeouts: (Option<i32>, Option<i32>),
+        user_id: Option<&str>,
+        settings: &Settings,
+        now: Micros,
+    ) -> (Reply, Tidying) {
+        if self.rows.contains_key(&session) {
+            return (Reply::Exists, Tidying::None);
+        }
+        let idle_timeout_seconds = timeouts.0.unwrap_or(settings.idle_timeout_seconds);
+        let absolute_timeout_seconds = timeouts.1.unwrap_or(settings.absolute_timeout_seconds);
+        let absolute_expires_at = now.plus_seconds(absolute_timeout_seconds.into());
+        let expires_at = now
+            .plus_seconds(idle_timeout_seconds.into())
+            .min(absolute_expires_at);
+        let slide_interval_seconds = settings.slide_interval_seconds(idle_timeout_seconds);
+        self.rows.insert(
+            session,
+            Row {
+                expires_at,
+                slide_at: now
+                    .plus_seconds(slide_interval_seconds.into())
+                    .min(expires_at),
+                last_used_at: now,
+                version: 1,
+                created_at: now,
+                absolute_expires_at,
+                prune_after: expires_at,
+                ended_at: None,
+                idle_timeout_seconds,
+                slide_interval_seconds,
+                user_id: user_id.map(str::to_owned),
+                data: Some(data.to_owned()),
+            },
+        );
+        (
+            Reply::Created {
+                version: 1,
+                expires_at,
+            },
+            Tidying::Carried(4),
+        )
+    }
+
+    fn live(&mut self, session: u8, now: Micros) -> Option<&mut Row> {
+        self.rows.get_mut(&session).filter(|row| row.is_live(now))
+    }
+
+    fn save(&mut self, session: u8, data: &str, version: Option<i64>, now: Micros) -> Reply {
+        let Some(row) = self.live(session, now) else {
+            return Reply::Gone;
+        };
+        let moved_on = version.is_some_and(|version| version != row.version);
+        if row.data.as_deref() == Some(data) {
+            row.slide_if_due(now);
+            if moved_on {
+                return Reply::Same {
+                    version: row.version,
+                    expires_at: row.expires_at,
+                };
+            }
+        } else if moved_on {
+            return Reply::Conflict {
+                version: row.version,
+                expires_at: row.expires_at,
+            };
+        } else {
+            row.slide_if_due(now);
+            row.version += 1;
+            row.data = Some(data.to_owned());
+        }
+        Reply::SaveOutcome {
+            version: row.version,
+            expires_at: row.expires_at,
+        }
+    }
+
+    fn end(&mut self, session: u8, settings: &Settings, now: Micros) -> (bool, Tidying) {
+        let carried = Tidying::Carried(4);
+        let Some(row) = self.rows.get_mut(&session) else {
+            self.rows.insert(
+                session,
+                Row {
+                    expires_at: Micros::MINUS_INFINITY,
+                    slide_at: Micros::MINUS_INFINITY,
+                    last_used_at: now,
+                    version: 1,
+                    created_at: now,
+                    absolute_expires_at: now,
+                    prune_after: now.plus_seconds(settings.tombstone_retention_seconds.into()),
+                    ended_at: Some(now),
+                    idle_timeout_seconds: settings.idle_timeout_seconds,
+                    slide_interval_seconds: 0,
+                    user_id: None,
+                    data: None,
+                },
+            );
+            return (false, carried);
+        };
+        if row.ended_at.is_some() {
+            return (false, Tidying::None);
+        }
+        let was_live = row.is_live(now);
+        row.end(now);
+        (was_live, if was_live { Tidying::None } else { carried })
+    }
+
+    fn set(
+        &mut self,
+        session: u8,
+        data: Option<&str>,
+        expire: Option<Micros>,
+        settings: &Settings,
+        now: Micros,
+    ) -> Tidying {
+        let (expire, idle_timeout_seconds) = match expire {
+            None => (
+                now.plus_seconds(settings.idle_timeout_seconds.into()),
+                settings.idle_timeout_seconds,
+            ),
+            Some(expire) if expire > now => {
+                let expire = expire.min(now.plus_seconds(i32::MAX.into()));
+                let seconds = (expire.0 - now.0 + 999_999) / 1_000_000;
+                (expire, i32::try_from(seconds).unwrap())
+            }
+            Some(expire) => (expire, settings.idle_timeout_seconds),
+        };
+        let slide_interval_seconds = settings.slide_interval_seconds(idle_timeout_seconds);
+        let found = self.rows.get(&session);
+        let is_live = found.is_some_and(|row| row.is_live(now));
+        if !is_live && found.is_some_and(|row| row.ended_at.is_some()) {
+            return Tidying::None;
+        }
+        let (created_at, absolute_expires_at, user_id) = match found {
+            Some(row) if is_live => (row.created_at, row.absolute_expires_at, row.user_id.clone()),
+            _ => (
+                now,
+                now.plus_seconds(settings.absolute_timeout_seconds.into()),
+                None,
+            ),
+        };
+        let expires_at = expire.min(absolute_expires_at);
+        let row = Row {
+            expires_at,
+            slide_at: now
+                .plus_seconds(slide_interval_seconds.into())
+                .min(expires_at),
+            last_used_at: now,
+            version: found.map_or(1, |row| row.version + 1),
+            created_at,
+            absolute_expires_at,
+            prune_after: found.map_or(expires_at.max(now), |row| row.prune_after),
+            ended_at: None,
+            idle_timeout_seconds,
+            slide_interval_seconds,
+            user_id,
+            data: data.map(str::to_owned),
+        };
+        self.rows.insert(session, row);
+        if is_live {
+            Tidying::None
+        } else {
+            Tidying::Carried(4)
+        }
+    }
+
+    /// Whether `actual` is this store after that tidying at `now`, and if so how many rows were deleted and filed again.
+    /// Which of the rows that are due at the same time are taken is the server's choice.
+    pub fn explain_tidying(
+        &self,
+        actual: &Self,
+        tidying: Tidying,
+        settings: &Settings,
+        now: Micros,
+    ) -> Result<(usize, usize), String> {
+        let from = self.resume_from.unwrap_or(Micros::MINUS_INFINITY);
+        let is_due = |row: &Row| match tidying {
+            Tidying::None => false,
+            Tidying::Carried(_) => row.keep_until(settings) <= now,
+            Tidying::Batch(_) => row.prune_after >= from && row.prune_after <= now,
+        };
+        let (mut deleted, mut rescheduled) = (0, 0);
+        let mut latest_taken = None;
+        let mut earliest_left = None;
+        for (session, row) in &self.rows {
+            let keep_until = row.keep_until(settings);
+            let after = actual.rows.get(session);
+            if after == Some(row) {
+                if is_due(row) {
+                    earliest_left = earliest_left.into_iter().chain([row.prune_after]).min();
+                }
+                continue;
+            }
+            if !is_due(row) {
+                return Err(format!(
+                    "session {session} should be {row:?} and is {after:?}"
+                ));
+            }
+            let expected = (keep_until > now).then(|| Row {
+                prune_after: keep_until,
+                ..row.clone()
+            });
+            if after != expected.as_ref() {
+                return Err(format!(
+                    "session {session} should be tidied up to {expected:?} and is {after:?}"
+                ));
+            }
+            latest_taken = latest_taken.max(Some(row.prune_after));
+            if expected.is_some() {
+                rescheduled += 1;
+            } else {
+                deleted += 1;
+            }
+        }
+        if let Some(session) = actual
+            .rows
+            .keys()
+            .find(|session| !self.rows.contains_key(session))
+        {
+            return Err(format!("session {session} came from nowhere"));
+        }
+
+        let taken = deleted + rescheduled;
+        let due = self.rows.values().filter(|row| is_due(row)).count();
+        let (is_right, resume_from) = match tidying {
+            Tidying::None => (taken == 0, self.resume_from),
+            Tidying::Carried(most) => (taken <= most, self.resume_from),
+            Tidying::Batch(most) => (
+                taken == due.min(most),
+                if taken < most { None } else { latest_taken },
+            ),
+        };
+        if !is_right {
+            return Err(format!(
+                "{tidying:?} took {taken} rows where {due} were due"
+            ));
+        }
+        if matches!(tidying, Tidying::Batch(_))
+            && let (Some(taken), Some(left)) = (latest_taken, earliest_left)
+            && taken > left
+        {
+            return Err(format!(
+                "a row due at {taken:?} was taken before one due at {left:?}"
+            ));
+        }
+        if actual.resume_from != resume_from {
+            return Err(format!(
+                "pruning should go on from {resume_from:?} and not {:?}",
+                actual.resume_from
+            ));
+        }
+        Ok((deleted, rescheduled))
+    }
+
+    /// Gives a session that has not ended so many seconds more.
+    pub fn prolong(&mut self, session: u8, seconds: i64) {
+        if let Some(row) = self
+            .rows
+            .get_mut(&session)
+            .filter(|row| row.ended_at.is_none())
+        {
+            row.expires_at = row
+                .expires_at
+                .plus_seconds(seconds)
+                .min(row.absolute_expires_at);
+        }
+    }
+
+    /// Moves every time so many microseconds into the past.
+    pub fn age(&mut self, by: i64) {
+        let age = |time: &mut Micros| {
+            if *time != Micros::MINUS_INFINITY {
+                time.0 -= by;
+            }
+        };
+        for row in self.rows.values_mut() {
+            for time in [
+                &mut row.expires_at,
+                &mut row.slide_at,
+                &mut row.last_used_at,
+                &mut row.created_at,
+                &mut row.absolute_expires_at,
+                &mut row.prune_after,
+            ] {
+                age(time);
+            }
+            row.ended_at.iter_mut().for_each(age);
+        }
+        self.resume_from.iter_mut().for_each(age);
+    }
+}

@@ -1,0 +1,204 @@
+//! What the client's tests share: a database of their own on the server that `PG*` or `DATABASE_URL` names.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use connect_pg::{ConnectionSettings, NewSession, Session, Store, StoreBuilder};
+use postgres::config::Host;
+use postgres::{Client, Config, NoTls};
+
+/// A database with the store installed, for one test. Dropping it drops the database and its roles.
+pub struct TestDatabase {
+    admin: Config,
+    pub name: String,
+    pub schema: String,
+    pub role: String,
+    pub password: String,
+}
+
+impl TestDatabase {
+    /// A database in UTF8, the store in schema `web`, the runtime role with a name of its own and a password.
+    pub fn new() -> TestDatabase {
+        TestDatabase::with("web", "UTF8")
+    }
+
+    pub fn with(schema: &str, encoding: &str) -> TestDatabase {
+        let database = TestDatabase::without_store(schema, encoding);
+        let mut client = database.superuser();
+        let mut released: Vec<_> =
+            fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/released"))
+                .unwrap()
+                .map(|entry| entry.unwrap().path())
+                .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
+                .collect();
+        released.sort();
+        for file in released {
+            client
+                .batch_execute(&fs::read_to_string(file).unwrap())
+                .unwrap();
+        }
+        client
+            .query(
+                "select * from public.correct_web($1, $2)",
+                &[&database.schema, &database.role],
+            )
+            .unwrap();
+        client
+            .batch_execute(&format!(
+                "alter role {} password '{}'",
+                quoted(&database.role),
+                database.password
+            ))
+            .unwrap();
+        database
+    }
+
+    /// An empty database, without even the role.
+    pub fn without_store(schema: &str, encoding: &str) -> TestDatabase {
+        let admin = ConnectionSettings::from_env()
+            .and_then(|settings| settings.to_config())
+            .expect("the server's settings: run the tests by `bin/with-pg cargo test`");
+        let name = format!("connect_pg_test_{}", random());
+        let mut client = connect(&admin);
+        client
+            .batch_execute(&format!(
+                "create database {name} template template0 encoding '{encoding}' lc_collate 'C' lc_ctype 'C'"
+            ))
+            .unwrap();
+        TestDatabase {
+            admin,
+            role: name.clone(),
+            name,
+            schema: schema.to_owned(),
+            password: random(),
+        }
+    }
+
+    /// A connection to the test's database as the superuser.
+    pub fn superuser(&self) -> Client {
+        connect(self.admin.clone().dbname(&self.name))
+    }
+
+    /// How the runtime role connects.
+    pub fn config(&self) -> Config {
+        let mut config = self.admin.clone();
+        config
+            .dbname(&self.name)
+            .user(&self.role)
+            .password(&self.password);
+        config
+    }
+
+    /// A connection to the test's database as the runtime role.
+    pub fn client(&self) -> Client {
+        connect(&self.config())
+    }
+
+    /// The same as a connection string.
+    pub fn url(&self) -> String {
+        let host = match &self.config().get_hosts()[0] {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(directory) => directory.display().to_string(),
+        };
+        let port = self.config().get_ports()[0];
+        let TestDatabase {
+            name,
+            role,
+            password,
+            ..
+        } = self;
+        format!("host={host} port={port} dbname={name} user={role} password={password}")
+    }
+
+    pub fn builder(&self) -> StoreBuilder {
+        Store::builder()
+            .database_url(&self.url())
+            .schema(&self.schema)
+    }
+
+    /// A store as the runtime role.
+    pub fn store(&self) -> Store {
+        self.builder().connect().unwrap()
+    }
+
+    /// Ends the runtime role's connections, as a restart of the server does.
+    pub fn terminate_connections(&self) {
+        let mut client = self.superuser();
+        client
+            .execute(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = $1",
+                &[&self.role],
+            )
+            .unwrap();
+    }
+
+    /// Waits until so many connections of the runtime role wait for a lock.
+    pub fn wait_until_blocked(&self, connections: i64) {
+        let mut client = self.superuser();
+        while client
+            .query_one(
+                "select count(*) from pg_stat_activity where usename = $1 and wait_event_type = 'Lock'",
+                &[&self.role],
+            )
+            .unwrap()
+            .get::<_, i64>(0)
+            < connections
+        {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Waits until the runtime role has no connection left.
+    pub fn wait_until_disconnected(&self) {
+        let mut client = self.superuser();
+        while client
+            .query_one(
+                "select count(*) from pg_stat_activity where usename = $1",
+                &[&self.role],
+            )
+            .unwrap()
+            .get::<_, i64>(0)
+            > 0
+        {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let mut client = connect(&self.admin);
+        client
+            .batch_execute(&format!("drop database {} with (force)", self.name))
+            .unwrap();
+        for role in [self.role.clone(), format!("{}_owner", self.role)] {
+            client
+                .batch_execute(&format!("drop role if exists {}", quoted(&role)))
+                .unwrap();
+        }
+    }
+}
+
+/// A session with the defaults of the store.
+pub fn create<T: serde::Serialize>(store: &Store, data: T) -> Session<T> {
+    store.create(data, &NewSession::new()).unwrap()
+}
+
+pub fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+pub fn random() -> String {
+    format!("{:016x}", getrandom::u64().unwrap())
+}
+
+fn connect(config: &Config) -> Client {
+    config.connect(NoTls).unwrap_or_else(|error| {
+        let cause = std::error::Error::source(&error)
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        panic!("no PostgreSQL server ({error}: {cause}): run the tests by `bin/with-pg cargo test`")
+    })
+}

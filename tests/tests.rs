@@ -1,0 +1,13 @@
+//! All tests of the client, of session-admin and of the database, as one program.
+
+// A panic is how a test fails; helpers serve several groups of tests.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, dead_code)]
+
+mod support;
+
+mod client;
+mod database;
+mod example;
+mod npm;
+#[cfg(feature = "admin")]
+mod session_admin;
