@@ -275,8 +275,8 @@ created column settings.max_sessions_per_user
 created column settings.notify_channel
 created column settings.only_row
 created column settings.reject_over_limit
-created column settings.slide_min_seconds
 created column settings.slide_max_seconds
+created column settings.slide_min_seconds
 created column settings.slide_percent
 created column settings.tombstone_retention_seconds
 created constraint settings.settings_absolute_timeout_seconds
@@ -286,8 +286,8 @@ created constraint settings.settings_max_sessions_per_user
 created constraint settings.settings_notify_channel
 created constraint settings.settings_only_row
 created constraint settings.settings_pkey
-created constraint settings.settings_slide_percent
 created constraint settings.settings_slide_interval_seconds
+created constraint settings.settings_slide_percent
 created constraint settings.settings_tombstone_retention_seconds
 created table settings$$,
     'the settings were dropped'
@@ -854,8 +854,8 @@ select is(
 
 select is(
     pg_temp.repaired($$ drop type web.loaded_session cascade $$),
-    $$created function load_session_slow(bytea, boolean)
-created function load_session(bytea, boolean)
+    $$created function load_session(bytea, boolean)
+created function load_session_slow(bytea, boolean)
 created privilege EXECUTE on function load_session(bytea, boolean) to nodepg
 created type loaded_session$$,
     'a row type was dropped, and its functions with it'

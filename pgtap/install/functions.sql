@@ -27,9 +27,11 @@ select pg_temp.same_rows(
         select p.proname::text, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid), p.provolatile::text
         from pg_proc as p
         where p.pronamespace = 'web'::regnamespace
-        order by 1
+        order by p.proname collate "C"
     $$,
     $$
+        select w.*
+        from (
         values
         ('notify_session_end'::text, 'p_handle uuid, p_reason text'::text, 'void'::text, 'v'::text),
         ('tombstone_session', 'p_key bytea, p_reason text', 'boolean', 'v'),
@@ -86,6 +88,8 @@ select pg_temp.same_rows(
         ('user_sessions',
             'p_user_id text',
             'TABLE(handle uuid, created_at timestamp with time zone, last_used_at timestamp with time zone, expires_at timestamp with time zone, client_address inet, user_agent text, label text)', 's')
+        ) as w (name, arguments, result, volatility)
+        order by w.name collate "C"
     $$,
     'no overloads; the parameters, the result and the volatility of each'
 );

@@ -158,8 +158,8 @@ select pg_temp.same_rows(
         ('web.settings', 'settings_notify_channel', 'CHECK (((octet_length(notify_channel) >= 1) AND (octet_length(notify_channel) <= 63)))', true, false),
         ('web.settings', 'settings_only_row', 'CHECK (only_row)', true, false),
         ('web.settings', 'settings_pkey', 'PRIMARY KEY (only_row)', true, false),
-        ('web.settings', 'settings_slide_percent', 'CHECK (((slide_percent >= 0) AND (slide_percent <= 50)))', true, false),
         ('web.settings', 'settings_slide_interval_seconds', 'CHECK (((slide_min_seconds >= 0) AND (slide_max_seconds >= slide_min_seconds)))', true, false),
+        ('web.settings', 'settings_slide_percent', 'CHECK (((slide_percent >= 0) AND (slide_percent <= 50)))', true, false),
         ('web.settings', 'settings_tombstone_retention_seconds', 'CHECK ((tombstone_retention_seconds >= 60))', true, false)
     $$,
     'every constraint; none of session that its data could violate, whose error would show the row'
