@@ -34,7 +34,7 @@ fn assert_refused<T: std::fmt::Debug>(result: Result<T, Error>) {
 }
 
 #[test]
-fn making_a_store_is_refused() {
+fn connect_in_task_is_refused() {
     let database = TestDatabase::new();
     let url = database.url();
     in_tasks(|| {
@@ -47,7 +47,7 @@ fn making_a_store_is_refused() {
 }
 
 #[test]
-fn a_store_that_does_not_connect_yet_may_be_made_and_dropped_in_a_task() {
+fn build_and_drop_in_task_are_allowed() {
     let database = TestDatabase::new();
     let url = database.url();
     in_tasks(|| {
@@ -66,7 +66,7 @@ fn a_store_that_does_not_connect_yet_may_be_made_and_dropped_in_a_task() {
 }
 
 #[test]
-fn every_call_is_refused_and_changes_nothing() {
+fn every_call_in_task_is_refused_and_changes_nothing() {
     let database = TestDatabase::new();
     let store = database.store();
     let session = create(&store, 1);
@@ -91,7 +91,7 @@ fn every_call_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn a_borrowed_connection_is_refused_and_lives_on() {
+fn borrowed_call_in_task_is_refused_and_connection_stays_usable() {
     let database = TestDatabase::new();
     for runtime in runtimes() {
         let mut client = database.client();
@@ -101,7 +101,7 @@ fn a_borrowed_connection_is_refused_and_lives_on() {
 }
 
 #[test]
-fn an_unconstrained_task_gets_the_same_error() {
+fn call_in_unconstrained_task_is_refused() {
     let database = TestDatabase::new();
     let store = database.store();
     let url = database.url();
@@ -119,7 +119,7 @@ fn an_unconstrained_task_gets_the_same_error() {
 }
 
 #[test]
-fn spawn_blocking_is_the_way_out() {
+fn call_in_spawn_blocking_succeeds() {
     let database = TestDatabase::new();
     let url = database.url();
     in_tasks(|| {
@@ -136,7 +136,7 @@ fn spawn_blocking_is_the_way_out() {
 }
 
 #[test]
-fn a_runtime_that_is_merely_near_is_no_hindrance() {
+fn call_in_entered_runtime_or_block_in_place_succeeds() {
     let database = TestDatabase::new();
     let store = database.store();
     for runtime in runtimes() {
@@ -151,7 +151,7 @@ fn a_runtime_that_is_merely_near_is_no_hindrance() {
 }
 
 #[test]
-fn dropping_is_safe() {
+fn drop_in_task_closes_connections() {
     let database = TestDatabase::new();
     for runtime in runtimes() {
         for unconstrained in [false, true] {
@@ -179,7 +179,7 @@ fn dropping_is_safe() {
 }
 
 #[test]
-fn a_broken_connection_is_replaced_in_a_blocking_thread() {
+fn broken_connection_in_spawn_blocking_is_replaced() {
     let database = TestDatabase::new();
     let store = database.store();
     create(&store, 1);
@@ -192,7 +192,7 @@ fn a_broken_connection_is_replaced_in_a_blocking_thread() {
 }
 
 #[test]
-fn pruning_may_be_started_in_a_task() {
+fn start_pruning_in_task_prunes() {
     let database = TestDatabase::new();
     let store = database.store();
     for runtime in runtimes() {

@@ -4,7 +4,7 @@ use crate::support::test_database::{TestDatabase, create};
 use connect_pg::{NewSession, SaveOutcome, SessionId, Store};
 
 #[test]
-fn a_session_lives_and_dies_with_the_transaction() {
+fn rollback_undoes_create_and_end() {
     let database = TestDatabase::new();
     let store = database.store();
     let mut client = database.client();
@@ -34,7 +34,7 @@ fn a_session_lives_and_dies_with_the_transaction() {
 }
 
 #[test]
-fn no_outcome_aborts_the_transaction() {
+fn outcome_leaves_transaction_usable() {
     let database = TestDatabase::new();
     let store = database.store();
     let mut conflicting = create(&store, 1);
@@ -74,7 +74,7 @@ fn no_outcome_aborts_the_transaction() {
 }
 
 #[test]
-fn a_client_serves_as_well() {
+fn borrowed_client_serves_calls() {
     let database = TestDatabase::new();
     let mut client = database.client();
     let store = Store::on(&mut client);
@@ -94,7 +94,7 @@ fn a_client_serves_as_well() {
 }
 
 #[test]
-fn nothing_is_repeated_on_a_broken_connection() {
+fn broken_borrowed_connection_returns_error_without_retry() {
     let database = TestDatabase::new();
     let id = create(&database.store(), 1).id().clone();
     let mut client = database.client();
@@ -112,7 +112,7 @@ fn nothing_is_repeated_on_a_broken_connection() {
 }
 
 #[test]
-fn a_read_only_transaction_reads() {
+fn read_only_transaction_loads_and_refuses_end() {
     let database = TestDatabase::new();
     let id = create(&database.store(), 1).id().clone();
     let mut client = database.client();

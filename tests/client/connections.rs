@@ -13,7 +13,7 @@ use connect_pg::{ConnectionSettings, NewSession, SaveOutcome, Store, StoreBuilde
 use postgres::error::SqlState;
 
 #[test]
-fn every_call_survives_a_restart_of_the_server() {
+fn every_call_after_server_restart_succeeds() {
     let database = TestDatabase::new();
     let store = database.store();
     let mut session = create(&store, 1);
@@ -48,7 +48,7 @@ fn every_call_survives_a_restart_of_the_server() {
 
 /// The repeated call must not take another dead connection from the pool.
 #[test]
-fn a_pool_of_dead_connections_only_is_no_trouble() {
+fn call_on_pool_of_dead_connections_succeeds() {
     let database = TestDatabase::new();
     let store = database.builder().pool_size(4).connect().unwrap();
     let session = create(&store, 1);
@@ -69,7 +69,7 @@ fn a_pool_of_dead_connections_only_is_no_trouble() {
 
 /// A server process that serves one thread stays warm, and close to it: see `Places`.
 #[test]
-fn a_thread_gets_the_connection_that_it_used_last() {
+fn thread_gets_connection_it_used_last() {
     let database = TestDatabase::new();
     let store = database.builder().pool_size(3).connect().unwrap();
     fill(&database, &store, 3);
@@ -128,7 +128,7 @@ fn fill(database: &TestDatabase, store: &Store, size: i64) {
 }
 
 #[test]
-fn a_read_only_server_is_left_for_another() {
+fn read_only_error_replaces_connection() {
     let database = TestDatabase::new();
     let mut superuser = database.superuser();
     let mut set_read_only = |value: &str| {
@@ -154,7 +154,7 @@ fn a_read_only_server_is_left_for_another() {
 }
 
 #[test]
-fn a_create_whose_answer_is_lost_creates_one_session() {
+fn create_with_lost_answer_creates_one_session() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
     let store = warm(proxy.builder(&database));
@@ -175,7 +175,7 @@ fn a_create_whose_answer_is_lost_creates_one_session() {
 }
 
 #[test]
-fn a_save_whose_answer_is_lost_is_saved_once() {
+fn save_with_lost_answer_saves_once() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
     let store = warm(proxy.builder(&database));
@@ -191,7 +191,7 @@ fn a_save_whose_answer_is_lost_is_saved_once() {
 }
 
 #[test]
-fn an_end_whose_answer_is_lost_is_an_end() {
+fn end_with_lost_answer_ends_session() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
     let store = warm(proxy.builder(&database));
@@ -203,7 +203,7 @@ fn an_end_whose_answer_is_lost_is_an_end() {
 }
 
 #[test]
-fn a_lost_answer_that_no_repeat_can_settle_is_an_unknown_outcome() {
+fn lost_answer_without_retry_returns_unknown_outcome() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
     let store = warm(proxy.builder(&database));
@@ -237,7 +237,7 @@ fn a_lost_answer_that_no_repeat_can_settle_is_an_unknown_outcome() {
 
 /// The repeat is refused before it is sent, which says nothing of the first try.
 #[test]
-fn a_lost_answer_and_a_log_in_that_fails_then_is_an_unknown_outcome() {
+fn lost_answer_and_failed_reconnect_return_unknown_outcome() {
     let database = TestDatabase::new();
     let file = std::env::temp_dir().join(format!("connect_pg_test_{}", random()));
     let remove_the_password: fn(&Path) = |file| fs::remove_file(file).unwrap();
@@ -260,7 +260,7 @@ fn a_lost_answer_and_a_log_in_that_fails_then_is_an_unknown_outcome() {
 }
 
 #[test]
-fn a_lost_load_leaves_nothing_unknown() {
+fn load_with_lost_answer_returns_known_outcome() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
     let store = warm(proxy.builder(&database));
@@ -286,7 +286,7 @@ fn warm(builder: StoreBuilder) -> Store {
 }
 
 #[test]
-fn a_statement_that_the_server_has_forgotten_is_prepared_again() {
+fn deallocated_statement_is_prepared_again() {
     let database = TestDatabase::new();
     let store = database.builder().pool_size(1).connect().unwrap();
     let session = create(&store, 1);
@@ -304,7 +304,7 @@ fn a_statement_that_the_server_has_forgotten_is_prepared_again() {
 }
 
 #[test]
-fn a_re_install_under_open_connections_is_no_trouble() {
+fn reinstall_keeps_open_connections_usable() {
     let database = TestDatabase::new();
     let store = database.builder().pool_size(1).connect().unwrap();
     let session = create(&store, 1);
@@ -329,7 +329,7 @@ fn a_re_install_under_open_connections_is_no_trouble() {
 }
 
 #[test]
-fn a_password_in_a_file_is_rotated_without_a_restart() {
+fn password_file_change_applies_without_restart() {
     let database = TestDatabase::new();
     let file = std::env::temp_dir().join(format!("connect_pg_test_{}", random()));
     let set_password = |password: &str| {
@@ -367,7 +367,7 @@ fn a_password_in_a_file_is_rotated_without_a_restart() {
 
 /// The password is being replaced: an outage, not a mistake of the caller's.
 #[test]
-fn a_password_file_that_cannot_be_read_is_an_outage() {
+fn unreadable_password_file_returns_unavailable() {
     let database = TestDatabase::new();
     let file = std::env::temp_dir().join(format!("connect_pg_test_{}", random()));
     for content in [None, Some(""), Some("\n"), Some("\u{e9}"), Some("wrong")] {
@@ -396,7 +396,7 @@ fn a_password_file_that_cannot_be_read_is_an_outage() {
 }
 
 #[test]
-fn an_error_of_connecting_names_the_server_the_user_and_the_database() {
+fn connect_error_names_server_user_and_database() {
     let database = TestDatabase::new();
     let url = database.url();
     let mut config = database.config();
@@ -424,7 +424,7 @@ fn an_error_of_connecting_names_the_server_the_user_and_the_database() {
 
 #[cfg(unix)]
 #[test]
-fn a_missing_password_says_where_to_put_it_and_what_was_ignored() {
+fn missing_password_error_names_sources_and_ignored_file() {
     use std::os::unix::fs::PermissionsExt;
 
     let database = TestDatabase::new();
@@ -472,7 +472,7 @@ fn a_missing_password_says_where_to_put_it_and_what_was_ignored() {
 }
 
 #[test]
-fn a_busy_pool_is_an_outage_with_a_name() {
+fn busy_pool_returns_unavailable_with_pool_size() {
     let database = TestDatabase::new();
     let store = database
         .builder()
@@ -520,7 +520,7 @@ fn a_busy_pool_is_an_outage_with_a_name() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_an_outage() {
+fn unreachable_server_returns_unavailable() {
     // A port that nobody listens on any more.
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .unwrap()

@@ -9,7 +9,7 @@ use postgres::error::SqlState;
 use serde_json::json;
 
 #[test]
-fn a_database_without_the_store_says_what_to_do() {
+fn missing_store_error_names_install() {
     let database = TestDatabase::without_store("web", "UTF8");
     let mut client = database.superuser();
     let error = Store::on(&mut client).count().unwrap_err();
@@ -36,7 +36,7 @@ fn a_database_without_the_store_says_what_to_do() {
 }
 
 #[test]
-fn a_role_without_the_privilege_is_told() {
+fn missing_privilege_error_names_check() {
     let database = TestDatabase::new();
     let store = database.store();
     database
@@ -56,7 +56,7 @@ fn a_role_without_the_privilege_is_told() {
 }
 
 #[test]
-fn a_wrong_password_and_a_wrong_database_are_no_outage() {
+fn wrong_password_and_wrong_database_are_not_unavailable() {
     let database = TestDatabase::new();
     let mut config = database.config();
     let error = Store::builder()
@@ -83,7 +83,7 @@ fn a_wrong_password_and_a_wrong_database_are_no_outage() {
 }
 
 #[test]
-fn settings_are_refused_when_the_store_is_made() {
+fn build_refuses_invalid_settings() {
     for builder in [
         Store::builder().database_url("host=localhost").pool_size(0),
         Store::builder()
@@ -114,7 +114,7 @@ fn settings_are_refused_when_the_store_is_made() {
 }
 
 #[test]
-fn what_the_store_refuses_is_an_invalid_argument() {
+fn refused_value_returns_invalid_argument() {
     let database = TestDatabase::new();
     let store = database.store();
     for new in [
@@ -135,7 +135,7 @@ fn what_the_store_refuses_is_an_invalid_argument() {
 }
 
 #[test]
-fn an_application_s_own_errors_fit_in() {
+fn postgres_error_converts_into_error() {
     fn work(database: &TestDatabase) -> Result<(), Error> {
         let mut client = database.client();
         let mut transaction = client.transaction()?;
@@ -179,7 +179,7 @@ impl log::Log for Log {
 }
 
 #[test]
-fn nothing_shows_an_id_a_key_or_data() {
+fn debug_display_and_log_hide_id_key_and_data() {
     log::set_logger(&LOG).unwrap();
     log::set_max_level(log::LevelFilter::Trace);
     let database = TestDatabase::new();
@@ -242,7 +242,7 @@ fn nothing_shows_an_id_a_key_or_data() {
 }
 
 #[test]
-fn the_error_and_the_store_go_between_threads() {
+fn error_and_store_are_send_and_sync() {
     fn both<T: Send + Sync + 'static>() {}
     both::<Error>();
     both::<Store>();

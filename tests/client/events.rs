@@ -39,7 +39,7 @@ fn login(store: &Store) -> connect_pg::Session<()> {
 }
 
 #[test]
-fn where_it_is_off_the_error_says_how_to_turn_it_on() {
+fn listen_without_channel_error_names_configure() {
     let database = TestDatabase::new();
     let error = database.store().listen().unwrap_err();
     assert!(error.is_notifications_off() && !error.is_unavailable());
@@ -52,7 +52,7 @@ fn where_it_is_off_the_error_says_how_to_turn_it_on() {
 }
 
 #[test]
-fn each_end_is_heard_of_with_its_reason() {
+fn each_end_sends_event_with_its_reason() {
     let database = TestDatabase::new();
     turn_on(&database);
     let store = database.store();
@@ -126,7 +126,7 @@ fn each_end_is_heard_of_with_its_reason() {
 }
 
 #[test]
-fn what_is_rolled_back_is_not_heard_of() {
+fn rolled_back_end_sends_no_event() {
     let database = TestDatabase::new();
     turn_on(&database);
     let store = database.store();
@@ -141,7 +141,7 @@ fn what_is_rolled_back_is_not_heard_of() {
 }
 
 #[test]
-fn what_others_send_is_passed_over() {
+fn foreign_notifications_are_ignored() {
     let database = TestDatabase::new();
     turn_on(&database);
     let store = database.store();
@@ -158,7 +158,7 @@ fn what_others_send_is_passed_over() {
 }
 
 #[test]
-fn a_lost_connection_is_made_again_and_the_gap_is_told() {
+fn lost_connection_is_replaced_and_reported() {
     let database = TestDatabase::new();
     turn_on(&database);
     let store = database.store();
@@ -209,7 +209,7 @@ fn a_lost_connection_is_made_again_and_the_gap_is_told() {
 }
 
 #[test]
-fn on_a_thread_until_it_is_dropped() {
+fn listener_thread_delivers_events_until_dropped() {
     let database = TestDatabase::new();
     turn_on(&database);
     let store = database.builder().pool_size(1).connect().unwrap();
@@ -245,7 +245,7 @@ fn on_a_thread_until_it_is_dropped() {
 }
 
 #[test]
-fn a_watcher_may_be_dropped_by_its_own_call() {
+fn listener_thread_drops_itself_in_callback() {
     let database = TestDatabase::new();
     turn_on(&database);
     let store = database.store();
@@ -267,7 +267,7 @@ fn a_watcher_may_be_dropped_by_its_own_call() {
 }
 
 #[test]
-fn inside_a_runtime_it_is_refused_and_dropped_in_peace() {
+fn listen_in_task_is_refused_and_drop_is_safe() {
     let database = TestDatabase::new();
     turn_on(&database);
     let store = database.store();

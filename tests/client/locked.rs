@@ -42,7 +42,7 @@ fn while_locked<R>(store: &Store, id: &SessionId, meanwhile: impl FnOnce() -> R)
 }
 
 #[test]
-fn what_it_changes_is_saved_and_what_it_returns_comes_back() {
+fn with_locked_saves_change_and_returns_value() {
     let database = TestDatabase::new();
     let store = database.store();
     let id = create(&store, 1).id().clone();
@@ -65,7 +65,7 @@ fn what_it_changes_is_saved_and_what_it_returns_comes_back() {
 }
 
 #[test]
-fn who_only_reads_does_not_wait_and_who_waits_too_long_is_told() {
+fn locked_session_is_readable_and_second_lock_times_out() {
     let database = TestDatabase::new();
     let store = database.store();
     let id = create(&store, 1).id().clone();
@@ -108,7 +108,7 @@ fn who_only_reads_does_not_wait_and_who_waits_too_long_is_told() {
 }
 
 #[test]
-fn who_changes_or_ends_waits_for_the_lock() {
+fn save_and_end_wait_for_lock() {
     let database = TestDatabase::new();
     let store = database.store();
     let mut session = create(&store, 1);
@@ -146,7 +146,7 @@ impl From<Error> for Failure {
 }
 
 #[test]
-fn an_error_or_a_panic_saves_nothing_and_lets_go() {
+fn error_or_panic_in_lock_saves_nothing_and_unlocks() {
     let database = TestDatabase::new();
     let store = database.builder().pool_size(1).connect().unwrap();
     let id = create(&store, 1).id().clone();
@@ -196,7 +196,7 @@ fn an_error_or_a_panic_saves_nothing_and_lets_go() {
 }
 
 #[test]
-fn on_a_connection_of_ones_own() {
+fn with_locked_on_borrowed_client_commits() {
     let database = TestDatabase::new();
     let store = database.store();
     let id = create(&store, 1).id().clone();
@@ -228,7 +228,7 @@ fn on_a_connection_of_ones_own() {
 }
 
 #[test]
-fn in_a_transaction_of_ones_own_it_is_a_savepoint() {
+fn with_locked_in_transaction_is_savepoint() {
     let database = TestDatabase::new();
     let store = database.store();
     let id = create(&store, 1).id().clone();
@@ -273,7 +273,7 @@ fn in_a_transaction_of_ones_own_it_is_a_savepoint() {
 
 /// Each of these would wait for ever, and the server would see no deadlock.
 #[test]
-fn who_would_wait_for_himself_is_refused() {
+fn self_deadlock_is_refused() {
     let database = TestDatabase::new();
     let store = database.store();
     let mut session = store.create(1, &NewSession::new().user_id("4711")).unwrap();
@@ -324,7 +324,7 @@ fn who_would_wait_for_himself_is_refused() {
 }
 
 #[test]
-fn another_session_in_its_place_is_refused() {
+fn replacing_locked_session_is_refused() {
     let database = TestDatabase::new();
     let store = database.store();
     let mut session = create(&store, 1);
@@ -347,7 +347,7 @@ fn another_session_in_its_place_is_refused() {
 }
 
 #[test]
-fn a_session_that_expires_meanwhile_is_not_saved() {
+fn session_expiring_under_lock_is_gone() {
     let database = TestDatabase::new();
     let store = database.store();
     let new = NewSession::new().idle_timeout(Duration::from_secs(1));
@@ -365,7 +365,7 @@ fn a_session_that_expires_meanwhile_is_not_saved() {
 }
 
 #[test]
-fn a_connection_that_dies_before_it_is_replaced_and_one_that_dies_in_it_saves_nothing() {
+fn connection_lost_before_lock_is_replaced_and_under_lock_saves_nothing() {
     let database = TestDatabase::new();
     let store = database.store();
     let id = create(&store, 1).id().clone();
@@ -411,7 +411,7 @@ fn a_connection_that_dies_before_it_is_replaced_and_one_that_dies_in_it_saves_no
 }
 
 #[test]
-fn it_takes_four_round_trips() {
+fn with_locked_takes_four_round_trips() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
     let store = proxy.builder(&database).pool_size(1).connect().unwrap();
@@ -446,7 +446,7 @@ fn add_to_second(
 }
 
 #[test]
-fn two_who_lock_in_opposite_order_both_come_to_an_end() {
+fn opposite_lock_order_ends_with_locked_error() {
     let database = TestDatabase::new();
     let store = database.store();
     let [one, two] = [1, 2].map(|n: u32| create(&store, n).id().clone());
@@ -470,7 +470,7 @@ fn two_who_lock_in_opposite_order_both_come_to_an_end() {
 }
 
 #[test]
-fn the_server_ends_a_deadlock_of_two_transactions() {
+fn deadlock_of_two_transactions_is_detected() {
     let database = TestDatabase::new();
     let store = database.store();
     let [one, two] = [1, 2].map(|n: u32| create(&store, n).id().clone());
@@ -510,7 +510,7 @@ fn the_server_ends_a_deadlock_of_two_transactions() {
 }
 
 #[test]
-fn a_wait_longer_than_the_server_knows_is_refused() {
+fn too_long_lock_timeout_is_refused() {
     let database = TestDatabase::new();
     let store = database.store();
     let id = create(&store, 1).id().clone();
@@ -525,7 +525,7 @@ fn a_wait_longer_than_the_server_knows_is_refused() {
 }
 
 #[test]
-fn inside_a_runtime_nothing_is_locked() {
+fn with_locked_in_task_is_refused() {
     let database = TestDatabase::new();
     let store = database.store();
     let id = create(&store, 1).id().clone();
@@ -555,7 +555,7 @@ struct Counters {
 }
 
 #[test]
-fn of_16_times_1000_updates_none_is_lost_and_none_gives_up() {
+fn sixteen_clients_lose_no_update() {
     const CLIENTS: u32 = 16;
     const UPDATES: u32 = 1000;
     let database = TestDatabase::new();

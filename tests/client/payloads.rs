@@ -66,7 +66,7 @@ fn json_round_trips_byte_for_byte() {
 }
 
 #[test]
-fn a_payload_of_exactly_the_limit() {
+fn data_of_exactly_the_limit_is_stored() {
     let database = TestDatabase::new();
     let store = database.store();
     let data = "x".repeat(MEBIBYTE - 2); // and two quotes
@@ -74,7 +74,7 @@ fn a_payload_of_exactly_the_limit() {
 }
 
 #[test]
-fn numbers_beyond_i64() {
+fn numbers_beyond_i64_round_trip() {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Numbers {
         unsigned: u64,
@@ -103,7 +103,7 @@ fn numbers_beyond_i64() {
 
 /// JSON of another program's making comes back as it is, down to its spaces and digits.
 #[test]
-fn raw_json_is_left_alone() {
+fn raw_json_is_stored_unchanged() {
     let database = TestDatabase::new();
     let store = database.store();
     for text in [
@@ -128,7 +128,7 @@ fn raw_json_is_left_alone() {
 }
 
 #[test]
-fn a_lone_surrogate_is_refused_as_text_and_the_row_left_alone() {
+fn lone_surrogate_as_text_is_refused_and_row_unchanged() {
     let database = TestDatabase::new();
     let store = database.store();
     let raw: Box<RawValue> = serde_json::from_str(r#""\udc00 lone""#).unwrap();
@@ -145,7 +145,7 @@ fn a_lone_surrogate_is_refused_as_text_and_the_row_left_alone() {
 }
 
 #[test]
-fn data_of_another_type_is_an_error_of_its_own_and_the_row_is_left_alone() {
+fn load_as_another_type_returns_invalid_data_and_row_unchanged() {
     let database = TestDatabase::new();
     let store = database.store();
     let session = create(&store, json!({"name": "s3cret"}));
@@ -165,7 +165,7 @@ fn data_of_another_type_is_an_error_of_its_own_and_the_row_is_left_alone() {
 }
 
 #[test]
-fn data_that_cannot_be_written_or_read_back_is_refused() {
+fn unserializable_or_too_deep_data_is_refused() {
     let database = TestDatabase::new();
     let store = database.store();
     let no_json = std::collections::BTreeMap::from([((1, 2), 3)]);
@@ -188,7 +188,7 @@ fn data_that_cannot_be_written_or_read_back_is_refused() {
 }
 
 #[test]
-fn too_much_data_is_refused_and_what_is_stored_untouched() {
+fn too_large_data_is_refused_and_row_unchanged() {
     let database = TestDatabase::new();
     let store = database.store();
     let too_much = "x".repeat(MEBIBYTE - 1);
@@ -213,7 +213,7 @@ fn too_much_data_is_refused_and_what_is_stored_untouched() {
 }
 
 #[test]
-fn a_pool_finds_out_that_the_database_is_not_in_unicode() {
+fn pool_in_latin1_database_escapes_json() {
     let database = TestDatabase::with("web", "LATIN1");
     let store = database.store();
     let session = create(&store, json!("grün"));
@@ -235,7 +235,7 @@ fn a_pool_finds_out_that_the_database_is_not_in_unicode() {
 }
 
 #[test]
-fn a_transaction_is_told_that_the_database_is_not_in_unicode() {
+fn transaction_in_latin1_database_needs_ascii_json() {
     let database = TestDatabase::with("web", "LATIN1");
     let mut client = database.client();
     let error = Store::on(&mut client)

@@ -43,7 +43,7 @@ fn rows(database: &TestDatabase) -> i64 {
 }
 
 #[test]
-fn a_round_goes_on_until_nothing_is_left() {
+fn run_prunes_until_complete() {
     let database = TestDatabase::new();
     let store = database.store();
     leave_dead(&database, &store, 20);
@@ -57,7 +57,7 @@ fn a_round_goes_on_until_nothing_is_left() {
 }
 
 #[test]
-fn a_busy_round_waits_for_the_next() {
+fn busy_run_ends_and_next_run_prunes() {
     let database = TestDatabase::new();
     let store = database.store();
     leave_dead(&database, &store, 5);
@@ -72,7 +72,7 @@ fn a_busy_round_waits_for_the_next() {
 }
 
 #[test]
-fn it_survives_errors() {
+fn pruner_continues_after_error() {
     let database = TestDatabase::new();
     let store = database.store();
     let mut superuser = database.superuser();
@@ -94,7 +94,7 @@ fn it_survives_errors() {
 }
 
 #[test]
-fn a_panic_of_the_callback_is_its_own() {
+fn pruner_continues_after_callback_panic() {
     let database = TestDatabase::new();
     let (sender, receiver) = mpsc::channel();
     let options = PruneOptions::new()
@@ -109,7 +109,7 @@ fn a_panic_of_the_callback_is_its_own() {
 }
 
 #[test]
-fn dropping_it_ends_the_thread_at_once() {
+fn drop_ends_thread_at_once() {
     let database = TestDatabase::new();
     let (sender, receiver) = mpsc::channel::<()>();
     // In the middle of a wait of a year, or this test would not end.
@@ -125,7 +125,7 @@ fn dropping_it_ends_the_thread_at_once() {
 }
 
 #[test]
-fn options_are_checked() {
+fn invalid_options_are_refused() {
     let database = TestDatabase::new();
     let store = database.store();
     for options in [

@@ -29,7 +29,7 @@ fn load(store: &Store, id: &SessionId) -> Option<Session<u32>> {
 
 /// What `session-admin import` brings has the ids of the store that it comes from.
 #[test]
-fn an_imported_session_is_loaded_by_its_old_id_and_gets_one_of_ours() {
+fn foreign_id_loads_and_rotates_to_own_id() {
     let database = TestDatabase::new();
     let store = database.store();
     database
@@ -55,7 +55,7 @@ fn an_imported_session_is_loaded_by_its_old_id_and_gets_one_of_ours() {
 }
 
 #[test]
-fn the_old_id_is_dead_and_the_new_one_has_the_session() {
+fn id_change_moves_session_to_new_id() {
     let database = TestDatabase::new();
     let store = database.store();
     for new_id in WAYS {
@@ -90,7 +90,7 @@ fn the_old_id_is_dead_and_the_new_one_has_the_session() {
 }
 
 #[test]
-fn a_log_in_and_a_log_out_change_the_user_and_what_goes_with_him() {
+fn login_and_logout_change_user_and_attributes() {
     let database = TestDatabase::new();
     let store = database.store();
     let new = NewSession::new()
@@ -132,7 +132,7 @@ fn a_log_in_and_a_log_out_change_the_user_and_what_goes_with_him() {
 }
 
 #[test]
-fn a_rotation_keeps_user_handle_and_timeouts() {
+fn rotate_keeps_user_handle_and_timeouts() {
     let database = TestDatabase::new();
     let store = database.store();
     let new = NewSession::new().user_id("4711").label("phone");
@@ -155,7 +155,7 @@ fn a_rotation_keeps_user_handle_and_timeouts() {
 
 /// An id that somebody planted must not become that of a user; nor must what he knows of it, with any grace.
 #[test]
-fn a_planted_id_is_worthless_after_the_log_in() {
+fn planted_id_after_login_is_gone() {
     let database = TestDatabase::new();
     let store = database.store();
     let planted = create(&store, 1);
@@ -174,7 +174,7 @@ fn a_planted_id_is_worthless_after_the_log_in() {
 }
 
 #[test]
-fn in_its_grace_the_old_id_reads_and_nothing_else() {
+fn old_id_in_grace_reads_only() {
     let database = TestDatabase::new();
     let store = database.store();
     let mut session = create(&store, 1);
@@ -211,7 +211,7 @@ fn in_its_grace_the_old_id_reads_and_nothing_else() {
 }
 
 #[test]
-fn who_ends_the_old_id_ends_the_session() {
+fn end_by_old_id_ends_session() {
     let database = TestDatabase::new();
     let store = database.store();
     for grace in [NO_GRACE, GRACE] {
@@ -233,7 +233,7 @@ fn who_ends_the_old_id_ends_the_session() {
 }
 
 #[test]
-fn where_there_is_no_session_it_is_gone() {
+fn id_change_of_ended_session_returns_gone() {
     let database = TestDatabase::new();
     let store = database.store();
     for new_id in WAYS {
@@ -248,7 +248,7 @@ fn where_there_is_no_session_it_is_gone() {
 
 /// `Session::data` is a copy: what another client saved since must still be noticed under the new id.
 #[test]
-fn a_new_id_hides_no_conflict() {
+fn save_after_id_change_detects_conflict() {
     let database = TestDatabase::new();
     let store = database.store();
     for new_id in WAYS {
@@ -264,7 +264,7 @@ fn a_new_id_hides_no_conflict() {
 }
 
 #[test]
-fn of_many_at_once_one_gets_the_new_id() {
+fn concurrent_id_changes_have_one_winner() {
     const CLIENTS: usize = 8;
     let database = TestDatabase::new();
     let store = database
@@ -307,7 +307,7 @@ fn of_many_at_once_one_gets_the_new_id() {
 }
 
 #[test]
-fn each_is_one_round_trip() {
+fn each_call_takes_one_round_trip() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
     let store = proxy.builder(&database).pool_size(1).connect().unwrap();
@@ -343,7 +343,7 @@ fn each_is_one_round_trip() {
 }
 
 #[test]
-fn a_lost_answer_is_asked_for_again_with_the_same_new_id() {
+fn id_change_with_lost_answer_retries_with_same_id() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
     let store = proxy.builder(&database).pool_size(1).connect().unwrap();
@@ -367,7 +367,7 @@ fn a_lost_answer_is_asked_for_again_with_the_same_new_id() {
 }
 
 #[test]
-fn a_lost_answer_that_cannot_be_asked_for_again_is_an_unknown_outcome() {
+fn id_change_without_retry_returns_unknown_outcome() {
     for new_id in WAYS {
         let database = TestDatabase::new();
         let proxy = Proxy::to(&database);
@@ -393,7 +393,7 @@ fn a_lost_answer_that_cannot_be_asked_for_again_is_an_unknown_outcome() {
 }
 
 #[test]
-fn each_survives_a_restart_of_the_server() {
+fn id_change_after_server_restart_succeeds() {
     let database = TestDatabase::new();
     let store = database.store();
     for new_id in WAYS {
@@ -408,7 +408,7 @@ fn each_survives_a_restart_of_the_server() {
 }
 
 #[test]
-fn in_a_transaction_the_new_id_comes_with_the_commit() {
+fn id_change_in_transaction_applies_on_commit() {
     let database = TestDatabase::new();
     let store = database.store();
     let session = create(&store, 1);
@@ -452,7 +452,7 @@ fn in_a_transaction_the_new_id_comes_with_the_commit() {
 }
 
 #[test]
-fn a_grace_is_whole_seconds_up_to_a_minute() {
+fn grace_must_be_whole_seconds_up_to_a_minute() {
     let database = TestDatabase::new();
     let store = database.store();
     let mut session = create(&store, 1);
@@ -474,7 +474,7 @@ fn a_grace_is_whole_seconds_up_to_a_minute() {
 }
 
 #[test]
-fn inside_a_runtime_nothing_is_done() {
+fn id_change_in_task_is_refused() {
     let database = TestDatabase::new();
     let store = database.store();
     let mut session = create(&store, 1);

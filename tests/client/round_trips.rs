@@ -43,7 +43,7 @@ fn assert_one_each(counts: &[(&str, usize)]) {
 }
 
 #[test]
-fn a_pool_takes_one_once_its_statements_are_prepared() {
+fn pool_call_with_prepared_statement_takes_one_round_trip() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
     let store = proxy.builder(&database).pool_size(1).connect().unwrap();
@@ -59,7 +59,7 @@ fn a_pool_takes_one_once_its_statements_are_prepared() {
 }
 
 #[test]
-fn a_pool_without_prepared_statements_takes_one_from_the_first_call() {
+fn pool_call_without_prepared_statements_takes_one_round_trip() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
     let store = proxy
@@ -74,7 +74,7 @@ fn a_pool_without_prepared_statements_takes_one_from_the_first_call() {
 }
 
 #[test]
-fn a_borrowed_connection_takes_one_from_the_first_call() {
+fn borrowed_call_takes_one_round_trip() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
     let mut client = proxy.config(&database).connect(postgres::NoTls).unwrap();
@@ -84,7 +84,7 @@ fn a_borrowed_connection_takes_one_from_the_first_call() {
 }
 
 #[test]
-fn update_takes_two() {
+fn update_takes_two_round_trips() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
     let store = proxy.builder(&database).pool_size(1).connect().unwrap();
@@ -102,7 +102,7 @@ fn update_takes_two() {
 }
 
 #[test]
-fn building_a_store_does_not_connect() {
+fn build_opens_no_connection() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
     let store = proxy.builder(&database).build().unwrap();

@@ -9,7 +9,7 @@ use connect_pg::{Error, NewSession, SaveOutcome, SessionId};
 use serde_json::{Value, json};
 
 #[test]
-fn a_created_session_can_be_loaded() {
+fn created_session_loads() {
     let database = TestDatabase::new();
     let store = database.store();
     let created = store
@@ -28,7 +28,7 @@ fn a_created_session_can_be_loaded() {
 }
 
 #[test]
-fn the_database_never_sees_the_id() {
+fn stored_row_hides_session_id() {
     let database = TestDatabase::new();
     let session = create(&database.store(), ());
     let row = database
@@ -43,7 +43,7 @@ fn the_database_never_sees_the_id() {
 }
 
 #[test]
-fn what_is_known_of_a_new_session_is_stored() {
+fn create_stores_all_attributes() {
     let database = TestDatabase::new();
     let new = NewSession::new()
         .idle_timeout(Duration::from_mins(1))
@@ -73,7 +73,7 @@ fn what_is_known_of_a_new_session_is_stored() {
 }
 
 #[test]
-fn an_id_that_nobody_was_given_is_no_session() {
+fn unknown_id_is_gone_for_every_call() {
     let database = TestDatabase::new();
     let store = database.store();
     let id = SessionId::generate().unwrap();
@@ -86,7 +86,7 @@ fn an_id_that_nobody_was_given_is_no_session() {
 }
 
 #[test]
-fn a_save_replaces_the_data() {
+fn save_replaces_data() {
     let database = TestDatabase::new();
     let store = database.store();
     let mut session = create(&store, 1);
@@ -99,7 +99,7 @@ fn a_save_replaces_the_data() {
 }
 
 #[test]
-fn a_save_after_another_client_s_is_a_conflict() {
+fn save_after_concurrent_save_returns_conflict() {
     let database = TestDatabase::new();
     let store = database.store();
     let mut mine = create(&store, 1);
@@ -120,7 +120,7 @@ fn a_save_after_another_client_s_is_a_conflict() {
 }
 
 #[test]
-fn saving_what_is_stored_changes_nothing() {
+fn save_of_stored_data_keeps_version() {
     let database = TestDatabase::new();
     let store = database.store();
     let mut session = create(&store, 1);
@@ -130,7 +130,7 @@ fn saving_what_is_stored_changes_nothing() {
 }
 
 #[test]
-fn a_log_out_stays_a_log_out() {
+fn save_after_end_returns_gone() {
     let database = TestDatabase::new();
     let store = database.store();
     let mut slow_request = create(&store, 1);
@@ -154,7 +154,7 @@ fn a_log_out_stays_a_log_out() {
 }
 
 #[test]
-fn an_expired_session_is_gone() {
+fn expired_session_is_gone_for_every_call() {
     let database = TestDatabase::new();
     let store = database.store();
     let mut session = create(&store, 1);
@@ -172,7 +172,7 @@ fn an_expired_session_is_gone() {
 }
 
 #[test]
-fn load_touch_and_save_slide_the_expiry_and_peek_does_not() {
+fn load_touch_and_save_slide_and_peek_does_not() {
     let database = TestDatabase::new();
     let store = database.store();
     let mut session = create(&store, 1);
@@ -213,7 +213,7 @@ fn load_touch_and_save_slide_the_expiry_and_peek_does_not() {
 }
 
 #[test]
-fn sessions_are_counted() {
+fn count_returns_live_sessions() {
     let database = TestDatabase::new();
     let store = database.store();
     for n in 0..3 {
@@ -223,7 +223,7 @@ fn sessions_are_counted() {
 }
 
 #[test]
-fn prune_removes_the_dead_in_batches() {
+fn prune_deletes_dead_sessions_in_batches() {
     let database = TestDatabase::new();
     let store = database.store();
     for n in 0..5 {
@@ -261,7 +261,7 @@ fn prune_removes_the_dead_in_batches() {
 }
 
 #[test]
-fn prune_passes_where_another_client_prunes() {
+fn prune_beside_another_pruner_returns_busy() {
     let database = TestDatabase::new();
     let store = database.store();
     let mut client = database.client();
@@ -279,7 +279,7 @@ fn prune_passes_where_another_client_prunes() {
 }
 
 #[test]
-fn update_applies_the_change_again_after_a_conflict() {
+fn update_after_conflict_applies_change_again() {
     let database = TestDatabase::new();
     let store = database.store();
     let session = create(&store, vec!["first"]);
@@ -310,7 +310,7 @@ fn update_applies_the_change_again_after_a_conflict() {
 
 /// Each counts from 1 to 2; if both were told "saved", nobody would ever come to 3.
 #[test]
-fn the_same_change_by_two_clients_is_a_conflict() {
+fn save_of_equal_concurrent_change_returns_conflict() {
     let database = TestDatabase::new();
     let store = database.store();
     let mut ours = create(&store, 1);
@@ -325,7 +325,7 @@ fn the_same_change_by_two_clients_is_a_conflict() {
 
 /// Two clients add 1 to the same number: the data of the second save is what the first one stored.
 #[test]
-fn update_applies_a_change_that_another_client_made_too() {
+fn update_after_equal_concurrent_change_applies_again() {
     let database = TestDatabase::new();
     let store = database.store();
     let session = create(&store, 0);
@@ -347,7 +347,7 @@ fn update_applies_a_change_that_another_client_made_too() {
 }
 
 #[test]
-fn update_locks_the_session_when_its_luck_is_out() {
+fn update_after_eight_conflicts_locks_session() {
     let database = TestDatabase::new();
     let store = database.store();
     let session = create(&store, 0);
@@ -370,7 +370,7 @@ fn update_locks_the_session_when_its_luck_is_out() {
 }
 
 #[test]
-fn no_update_is_lost_among_many_clients() {
+fn concurrent_updates_lose_no_change() {
     const CLIENTS: u32 = 8;
     const UPDATES: u32 = 25;
     let database = TestDatabase::new();
@@ -391,7 +391,7 @@ fn no_update_is_lost_among_many_clients() {
 }
 
 #[test]
-fn a_store_in_a_schema_of_an_odd_name() {
+fn schema_with_odd_name_serves_calls() {
     let database = TestDatabase::with("we\"b; drop schema", "UTF8");
     let store = database.store();
     let mut session = create(&store, 1);
@@ -407,7 +407,7 @@ fn a_store_in_a_schema_of_an_odd_name() {
 }
 
 #[test]
-fn a_clone_is_another_handle_to_the_same_pool() {
+fn clone_shares_pool() {
     let database = TestDatabase::new();
     let store = database.builder().pool_size(1).build().unwrap();
     let clone = store.clone();
@@ -432,7 +432,7 @@ impl From<Error> for Mine {
 }
 
 #[test]
-fn an_update_that_fails_changes_nothing() {
+fn failed_update_changes_nothing() {
     let database = TestDatabase::new();
     let store = database.store();
     let session = create(&store, 1);

@@ -31,7 +31,7 @@ fn state(store: &Store, id: &SessionId) -> SessionState {
 }
 
 #[test]
-fn a_user_sees_his_devices() {
+fn user_sessions_lists_live_sessions() {
     let database = TestDatabase::new();
     let store = database.store();
     let phone = store
@@ -74,7 +74,7 @@ fn a_user_sees_his_devices() {
 
 /// A store in another language may keep addresses of less than all bits.
 #[test]
-fn an_address_may_be_a_network() {
+fn client_address_of_network_is_returned() {
     let database = TestDatabase::new();
     let store = database.store();
     login(&store, "4711");
@@ -89,7 +89,7 @@ fn an_address_may_be_a_network() {
 }
 
 #[test]
-fn a_device_is_logged_out_by_its_own_user_only() {
+fn end_user_session_requires_own_user() {
     let database = TestDatabase::new();
     let store = database.store();
     let session = login(&store, "4711");
@@ -109,7 +109,7 @@ fn a_device_is_logged_out_by_its_own_user_only() {
 }
 
 #[test]
-fn everywhere_and_everywhere_else() {
+fn end_user_sessions_keeps_excepted_session() {
     let database = TestDatabase::new();
     let store = database.store();
     let sessions: Vec<_> = (0..4).map(|_| login(&store, "4711")).collect();
@@ -130,7 +130,7 @@ fn everywhere_and_everywhere_else() {
 
 /// The log-in has not committed when the user logs out everywhere: it comes before that, or after it, but does not slip through.
 #[test]
-fn no_log_in_that_is_under_way_survives_a_log_out_everywhere() {
+fn end_user_sessions_ends_concurrent_login() {
     let database = TestDatabase::new();
     let store = database.store();
     let visitor = create(&store, ());
@@ -199,7 +199,7 @@ fn log_in_at_once(database: &TestDatabase, limit: Option<u32>) -> (Vec<SessionId
 }
 
 #[test]
-fn of_32_log_ins_at_once_exactly_5_stay() {
+fn concurrent_logins_over_limit_leave_five_live() {
     let database = TestDatabase::new();
     let store = database.store();
     let (ids, refused) = log_in_at_once(&database, Some(5));
@@ -219,7 +219,7 @@ fn of_32_log_ins_at_once_exactly_5_stay() {
 }
 
 #[test]
-fn of_32_log_ins_at_once_27_are_refused() {
+fn concurrent_logins_over_limit_are_refused() {
     let database = TestDatabase::new();
     set(
         &database,
@@ -240,7 +240,7 @@ fn of_32_log_ins_at_once_27_are_refused() {
 }
 
 #[test]
-fn the_least_recently_used_device_makes_room() {
+fn least_recently_used_session_is_evicted() {
     let database = TestDatabase::new();
     set(&database, "max_sessions_per_user = 2");
     let store = database.store();
@@ -280,7 +280,7 @@ fn the_least_recently_used_device_makes_room() {
 }
 
 #[test]
-fn a_refused_log_in_leaves_the_transaction_and_the_visitor_as_they_were() {
+fn refused_login_keeps_transaction_and_session() {
     let database = TestDatabase::new();
     set(
         &database,
@@ -317,7 +317,7 @@ fn a_refused_log_in_leaves_the_transaction_and_the_visitor_as_they_were() {
 
 /// The repeated call must take the session of the first one for its own, and count it once.
 #[test]
-fn a_limit_counts_a_session_once_whose_answer_was_lost() {
+fn session_with_lost_answer_counts_once() {
     for policy in ["true", "false"] {
         let database = TestDatabase::new();
         set(
@@ -357,7 +357,7 @@ fn a_limit_counts_a_session_once_whose_answer_was_lost() {
 }
 
 #[test]
-fn what_is_known_of_a_session_in_each_state() {
+fn info_describes_each_state() {
     let database = TestDatabase::new();
     let store = database.store();
     let new = of("4711").client_address([192, 0, 2, 1]).label("s3cret");
@@ -414,7 +414,7 @@ fn what_is_known_of_a_session_in_each_state() {
 }
 
 #[test]
-fn what_no_user_is_called_is_refused_before_it_costs_a_transaction() {
+fn invalid_user_id_is_refused_before_any_call() {
     let database = TestDatabase::new();
     let mut client = database.client();
     let mut transaction = client.transaction().unwrap();
@@ -448,7 +448,7 @@ fn what_no_user_is_called_is_refused_before_it_costs_a_transaction() {
 }
 
 #[test]
-fn each_call_survives_a_restart_of_the_server() {
+fn user_calls_after_server_restart_succeed() {
     let database = TestDatabase::new();
     let store = database.store();
     let one = login(&store, "4711");

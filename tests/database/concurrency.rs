@@ -69,7 +69,7 @@ impl Dice {
 // ── Each function ────────────────────────────────────────────────────────────────────────────────────────────────
 
 #[test]
-fn create_gives_a_key_to_one_caller() {
+fn concurrent_creates_have_one_winner() {
     const KEYS: usize = 40;
     let store = RawStore::new();
     let created = at_once(&store, |thread, client| {
@@ -94,7 +94,7 @@ fn create_gives_a_key_to_one_caller() {
 }
 
 #[test]
-fn load_slides_forward_only_and_always_finds_the_session() {
+fn concurrent_loads_slide_forward_only() {
     let store = RawStore::new();
     make_every_slide_due(&store);
     let ids = ["a", "b", "c"];
@@ -114,7 +114,7 @@ fn load_slides_forward_only_and_always_finds_the_session() {
 }
 
 #[test]
-fn touch_slides_forward_only_and_always_finds_the_session() {
+fn concurrent_touches_slide_forward_only() {
     let store = RawStore::new();
     make_every_slide_due(&store);
     let ids = ["a", "b", "c"];
@@ -152,7 +152,7 @@ fn increment(client: &mut Client, id: &str, author: Option<usize>) {
 }
 
 #[test]
-fn save_with_a_version_loses_no_change() {
+fn concurrent_versioned_saves_lose_no_change() {
     const ROUNDS: usize = 25;
     let store = RawStore::new();
     make_every_slide_due(&store);
@@ -181,7 +181,7 @@ fn save_with_a_version_loses_no_change() {
 
 /// Two visitors' requests that come to the same data: both read 5 and both write 6. One of them must be told.
 #[test]
-fn save_with_a_version_loses_no_change_that_looks_the_same() {
+fn concurrent_versioned_saves_of_equal_data_lose_no_change() {
     const ROUNDS: usize = 25;
     let store = RawStore::new();
     assert!(store.nodepg().create("a", "0").unwrap());
@@ -195,7 +195,7 @@ fn save_with_a_version_loses_no_change_that_looks_the_same() {
 }
 
 #[test]
-fn save_without_a_version_writes_each_once() {
+fn concurrent_unversioned_saves_write_each_once() {
     const ROUNDS: usize = 40;
     let store = RawStore::new();
     assert!(store.nodepg().create("a", "{}").unwrap());
@@ -222,7 +222,7 @@ fn save_without_a_version_writes_each_once() {
 
 /// Who is told that his data is version 7 builds his next change upon it: so nobody else's data may be version 7.
 #[test]
-fn a_version_names_one_data() {
+fn version_identifies_one_data() {
     const ROUNDS: usize = 250;
     let store = RawStore::new();
     make_every_slide_due(&store);
@@ -253,7 +253,7 @@ fn a_version_names_one_data() {
 }
 
 #[test]
-fn end_is_true_for_one_caller_and_final_for_all() {
+fn concurrent_ends_have_one_winner_and_are_final() {
     const ROUNDS: usize = 40;
     let store = RawStore::new();
     for round in 0..ROUNDS {
@@ -280,7 +280,7 @@ fn end_is_true_for_one_caller_and_final_for_all() {
 }
 
 #[test]
-fn set_replaces_and_counts_each_time() {
+fn concurrent_sets_count_each_version() {
     const ROUNDS: usize = 60;
     let store = RawStore::new();
     let ids = ["a", "b", "c"];
@@ -299,7 +299,7 @@ fn set_replaces_and_counts_each_time() {
 
 /// An expired session is replaced by whoever comes first, and by the others in turn.
 #[test]
-fn set_on_an_expired_session() {
+fn concurrent_sets_replace_expired_session() {
     let store = RawStore::new();
     for round in 0..15 {
         let id = format!("id {round}");
@@ -315,7 +315,7 @@ fn set_on_an_expired_session() {
 }
 
 #[test]
-fn get_finds_nothing_once_destroy_has_returned() {
+fn get_after_destroy_returns_nothing() {
     const ROUNDS: usize = 40;
     let store = RawStore::new();
     let destroyed: Vec<AtomicBool> = (0..ROUNDS).map(|_| AtomicBool::new(false)).collect();
@@ -338,7 +338,7 @@ fn get_finds_nothing_once_destroy_has_returned() {
 }
 
 #[test]
-fn count_stays_within_what_there_is() {
+fn concurrent_count_stays_within_bounds() {
     let store = RawStore::new();
     for id in ["kept 1", "kept 2", "kept 3"] {
         store.nodepg().set(id, "{}").unwrap();
@@ -356,7 +356,7 @@ fn count_stays_within_what_there_is() {
 }
 
 #[test]
-fn clear_meets_every_writer_without_deadlock() {
+fn clear_beside_every_writer_causes_no_deadlock() {
     let store = RawStore::new();
     make_every_slide_due(&store);
     at_once(&store, |thread, client| {
@@ -390,7 +390,7 @@ fn clear_meets_every_writer_without_deadlock() {
 }
 
 #[test]
-fn prune_takes_the_dead_and_never_the_living() {
+fn concurrent_prune_deletes_dead_sessions_only() {
     let store = RawStore::new();
     make_every_slide_due(&store);
     let living = ["living 1", "living 2", "living 3"];
@@ -637,12 +637,12 @@ fn storm(with_clears: bool) {
 }
 
 #[test]
-fn storm_of_everything() {
+fn random_calls_keep_ended_sessions_ended() {
     storm(false);
 }
 
 #[test]
-fn storm_of_everything_and_clears() {
+fn random_calls_and_clears_keep_ended_sessions_ended() {
     storm(true);
 }
 
@@ -745,11 +745,11 @@ fn one_transaction(
 }
 
 #[test]
-fn storm_of_transactions_in_read_committed() {
+fn read_committed_transactions_keep_ended_sessions_ended() {
     storm_of_transactions(IsolationLevel::ReadCommitted);
 }
 
 #[test]
-fn storm_of_transactions_in_repeatable_read() {
+fn repeatable_read_transactions_keep_ended_sessions_ended() {
     storm_of_transactions(IsolationLevel::RepeatableRead);
 }

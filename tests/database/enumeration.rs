@@ -43,7 +43,7 @@ end
 $$";
 
 #[test]
-fn the_statistics_do_not_tell_where_keys_lie() {
+fn statistics_reveal_no_key() {
     let database = TestDatabase::new();
     let store = database.store();
     for number in 0..200 {
@@ -54,7 +54,7 @@ fn the_statistics_do_not_tell_where_keys_lie() {
 
 /// A serializable transaction shows in `pg_locks` which page of the index it read, and a page begins at a key.
 #[test]
-fn no_call_reads_the_index_in_a_serializable_transaction() {
+fn serializable_transaction_reads_no_index() {
     let database = TestDatabase::new();
     let session = database
         .store()

@@ -821,7 +821,7 @@ fn run(world: &mut World, settings: &Settings, events: &[Event]) -> Result<(), S
 }
 
 #[test]
-fn any_sequence_of_operations_does_what_the_model_does() {
+fn random_operations_match_model() {
     let world = RefCell::new(World::new());
     let cases = env::var("PROPTEST_CASES").map_or(64, |cases| {
         cases.parse().expect("PROPTEST_CASES is no number")

@@ -61,7 +61,7 @@ impl Copy {
 }
 
 #[test]
-fn the_repository_is_consistent() {
+fn repository_passes_check() {
     let output = Copy::new("consistent").compose(&["--check"]);
     assert!(
         output.status.success(),
@@ -71,7 +71,7 @@ fn the_repository_is_consistent() {
 }
 
 #[test]
-fn an_edited_frozen_file_is_found() {
+fn edited_frozen_file_fails_check() {
     let copy = Copy::new("frozen");
     copy.freeze();
     assert!(copy.compose(&["--check"]).status.success());
@@ -84,7 +84,7 @@ fn an_edited_frozen_file_is_found() {
 }
 
 #[test]
-fn a_stale_file_is_found() {
+fn stale_file_fails_check() {
     let copy = Copy::new("stale");
     Copy::append(&copy.0.join("sql/web/report.sql"), "-- one more line\n");
     let output = copy.compose(&["--check"]);
@@ -94,7 +94,7 @@ fn a_stale_file_is_found() {
 }
 
 #[test]
-fn a_change_after_a_release_makes_a_new_file_and_leaves_the_old_one() {
+fn change_after_release_writes_new_file() {
     let copy = Copy::new("next");
     copy.freeze();
     let frozen = copy.newest();
@@ -108,7 +108,7 @@ fn a_change_after_a_release_makes_a_new_file_and_leaves_the_old_one() {
 }
 
 #[test]
-fn the_name_of_the_schema_in_a_comment_or_a_string_is_refused() {
+fn schema_name_in_comment_or_string_fails_check() {
     for line in ["-- see web.session\n", "select 'web.session';\n"] {
         let copy = Copy::new("names");
         let file = copy.0.join("sql/web/count_sessions.sql");

@@ -94,7 +94,7 @@ fn functions_of_the_catalog(
 }
 
 #[test]
-fn every_function_is_as_the_page_says() {
+fn each_function_section_matches_catalog() {
     let (catalog, public) = functions_of_the_catalog(&TestDatabase::new());
     let page = functions_of_the_page();
     assert!(
@@ -117,7 +117,7 @@ fn every_function_is_as_the_page_says() {
 
 /// That a section without its signature, or with a heading that is misspelt, does not go by unnoticed.
 #[test]
-fn every_section_of_a_function_is_read() {
+fn each_function_section_has_its_signature() {
     let page = file("docs/sql-interface.md");
     let functions = functions_of_the_page();
     assert_eq!(page.matches("\nWho may call: ").count(), functions.len());
@@ -131,7 +131,7 @@ fn every_section_of_a_function_is_read() {
 }
 
 #[test]
-fn every_function_has_an_example_from_psql_and_the_runtime_roles_one_from_rust() {
+fn each_function_section_has_examples() {
     let sections = sections();
     let client: String = [
         "src/store.rs",
@@ -167,7 +167,7 @@ fn every_function_has_an_example_from_psql_and_the_runtime_roles_one_from_rust()
 }
 
 #[test]
-fn every_setting_is_as_the_page_says() {
+fn settings_table_matches_catalog() {
     let database = TestDatabase::new();
     let catalog: Vec<String> = database
         .superuser()
@@ -205,7 +205,7 @@ fn every_setting_is_as_the_page_says() {
 
 /// A database's error codes that the page explains, each by a call that meets it.
 #[test]
-fn the_errors_are_those_of_the_page() {
+fn each_documented_error_occurs() {
     let database = TestDatabase::new();
     let page = file("docs/sql-interface.md");
     let errors = between(&page, "\n## Errors\n", "\n## ").unwrap();

@@ -135,7 +135,7 @@ fn succeeded(output: std::io::Result<Output>) -> Result<String, String> {
 }
 
 #[test]
-fn a_standby_reads_and_refuses_to_write() {
+fn standby_reads_and_refuses_writes() {
     let store = RawStore::new();
     let mut primary = store.nodepg();
     for id in ["fresh", "due", "expired", "ended"] {

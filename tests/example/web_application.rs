@@ -36,7 +36,7 @@ fn with_cookie(application: &Application, cookie: &str) -> Visitor {
 }
 
 #[test]
-fn each_visitor_has_a_count_of_views() {
+fn each_visitor_has_own_view_count() {
     let database = TestDatabase::new();
     let application = Application::start(&database, &[]);
     let (mut one, mut other) = (application.visitor(), application.visitor());
@@ -48,7 +48,7 @@ fn each_visitor_has_a_count_of_views() {
 }
 
 #[test]
-fn no_view_is_lost_between_requests_at_the_same_time() {
+fn concurrent_requests_lose_no_view() {
     let database = TestDatabase::new();
     let application = Application::start(&database, &[]);
     let mut visitor = application.visitor();
@@ -67,7 +67,7 @@ fn no_view_is_lost_between_requests_at_the_same_time() {
 }
 
 #[test]
-fn the_cookie_has_every_attribute() {
+fn cookie_has_every_attribute() {
     let database = TestDatabase::new();
     database
         .superuser()
@@ -122,7 +122,7 @@ fn the_cookie_has_every_attribute() {
 }
 
 #[test]
-fn the_cookie_follows_an_absolute_timeout_too() {
+fn cookie_max_age_follows_absolute_timeout() {
     let database = TestDatabase::new();
     database
         .superuser()
@@ -139,7 +139,7 @@ fn the_cookie_follows_an_absolute_timeout_too() {
 }
 
 #[test]
-fn a_cookie_that_is_not_ours_makes_a_new_visitor() {
+fn invalid_cookie_starts_new_session() {
     let database = TestDatabase::new();
     let application = Application::start(&database, &[]);
     let mut visitor = application.visitor();
@@ -194,7 +194,7 @@ fn a_cookie_that_is_not_ours_makes_a_new_visitor() {
 }
 
 #[test]
-fn logging_in_changes_the_id_and_logging_out_ends_the_session() {
+fn login_changes_id_and_logout_ends_session() {
     let database = TestDatabase::new();
     let application = Application::start(&database, &[]);
     let mut visitor = application.visitor();
@@ -253,7 +253,7 @@ fn logging_in_changes_the_id_and_logging_out_ends_the_session() {
 
 /// The view waits for the log-in, finds the session under another id, and must not put a cookie of its own over the new one.
 #[test]
-fn a_view_that_a_log_in_overtakes_does_not_undo_it() {
+fn view_after_concurrent_login_keeps_new_cookie() {
     let database = TestDatabase::new();
     let application = Application::start(&database, &[]);
     let mut visitor = application.visitor();
@@ -282,7 +282,7 @@ fn a_view_that_a_log_in_overtakes_does_not_undo_it() {
 
 /// The cookie is sent again when it has aged, since the session's expiry has moved on, and not with each answer.
 #[test]
-fn a_cookie_is_renewed_now_and_then() {
+fn aged_cookie_is_renewed() {
     let database = TestDatabase::new();
     let application = Application::start(&database, &[]);
     let mut visitor = application.visitor();
@@ -303,7 +303,7 @@ fn a_cookie_is_renewed_now_and_then() {
 }
 
 #[test]
-fn a_slow_request_cannot_undo_a_log_out() {
+fn slow_request_after_logout_is_not_saved() {
     let database = TestDatabase::new();
     let mut application = Application::start(&database, &[]);
     // The log-out has to come while the request waits. On a machine so busy that it came too late, it waits longer.
@@ -342,7 +342,7 @@ fn a_slow_request_cannot_undo_a_log_out() {
 }
 
 #[test]
-fn a_slow_request_does_not_overwrite_what_came_meanwhile() {
+fn slow_request_after_concurrent_change_is_not_saved() {
     let database = TestDatabase::new();
     let mut application = Application::start(&database, &[]);
     let mut visitor = application.visitor();
@@ -373,7 +373,7 @@ fn a_slow_request_does_not_overwrite_what_came_meanwhile() {
 }
 
 #[test]
-fn where_there_is_no_session_there_is_no_query() {
+fn request_without_session_makes_no_query() {
     let database = TestDatabase::new();
     // Nothing listens there, so that a query would be a 503.
     let port = TcpListener::bind("127.0.0.1:0")
@@ -399,7 +399,7 @@ fn where_there_is_no_session_there_is_no_query() {
 }
 
 #[test]
-fn an_outage_logs_nobody_out() {
+fn outage_returns_503_and_keeps_cookie() {
     let database = TestDatabase::new();
     let mut application = Application::start(&database, &[]);
     let mut visitor = application.visitor();
@@ -446,7 +446,7 @@ fn an_outage_logs_nobody_out() {
 }
 
 #[test]
-fn a_store_that_cannot_serve_is_no_log_out_either() {
+fn store_error_returns_500_and_keeps_cookie() {
     let database = TestDatabase::new();
     let mut application = Application::start(&database, &[]);
     let mut visitor = application.visitor();
@@ -475,7 +475,7 @@ fn a_store_that_cannot_serve_is_no_log_out_either() {
 }
 
 #[test]
-fn a_rotated_password_needs_no_restart() {
+fn password_rotation_needs_no_restart() {
     let database = TestDatabase::new();
     let application = Application::start(&database, &[]);
     let mut visitor = application.visitor();
@@ -494,7 +494,7 @@ fn a_rotated_password_needs_no_restart() {
 }
 
 #[test]
-fn other_sites_cannot_post_for_a_visitor() {
+fn cross_site_post_is_refused() {
     let database = TestDatabase::new();
     let application = Application::start(&database, &[]);
     let mut visitor = application.visitor();
@@ -543,7 +543,7 @@ fn other_sites_cannot_post_for_a_visitor() {
 }
 
 #[test]
-fn no_request_harms_the_server() {
+fn malformed_request_is_refused_and_server_survives() {
     let database = TestDatabase::new();
     let application = Application::start(&database, &[]);
     let too_long = "x".repeat(65);
@@ -654,7 +654,7 @@ fn no_request_harms_the_server() {
 
 /// oxhttp 0.3.3 panics on the form of CONNECT (`host:port`), in the thread of that connection alone.
 #[test]
-fn the_server_outlives_what_its_http_library_does_not_understand() {
+fn connect_requests_leave_server_running() {
     let database = TestDatabase::new();
     let application = Application::start(&database, &[]);
     for _ in 0..200 {
@@ -668,7 +668,7 @@ fn the_server_outlives_what_its_http_library_does_not_understand() {
 }
 
 #[test]
-fn sigterm_ends_it_once_the_requests_under_way_are_answered() {
+fn sigterm_ends_server_after_running_requests() {
     let database = TestDatabase::new();
     let mut application = Application::start(&database, &[]);
     let mut visitor = application.visitor();
@@ -686,7 +686,7 @@ fn sigterm_ends_it_once_the_requests_under_way_are_answered() {
 }
 
 #[test]
-fn servers_that_share_a_key_share_their_visitors() {
+fn servers_with_same_key_share_sessions() {
     let database = TestDatabase::new();
     let key = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("key-{}", random()));
     let key = RemovedFile(key);
@@ -703,7 +703,7 @@ fn servers_that_share_a_key_share_their_visitors() {
 }
 
 #[test]
-fn mistakes_in_the_environment_are_named() {
+fn invalid_environment_is_reported() {
     let database = TestDatabase::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = listener.local_addr().unwrap().to_string();

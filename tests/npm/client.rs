@@ -18,7 +18,7 @@ const NODE: (u32, u32) = (18, 15);
 const PATIENCE: Duration = Duration::from_mins(5);
 
 #[test]
-fn the_npm_module_works_unmodified() {
+fn unmodified_npm_module_passes_its_tests() {
     if let Some(missing) = missing() {
         // Not eprintln, whose output the test harness hides when a test passes.
         let _ = writeln!(

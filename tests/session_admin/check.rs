@@ -14,7 +14,7 @@ fn words(report: &serde_json::Value, list: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_was_never_installed_is_answered_with_no() {
+fn check_of_missing_store_exits_1() {
     let database = Database::new();
     database
         .run(&["check"])
@@ -35,7 +35,7 @@ fn what_was_never_installed_is_answered_with_no() {
 }
 
 #[test]
-fn a_store_that_is_as_it_should_be_is_answered_with_yes() {
+fn check_of_correct_store_exits_0() {
     let database = Database::installed();
     database.run(&["rotate-password"]).expect(0);
     let before = database.snapshot();
@@ -56,7 +56,7 @@ fn a_store_that_is_as_it_should_be_is_answered_with_yes() {
 }
 
 #[test]
-fn each_drift_has_one_line_and_stays_as_it_is() {
+fn check_reports_each_drift_and_changes_nothing() {
     let database = Database::installed();
     database.run(&["rotate-password"]).expect(0);
     let role = quoted(&database.role);
@@ -105,7 +105,7 @@ fn each_drift_has_one_line_and_stays_as_it_is() {
 }
 
 #[test]
-fn a_role_without_a_password_is_found() {
+fn check_finds_missing_password() {
     let database = Database::installed();
     let report = database
         .run(&["check", "--format", "json"])
@@ -119,7 +119,7 @@ fn a_role_without_a_password_is_found() {
 }
 
 #[test]
-fn the_password_that_everybody_knows_is_found() {
+fn check_finds_default_password() {
     let database = Database::installed();
     for encryption in ["scram-sha-256", "md5"] {
         let set = |password: &str| {
@@ -152,7 +152,7 @@ fn the_password_that_everybody_knows_is_found() {
 
 /// What everybody may do in the database anyway is noted and does not count.
 #[test]
-fn a_member_of_the_owner_role_is_noted() {
+fn check_notes_member_of_owner_role() {
     let database = Database::installed();
     database.run(&["rotate-password"]).expect(0);
     let carol = format!("{}_carol", database.role);
@@ -181,7 +181,7 @@ fn a_member_of_the_owner_role_is_noted() {
 }
 
 #[test]
-fn the_defaults_of_public_are_noted() {
+fn check_notes_privileges_of_public() {
     let database = Database::installed();
     database.run(&["rotate-password"]).expect(0);
     let mut client = database.superuser();
@@ -218,7 +218,7 @@ fn the_defaults_of_public_are_noted() {
 }
 
 #[test]
-fn pg_hba_that_lets_the_role_in_is_found() {
+fn check_finds_trust_rules_in_pg_hba() {
     let database = Database::installed();
     database.run(&["rotate-password"]).expect(0);
     let mut client = database.superuser();
@@ -288,7 +288,7 @@ fn pg_hba_that_lets_the_role_in_is_found() {
 }
 
 #[test]
-fn it_does_not_wait_for_ever() {
+fn check_beside_install_lock_gives_up() {
     let database = Database::installed();
     let mut client = database.superuser();
     client
@@ -301,7 +301,7 @@ fn it_does_not_wait_for_ever() {
 }
 
 #[test]
-fn the_lock_of_a_check_that_is_interrupted_is_gone() {
+fn interrupted_install_releases_lock() {
     let database = Database::installed();
     let mut client = database.superuser();
     client

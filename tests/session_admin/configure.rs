@@ -16,7 +16,7 @@ fn setting(database: &Database, name: &str) -> Value {
 }
 
 #[test]
-fn it_shows_every_setting_of_the_catalog() {
+fn configure_lists_each_setting_of_catalog() {
     let database = Database::installed();
     let run = database.run(&["configure"]).expect(0);
     let rows = database
@@ -56,7 +56,7 @@ fn it_shows_every_setting_of_the_catalog() {
 }
 
 #[test]
-fn it_sets_what_it_is_given_together() {
+fn configure_changes_all_given_settings() {
     let database = Database::installed();
     database
         .run(&["configure", "--dry-run", "idle_timeout_seconds=1800"])
@@ -120,7 +120,7 @@ fn it_sets_what_it_is_given_together() {
 }
 
 #[test]
-fn it_refuses_what_may_not_be_and_changes_nothing() {
+fn configure_refuses_invalid_setting_and_changes_nothing() {
     let database = Database::installed();
     for (given, says) in [
         (

@@ -23,7 +23,7 @@ const SUBCOMMANDS: [&str; 12] = [
 const CONNECTING: [&str; 5] = ["install", "check", "rotate-password", "prune", "status"];
 
 #[test]
-fn each_subcommand_explains_itself() {
+fn each_subcommand_has_help() {
     let all = run(bare_command(&["--help"])).expect(0);
     for subcommand in SUBCOMMANDS {
         assert!(all.out.contains(subcommand));
@@ -46,7 +46,7 @@ fn each_subcommand_explains_itself() {
 }
 
 #[test]
-fn completions_know_the_subcommands() {
+fn completions_list_subcommands() {
     for shell in ["bash", "zsh", "fish"] {
         let script = run(bare_command(&["completions", shell])).expect(0);
         for subcommand in SUBCOMMANDS {
@@ -57,7 +57,7 @@ fn completions_know_the_subcommands() {
 }
 
 #[test]
-fn a_reader_that_has_had_enough_is_no_failure() {
+fn closed_output_keeps_exit_status() {
     let database = Database::installed();
     for (arguments, status) in [
         (&["print-sql"][..], 0),
@@ -83,7 +83,7 @@ fn a_reader_that_has_had_enough_is_no_failure() {
 }
 
 #[test]
-fn a_server_that_is_down() {
+fn unreachable_server_is_reported() {
     let directory = Directory::new();
     for host in [directory.path(""), "127.0.0.1".into()] {
         for subcommand in CONNECTING {
@@ -99,7 +99,7 @@ fn a_server_that_is_down() {
 }
 
 #[test]
-fn a_database_that_does_not_exist() {
+fn missing_database_is_reported() {
     let database = Database::new();
     for subcommand in CONNECTING {
         database
@@ -114,7 +114,7 @@ fn a_database_that_does_not_exist() {
 }
 
 #[test]
-fn a_wrong_password() {
+fn wrong_password_is_reported_and_hidden() {
     let mut database = Database::new();
     let user = database.own_role("login password 'right'");
     let as_user = |password: &str| {
@@ -148,7 +148,7 @@ fn a_wrong_password() {
 }
 
 #[test]
-fn a_password_file_is_used_if_it_is_private() {
+fn password_file_is_used_only_if_private() {
     let mut database = Database::new();
     let user = database.own_role("login password 'from the file'");
     let home = Directory::new();
@@ -178,7 +178,7 @@ fn a_password_file_is_used_if_it_is_private() {
 }
 
 #[test]
-fn a_url_goes_before_the_variables() {
+fn url_overrides_environment() {
     let database = Database::installed();
     let environment: std::collections::HashMap<_, _> = database
         .command(&[])
@@ -214,7 +214,7 @@ fn a_url_goes_before_the_variables() {
 }
 
 #[test]
-fn settings_that_make_no_sense() {
+fn invalid_connection_settings_are_reported() {
     for url in [
         "s3cret",
         "postgresql://u:s3cret@h:port/d",
@@ -234,7 +234,7 @@ fn settings_that_make_no_sense() {
 }
 
 #[test]
-fn a_store_that_is_not_installed() {
+fn missing_store_is_reported() {
     let database = Database::new();
     for subcommand in ["prune", "status"] {
         database.run(&[subcommand]).expect(2).says(&[
@@ -253,7 +253,7 @@ fn a_store_that_is_not_installed() {
 }
 
 #[test]
-fn a_role_without_the_privilege() {
+fn missing_privilege_is_reported() {
     let mut database = Database::installed();
     let nobody = database.own_role("login password 'nobody'");
     for subcommand in CONNECTING {
@@ -268,7 +268,7 @@ fn a_role_without_the_privilege() {
 }
 
 #[test]
-fn a_database_that_cannot_be_written() {
+fn read_only_database_is_reported() {
     let database = Database::installed();
     database
         .superuser()
@@ -284,14 +284,14 @@ fn a_database_that_cannot_be_written() {
 }
 
 #[test]
-fn colours_are_for_terminals() {
+fn redirected_output_has_no_colours() {
     let database = Database::installed();
     database.run(&["check"]).expect(1).hides("\u{1b}[");
 }
 
 /// Several hosts: the one that is down is passed over, the one that refuses the login ends the search.
 #[test]
-fn several_hosts() {
+fn host_list_skips_unreachable_host_and_stops_at_refused_login() {
     let mut database = Database::installed();
     let user = database.own_role("login password 'right'");
     let environment: std::collections::HashMap<_, _> = database

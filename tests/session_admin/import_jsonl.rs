@@ -34,7 +34,7 @@ fn sessions(database: &Database) -> String {
 }
 
 #[test]
-fn sessions_move_from_one_server_to_another() {
+fn export_and_import_move_all_sessions() {
     let [old, new] = [Database::installed(), Database::installed()];
     old.superuser()
         .batch_execute(
@@ -100,7 +100,7 @@ fn sessions_move_from_one_server_to_another() {
 }
 
 #[test]
-fn an_empty_store_is_an_empty_export() {
+fn export_of_empty_store_is_empty() {
     let database = Database::installed();
     assert_eq!(database.run(&["export"]).expect(0).out, "");
     let done = import(&database, "\n \n", &[]).expect(0);
@@ -108,7 +108,7 @@ fn an_empty_store_is_an_empty_export() {
 }
 
 #[test]
-fn an_export_that_fails_leaves_no_file() {
+fn failed_export_leaves_no_file() {
     let database = Database::installed();
     let directory = Directory::new();
     let file = directory.path("sessions.jsonl");
@@ -128,7 +128,7 @@ fn an_export_that_fails_leaves_no_file() {
 }
 
 #[test]
-fn what_cannot_be_read_is_named_and_skipped() {
+fn unreadable_lines_are_reported_and_skipped() {
     let database = Database::installed();
     let key = |digit: char| digit.to_string().repeat(64);
     let tomorrow: String = database
@@ -195,7 +195,7 @@ fn what_cannot_be_read_is_named_and_skipped() {
 }
 
 #[test]
-fn the_database_may_have_another_encoding() {
+fn import_into_latin1_reports_untranslatable_lines() {
     let database = Database::new();
     let name = format!("{}_latin", database.name);
     database
@@ -231,7 +231,7 @@ fn the_database_may_have_another_encoding() {
 }
 
 #[test]
-fn options_that_do_not_fit_are_refused() {
+fn conflicting_options_are_refused() {
     let database = Database::installed();
     for arguments in [
         &["import"][..],

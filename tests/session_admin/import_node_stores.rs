@@ -231,7 +231,7 @@ fn moves_in(stores: &Stores, zone: &Value) {
 }
 
 #[test]
-fn connect_pg_simple() {
+fn connect_pg_simple_sessions_are_imported() {
     let Some(stores) = Stores::new("connect-pg-simple", json!({})) else {
         return;
     };
@@ -311,7 +311,7 @@ fn connect_pg_simple() {
 }
 
 #[test]
-fn express_pg_session_with_columns_of_its_own() {
+fn express_pg_session_with_own_columns_is_imported() {
     // Its touch and its set know no other column of the expiry than "expire", so that is what it has here.
     let options = json!({
         "schemaName": "Own Schema",
@@ -416,7 +416,7 @@ fn express_pg_session_with_columns_of_its_own() {
 }
 
 #[test]
-fn expiries_with_a_time_zone_need_none() {
+fn timestamptz_expiries_need_no_time_zone() {
     let database = Database::installed();
     let mut client = database.superuser();
     client
@@ -442,7 +442,7 @@ fn expiries_with_a_time_zone_need_none() {
 }
 
 #[test]
-fn koa_pg_session() {
+fn koa_pg_session_sessions_are_imported() {
     let Some(stores) = Stores::new("koa-pg-session", json!({})) else {
         return;
     };
@@ -481,7 +481,7 @@ fn koa_pg_session() {
 }
 
 #[test]
-fn koa_generic_session_sequelize() {
+fn koa_generic_session_sequelize_sessions_are_imported() {
     let Some(stores) = Stores::new("koa-generic-session-sequelize", json!({})) else {
         return;
     };
@@ -516,7 +516,7 @@ fn koa_generic_session_sequelize() {
 
 /// The second run of an import that was stopped.
 #[test]
-fn an_interrupted_import_goes_on() {
+fn interrupted_import_continues() {
     let database = Database::installed();
     let mut client = database.superuser();
     client
@@ -566,7 +566,7 @@ fn an_interrupted_import_goes_on() {
 
 /// A server that logs every statement with its parameters, as developers set it, learns neither ids nor data from an import.
 #[test]
-fn neither_ids_nor_data_come_into_the_log() {
+fn import_logs_neither_ids_nor_data() {
     let database = Database::installed();
     let mut client = database.superuser();
     let log: Option<String> = client

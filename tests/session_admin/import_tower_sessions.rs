@@ -76,7 +76,7 @@ fn counts(run: &Run) -> [i64; 4] {
 }
 
 #[test]
-fn sessions_of_tower_sessions_move_in() {
+fn tower_sessions_are_imported() {
     let Some(program) = program() else {
         return;
     };

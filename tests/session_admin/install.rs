@@ -8,7 +8,7 @@ use crate::support::session_admin::{
 use connect_pg::install::{InstallOptions, LOCK_KEY, check, dry_run, install};
 
 #[test]
-fn it_installs_and_then_finds_nothing_to_do() {
+fn second_install_changes_nothing() {
     let database = Database::new();
     let first = database
         .run(&["install", "--format", "json"])
@@ -45,7 +45,7 @@ fn it_installs_and_then_finds_nothing_to_do() {
 }
 
 #[test]
-fn it_tells_people_what_to_do_next() {
+fn install_names_next_command() {
     let database = Database::new();
     database
         .run(&["install"])
@@ -59,7 +59,7 @@ fn it_tells_people_what_to_do_next() {
 }
 
 #[test]
-fn it_repairs_what_was_changed() {
+fn install_repairs_changed_objects() {
     let database = Database::installed();
     database
         .superuser()
@@ -89,7 +89,7 @@ fn it_repairs_what_was_changed() {
 }
 
 #[test]
-fn a_dropped_routine_comes_back() {
+fn install_restores_dropped_routine() {
     let database = Database::installed();
     database
         .superuser()
@@ -106,7 +106,7 @@ fn a_dropped_routine_comes_back() {
 }
 
 #[test]
-fn a_dry_run_tells_all_and_changes_nothing() {
+fn dry_run_reports_all_changes_and_makes_none() {
     let database = Database::new();
     let before = database.snapshot();
     let planned = database
@@ -140,7 +140,7 @@ fn a_dry_run_tells_all_and_changes_nothing() {
 }
 
 #[test]
-fn eight_at_once_in_one_database_all_succeed() {
+fn eight_concurrent_installs_in_one_database_succeed() {
     let database = Database::new();
     let children: Vec<_> = (0..8)
         .map(|_| start(database.command(&["install", "--format", "json"])))
@@ -161,7 +161,7 @@ fn eight_at_once_in_one_database_all_succeed() {
 }
 
 #[test]
-fn four_databases_of_one_cluster_at_once_all_succeed() {
+fn concurrent_installs_in_four_databases_succeed() {
     for _ in 0..4 {
         // The same role in all four, made by whoever comes first.
         let role = format!("connect_pg_test_{}", random());
@@ -188,7 +188,7 @@ fn four_databases_of_one_cluster_at_once_all_succeed() {
 }
 
 #[test]
-fn an_owner_of_the_database_with_createrole_installs() {
+fn database_owner_with_createrole_installs() {
     let mut database = Database::new();
     let installer = database.own_role("login createrole password 'installer'");
     let mut superuser = database.superuser();
@@ -254,7 +254,7 @@ fn an_owner_of_the_database_with_createrole_installs() {
 }
 
 #[test]
-fn a_role_without_rights_is_told_who_has_them() {
+fn install_without_privileges_is_refused_with_hint() {
     let mut database = Database::new();
     let nobody = database.own_role("login password 'nobody'");
     let before = database.snapshot();
@@ -271,7 +271,7 @@ fn a_role_without_rights_is_told_who_has_them() {
 }
 
 #[test]
-fn odd_names_work() {
+fn odd_names_are_installed() {
     let random = random();
     for (schema, role) in [
         ("we\"\"b; drop", "no\"de'pg; --"),
@@ -309,7 +309,7 @@ fn odd_names_work() {
 }
 
 #[test]
-fn names_that_cannot_be_are_refused() {
+fn invalid_names_are_refused() {
     let mut database = Database::new();
     let before = database.snapshot();
     let role = std::mem::take(&mut database.role);
@@ -338,7 +338,7 @@ fn names_that_cannot_be_are_refused() {
 }
 
 #[test]
-fn two_stores_in_one_database_do_not_see_each_other() {
+fn two_stores_in_one_database_are_separate() {
     let database = Database::installed();
     let second = format!("{}_2", database.role);
     let with_second = |arguments: &[&str]| {
@@ -405,7 +405,7 @@ fn on_ddl(database: &Database, body: &str) {
 }
 
 #[test]
-fn a_failure_half_way_leaves_the_database_as_it_was() {
+fn failed_install_changes_nothing() {
     let database = Database::new();
     // Comments on tables come last among what is made; by then there are roles, a schema, tables and functions.
     on_ddl(
@@ -438,7 +438,7 @@ fn a_failure_half_way_leaves_the_database_as_it_was() {
 }
 
 #[test]
-fn an_install_that_is_killed_leaves_the_database_as_it_was() {
+fn terminated_install_changes_nothing() {
     let database = Database::new();
     on_ddl(
         &database,
@@ -468,7 +468,7 @@ fn an_install_that_is_killed_leaves_the_database_as_it_was() {
 }
 
 #[test]
-fn what_belongs_to_a_stranger_is_refused() {
+fn objects_of_another_owner_are_refused() {
     let mut database = Database::new();
     let stranger = database.own_role("login password 'stranger'");
     let mut superuser = database.superuser();
@@ -501,7 +501,7 @@ fn what_belongs_to_a_stranger_is_refused() {
 }
 
 #[test]
-fn a_trigger_on_the_history_is_refused() {
+fn trigger_on_history_is_refused() {
     let database = Database::installed();
     database
         .superuser()
@@ -517,7 +517,7 @@ fn a_trigger_on_the_history_is_refused() {
 }
 
 #[test]
-fn an_older_program_refuses_a_newer_database() {
+fn newer_release_in_database_is_refused() {
     let database = Database::installed();
     let mut client = database.superuser();
     client
@@ -559,7 +559,7 @@ fn an_older_program_refuses_a_newer_database() {
 }
 
 #[test]
-fn a_release_that_is_not_ours_is_refused() {
+fn changed_checksum_is_refused() {
     let database = Database::installed();
     database
         .superuser()
@@ -573,7 +573,7 @@ fn a_release_that_is_not_ours_is_refused() {
 }
 
 #[test]
-fn with_nothing_to_change_it_waits_for_no_writer() {
+fn install_without_changes_waits_for_no_writer() {
     let database = Database::installed();
     let mut writer = database.superuser();
     let mut open = writer.transaction().unwrap();
@@ -593,7 +593,7 @@ fn with_nothing_to_change_it_waits_for_no_writer() {
 }
 
 #[test]
-fn what_the_caller_has_set_does_not_matter() {
+fn install_ignores_session_settings() {
     let database = Database::new();
     let odd = [(
         "PGOPTIONS",
@@ -615,7 +615,7 @@ fn what_the_caller_has_set_does_not_matter() {
 }
 
 #[test]
-fn a_database_without_a_schema_public_says_so() {
+fn missing_schema_public_is_reported() {
     let database = Database::new();
     database
         .superuser()
@@ -628,7 +628,7 @@ fn a_database_without_a_schema_public_says_so() {
 }
 
 #[test]
-fn installs_wait_for_each_other_by_the_documented_key() {
+fn install_waits_for_documented_lock_key() {
     let database = Database::new();
     let mut client = database.superuser();
     client
@@ -649,7 +649,7 @@ fn installs_wait_for_each_other_by_the_documented_key() {
 }
 
 #[test]
-fn inside_an_async_runtime_it_is_an_error() {
+fn install_in_task_is_refused() {
     let database = Database::new();
     let mut client = database.superuser();
     let options = InstallOptions::default().role(&database.role);

@@ -21,7 +21,7 @@ fn psql(database: &Database, file: &str) -> Run {
 }
 
 #[test]
-fn psql_installs_what_it_prints() {
+fn printed_sql_installs_with_psql() {
     let directory = Directory::new();
     let file = directory.path("store.sql");
     let random = random();
@@ -89,7 +89,7 @@ fn psql_installs_what_it_prints() {
 }
 
 #[test]
-fn it_is_all_or_nothing() {
+fn failed_printed_sql_changes_nothing() {
     let mut database = Database::new();
     // Only the last statement finds that the name is one of PostgreSQL's own.
     database.schema = "pg_reserved".into();
@@ -102,7 +102,7 @@ fn it_is_all_or_nothing() {
 }
 
 #[test]
-fn it_needs_no_server() {
+fn print_sql_needs_no_server() {
     let mut command = bare_command(&["print-sql"]);
     command
         .env("PGHOST", "/nowhere")

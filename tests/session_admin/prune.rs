@@ -44,7 +44,7 @@ fn count(database: &Database, which: &str) -> i64 {
 const DEAD: &str = "expires_at <= now()";
 
 #[test]
-fn it_prunes_until_nothing_is_left() {
+fn prune_continues_until_complete() {
     let database = Database::installed();
     fill(&database, 250, 3);
     let dead = count(&database, DEAD);
@@ -65,7 +65,7 @@ fn it_prunes_until_nothing_is_left() {
 
 /// Nothing deleted is not the end while there are rows to file again.
 #[test]
-fn it_goes_on_while_rows_are_filed_again() {
+fn prune_continues_while_rows_are_rescheduled() {
     let database = Database::installed();
     fill(&database, 0, 25);
     database
@@ -88,7 +88,7 @@ fn it_goes_on_while_rows_are_filed_again() {
 }
 
 #[test]
-fn it_stops_at_max_rows() {
+fn prune_stops_at_max_rows() {
     let database = Database::installed();
     fill(&database, 100, 0);
     let dead = count(&database, DEAD);
@@ -120,7 +120,7 @@ fn it_stops_at_max_rows() {
 }
 
 #[test]
-fn the_runtime_role_may_prune() {
+fn runtime_role_prunes() {
     let database = Database::installed();
     fill(&database, 10, 0);
     let password = database.run(&["rotate-password"]).expect(0).out;
@@ -134,7 +134,7 @@ fn the_runtime_role_may_prune() {
 }
 
 #[test]
-fn another_pruner_at_work_is_answered_with_no() {
+fn prune_beside_another_pruner_exits_1() {
     let database = Database::installed();
     fill(&database, 10, 0);
     let mut other = database.superuser();
@@ -154,7 +154,7 @@ fn another_pruner_at_work_is_answered_with_no() {
 }
 
 #[test]
-fn an_interrupt_stops_it_between_batches() {
+fn interrupt_stops_prune_between_batches() {
     let database = Database::installed();
     fill(&database, 50, 0);
     let dead = count(&database, DEAD);

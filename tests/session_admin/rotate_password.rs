@@ -12,7 +12,7 @@ use crate::support::session_admin::{
 };
 
 #[test]
-fn it_prints_a_password_that_works() {
+fn printed_password_logs_in() {
     let database = Database::installed();
     assert!(!database.lets_in(&database.role, ""));
     let first = database.run(&["rotate-password"]).expect(0);
@@ -41,7 +41,7 @@ fn it_prints_a_password_that_works() {
 }
 
 #[test]
-fn a_role_changes_its_own_password() {
+fn role_changes_own_password() {
     let database = Database::installed();
     let first = database.run(&["rotate-password"]).expect(0).out;
     let as_itself = [
@@ -56,7 +56,7 @@ fn a_role_changes_its_own_password() {
 }
 
 #[test]
-fn the_file_is_private_and_replaced_as_a_whole() {
+fn output_file_is_private_and_replaced_atomically() {
     let database = Database::installed();
     let directory = Directory::new();
     let path = directory.path("nodepg.password");
@@ -115,7 +115,7 @@ fn the_file_is_private_and_replaced_as_a_whole() {
 }
 
 #[test]
-fn the_file_keeps_its_owner() {
+fn output_file_keeps_owner() {
     let directory = Directory::new();
     let path = directory.path("password");
     fs::write(&path, "old\n").unwrap();
@@ -135,7 +135,7 @@ fn the_file_keeps_its_owner() {
 }
 
 #[test]
-fn a_password_of_ones_own_comes_from_standard_input() {
+fn stdin_password_is_set() {
     let database = Database::installed();
     let set =
         |input: &[u8]| run_with_input(database.command(&["rotate-password", "--stdin"]), input);
@@ -178,7 +178,7 @@ fn a_password_of_ones_own_comes_from_standard_input() {
 }
 
 #[test]
-fn a_password_that_nobody_reads_is_not_set() {
+fn unwritable_output_keeps_password() {
     let database = Database::installed();
     let before = database.stored_password();
 
@@ -196,7 +196,7 @@ fn a_password_that_nobody_reads_is_not_set() {
 }
 
 #[test]
-fn where_it_cannot_be_written_it_is_not_set() {
+fn invalid_output_file_keeps_password() {
     let database = Database::installed();
     let directory = Directory::new();
     let before = database.stored_password();
@@ -217,7 +217,7 @@ fn where_it_cannot_be_written_it_is_not_set() {
 }
 
 #[test]
-fn where_it_cannot_be_set_the_file_stays() {
+fn refused_password_keeps_file() {
     let mut database = Database::installed();
     let nobody = database.own_role("login password 'nobody'");
     let directory = Directory::new();
@@ -242,7 +242,7 @@ fn where_it_cannot_be_set_the_file_stays() {
 
 /// The database has it, the file cannot be replaced: it must say where the password is.
 #[test]
-fn a_password_that_is_set_is_never_lost() {
+fn set_password_with_failed_rename_is_kept() {
     let database = Database::installed();
     let directory = Directory::new();
     let path = directory.path("password");
@@ -331,7 +331,7 @@ fn rotate_twice(database: &Database, environment: &[(&str, &str)]) -> [String; 2
 
 /// No plaintext reaches the server: not its log, not `pg_stat_activity`.
 #[test]
-fn the_server_never_sees_the_password() {
+fn server_never_sees_password() {
     let mut database = Database::installed();
     let mut log = Log::new(&database);
 

@@ -53,7 +53,7 @@ fn count(run: &Run, name: &str) -> i64 {
 }
 
 #[test]
-fn users_lists_the_sessions_of_a_user() {
+fn users_lists_sessions_of_user() {
     let database = populated();
     let run = database
         .run(&["users", "alice"])
@@ -93,7 +93,7 @@ fn users_lists_the_sessions_of_a_user() {
 }
 
 #[test]
-fn the_runtime_role_may_list_and_end_a_users_sessions_but_no_more() {
+fn runtime_role_lists_and_ends_user_sessions_only() {
     let database = populated();
     let password = database.run(&["rotate-password"]).expect(0).out;
     let login = [
@@ -123,7 +123,7 @@ fn the_runtime_role_may_list_and_end_a_users_sessions_but_no_more() {
 }
 
 #[test]
-fn end_by_handle() {
+fn end_by_handle_ends_one_session() {
     let database = populated();
     for id in ["a1", "n1"] {
         let handle = handle(&database, id);
@@ -161,7 +161,7 @@ fn end_by_handle() {
 }
 
 #[test]
-fn end_by_user() {
+fn end_by_user_ends_all_or_all_others() {
     let database = populated();
     let run = database
         .run(&["end", "--user", "alice", "--dry-run", "--format", "json"])
@@ -211,7 +211,7 @@ fn end_by_user() {
 }
 
 #[test]
-fn end_all_wants_a_yes_and_leaves_tombstones() {
+fn end_all_requires_yes_and_leaves_tombstones() {
     let database = populated();
     database
         .run(&["end", "--all"])
@@ -244,7 +244,7 @@ fn end_all_wants_a_yes_and_leaves_tombstones() {
 }
 
 #[test]
-fn end_is_told_one_thing_to_end() {
+fn end_requires_exactly_one_selection() {
     let database = Database::new();
     for arguments in [
         &["end"][..],

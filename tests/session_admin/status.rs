@@ -3,7 +3,7 @@
 use crate::support::session_admin::Database;
 
 #[test]
-fn it_counts_sessions_by_state() {
+fn status_counts_sessions_by_state() {
     let database = Database::installed();
     let empty = database
         .run(&["status", "--format", "json"])
@@ -67,7 +67,7 @@ fn it_counts_sessions_by_state() {
 }
 
 #[test]
-fn the_runtime_role_may_not() {
+fn status_refuses_runtime_role() {
     let database = Database::installed();
     let password = database.run(&["rotate-password"]).expect(0).out;
     database

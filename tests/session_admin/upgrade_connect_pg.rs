@@ -215,7 +215,7 @@ fn places(client: &mut Client, id: &str) -> Vec<String> {
 }
 
 #[test]
-fn it_is_upgraded_in_place() {
+fn install_upgrades_connect_pg_in_place() {
     let Some(original) = Original::new() else {
         return;
     };
@@ -324,7 +324,7 @@ fn it_is_upgraded_in_place() {
 }
 
 #[test]
-fn what_its_users_added_is_named_and_refused() {
+fn added_objects_are_listed_and_refused() {
     let Some(original) = Original::new() else {
         return;
     };
@@ -382,7 +382,7 @@ fn what_its_users_added_is_named_and_refused() {
 }
 
 #[test]
-fn a_function_on_the_row_type_is_refused() {
+fn function_on_row_type_is_refused() {
     let Some(original) = Original::new() else {
         return;
     };
