@@ -170,7 +170,7 @@
 //!
 //! # Versions
 //!
-//! Rust 1.92 or newer is needed.
+//! The client needs Rust 1.85 or newer. The features `install` and `admin` need 1.92, because refinery 0.10 does.
 //!
 //! The crates [`postgres`] and [`uuid`] are part of this one's interface ([`Store::on`], [`StoreBuilder::config`], [`Error::code`],
 //! [`Session::handle`]), and so they are exported: `connect_pg::postgres::Client` always fits. `postgres` 0.20 or `uuid` 2 will be

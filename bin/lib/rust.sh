@@ -7,7 +7,7 @@ ensure_rust() {
     local wanted found
     # rustup puts cargo there, and a shell that was open before does not know it yet.
     if ! command -v cargo >/dev/null && [[ -x "$HOME/.cargo/bin/cargo" ]]; then PATH="$HOME/.cargo/bin:$PATH"; fi
-    wanted="$(sed -n 's/^rust-version *= *"\(.*\)"/\1/p' Cargo.toml)"
+    wanted="$(sed -n 's/^development-rust-version *= *"\(.*\)"/\1/p' Cargo.toml)"
     if ! command -v cargo >/dev/null; then
         die "no Rust toolchain (cargo) found; version $wanted or newer is needed: https://rustup.rs"
     fi

@@ -22,7 +22,7 @@ pub(crate) struct LazyConnection {
 
 /// How old a connection may grow, unless nobody calls: a server process keeps what it has cached for as long as it lives, and a name may lead
 /// elsewhere by now.
-const MAX_LIFETIME: Duration = Duration::from_mins(30);
+const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
 
 /// An open connection.
 struct OpenConnection {

@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     const AT_ONCE: Duration = Duration::from_nanos(1);
-    const LONG: Duration = Duration::from_mins(5);
+    const LONG: Duration = Duration::from_secs(300);
 
     #[test]
     fn there_are_so_many_and_no_more() {

@@ -10,7 +10,7 @@ use crate::events::{SessionEvent, SessionListener};
 /// How long the thread waits for an event before it looks whether it should stop.
 const TURN: Duration = Duration::from_secs(1);
 /// The longest pause after errors.
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How long a drop waits for a call of the application's that is under way.
 const LONGEST_STOP: Duration = Duration::from_secs(5);
 

@@ -17,7 +17,7 @@ impl PruneOptions {
     #[must_use]
     pub fn new() -> PruneOptions {
         PruneOptions {
-            interval: Duration::from_mins(5),
+            interval: Duration::from_secs(5 * 60),
             batch: 1000,
             on_round: None,
         }

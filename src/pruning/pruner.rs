@@ -11,7 +11,7 @@ use crate::store::Store;
 use crate::store::batch_size;
 
 /// The longest wait after errors, unless the interval is longer.
-const LONGEST_BACK_OFF: Duration = Duration::from_hours(1);
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(3600);
 /// How long a drop waits for a batch that is under way.
 const LONGEST_STOP: Duration = Duration::from_secs(5);
 
@@ -214,14 +214,14 @@ mod tests {
 
     #[test]
     fn failures_lengthen_it_up_to_an_hour() {
-        assert!(pause_after(Duration::from_mins(1), 3) >= Duration::from_mins(6));
+        assert!(pause_after(Duration::from_secs(60), 3) >= Duration::from_secs(6 * 60));
         for failures in [7, 31, 32, 33, u32::MAX] {
-            let pause = pause_after(Duration::from_mins(1), failures);
+            let pause = pause_after(Duration::from_secs(60), failures);
             assert!(
                 (2700..=4500).contains(&pause.as_secs()),
                 "{failures} {pause:?}"
             );
         }
-        assert!(pause_after(Duration::from_hours(24), 9) >= Duration::from_hours(18));
+        assert!(pause_after(Duration::from_secs(24 * 3600), 9) >= Duration::from_secs(18 * 3600));
     }
 }

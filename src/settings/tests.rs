@@ -113,7 +113,7 @@ fn defaults() {
         Some(&Duration::from_secs(30))
     );
     assert!(config.get_keepalives());
-    assert_eq!(config.get_keepalives_idle(), Duration::from_mins(1));
+    assert_eq!(config.get_keepalives_idle(), Duration::from_secs(60));
     assert_eq!(config.get_application_name(), Some("connect-pg"));
     assert_eq!(config.get_password(), None);
 

@@ -17,7 +17,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// More connections than any server takes.
 const MAX_POOL_SIZE: u32 = 10_000;
 /// The longest wait for a place in the pool. Far beyond it, the clock's arithmetic would panic.
-const MAX_POOL_TIMEOUT: Duration = Duration::from_hours(24);
+const MAX_POOL_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
 /// Settings for a [`Store`] with a pool of its own. From [`Store::builder`].
 ///
