@@ -1,9 +1,7 @@
 # shellcheck shell=bash
-# Installing what is missing on Debian and Ubuntu; elsewhere, saying what is missing. Needs messages.sh.
-# Sourced, never run.
+# Installs missing packages on Debian and Ubuntu. Elsewhere it names what is missing. Needs messages.sh. Sourced, never run.
 
-# ensure_packages PACKAGE…: all of them are installed afterwards, or the script has ended with exit
-# code 2 and a text that names them.
+# ensure_packages PACKAGE…: installs them, or ends the script with exit code 2 and a text that names them.
 ensure_packages() {
     local missing=() package
     for package in "$@"; do
@@ -21,7 +19,7 @@ ensure_packages() {
             break
         fi
     done
-    # Lists that are old name files that the archive no longer has: refresh them, once, and try again.
+    # Old lists name files that the archive no longer has: refresh the lists once and try again.
     local status=0
     install_packages "${missing[@]}" || status=$?
     if ((status != 0 && status != 2)) && [[ -z "$package_lists_fresh" ]]; then
@@ -38,41 +36,41 @@ package_installed() {
     [[ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]
 }
 
-# package_offered PACKAGE: whether the lists, as they are on this machine now, know it.
+# package_offered PACKAGE: whether this machine's package lists name it.
 package_offered() {
-    # Not "| grep -q": that one may leave before apt-cache has finished, which then fails for it.
+    # No "| grep -q" here: grep may leave before apt-cache has finished, and then apt-cache fails.
     [[ "$(LC_ALL=C apt-cache policy "$1" 2>/dev/null)" == *"Candidate: "[!\(]* ]]
 }
 
-# package_can_be_had PACKAGE: whether ensure_packages would find it, with lists that are fresh if need be.
+# package_can_be_had PACKAGE: whether ensure_packages can install it here. Refreshes the lists if they do not name it.
 package_can_be_had() {
-    command -v apt-get >/dev/null || return 1
-    if ! package_offered "$1"; then
-        may_install "$1"
-        refresh_package_lists
-    fi
+    if ! command -v apt-get >/dev/null || ! is_installer; then return 1; fi
+    if ! package_offered "$1"; then refresh_package_lists; fi
     package_offered "$1"
 }
 
-# may_install PACKAGE…: ends the script where neither root nor sudo is there to install them.
+# is_installer: whether this user can install packages.
+is_installer() { ((EUID == 0)) || command -v sudo >/dev/null; }
+
+# may_install PACKAGE…: ends the script if this user cannot install packages.
 may_install() {
-    if ((EUID != 0)) && ! command -v sudo >/dev/null; then
+    if ! is_installer; then
         die "installing packages needs root, and there is no sudo here. As root: apt-get install $*"
     fi
 }
 
 as_root() { if ((EUID == 0)); then "$@"; else sudo -- "$@"; fi; }
 
-# Refreshing takes longer than most installs, so it happens when it is needed, and then once.
+# A refresh takes longer than most installs, so it happens at most once, and only if it is needed.
 package_lists_fresh=''
 refresh_package_lists() {
     if [[ -n "$package_lists_fresh" ]]; then return 0; fi
-    apt_get update || warn "apt-get update failed; going on with the lists that are here"
+    apt_get update || warn "apt-get update failed; continuing with the existing package lists"
     package_lists_fresh=yes
 }
 
-# No questions; no restart of other services (needrestart, on Ubuntu's servers); patience with another
-# apt-get at work. Its many lines are shown only where they explain a failure.
+# Asks nothing, restarts no service (needrestart on Ubuntu), and waits for another apt-get. Shows its output only
+# after a failure.
 apt_get() {
     local output status=0
     output="$(as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
@@ -81,10 +79,8 @@ apt_get() {
     return "$status"
 }
 
-# install_packages PACKAGE…: without creating or starting a server of the machine's own. Debian's
-# PostgreSQL makes a cluster "main" when a major version is first installed, unless told otherwise in
-# this directory, which postgresql-common leaves to the administrator; the file is there for the time
-# of the install only. In a subshell, so that its trap removes the file whatever happens.
+# install_packages PACKAGE…: installs without creating or starting a server. Debian's PostgreSQL creates a cluster
+# "main" unless a file in this directory says otherwise. The subshell's trap removes that file after the install.
 install_packages() (
     directory=/etc/postgresql-common/createcluster.d
     file="$directory/zz-no-main-cluster-$$.conf"
@@ -92,7 +88,7 @@ install_packages() (
     for parent in /etc/postgresql-common "$directory"; do
         if [[ ! -d "$parent" ]]; then made=("$parent" "${made[@]}"); fi
     done
-    # Directories that were not there go again where nothing else has come to live in them.
+    # rmdir removes the new directories only if they are empty.
     # shellcheck disable=SC2317 # not unreachable: the trap calls it
     undo() {
         as_root rm -f -- "$file"
@@ -111,7 +107,7 @@ install_packages() (
     if [[ "$server_packages" == yes ]] && ! package_installed postgresql-common; then
         apt_get install --yes --no-install-recommends postgresql-common || exit 1
     fi
-    # An administrator's own createcluster.conf may not read that directory. Ask before it is too late.
+    # A changed createcluster.conf may not include that directory. Check before the install.
     if [[ "$server_packages" == yes ]] &&
         [[ "$(pg_conftool -bs /etc/postgresql-common/createcluster.conf show create_main_cluster 2>/dev/null)" != off ]]; then
         die "installing PostgreSQL would create a server of the machine's own. Put the line" \

@@ -1,10 +1,8 @@
 # shellcheck shell=bash
-# Finding PostgreSQL: the programs on this machine, or the server that the environment names.
-# Sourced, never run.
+# Finds PostgreSQL: the programs on this machine, or the server that the environment names. Sourced, never run.
 
-# postgres_bindir: prints the directory that holds initdb and postgres; status 1 if there is none.
-# PG_BINDIR decides where it is set; then Debian's and Ubuntu's layout, newest version first, whose
-# server programs are not on PATH; then what pg_config says; then PATH.
+# postgres_bindir: prints the directory of initdb and postgres; status 1 if there is none. Looks at PG_BINDIR alone if
+# it is set; otherwise at the layout of Debian and Ubuntu (newest version first), at pg_config, and at PATH.
 postgres_bindir() {
     local candidate
     if [[ -n "${PG_BINDIR:-}" ]]; then
@@ -27,19 +25,18 @@ postgres_bindir() {
 
 is_postgres_bindir() { [[ -x "$1/initdb" && -x "$1/postgres" ]]; }
 
-# server_is_named: whether the environment names a server already, which is then used as it is.
-# (libpq takes an empty variable for one that is not set, and so does this.)
+# server_is_named: whether the environment names a server. An empty variable counts as unset, as in libpq.
 server_is_named() {
     [[ -n "${PGHOST:-}${PGHOSTADDR:-}${PGSERVICE:-}${DATABASE_URL:-}" ]]
 }
 
-# hide_password: moves the password of a DATABASE_URL of the form scheme://user:password@… to PGPASSWORD.
-# Programs like psql take the URL as an argument, and arguments are for every user of the machine to see.
+# hide_password: moves the password of a DATABASE_URL of the form scheme://user:password@… to PGPASSWORD. psql takes
+# the URL as an argument, and every user of the machine can see arguments.
 hide_password() {
     local url="${DATABASE_URL:-}" scheme login rest password
     if [[ "$url" != *://*@* ]]; then return 0; fi
     scheme="${url%%://*}" rest="${url#*://}"
-    # A '/' or '?' ends the part that may hold a login; in a password both are percent-encoded.
+    # A '/' or '?' ends the part with the login; in a password both are percent-encoded.
     login="${rest%%[/?]*}"
     if [[ "$login" != *:*@* ]]; then return 0; fi
     login="${login%@*}"
@@ -51,21 +48,21 @@ hide_password() {
     export PGPASSWORD DATABASE_URL
 }
 
-# superuser_psql ARGUMENT…: psql on the named server's maintenance database, scripts' way: no
-# ~/.psqlrc, bare output, stop at the first error.
+# superuser_psql ARGUMENT…: runs psql on the named server's maintenance database: no ~/.psqlrc, bare output, stop at the
+# first error.
 superuser_psql() {
     local where=()
     if [[ -n "${DATABASE_URL:-}" ]]; then where=(--dbname="$DATABASE_URL"); fi
     psql -X --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 "${where[@]}" "$@"
 }
 
-# connection_to DATABASE: what psql's --dbname takes to reach another database of the named server.
+# connection_to DATABASE: prints what psql's --dbname takes for another database of the named server.
 connection_to() {
     local url="${DATABASE_URL:-}" head tail
     case "$url" in
         '') printf '%s\n' "$1" ;;
         postgres://* | postgresql://*)
-            # scheme://user@host:port[/database][?parameters]: put the database in its place.
+            # scheme://user@host:port[/database][?parameters]: replace the database.
             tail=''
             if [[ "$url" == *\?* ]]; then tail="?${url#*\?}"; fi
             head="${url%%\?*}"
@@ -73,7 +70,7 @@ connection_to() {
             if [[ "${head#*://}" == */* ]]; then head="${head%/*}"; fi
             printf '%s/%s%s\n' "$head" "$1" "$tail"
             ;;
-        # key=value settings: of a repeated key the last counts.
+        # key=value settings: the last value of a key counts.
         *) printf '%s dbname=%s\n' "$url" "$1" ;;
     esac
 }

@@ -1,11 +1,9 @@
 # shellcheck shell=bash
-# Finding Redis, or installing its program without a server of the machine's own. Needs messages.sh and
-# packages.sh. Sourced, never run.
+# Finds Redis, or installs its program without a service. Needs messages.sh and packages.sh. Sourced, never run.
 
-# redis_server DIRECTORY: prints a program that is Redis' server; status 1 if there is none to be had.
-# Debian and Ubuntu have it in redis-tools too, under the name of the tool that checks dumps (which of
-# the two it is goes by the name it is called by); the package redis-server would start a service, now
-# and at every boot. DIRECTORY is where a link with the right name is put.
+# redis_server DIRECTORY: prints the path of a program that is the Redis server; status 1 if there is none.
+# In Debian's redis-tools, redis-check-rdb is the same program: the name of a call decides what it does. A link in
+# DIRECTORY supplies the other name. The package redis-server would start a service.
 redis_server() {
     if command -v redis-server; then return 0; fi
     if ! command -v redis-check-rdb >/dev/null; then

@@ -1,11 +1,14 @@
 # shellcheck shell=bash
-# The Rust toolchain: found, and new enough, or the mend is named. Needs messages.sh and packages.sh.
-# Sourced, never run; from the root of the repository.
+# Checks the Rust toolchain, or prints a hint. Needs messages.sh and packages.sh. Sourced from the repository's root,
+# never run.
 
-# ensure_rust: cargo is on PATH, not older than Cargo.toml asks, and can link.
+# minimum_rust: prints the oldest version of Rust that compiles the client.
+minimum_rust() { sed -n 's/^rust-version *= *"\(.*\)"/\1/p' Cargo.toml; }
+
+# ensure_rust: makes sure that cargo is on PATH, can link, and is as new as session-admin and the tests need.
 ensure_rust() {
     local wanted found
-    # rustup puts cargo there, and a shell that was open before does not know it yet.
+    # rustup puts cargo there. A shell that was open before does not have it on PATH yet.
     if ! command -v cargo >/dev/null && [[ -x "$HOME/.cargo/bin/cargo" ]]; then PATH="$HOME/.cargo/bin:$PATH"; fi
     wanted="$(sed -n 's/^development-rust-version *= *"\(.*\)"/\1/p' Cargo.toml)"
     if ! command -v cargo >/dev/null; then
@@ -15,13 +18,13 @@ ensure_rust() {
     if [[ "$(printf '%s\n' "$wanted" "$found" | sort --version-sort | head -n 1)" != "$wanted" ]]; then
         die "the Rust toolchain is $found, and $wanted or newer is needed: rustup update, or https://rustup.rs"
     fi
-    # rustc links by the C compiler, and some dependencies hold a little C.
+    # rustc links with the C compiler, and some dependencies contain C.
     if ! command -v cc >/dev/null; then ensure_packages gcc libc6-dev; fi
-    # cargo fetches by HTTPS, and a minimal Debian knows no certificate authorities.
+    # cargo uses HTTPS, and a minimal Debian has no certificate authorities.
     if command -v apt-get >/dev/null && [[ ! -e /etc/ssl/certs/ca-certificates.crt ]]; then ensure_packages ca-certificates; fi
 }
 
-# ensure_rust_components COMPONENT…: clippy, rustfmt. rustup's "minimal" profile comes without.
+# ensure_rust_components COMPONENT…: installs clippy or rustfmt, which rustup's "minimal" profile leaves out.
 ensure_rust_components() {
     local component
     for component in "$@"; do

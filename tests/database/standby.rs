@@ -14,6 +14,7 @@ use std::{
 };
 
 use crate::support::raw_store::{Calls, RawStore, code_of, key_of, wait_until};
+use crate::support::skip::skip;
 use postgres::{Client, Config, Error, NoTls};
 
 /// A second server that replays what the first writes. It goes away when this is dropped.
@@ -161,7 +162,7 @@ fn standby_reads_and_refuses_writes() {
     let mut server = match Standby::start() {
         Ok(server) => server,
         Err(reason) => {
-            eprintln!("SKIPPED: nothing was tested on a standby. {reason}");
+            skip(&reason);
             return;
         }
     };

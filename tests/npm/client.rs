@@ -4,12 +4,12 @@
 //! needed; where they are not, this says so and passes.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::skip::skip;
 use crate::support::test_database::{TestDatabase, quoted, random};
 
 /// The first version of node whose reports can be chosen.
@@ -20,11 +20,7 @@ const PATIENCE: Duration = Duration::from_mins(5);
 #[test]
 fn unmodified_npm_module_passes_its_tests() {
     if let Some(missing) = missing() {
-        // Not eprintln, whose output the test harness hides when a test passes.
-        let _ = writeln!(
-            io::stderr(),
-            "\n*** SKIPPED: the npm module connect-pg was not tried: {missing} ***\n"
-        );
+        skip(&missing);
         return;
     }
 

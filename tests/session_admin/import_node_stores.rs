@@ -4,8 +4,9 @@
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::support::node::{Modules, skip};
+use crate::support::node::Modules;
 use crate::support::session_admin::{Database, Run, quoted, server};
+use crate::support::skip::skip;
 use postgres::Client;
 use postgres::config::Host;
 use serde_json::{Value, json};

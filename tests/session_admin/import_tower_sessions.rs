@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::node::skip;
 use crate::support::session_admin::{Database, Run, run_with_input, server};
+use crate::support::skip::skip;
 use postgres::config::Host;
 use serde_json::{Value, json};
 

@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-use crate::support::node::{Modules, skip};
+use crate::support::node::Modules;
 use crate::support::session_admin::{Database, connect, server};
+use crate::support::skip::skip;
 use postgres::Client;
 use postgres::config::Host;
 use serde_json::{Value, json};

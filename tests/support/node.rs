@@ -1,7 +1,6 @@
 //! What the tests share that run programs of Node: npm's modules in a directory that goes away.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -9,11 +8,6 @@ use std::time::{Duration, Instant};
 
 /// After so long a program hangs.
 const PATIENCE: Duration = Duration::from_mins(5);
-
-/// Says that something was not tried, where it is seen: the test harness hides what a test that passes says by `eprintln`.
-pub fn skip(what: &str) {
-    let _ = writeln!(io::stderr(), "\n*** SKIPPED: {what} ***\n");
-}
 
 /// The modules that a directory of `tests/` asks for, and its programs.
 pub struct Modules(PathBuf);
