@@ -3,7 +3,8 @@
 use std::fmt::Write;
 use std::sync::Mutex;
 
-use crate::support::test_database::{TestDatabase, quoted};
+use crate::support::server::quoted;
+use crate::support::test_database::TestDatabase;
 use connect_pg::{Error, NewSession, Store};
 use postgres::error::SqlState;
 use serde_json::json;

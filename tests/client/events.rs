@@ -3,6 +3,7 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
+use crate::support::server::quoted;
 use crate::support::test_database::{TestDatabase, create};
 use connect_pg::{
     EndReason, Login, NewSession, RotateOutcome, SessionEvent, SessionListener, Store,
@@ -177,7 +178,7 @@ fn lost_connection_is_replaced_and_reported() {
             .superuser()
             .batch_execute(&format!(
                 "alter database {} connection limit {connections}",
-                crate::support::test_database::quoted(&database.name)
+                quoted(&database.name)
             ))
             .unwrap();
     };

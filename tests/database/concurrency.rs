@@ -1,8 +1,6 @@
 //! Sixteen clients at once on the same few sessions, for each function, and in storms of everything: no deadlock, no
 //! error, nothing lost, nothing that was ended comes back. Bounded by counts; nothing here looks at a clock.
 
-// A panic is how a test fails.
-
 use std::{
     collections::BTreeMap,
     panic::resume_unwind,

@@ -4,8 +4,6 @@
 //! passes by moving the times of all rows into the past, so nothing here sleeps. `PROPTEST_CASES` runs more than the
 //! usual number of cases; a failure is shrunk, and remembered in `tests/database/model.regressions`.
 
-// A panic is how a test fails.
-
 use std::{cell::RefCell, collections::BTreeSet, env};
 
 use crate::support::raw_store::{Micros, RawStore, code_of, key_of};

@@ -5,36 +5,38 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// A copy of `sql/` and `bin/compose-sql`, to be edited.
-struct Copy(PathBuf);
+use crate::support::temporary_directory::TemporaryDirectory;
+
+/// A copy of `sql/` and `bin/compose-sql` that a test may edit.
+struct Copy(TemporaryDirectory);
 
 impl Copy {
-    fn new(name: &str) -> Self {
-        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("released_sql_{name}"));
-        let _ = fs::remove_dir_all(&root);
-        for folder in ["bin", "sql/web", "sql/released"] {
-            fs::create_dir_all(root.join(folder)).unwrap();
-        }
+    fn new() -> Self {
+        let directory = TemporaryDirectory::new();
         let source = Path::new(env!("CARGO_MANIFEST_DIR"));
-        fs::copy(source.join("bin/compose-sql"), root.join("bin/compose-sql")).unwrap();
-        for folder in ["sql/web", "sql/released"] {
-            for entry in fs::read_dir(source.join(folder)).unwrap() {
-                let entry = entry.unwrap();
-                fs::copy(entry.path(), root.join(folder).join(entry.file_name())).unwrap();
-            }
-        }
-        Self(root)
+        fs::create_dir(directory.path().join("bin")).unwrap();
+        fs::copy(
+            source.join("bin/compose-sql"),
+            directory.path().join("bin/compose-sql"),
+        )
+        .unwrap();
+        copy_folder(&source.join("sql"), &directory.path().join("sql"));
+        Self(directory)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
     }
 
     fn compose(&self, arguments: &[&str]) -> Output {
-        Command::new(self.0.join("bin/compose-sql"))
+        Command::new(self.path("bin/compose-sql"))
             .args(arguments)
             .output()
             .unwrap()
     }
 
     fn newest(&self) -> PathBuf {
-        let mut files: Vec<_> = fs::read_dir(self.0.join("sql/released"))
+        let mut files: Vec<_> = fs::read_dir(self.path("sql/released"))
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
@@ -60,9 +62,22 @@ impl Copy {
     }
 }
 
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
 #[test]
 fn repository_passes_check() {
-    let output = Copy::new("consistent").compose(&["--check"]);
+    let output = Copy::new().compose(&["--check"]);
     assert!(
         output.status.success(),
         "{}",
@@ -72,7 +87,7 @@ fn repository_passes_check() {
 
 #[test]
 fn edited_frozen_file_fails_check() {
-    let copy = Copy::new("frozen");
+    let copy = Copy::new();
     copy.freeze();
     assert!(copy.compose(&["--check"]).status.success());
 
@@ -85,8 +100,8 @@ fn edited_frozen_file_fails_check() {
 
 #[test]
 fn stale_file_fails_check() {
-    let copy = Copy::new("stale");
-    Copy::append(&copy.0.join("sql/web/report.sql"), "-- one more line\n");
+    let copy = Copy::new();
+    Copy::append(&copy.path("sql/correct_web.sql"), "-- one more line\n");
     let output = copy.compose(&["--check"]);
     assert!(!output.status.success());
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -95,12 +110,12 @@ fn stale_file_fails_check() {
 
 #[test]
 fn change_after_release_writes_new_file() {
-    let copy = Copy::new("next");
+    let copy = Copy::new();
     copy.freeze();
     let frozen = copy.newest();
     let before = fs::read_to_string(&frozen).unwrap();
 
-    Copy::append(&copy.0.join("sql/web/report.sql"), "-- one more line\n");
+    Copy::append(&copy.path("sql/correct_web.sql"), "-- one more line\n");
     assert!(copy.compose(&[]).status.success());
     assert_ne!(copy.newest(), frozen);
     assert_eq!(fs::read_to_string(&frozen).unwrap(), before);
@@ -110,8 +125,8 @@ fn change_after_release_writes_new_file() {
 #[test]
 fn schema_name_in_comment_or_string_fails_check() {
     for line in ["-- see web.session\n", "select 'web.session';\n"] {
-        let copy = Copy::new("names");
-        let file = copy.0.join("sql/web/count_sessions.sql");
+        let copy = Copy::new();
+        let file = copy.path("sql/web/compat/count_sessions.sql");
         let content = fs::read_to_string(&file).unwrap().replacen(
             "begin\n",
             &format!("begin\n    {line}"),

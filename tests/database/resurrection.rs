@@ -1,13 +1,12 @@
 //! Every order in which an end, a save and the rest can meet, each made on purpose: transactions are held open on one
 //! connection while another is seen to wait, or seen not to. What was ended stays ended.
 
-// A panic is how a test fails.
-
 use std::{panic::resume_unwind, thread};
 
 use crate::support::raw_store::{
-    Calls, PruneBatch, RawStore, SaveOutcome, code_of, key_of, pid_of, wait_until,
+    Calls, PruneBatch, RawStore, SaveOutcome, code_of, key_of, pid_of,
 };
+use crate::support::wait::wait_until;
 use postgres::{Client, Error};
 
 // ── How two calls meet ───────────────────────────────────────────────────────────────────────────────────────────

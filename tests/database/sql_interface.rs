@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use crate::support::server::quoted;
 use crate::support::test_database::TestDatabase;
 
 /// A function, as the page or the catalog has it.
@@ -211,10 +212,7 @@ fn each_documented_error_occurs() {
     let errors = between(&page, "\n## Errors\n", "\n## ").unwrap();
     let mut client = database.superuser();
     client
-        .batch_execute(&format!(
-            "set role {}",
-            crate::support::test_database::quoted(&database.role)
-        ))
+        .batch_execute(&format!("set role {}", quoted(&database.role)))
         .unwrap();
     for (code, call) in [
         ("22023", "select web.load_session('short')"),

@@ -4,8 +4,6 @@
 //! The standby is made from the server of this run by `pg_basebackup`. Where that cannot be (a server on another
 //! machine, no right to replicate), the test says so loudly and does nothing.
 
-// A panic is how a test fails.
-
 use std::{
     env, fs,
     os::unix::fs::DirBuilderExt,
@@ -13,8 +11,9 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
-use crate::support::raw_store::{Calls, RawStore, code_of, key_of, wait_until};
+use crate::support::raw_store::{Calls, RawStore, code_of, key_of};
 use crate::support::skip::skip;
+use crate::support::wait::wait_until;
 use postgres::{Client, Config, Error, NoTls};
 
 /// A second server that replays what the first writes. It goes away when this is dropped.

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
 use std::thread;
 
 use crate::support::running_application::{Application, Visitor, command, send, try_send};
-use crate::support::test_database::{TestDatabase, quoted, random};
+use crate::support::server::{quoted, random};
+use crate::support::temporary_directory::TemporaryDirectory;
+use crate::support::test_database::TestDatabase;
 
 const SIGNATURE_LENGTH: usize = 44;
 const ID_LENGTH: usize = 43;
@@ -688,10 +689,10 @@ fn sigterm_ends_server_after_running_requests() {
 #[test]
 fn servers_with_same_key_share_sessions() {
     let database = TestDatabase::new();
-    let key = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("key-{}", random()));
-    let key = RemovedFile(key);
-    fs::write(&key.0, random().repeat(4)).unwrap();
-    let variables = [("COOKIE_KEY_FILE", key.0.to_str().unwrap())];
+    let directory = TemporaryDirectory::new();
+    let key = directory.file("key");
+    fs::write(&key, random().repeat(4)).unwrap();
+    let variables = [("COOKIE_KEY_FILE", key.as_str())];
     let one = Application::start(&database, &variables);
     let two = Application::start(&database, &variables);
     let mut visitor = one.visitor();
@@ -707,9 +708,9 @@ fn invalid_environment_is_reported() {
     let database = TestDatabase::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = listener.local_addr().unwrap().to_string();
-    let short = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("key-{}", random()));
-    let short = RemovedFile(short);
-    fs::write(&short.0, "short").unwrap();
+    let directory = TemporaryDirectory::new();
+    let short = directory.file("key");
+    fs::write(&short, "short").unwrap();
     for (name, value, words) in [
         (
             "LISTEN",
@@ -725,7 +726,7 @@ fn invalid_environment_is_reported() {
         ),
         (
             "COOKIE_KEY_FILE",
-            short.0.to_str().unwrap(),
+            short.as_str(),
             "has 5 bytes instead of 64; head --bytes=64 /dev/urandom >",
         ),
         ("DATABASE_URL", "mysql://x", "invalid connection settings: "),
@@ -738,13 +739,5 @@ fn invalid_environment_is_reported() {
             "{name}={value}: {said}"
         );
         assert_eq!(said.lines().count(), 1, "{said}");
-    }
-}
-
-struct RemovedFile(PathBuf);
-
-impl Drop for RemovedFile {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
     }
 }

@@ -1,6 +1,9 @@
 //! `session-admin check`
 
-use crate::support::session_admin::{Database, newest_release, quoted, start, wait_until};
+use crate::support::server::quoted;
+use crate::support::session_admin::{Database, newest_release, start};
+use crate::support::skip::skip;
+use crate::support::wait::wait_until;
 use connect_pg::install::LOCK_KEY;
 
 /// The words of all findings, or of all notes.
@@ -228,9 +231,9 @@ fn check_finds_trust_rules_in_pg_hba() {
         .get(0);
     let temporary = std::env::temp_dir();
     if !file.starts_with("/tmp/") && !file.starts_with(temporary.to_str().unwrap()) {
-        eprintln!(
-            "NOT TESTED: {file} is no throw-away server's, so it is left alone; use bin/with-pg"
-        );
+        skip(&format!(
+            "{file} is no throw-away server's, so it is left alone; use bin/with-pg"
+        ));
         return;
     }
     // The view shows the file as it is now, so no reload is needed, and other tests' logins do not change.
@@ -308,7 +311,7 @@ fn interrupted_install_releases_lock() {
         .execute("select pg_advisory_lock($1)", &[&LOCK_KEY])
         .unwrap();
     let mut child = start(database.command(&["install"]));
-    wait_until(|| {
+    wait_until("the install waits for the lock", || {
         !client
             .query("select from pg_locks where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database())", &[])
             .unwrap()

@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::support::session_admin::{Database, Directory, bare_command, run};
+use crate::support::session_admin::{Database, bare_command, run};
+use crate::support::temporary_directory::TemporaryDirectory;
 
 const SUBCOMMANDS: [&str; 12] = [
     "install",
@@ -84,8 +85,8 @@ fn closed_output_keeps_exit_status() {
 
 #[test]
 fn unreachable_server_is_reported() {
-    let directory = Directory::new();
-    for host in [directory.path(""), "127.0.0.1".into()] {
+    let directory = TemporaryDirectory::new();
+    for host in [directory.file(""), "127.0.0.1".into()] {
         for subcommand in CONNECTING {
             let mut command = bare_command(&[subcommand]);
             command.env("PGHOST", &host).env("PGPORT", "1");
@@ -151,8 +152,8 @@ fn wrong_password_is_reported_and_hidden() {
 fn password_file_is_used_only_if_private() {
     let mut database = Database::new();
     let user = database.own_role("login password 'from the file'");
-    let home = Directory::new();
-    let path = home.path(".pgpass");
+    let home = TemporaryDirectory::new();
+    let path = home.file(".pgpass");
     let with_file = |mode: u32| {
         fs::write(
             &path,
@@ -162,7 +163,7 @@ fn password_file_is_used_only_if_private() {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         let mut command = database.command(&["status"]);
         command
-            .env("HOME", &home.0)
+            .env("HOME", home.path())
             .env("PGUSER", &user)
             .env_remove("PGPASSWORD");
         run(command)

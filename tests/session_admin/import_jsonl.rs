@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use crate::support::session_admin::{Database, Directory, Run, run, run_with_input};
+use crate::support::session_admin::{Database, Run, run, run_with_input};
+use crate::support::temporary_directory::TemporaryDirectory;
 use serde_json::{Value, json};
 
 fn import(database: &Database, lines: &str, more: &[&str]) -> Run {
@@ -45,8 +46,8 @@ fn export_and_import_move_all_sessions() {
                select web.destroy_session('n1')"#,
         )
         .unwrap();
-    let directory = Directory::new();
-    let file = directory.path("sessions.jsonl");
+    let directory = TemporaryDirectory::new();
+    let file = directory.file("sessions.jsonl");
     fs::write(&file, "what was here before").unwrap();
     let exported = old
         .run(&["export", "--output", &file, "--format", "json"])
@@ -55,7 +56,7 @@ fn export_and_import_move_all_sessions() {
         exported.json(),
         json!({"exported": 2501, "output": file.as_str()})
     );
-    assert_eq!(directory.names(), ["sessions.jsonl"]);
+    assert_eq!(directory.file_names(), ["sessions.jsonl"]);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -110,8 +111,8 @@ fn export_of_empty_store_is_empty() {
 #[test]
 fn failed_export_leaves_no_file() {
     let database = Database::installed();
-    let directory = Directory::new();
-    let file = directory.path("sessions.jsonl");
+    let directory = TemporaryDirectory::new();
+    let file = directory.file("sessions.jsonl");
     database
         .superuser()
         .batch_execute("drop function web.export_sessions")
@@ -120,9 +121,9 @@ fn failed_export_leaves_no_file() {
         .run(&["export", "--output", &file])
         .expect(2)
         .says(&["session-admin install"]);
-    assert!(directory.names().is_empty());
+    assert!(directory.file_names().is_empty());
     database
-        .run(&["export", "--output", &directory.path("no/such/place")])
+        .run(&["export", "--output", &directory.file("no/such/place")])
         .expect(2)
         .says(&["--output"]);
 }

@@ -4,11 +4,13 @@
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::support::environment::set_tcp_login;
 use crate::support::node::Modules;
-use crate::support::session_admin::{Database, Run, quoted, server};
+use crate::support::server::{quoted, random};
+use crate::support::session_admin::{Database, Run, end, start};
 use crate::support::skip::skip;
+use crate::support::wait::wait_until;
 use postgres::Client;
-use postgres::config::Host;
 use serde_json::{Value, json};
 
 /// A database with our store and another one's.
@@ -25,10 +27,10 @@ struct Stores {
 
 impl Stores {
     fn new(name: &'static str, options: Value) -> Option<Stores> {
-        let modules = match Modules::install("npm_import", 18) {
+        let modules = match Modules::install("npm_import", (18, 0)) {
             Ok(modules) => modules,
             Err(missing) => {
-                skip(&format!("import --from {name} was not tried: {missing}"));
+                skip(&missing);
                 return None;
             }
         };
@@ -60,25 +62,12 @@ impl Stores {
     }
 
     fn node(&self, verb: &str, input: &Value) -> String {
-        let server = server();
-        let host = match &server.get_hosts()[0] {
-            Host::Tcp(name) => name.clone(),
-            Host::Unix(_) => "127.0.0.1".into(),
-        };
         let mut command = Command::new("node");
-        for (name, _) in std::env::vars() {
-            if name.starts_with("PG") || name == "DATABASE_URL" {
-                command.env_remove(name);
-            }
-        }
+        set_tcp_login(&mut command, &self.database.name, &self.role);
         command
             .args(["sessions.js", verb, self.name, &self.options.to_string()])
-            // Where Node is has nothing to do with it.
+            // The time zone of Node must make no difference.
             .env("TZ", "Australia/Adelaide")
-            .env("PGHOST", host)
-            .env("PGPORT", server.get_ports()[0].to_string())
-            .env("PGDATABASE", &self.database.name)
-            .env("PGUSER", &self.role)
             .env("PGPASSWORD", "store");
         self.modules.run(&mut command, &input.to_string())
     }
@@ -534,8 +523,8 @@ fn interrupted_import_continues() {
         "--batch=1",
         "--format=json",
     ];
-    let child = crate::support::session_admin::start(database.command(&arguments));
-    crate::support::session_admin::wait_until(|| {
+    let child = start(database.command(&arguments));
+    wait_until("the import has written sessions", || {
         client
             .query_one("select count(*) > 2 from web.session", &[])
             .unwrap()
@@ -546,7 +535,7 @@ fn interrupted_import_continues() {
         .status()
         .unwrap();
     assert!(signal.success());
-    let run = crate::support::session_admin::end(child).hides("Secret");
+    let run = end(child).hides("Secret");
     let [imported, ..] = counts(&run);
     let rows: i64 = client
         .query_one("select count(*) from web.session", &[])
@@ -577,7 +566,7 @@ fn import_logs_neither_ids_nor_data() {
     let log = log.expect(
         "NOT TESTED: this server's log cannot be read through SQL (logging_collector is off); use bin/with-pg",
     );
-    let marker = crate::support::session_admin::random();
+    let marker = random();
     client
         .batch_execute(&format!(
             "create table public.session (sid varchar primary key, sess json, expire timestamp(6));

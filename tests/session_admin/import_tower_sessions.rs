@@ -6,9 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::session_admin::{Database, Run, run_with_input, server};
+use crate::support::environment::set_superuser_login;
+use crate::support::session_admin::{Database, Run, run_with_input};
 use crate::support::skip::skip;
-use postgres::config::Host;
 use serde_json::{Value, json};
 
 /// The program, built.
@@ -29,15 +29,13 @@ fn program() -> Option<PathBuf> {
         }
         Ok(output) => {
             skip(&format!(
-                "import --from tower-sessions-sqlx-store was not tried: its program cannot be built:\n{}",
+                "its program cannot be built: {}",
                 String::from_utf8_lossy(&output.stderr)
             ));
             None
         }
         Err(error) => {
-            skip(&format!(
-                "import --from tower-sessions-sqlx-store was not tried: cargo does not run: {error}"
-            ));
+            skip(&format!("cargo does not run: {error}"));
             None
         }
     }
@@ -45,26 +43,9 @@ fn program() -> Option<PathBuf> {
 
 /// Runs the program as the superuser, which is how the test's server is reached by its socket.
 fn call(program: &Path, database: &Database, verb: &str, input: &Value) -> Value {
-    let server = server();
     let mut command = Command::new(program);
-    for (name, _) in std::env::vars() {
-        if name.starts_with("PG") || name == "DATABASE_URL" {
-            command.env_remove(name);
-        }
-    }
-    let host = match &server.get_hosts()[0] {
-        Host::Tcp(name) => name.clone(),
-        Host::Unix(directory) => directory.display().to_string(),
-    };
-    command
-        .arg(verb)
-        .env("PGHOST", host)
-        .env("PGPORT", server.get_ports()[0].to_string())
-        .env("PGUSER", server.get_user().unwrap())
-        .env("PGDATABASE", &database.name);
-    if let Some(password) = server.get_password() {
-        command.env("PGPASSWORD", String::from_utf8(password.to_vec()).unwrap());
-    }
+    command.arg(verb);
+    set_superuser_login(&mut command, &database.name);
     run_with_input(command, input.to_string().as_bytes())
         .expect(0)
         .json()

@@ -2,9 +2,9 @@
 
 use std::thread;
 
-use crate::support::session_admin::{
-    Database, end, newest_release, quoted, random, run, start, wait_until,
-};
+use crate::support::server::{quoted, random};
+use crate::support::session_admin::{Database, bare_command, end, newest_release, run, start};
+use crate::support::wait::wait_until;
 use connect_pg::install::{InstallOptions, LOCK_KEY, check, dry_run, install};
 
 #[test]
@@ -342,7 +342,7 @@ fn two_stores_in_one_database_are_separate() {
     let database = Database::installed();
     let second = format!("{}_2", database.role);
     let with_second = |arguments: &[&str]| {
-        let mut command = crate::support::session_admin::bare_command(arguments);
+        let mut command = bare_command(arguments);
         command.args(["--schema", "web_2", "--role", &second]);
         for (name, value) in database.command(&[]).get_envs() {
             if let Some(value) = value {
@@ -452,7 +452,9 @@ fn terminated_install_changes_nothing() {
     let child = start(database.command(&["install"]));
     let waiting = "select a.pid from pg_stat_activity as a join pg_locks as l on l.pid = a.pid
         where a.application_name = 'session-admin' and a.datname = current_database() and l.objid = 4711 and not l.granted";
-    wait_until(|| !client.query(waiting, &[]).unwrap().is_empty());
+    wait_until("the install waits in the middle", || {
+        !client.query(waiting, &[]).unwrap().is_empty()
+    });
     client
         .execute(
             &format!("select pg_terminate_backend(x.pid, 10000) from ({waiting}) as x"),
@@ -635,7 +637,7 @@ fn install_waits_for_documented_lock_key() {
         .execute("select pg_advisory_lock($1)", &[&LOCK_KEY])
         .unwrap();
     let child = start(database.command(&["install"]));
-    wait_until(|| {
+    wait_until("the install waits for the lock", || {
         let waits = "select from pg_stat_activity where application_name = 'session-admin' and datname = current_database()
             and wait_event_type = 'Lock'";
         !client.query(waits, &[]).unwrap().is_empty()

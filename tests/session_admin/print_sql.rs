@@ -3,9 +3,9 @@
 use std::fs;
 use std::process::Command;
 
-use crate::support::session_admin::{
-    Database, Directory, Run, bare_command, newest_release, random, run,
-};
+use crate::support::server::random;
+use crate::support::session_admin::{Database, Run, bare_command, newest_release, run};
+use crate::support::temporary_directory::TemporaryDirectory;
 
 /// Runs a file with psql, as a DBA would.
 fn psql(database: &Database, file: &str) -> Run {
@@ -22,8 +22,8 @@ fn psql(database: &Database, file: &str) -> Run {
 
 #[test]
 fn printed_sql_installs_with_psql() {
-    let directory = Directory::new();
-    let file = directory.path("store.sql");
+    let directory = TemporaryDirectory::new();
+    let file = directory.file("store.sql");
     let random = random();
     for (schema, role) in [
         ("web", "nodepg"),
@@ -93,8 +93,8 @@ fn failed_printed_sql_changes_nothing() {
     let mut database = Database::new();
     // Only the last statement finds that the name is one of PostgreSQL's own.
     database.schema = "pg_reserved".into();
-    let directory = Directory::new();
-    let file = directory.path("store.sql");
+    let directory = TemporaryDirectory::new();
+    let file = directory.file("store.sql");
     fs::write(&file, database.run(&["print-sql"]).expect(0).out).unwrap();
     let before = database.snapshot();
     psql(&database, &file).expect(3);

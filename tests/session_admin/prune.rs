@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use crate::support::session_admin::{Database, end, start, wait_until};
+use crate::support::session_admin::{Database, end, start};
+use crate::support::wait::wait_until;
 
 /// Sessions, some of them expired an hour ago and due for pruning.
 fn fill(database: &Database, expired: i32, live: i32) {
@@ -161,7 +162,7 @@ fn interrupt_stops_prune_between_batches() {
     let child = start(database.command(&[
         "prune", "--batch", "10", "--pause", "3600000", "--format", "json",
     ]));
-    wait_until(|| count(&database, DEAD) < dead);
+    wait_until("a batch is deleted", || count(&database, DEAD) < dead);
     let killed = Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status()

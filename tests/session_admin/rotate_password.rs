@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::support::session_admin::{
-    Database, Directory, end, quoted, run, run_with_input, start, wait_until,
-};
+use crate::support::server::{quoted, random};
+use crate::support::session_admin::{Database, end, run, run_with_input, start};
+use crate::support::skip::skip;
+use crate::support::temporary_directory::TemporaryDirectory;
+use crate::support::wait::wait_until;
 
 #[test]
 fn printed_password_logs_in() {
@@ -58,8 +60,8 @@ fn role_changes_own_password() {
 #[test]
 fn output_file_is_private_and_replaced_atomically() {
     let database = Database::installed();
-    let directory = Directory::new();
-    let path = directory.path("nodepg.password");
+    let directory = TemporaryDirectory::new();
+    let path = directory.file("nodepg.password");
     fs::write(
         &path,
         "an older and longer password than the new one will ever be\n",
@@ -83,10 +85,10 @@ fn output_file_is_private_and_replaced_atomically() {
         before.ino(),
         "a reader sees the old file or the new one, never half of one"
     );
-    assert_eq!(directory.names(), ["nodepg.password"]);
+    assert_eq!(directory.file_names(), ["nodepg.password"]);
 
     // The client of a link finds the new password behind it.
-    let link = directory.path("link");
+    let link = directory.file("link");
     symlink(&path, &link).unwrap();
     let as_json = database
         .run(&["rotate-password", "--output", &link, "--format", "json"])
@@ -116,11 +118,11 @@ fn output_file_is_private_and_replaced_atomically() {
 
 #[test]
 fn output_file_keeps_owner() {
-    let directory = Directory::new();
-    let path = directory.path("password");
+    let directory = TemporaryDirectory::new();
+    let path = directory.file("password");
     fs::write(&path, "old\n").unwrap();
     if std::os::unix::fs::chown(&path, Some(12345), Some(23456)).is_err() {
-        eprintln!("NOT TESTED: only root can give a file away");
+        skip("only root can give a file away");
         return;
     }
     let database = Database::installed();
@@ -152,8 +154,8 @@ fn stdin_password_is_set() {
         set(input).expect(0).hides(password.trim());
         assert!(database.lets_in(&database.role, password), "{password:?}");
     }
-    let directory = Directory::new();
-    let path = directory.path("password");
+    let directory = TemporaryDirectory::new();
+    let path = directory.file("password");
     run_with_input(
         database.command(&["rotate-password", "--stdin", "--output", &path]),
         b"written\n",
@@ -198,12 +200,12 @@ fn unwritable_output_keeps_password() {
 #[test]
 fn invalid_output_file_keeps_password() {
     let database = Database::installed();
-    let directory = Directory::new();
+    let directory = TemporaryDirectory::new();
     let before = database.stored_password();
-    fs::create_dir(directory.path("directory")).unwrap();
+    fs::create_dir(directory.file("directory")).unwrap();
     for target in [
-        directory.path("directory"),
-        directory.path("missing/password"),
+        directory.file("directory"),
+        directory.file("missing/password"),
         "/dev/null".into(),
         "/".into(),
     ] {
@@ -213,15 +215,15 @@ fn invalid_output_file_keeps_password() {
             .says(&["Mend:", "nothing was changed"]);
     }
     assert_eq!(database.stored_password(), before);
-    assert_eq!(directory.names(), ["directory"]);
+    assert_eq!(directory.file_names(), ["directory"]);
 }
 
 #[test]
 fn refused_password_keeps_file() {
     let mut database = Database::installed();
     let nobody = database.own_role("login password 'nobody'");
-    let directory = Directory::new();
-    let path = directory.path("password");
+    let directory = TemporaryDirectory::new();
+    let path = directory.file("password");
     fs::write(&path, "in force\n").unwrap();
     database
         .run_with(
@@ -237,15 +239,15 @@ fn refused_password_keeps_file() {
         .says(&["no role", "session-admin install"]);
     database.role = role;
     assert_eq!(fs::read_to_string(&path).unwrap(), "in force\n");
-    assert_eq!(directory.names(), ["password"]);
+    assert_eq!(directory.file_names(), ["password"]);
 }
 
 /// The database has it, the file cannot be replaced: it must say where the password is.
 #[test]
 fn set_password_with_failed_rename_is_kept() {
     let database = Database::installed();
-    let directory = Directory::new();
-    let path = directory.path("password");
+    let directory = TemporaryDirectory::new();
+    let path = directory.file("password");
     // Hold the role, so that the program waits after it has written and before it has renamed.
     let mut holder = database.superuser();
     let mut open = holder.transaction().unwrap();
@@ -258,24 +260,26 @@ fn set_password_with_failed_rename_is_kept() {
     let mut watcher = database.superuser();
     let waits = "select from pg_stat_activity as a join pg_locks as l on l.pid = a.pid
         where a.datname = current_database() and a.application_name = 'session-admin' and not l.granted";
-    wait_until(|| !watcher.query(waits, &[]).unwrap().is_empty());
-    fs::create_dir_all(directory.path("password/in the way")).unwrap();
+    wait_until("the program waits for the role", || {
+        !watcher.query(waits, &[]).unwrap().is_empty()
+    });
+    fs::create_dir_all(directory.file("password/in the way")).unwrap();
     open.rollback().unwrap();
 
     let failed = end(child)
         .expect(2)
         .says(&["has the new password", "move it into place"]);
     let waiting = directory
-        .names()
+        .file_names()
         .into_iter()
         .find(|name| name.starts_with('.'))
         .unwrap();
     assert!(failed.err.contains(&waiting), "{failed}");
-    let password = fs::read_to_string(directory.path(&waiting)).unwrap();
+    let password = fs::read_to_string(directory.file(&waiting)).unwrap();
     failed.hides(password.trim());
     assert!(database.lets_in(&database.role, password.trim()));
     assert_eq!(
-        fs::metadata(directory.path(&waiting)).unwrap().mode() & 0o7777,
+        fs::metadata(directory.file(&waiting)).unwrap().mode() & 0o7777,
         0o600
     );
 }
@@ -321,7 +325,7 @@ fn rotate_twice(database: &Database, environment: &[(&str, &str)]) -> [String; 2
         .run_with(environment, &["rotate-password"])
         .expect(0)
         .out;
-    let given = format!("given password {}", crate::support::session_admin::random());
+    let given = format!("given password {}", random());
     let mut command = database.command(&["rotate-password", "--stdin"]);
     command.envs(environment.iter().copied());
     run_with_input(command, given.as_bytes()).expect(0);

@@ -7,11 +7,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
+use crate::support::environment::set_tcp_login;
 use crate::support::node::Modules;
-use crate::support::session_admin::{Database, connect, server};
+use crate::support::server::{connect, superuser_config};
+use crate::support::session_admin::Database;
 use crate::support::skip::skip;
 use postgres::Client;
-use postgres::config::Host;
 use serde_json::{Value, json};
 
 /// Ids as no store would draw them, each with something that a search finds nowhere by chance.
@@ -36,7 +37,7 @@ struct Original {
 
 impl Original {
     fn new() -> Option<Original> {
-        let mut turn = connect(&server());
+        let mut turn = connect(&superuser_config());
         turn.execute(
             "select pg_advisory_lock(hashtextextended('tests of connect-pg: the role nodepg', 0))",
             &[],
@@ -52,24 +53,20 @@ impl Original {
             &mut turn,
             "select from pg_roles where rolname in ('nodepg', 'nodepg_owner')",
         ) {
-            skip(
-                "the upgrade of connect-pg 1.1.5 was not tried: this server has a role nodepg already",
-            );
+            skip("this server has a role nodepg already");
             return None;
         }
         if !exists(
             &mut turn,
             "select from pg_available_extensions where name = 'pgtap'",
         ) {
-            skip("the upgrade of connect-pg 1.1.5 was not tried: this server has no pgTAP");
+            skip("this server has no pgTAP");
             return None;
         }
-        let modules = match Modules::install("npm", 18) {
+        let modules = match Modules::install("npm", (18, 0)) {
             Ok(modules) => modules,
             Err(missing) => {
-                skip(&format!(
-                    "the upgrade of connect-pg 1.1.5 was not tried: {missing}"
-                ));
+                skip(&missing);
                 return None;
             }
         };
@@ -135,24 +132,9 @@ impl Original {
 
     /// What the npm module finds, logged in by TCP as nodepg with the password that it was given.
     fn load(&self, ids: &[&str]) -> Value {
-        let server = server();
-        let host = match &server.get_hosts()[0] {
-            Host::Tcp(name) => name.clone(),
-            Host::Unix(_) => "127.0.0.1".into(),
-        };
         let mut command = Command::new("node");
-        for (name, _) in std::env::vars() {
-            if name.starts_with("PG") || name == "DATABASE_URL" {
-                command.env_remove(name);
-            }
-        }
-        command
-            .arg("get-sessions.js")
-            .env("PGHOST", host)
-            .env("PGPORT", server.get_ports()[0].to_string())
-            .env("PGDATABASE", &self.database.name)
-            .env("PGUSER", "nodepg")
-            .env("PGPASSWORD", "password");
+        set_tcp_login(&mut command, &self.database.name, "nodepg");
+        command.arg("get-sessions.js").env("PGPASSWORD", "password");
         let found = self.modules.run(&mut command, &json!(ids).to_string());
         serde_json::from_str(&found).unwrap()
     }

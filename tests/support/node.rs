@@ -1,4 +1,4 @@
-//! What the tests share that run programs of Node: npm's modules in a directory that goes away.
+//! Programs of Node, with their npm modules in a directory of the test.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -6,57 +6,53 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::temporary_directory::TemporaryDirectory;
+
 /// After so long a program hangs.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// The modules that a directory of `tests/` asks for, and its programs.
-pub struct Modules(PathBuf);
+/// The modules and the programs of a directory of `tests/fixtures/`.
+pub struct Modules(TemporaryDirectory);
 
 impl Modules {
-    /// Installs them as the lock file says; none, and why, where there is no Node of this version or no npm.
-    pub fn install(source: &str, node: u32) -> Result<Modules, String> {
+    /// Installs the modules of the lock file. Returns the reason if there is no npm, or no Node of at least this version.
+    pub fn install(source: &str, minimum: (u32, u32)) -> Result<Modules, String> {
         let found = version("node").ok_or("there is no node on this machine")?;
-        let major = found
+        let mut numbers = found
             .trim_start_matches('v')
             .split('.')
-            .next()
-            .and_then(|major| major.parse::<u32>().ok());
-        if major.is_none_or(|major| major < node) {
-            return Err(format!("node is {found}, and {node} is needed"));
+            .map(|number| number.parse::<u32>().unwrap_or(0));
+        if (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) < minimum {
+            let (major, minor) = minimum;
+            return Err(format!("node is {found}, and {major}.{minor} is needed"));
         }
         version("npm").ok_or("there is no npm on this machine")?;
 
-        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!(
-            "{source}-{}-{:016x}",
-            std::process::id(),
-            getrandom::u64().unwrap()
-        ));
-        fs::create_dir_all(&place).unwrap();
-        let modules = Modules(place);
+        let modules = Modules(TemporaryDirectory::in_target());
         let source = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("tests/fixtures")
             .join(source);
         for file in fs::read_dir(source).unwrap() {
             let file = file.unwrap();
             if file.file_type().unwrap().is_file() {
-                fs::copy(file.path(), modules.0.join(file.file_name())).unwrap();
+                fs::copy(file.path(), modules.0.path().join(file.file_name())).unwrap();
             }
         }
         modules.run(Command::new("npm").arg("ci"), "");
         Ok(modules)
     }
 
-    /// The path of a file in it.
+    /// Returns the path of a file in the directory.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.0.path().join(name)
     }
 
-    /// Runs a program to its end, and returns what it printed. Fails the test, showing all, if the program fails or hangs.
+    /// Runs a program and returns its standard output. Fails the test, and shows all output, if the program fails or hangs.
     pub fn run(&self, command: &mut Command, input: &str) -> String {
         let [input_path, out_path, err_path] = ["input", "output", "errors"].map(|n| self.path(n));
         fs::write(&input_path, input).unwrap();
         let mut child = command
-            .current_dir(&self.0)
+            .current_dir(self.0.path())
             .stdin(File::open(&input_path).unwrap())
             .stdout(File::create(&out_path).unwrap())
             .stderr(File::create(&err_path).unwrap())
@@ -81,12 +77,6 @@ impl Modules {
             Some(status) => panic!("{command:?}: {status}\n{out}\n{err}"),
             None => panic!("{command:?} hangs\n{out}\n{err}"),
         }
-    }
-}
-
-impl Drop for Modules {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

@@ -11,7 +11,7 @@ use connect_pg::{Store, StoreBuilder};
 use postgres::Config;
 use postgres::config::Host;
 
-use crate::support::test_database::TestDatabase;
+use super::test_database::TestDatabase;
 
 #[derive(Clone)]
 pub struct Proxy {

@@ -8,13 +8,11 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Duration;
 
-use crate::support::tcp_login;
-use crate::support::test_database::{TestDatabase, random};
-
-/// How long to wait for what happens at once unless the test fails.
-const PATIENCE: Duration = Duration::from_mins(1);
+use super::environment::set_tcp_login;
+use super::temporary_directory::TemporaryDirectory;
+use super::test_database::TestDatabase;
+use super::wait::PATIENCE;
 
 /// A running example. Dropping it kills it.
 pub struct Application {
@@ -24,13 +22,14 @@ pub struct Application {
     seen: Vec<String>,
     /// The file that holds the password; the test may write another one into it.
     pub password_file: PathBuf,
+    _directory: TemporaryDirectory,
 }
 
 impl Application {
     /// Starts it on a free port, as the database's runtime role.
     pub fn start(database: &TestDatabase, variables: &[(&str, &str)]) -> Application {
-        let password_file =
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("password-{}", random()));
+        let directory = TemporaryDirectory::new();
+        let password_file = directory.path().join("password");
         fs::write(&password_file, format!("{}\n", database.password)).unwrap();
         let mut child = command(database)
             .env("CONNECT_PG_PASSWORD_FILE", &password_file)
@@ -58,6 +57,7 @@ impl Application {
             log,
             seen: Vec::new(),
             password_file,
+            _directory: directory,
         };
         application.address = match first_line.trim_end().strip_prefix("listening on http://") {
             Some(address) => address.to_owned(),
@@ -113,14 +113,13 @@ impl Drop for Application {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = fs::remove_file(&self.password_file);
     }
 }
 
 /// The example's program with the environment of the database's runtime role, without the password.
 pub fn command(database: &TestDatabase) -> Command {
     let mut command = Command::new(program());
-    tcp_login::set_environment(&mut command, database);
+    set_tcp_login(&mut command, &database.name, &database.role);
     command
         .env("LISTEN", "127.0.0.1:0")
         .env("CONNECT_PG_SCHEMA", &database.schema)

@@ -1,13 +1,12 @@
-//! What the tests of session-admin share: a database each on the server that `PG*` or `DATABASE_URL` names, and the program.
+//! The program session-admin, and a database for one test of it.
 
 use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
-use std::thread;
-use std::time::Duration;
 
-use connect_pg::ConnectionSettings;
-use postgres::config::Host;
 use postgres::{Client, Config, NoTls};
+
+use super::environment::{clear, set_superuser_login};
+use super::server::{connect, quoted, superuser_config, unique_name};
 
 /// A database for one test, and names for its schema and runtime role. Dropping it drops the database and every role that
 /// was made under these names.
@@ -23,13 +22,13 @@ pub struct Database {
 impl Database {
     /// An empty database.
     pub fn new() -> Database {
-        Database::with_role(&format!("connect_pg_test_{}", random()))
+        Database::with_role(&unique_name())
     }
 
     /// An empty database whose store is to have this role; the test's name for it has to be unique.
     pub fn with_role(role: &str) -> Database {
-        let admin = server();
-        let name = format!("connect_pg_test_{}", random());
+        let admin = superuser_config();
+        let name = unique_name();
         connect(&admin)
             .batch_execute(&format!("create database {name} template template0"))
             .unwrap();
@@ -51,7 +50,7 @@ impl Database {
 
     /// The name of a role of the test's own, which goes with the database.
     pub fn own_role(&mut self, attributes: &str) -> String {
-        let role = format!("connect_pg_test_{}", random());
+        let role = unique_name();
         self.superuser()
             .batch_execute(&format!("create role {role} {attributes}"))
             .unwrap();
@@ -92,20 +91,10 @@ impl Database {
     /// The program, ready to run against this database as the superuser.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = bare_command(arguments);
-        let host = match &self.admin.get_hosts()[0] {
-            Host::Tcp(name) => name.clone(),
-            Host::Unix(directory) => directory.display().to_string(),
-        };
+        set_superuser_login(&mut command, &self.name);
         command
             .arg(format!("--schema={}", self.schema))
-            .arg(format!("--role={}", self.role))
-            .env("PGHOST", host)
-            .env("PGPORT", self.admin.get_ports()[0].to_string())
-            .env("PGUSER", self.admin.get_user().unwrap())
-            .env("PGDATABASE", &self.name);
-        if let Some(password) = self.admin.get_password() {
-            command.env("PGPASSWORD", String::from_utf8(password.to_vec()).unwrap());
-        }
+            .arg(format!("--role={}", self.role));
         command
     }
 
@@ -239,11 +228,7 @@ impl std::fmt::Display for Run {
 /// The program, without a server.
 pub fn bare_command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_session-admin"));
-    for (name, _) in std::env::vars() {
-        if name.starts_with("PG") || name == "DATABASE_URL" {
-            command.env_remove(name);
-        }
-    }
+    clear(&mut command);
     // No password file of the developer's.
     command
         .env("HOME", "/nonexistent")
@@ -296,39 +281,6 @@ fn finish(command: String, output: Output) -> Run {
     }
 }
 
-/// Waits for something that is about to happen; a minute is for ever.
-#[track_caller]
-pub fn wait_until(mut what: impl FnMut() -> bool) {
-    for _ in 0..1200 {
-        if what() {
-            return;
-        }
-        thread::sleep(Duration::from_millis(50));
-    }
-    panic!("waited a minute in vain");
-}
-
-/// How the superuser of the test server connects.
-pub fn server() -> Config {
-    ConnectionSettings::from_env()
-        .and_then(|settings| settings.to_config())
-        .expect("the server's settings: run the tests by `bin/with-pg cargo test --all-features`")
-}
-
-pub fn connect(config: &Config) -> Client {
-    config.connect(NoTls).unwrap_or_else(|error| {
-        panic!("no PostgreSQL server ({error:?}): run the tests by `bin/with-pg cargo test --all-features`")
-    })
-}
-
-pub fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-pub fn random() -> String {
-    format!("{:016x}", getrandom::u64().unwrap())
-}
-
 /// The newest release that the program holds.
 pub fn newest_release() -> usize {
     let released = concat!(env!("CARGO_MANIFEST_DIR"), "/sql/released");
@@ -343,34 +295,4 @@ pub fn newest_release() -> usize {
                 .is_some_and(|extension| extension == "sql")
         })
         .count()
-}
-
-/// A directory that goes away.
-pub struct Directory(pub std::path::PathBuf);
-
-impl Directory {
-    pub fn new() -> Directory {
-        let path = std::env::temp_dir().join(format!("connect_pg_test_{}", random()));
-        std::fs::create_dir(&path).unwrap();
-        Directory(path)
-    }
-
-    pub fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().unwrap().to_owned()
-    }
-
-    pub fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = std::fs::read_dir(&self.0)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }

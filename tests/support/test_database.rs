@@ -1,13 +1,13 @@
-//! What the client's tests share: a database of their own on the server that `PG*` or `DATABASE_URL` names.
+//! A database for one test of the client, of the functions or of the example.
 
+use connect_pg::{NewSession, Session, Store, StoreBuilder};
+use postgres::config::Host;
+use postgres::{Client, Config};
 use std::fs;
 use std::path::Path;
-use std::thread;
-use std::time::Duration;
 
-use connect_pg::{ConnectionSettings, NewSession, Session, Store, StoreBuilder};
-use postgres::config::Host;
-use postgres::{Client, Config, NoTls};
+use super::server::{connect, quoted, random, superuser_config, unique_name};
+use super::wait::wait_until;
 
 /// A database with the store installed, for one test. Dropping it drops the database and its roles.
 pub struct TestDatabase {
@@ -57,10 +57,8 @@ impl TestDatabase {
 
     /// An empty database, without even the role.
     pub fn without_store(schema: &str, encoding: &str) -> TestDatabase {
-        let admin = ConnectionSettings::from_env()
-            .and_then(|settings| settings.to_config())
-            .expect("the server's settings: run the tests by `bin/with-pg cargo test`");
-        let name = format!("connect_pg_test_{}", random());
+        let admin = superuser_config();
+        let name = unique_name();
         let mut client = connect(&admin);
         client
             .batch_execute(&format!(
@@ -135,35 +133,33 @@ impl TestDatabase {
     }
 
     /// Waits until so many connections of the runtime role wait for a lock.
+    #[track_caller]
     pub fn wait_until_blocked(&self, connections: i64) {
         let mut client = self.superuser();
-        while client
-            .query_one(
-                "select count(*) from pg_stat_activity where usename = $1 and wait_event_type = 'Lock'",
-                &[&self.role],
-            )
-            .unwrap()
-            .get::<_, i64>(0)
-            < connections
-        {
-            thread::sleep(Duration::from_millis(1));
-        }
+        wait_until("connections of the runtime role wait for a lock", || {
+            self.count_connections(&mut client, "wait_event_type = 'Lock'") >= connections
+        });
     }
 
     /// Waits until the runtime role has no connection left.
+    #[track_caller]
     pub fn wait_until_disconnected(&self) {
         let mut client = self.superuser();
-        while client
+        wait_until("the runtime role has no connection", || {
+            self.count_connections(&mut client, "true") == 0
+        });
+    }
+
+    fn count_connections(&self, client: &mut Client, condition: &str) -> i64 {
+        client
             .query_one(
-                "select count(*) from pg_stat_activity where usename = $1",
+                &format!(
+                    "select count(*) from pg_stat_activity where usename = $1 and {condition}"
+                ),
                 &[&self.role],
             )
             .unwrap()
-            .get::<_, i64>(0)
-            > 0
-        {
-            thread::sleep(Duration::from_millis(1));
-        }
+            .get(0)
     }
 }
 
@@ -184,21 +180,4 @@ impl Drop for TestDatabase {
 /// A session with the defaults of the store.
 pub fn create<T: serde::Serialize>(store: &Store, data: T) -> Session<T> {
     store.create(data, &NewSession::new()).unwrap()
-}
-
-pub fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-pub fn random() -> String {
-    format!("{:016x}", getrandom::u64().unwrap())
-}
-
-fn connect(config: &Config) -> Client {
-    config.connect(NoTls).unwrap_or_else(|error| {
-        let cause = std::error::Error::source(&error)
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        panic!("no PostgreSQL server ({error}: {cause}): run the tests by `bin/with-pg cargo test`")
-    })
 }

@@ -1,12 +1,9 @@
 //! A session store of a test's own, reached with the plain `postgres` crate: these tests are about the database side,
 //! so that nothing of the client stands between them and the functions.
 
-// Each test program uses its part of this, and a panic is how a test fails.
-
 use std::{
     error::Error,
-    thread,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use postgres::{
@@ -19,10 +16,8 @@ mod calls;
 
 pub use calls::{Calls, PruneBatch, SaveOutcome};
 
-use crate::support::test_database::{TestDatabase, quoted};
-
-/// How long to wait for something that happens at once unless the test fails.
-const PATIENCE: Duration = Duration::from_mins(1);
+use super::server::quoted;
+use super::test_database::TestDatabase;
 
 /// A database of its own with a store in it; both go when this is dropped.
 pub struct RawStore(TestDatabase);
@@ -82,15 +77,6 @@ pub fn code_of(error: &postgres::Error) -> String {
         .unwrap_or_else(|| panic!("not an error of the server: {error:?}"))
         .code()
         .to_owned()
-}
-
-/// Waits, by looking and not by guessing how long, until `holds` does.
-pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
-        thread::sleep(Duration::from_millis(1));
-    }
 }
 
 /// A `timestamptz` as the server keeps it: microseconds since the year 2000, with both infinities.
