@@ -89,7 +89,7 @@ install_packages() (
         if [[ ! -d "$parent" ]]; then made=("$parent" "${made[@]}"); fi
     done
     # rmdir removes the new directories only if they are empty.
-    # shellcheck disable=SC2317 # not unreachable: the trap calls it
+    # shellcheck disable=SC2317 # the trap calls it
     undo() {
         as_root rm -f -- "$file"
         if ((${#made[@]} > 0)); then as_root rmdir -- "${made[@]}" 2>/dev/null || true; fi
