@@ -1,13 +1,15 @@
-use crate::events::SessionEnded;
+//! What a listener receives.
 
-/// What an [`SessionListener`](crate::SessionListener) hears.
+use super::session_ended::SessionEnded;
+
+/// What a [`SessionListener`](crate::SessionListener) receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SessionEvent {
-    /// A session has ended, or all of them have.
+    /// A session has ended, or all sessions have.
     Ended(SessionEnded),
-    /// The connection was lost, or the store has another channel now, and from here on the listener hears again. What ended
-    /// meanwhile was missed: look at each session that matters, by [`Store::info`](crate::Store::info) or
+    /// The connection was lost, or the store notifies on another channel now. The listener receives events again, but events in
+    /// between may have been lost. Check each session that matters with [`Store::info`](crate::Store::info) or
     /// [`Store::peek`](crate::Store::peek).
-    Missed,
+    Lagged,
 }

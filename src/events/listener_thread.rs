@@ -1,77 +1,64 @@
+//! A listener on a thread.
+
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, ThreadId};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::event::SessionEvent;
+use super::listener::SessionListener;
 use crate::error::Error;
-use crate::events::{SessionEvent, SessionListener};
+use crate::runtime::worker_thread::{StopSignal, WorkerThread, run_callback};
 
-/// How long the thread waits for an event before it looks whether it should stop.
-const TURN: Duration = Duration::from_secs(1);
+/// How long the thread waits for an event before it checks whether it should stop.
+const MAX_WAIT: Duration = Duration::from_secs(1);
 /// The longest pause after errors.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// How long a drop waits for a call of the application's that is under way.
-const LONGEST_STOP: Duration = Duration::from_secs(5);
+const MAX_PAUSE: Duration = Duration::from_secs(60);
 
-/// A thread that hears of sessions that end, until this is dropped. From [`SessionListener::spawn`].
+/// A thread that receives events until this value is dropped. [`SessionListener::spawn`] returns one.
 ///
-/// Once it is dropped, nothing is called any more: dropping waits for a call that is under way, at most 5 seconds. The
-/// thread closes its connection within about a second. That is safe inside an async runtime.
-#[must_use = "listening stops when the watcher is dropped"]
+/// Dropping it waits for a callback that is running, at most 5 seconds; no callback starts after that. The thread closes its
+/// connection within about a second. The drop is safe inside an async runtime.
+#[must_use = "listening stops when the thread is dropped"]
 pub struct ListenerThread {
-    shared: Arc<Shared>,
-    thread: ThreadId,
+    _thread: WorkerThread,
 }
 
-#[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    stop: bool,
-    calling: bool,
-}
-
-impl ListenerThread {
-    pub(crate) fn start(
-        mut listener: SessionListener,
-        mut hear: impl FnMut(Result<SessionEvent, Error>) + Send + 'static,
+impl SessionListener {
+    /// Starts a thread that calls `on_event` with each event and each error, until the returned [`ListenerThread`] is
+    /// dropped.
+    ///
+    /// After an error the thread tries again, with growing pauses, until it succeeds.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the operating system refuses a thread.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use connect_pg::{SessionEvent, Store};
+    ///
+    /// # fn close_sockets(_: Option<uuid::Uuid>) {}
+    /// # fn check_sockets() {}
+    /// # fn main() -> Result<(), connect_pg::Error> {
+    /// let store = Store::connect("postgresql://nodepg@localhost/app")?;
+    /// let thread = store.listen()?.spawn(|event| match event {
+    ///     Ok(SessionEvent::Ended(ended)) => close_sockets(ended.handle()),
+    ///     Ok(_) => check_sockets(), // events may have been lost
+    ///     Err(error) => eprintln!("listening: {error}"),
+    /// })?;
+    /// // … serve …
+    /// drop(thread);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn spawn(
+        mut self,
+        mut on_event: impl FnMut(Result<SessionEvent, Error>) + Send + 'static,
     ) -> Result<ListenerThread, Error> {
-        let shared = Arc::new(Shared::default());
-        let thread = thread::Builder::new()
-            .name("connect-pg listener".to_owned())
-            .spawn({
-                let shared = Arc::clone(&shared);
-                move || shared.listen_until_stopped(&mut listener, &mut hear)
-            })
-            .map_err(Error::thread)?;
-        Ok(ListenerThread {
-            shared,
-            thread: thread.thread().id(),
-        })
-    }
-}
-
-impl Drop for ListenerThread {
-    fn drop(&mut self) {
-        let mut state = self.shared.lock();
-        state.stop = true;
-        self.shared.changed.notify_all();
-        if self.thread == thread::current().id() {
-            return; // dropped by its own call
-        }
-        let give_up = Instant::now() + LONGEST_STOP;
-        while state.calling {
-            let left = give_up.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return;
-            }
-            state = self.shared.wait(state, left);
-        }
+        let thread = WorkerThread::spawn("connect-pg listener", move |stop| {
+            listen_until_stopped(&mut self, &mut on_event, stop);
+        })?;
+        Ok(ListenerThread { _thread: thread })
     }
 }
 
@@ -81,59 +68,22 @@ impl fmt::Debug for ListenerThread {
     }
 }
 
-impl Shared {
-    // Nothing panics while it holds the lock, and the state is whole at any moment.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wait<'a>(&self, state: MutexGuard<'a, State>, time: Duration) -> MutexGuard<'a, State> {
-        self.changed
-            .wait_timeout(state, time)
-            .unwrap_or_else(PoisonError::into_inner)
-            .0
-    }
-
-    fn listen_until_stopped(
-        &self,
-        listener: &mut SessionListener,
-        hear: &mut impl FnMut(Result<SessionEvent, Error>),
-    ) {
-        let mut failures = 0;
-        while !self.lock().stop {
-            let heard = match listener.wait(TURN) {
-                Ok(None) => continue,
-                Ok(Some(event)) => Ok(event),
-                Err(error) => Err(error),
-            };
-            failures = if heard.is_err() { failures + 1 } else { 0 };
-            {
-                let mut state = self.lock();
-                if state.stop {
-                    return;
-                }
-                state.calling = true;
-            }
-            // A panic in the application's callback is its own; listening goes on.
-            let _ = catch_unwind(AssertUnwindSafe(|| hear(heard)));
-            self.lock().calling = false;
-            self.changed.notify_all();
-            if failures > 0 {
-                self.pause((TURN * (1 << failures.min(6))).min(LONGEST_PAUSE));
-            }
-        }
-    }
-
-    /// Waits so long, or until it should stop.
-    fn pause(&self, time: Duration) {
-        let end = Instant::now() + time;
-        let mut state = self.lock();
-        while !state.stop {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return;
-            }
-            state = self.wait(state, left);
+fn listen_until_stopped(
+    listener: &mut SessionListener,
+    on_event: &mut impl FnMut(Result<SessionEvent, Error>),
+    stop: &StopSignal,
+) {
+    let mut failures = 0;
+    // Only the callback is attached: a drop does not wait for the server.
+    while let Some(received) = stop.detached(|| listener.recv_timeout(MAX_WAIT)) {
+        let Some(event) = received.transpose() else {
+            continue;
+        };
+        failures = if event.is_err() { failures + 1 } else { 0 };
+        run_callback(|| on_event(event));
+        if failures > 0 {
+            let pause = (MAX_WAIT * (1 << failures.min(6))).min(MAX_PAUSE);
+            stop.detached(|| stop.is_set_within(pause));
         }
     }
 }

@@ -1,6 +1,7 @@
-//! Events: hearing of sessions that end.
+//! Events: notifications of sessions that end.
 
 mod event;
+mod listen;
 mod listener;
 mod listener_thread;
 mod session_ended;

@@ -1,9 +1,11 @@
+//! The payload of a notification.
+
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::session::EndReason;
 
-/// A session that has ended, as an [`SessionListener`](crate::SessionListener) hears of it.
+/// A session that has ended, as a [`SessionListener`](crate::SessionListener) receives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionEnded {
     handle: Option<Uuid>,
@@ -11,24 +13,25 @@ pub struct SessionEnded {
 }
 
 impl SessionEnded {
-    /// The session's handle, or `None`: every session has ended.
+    /// Returns the handle of the session, or None if every session has ended.
     ///
-    /// [`Store::create`](crate::Store::create) tells a session's [handle](crate::Session::handle), and so does
-    /// [`Store::info`](crate::Store::info).
+    /// [`Session::handle`](crate::Session::handle) returns the handle of a new session, and [`Store::info`](crate::Store::info)
+    /// that of any session.
     #[must_use]
     pub fn handle(&self) -> Option<Uuid> {
         self.handle
     }
 
-    /// Why.
+    /// Returns the reason.
     #[must_use]
     pub fn reason(&self) -> EndReason {
         self.reason
     }
 
-    /// Reads the payload of a notification, `{"handle": …, "reason": …}`. `None` if it is something else: every role of the
-    /// database may send to every channel.
-    pub(crate) fn from_payload(payload: &str) -> Option<SessionEnded> {
+    /// Parses the payload of a notification, `{"handle": …, "reason": …}`.
+    ///
+    /// Returns None for any other text: every role of the database may notify on every channel.
+    pub(super) fn from_payload(payload: &str) -> Option<SessionEnded> {
         let payload: Value = serde_json::from_str(payload).ok()?;
         let handle = match payload.get("handle")? {
             Value::Null => None,
@@ -45,17 +48,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_payload_of_ours_is_nothing() {
+    fn payload_of_one_session_has_a_handle_and_a_reason() {
         let handle = "9d1ad171-3c7e-4f2b-8f57-0f0b2f0c8a11";
         let ended =
             SessionEnded::from_payload(&format!(r#"{{"handle":"{handle}","reason":"evicted"}}"#))
                 .unwrap();
         assert_eq!(ended.handle().unwrap().to_string(), handle);
         assert_eq!(ended.reason(), EndReason::Evicted);
+    }
+
+    #[test]
+    fn payload_of_all_sessions_has_no_handle() {
         let all = SessionEnded::from_payload(r#"{"handle" : null, "reason" : "revoked"}"#).unwrap();
         assert_eq!((all.handle(), all.reason()), (None, EndReason::Revoked));
+    }
+
+    #[test]
+    fn payload_of_a_newer_store_is_parsed() {
         let newer = SessionEnded::from_payload(r#"{"handle":null,"reason":"?","more":1}"#).unwrap();
         assert_eq!(newer.reason(), EndReason::Other);
+    }
+
+    #[test]
+    fn other_payload_returns_none() {
         for other in [
             "",
             "null",

@@ -1,11 +1,15 @@
+//! The result of one call of `prune_sessions`.
+
 use std::time::Duration;
 
-/// Batches take a quarter of the time, rests the others.
-const RESTS_PER_BATCH: u32 = 3;
-/// A batch that was held up, or waited for a connection, was not work for all that time.
-const LONGEST_REST: Duration = Duration::from_secs(1);
-/// While another client prunes.
-const REST_WHILE_BUSY: Duration = Duration::from_millis(250);
+use crate::error::Error;
+
+/// Batches take a quarter of the time, pauses three quarters.
+const PAUSES_PER_BATCH: u32 = 3;
+/// A batch that waited for a lock or a connection took longer than its work.
+const MAX_PAUSE: Duration = Duration::from_secs(1);
+/// The pause while another client prunes.
+const BUSY_PAUSE: Duration = Duration::from_millis(250);
 
 /// What one batch of [`prune`](crate::Store::prune) did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,50 +18,60 @@ pub struct PruneBatch {
     pub(crate) deleted: u32,
     pub(crate) rescheduled: u32,
     pub(crate) max_rows: u32,
-    pub(crate) took: Duration,
+    pub(crate) duration: Duration,
 }
 
 impl PruneBatch {
-    /// Rows removed: expired sessions, and ended ones whose tombstone time is over.
+    /// Returns how many rows were deleted: expired sessions, and tombstones whose retention is over.
     #[must_use]
     pub fn deleted(&self) -> u32 {
         self.deleted
     }
 
-    /// Rows looked at and filed anew because their session was used since, so that its expiry has moved.
+    /// Returns how many rows were given a later time to prune, because their session was used after they were due.
     #[must_use]
     pub fn rescheduled(&self) -> u32 {
         self.rescheduled
     }
 
-    /// Whether another client was pruning, so that this call did nothing.
+    /// Returns true if another client was pruning, so that this call did nothing.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         self.busy
     }
 
-    /// Whether nothing was left to prune: the batch was not full. Not so when it was [busy](PruneBatch::is_busy).
+    /// Returns true if nothing is left to prune: the batch was not full and not [busy](PruneBatch::is_busy).
     ///
-    /// A batch that deleted nothing is not the last one for that: it may have re-filed all its rows.
+    /// A batch that deleted no row may still be full of [rescheduled](PruneBatch::rescheduled) rows.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         !self.busy && self.deleted.saturating_add(self.rescheduled) < self.max_rows
     }
 
-    /// How long to rest before the next batch, so that the other clients hardly notice: three times as long as this one took,
-    /// a second at most; a quarter of a second when it was [busy](PruneBatch::is_busy), and not at all after the [last](PruneBatch::is_complete).
+    /// Returns how long to pause before the next batch, so that pruning hardly slows down other clients.
     ///
-    /// A pruner that goes on at once has a core for itself, and the disk: on 2 cores, 4 busy clients then saw their slowest hundredth
-    /// of calls take 2 to 3 times as long, with these rests 1.4 times (`docs/performance.md`).
+    /// The pause is three times as long as the batch took, and at most one second. After a [busy](PruneBatch::is_busy) batch
+    /// it is 250 milliseconds. After a [complete](PruneBatch::is_complete) one it is zero. `docs/performance.md` has the
+    /// measurements.
     #[must_use]
-    pub fn rest(&self) -> Duration {
+    pub fn pause(&self) -> Duration {
         if self.is_complete() {
             Duration::ZERO
         } else if self.busy {
-            REST_WHILE_BUSY
+            BUSY_PAUSE
         } else {
-            self.took.saturating_mul(RESTS_PER_BATCH).min(LONGEST_REST)
+            self.duration
+                .saturating_mul(PAUSES_PER_BATCH)
+                .min(MAX_PAUSE)
         }
+    }
+}
+
+/// Checks a number of rows before anything is sent.
+pub(super) fn check_batch_size(max_rows: u32) -> Result<i32, Error> {
+    match i32::try_from(max_rows) {
+        Ok(limit) if limit > 0 => Ok(limit),
+        _ => Err(Error::argument("a batch must have 1 to 2147483647 rows")),
     }
 }
 
@@ -65,27 +79,34 @@ impl PruneBatch {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_last_batch_is_the_one_that_is_not_full() {
-        let batch = |busy, deleted, rescheduled| PruneBatch {
+    fn batch(busy: bool, deleted: u32, rescheduled: u32) -> PruneBatch {
+        PruneBatch {
             busy,
             deleted,
             rescheduled,
             max_rows: 10,
-            took: Duration::from_millis(10),
-        };
+            duration: Duration::from_millis(10),
+        }
+    }
+
+    #[test]
+    fn batch_that_is_not_full_is_complete() {
         assert!(batch(false, 0, 0).is_complete());
         assert!(batch(false, 5, 4).is_complete());
         assert!(!batch(false, 0, 10).is_complete());
         assert!(!batch(false, 10, 0).is_complete());
         assert!(!batch(true, 0, 0).is_complete());
-        assert_eq!(batch(false, 5, 4).rest(), Duration::ZERO);
-        assert_eq!(batch(false, 10, 0).rest(), Duration::from_millis(30));
-        assert_eq!(batch(true, 0, 0).rest(), REST_WHILE_BUSY);
-        let held_up = PruneBatch {
-            took: Duration::from_secs(9),
+    }
+
+    #[test]
+    fn pause_is_three_times_the_batch_up_to_a_second() {
+        assert_eq!(batch(false, 5, 4).pause(), Duration::ZERO);
+        assert_eq!(batch(false, 10, 0).pause(), Duration::from_millis(30));
+        assert_eq!(batch(true, 0, 0).pause(), BUSY_PAUSE);
+        let slow = PruneBatch {
+            duration: Duration::from_secs(9),
             ..batch(false, 10, 0)
         };
-        assert_eq!(held_up.rest(), LONGEST_REST);
+        assert_eq!(slow.pause(), MAX_PAUSE);
     }
 }

@@ -1,7 +1,8 @@
-//! Pruning: removing sessions that are no longer live.
+//! Pruning: the removal of sessions that are no longer live.
 
 mod batch;
 mod options;
+mod prune;
 mod pruner;
 mod run;
 

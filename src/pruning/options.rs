@@ -1,52 +1,56 @@
+//! The options of a pruner.
+
 use std::fmt;
 use std::time::Duration;
 
-use crate::pruning::PruneRun;
+use super::run::PruneRun;
 
-/// How a [`Pruner`](crate::Pruner) works.
+/// Options of a [`Pruner`](crate::Pruner).
 pub struct PruneOptions {
-    pub(crate) interval: Duration,
-    pub(crate) batch: u32,
-    pub(crate) on_round: Option<OnRound>,
+    pub(super) interval: Duration,
+    pub(super) batch_size: u32,
+    pub(super) on_run: Option<OnRun>,
 }
 
-type OnRound = Box<dyn Fn(&PruneRun) + Send>;
+type OnRun = Box<dyn Fn(&PruneRun) + Send>;
 
 impl PruneOptions {
-    /// The defaults: a round every 5 minutes, in batches of 1000 rows.
+    /// Creates options with the defaults: a run every 5 minutes, in batches of 1000 rows.
     #[must_use]
     pub fn new() -> PruneOptions {
         PruneOptions {
             interval: Duration::from_secs(5 * 60),
-            batch: 1000,
-            on_round: None,
+            batch_size: 1000,
+            on_run: None,
         }
     }
 
-    /// The time between two rounds, more than zero. Default: 5 minutes.
+    /// Sets the time between two runs, which must be more than zero. Default: 5 minutes.
     ///
-    /// Each wait is up to a quarter shorter or longer at random, and the first one is anything up to the interval, so that
-    /// servers that start together do not prune together. After an error the wait doubles with each round that fails, up to an
-    /// hour (or the interval, if that is longer).
+    /// Each wait is up to a quarter shorter or longer at random. The first wait is random, up to the interval, so that
+    /// servers that start together do not prune together. Each run that fails doubles the wait, up to one hour (or up to
+    /// the interval, if that is longer).
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> PruneOptions {
         self.interval = interval;
         self
     }
 
-    /// The rows of one batch, from 1 to 2147483647. Default: 1000. A round is as many batches as there is to prune, with a
-    /// [rest](crate::PruneBatch::rest) after each but the last.
+    /// Sets the number of rows of one batch, from 1 to 2147483647. Default: 1000.
+    ///
+    /// A run prunes batch after batch until nothing is left, with a [pause](crate::PruneBatch::pause) after each.
     #[must_use]
-    pub fn batch(mut self, rows: u32) -> PruneOptions {
-        self.batch = rows;
+    pub fn batch_size(mut self, rows: u32) -> PruneOptions {
+        self.batch_size = rows;
         self
     }
 
-    /// Called at the end of each round, on the pruner's thread: for a log or a metric. Default: nothing, so that an
-    /// [error](PruneRun::error) shows only in [`Pruner::last_round`](crate::Pruner::last_round).
+    /// Sets a callback for logs and metrics. The pruner's thread calls it at the end of each run. Default: none.
+    ///
+    /// Without it, only [`Pruner::last_run`](crate::Pruner::last_run) shows an [error](PruneRun::error).
     #[must_use]
-    pub fn on_round(mut self, report: impl Fn(&PruneRun) + Send + 'static) -> PruneOptions {
-        self.on_round = Some(Box::new(report));
+    pub fn on_run(mut self, report: impl Fn(&PruneRun) + Send + 'static) -> PruneOptions {
+        self.on_run = Some(Box::new(report));
         self
     }
 }
@@ -61,7 +65,7 @@ impl fmt::Debug for PruneOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PruneOptions")
             .field("interval", &self.interval)
-            .field("batch", &self.batch)
+            .field("batch_size", &self.batch_size)
             .finish_non_exhaustive()
     }
 }

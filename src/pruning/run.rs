@@ -1,43 +1,45 @@
+//! The result of one run of a pruner.
+
 use std::time::SystemTime;
 
 use crate::error::Error;
 
-/// What one round of a [`Pruner`](crate::Pruner) did.
+/// What one run of a [`Pruner`](crate::Pruner) did.
 #[derive(Debug)]
 pub struct PruneRun {
-    pub(crate) deleted: u64,
-    pub(crate) rescheduled: u64,
-    pub(crate) busy: bool,
-    pub(crate) error: Option<Error>,
-    pub(crate) ended_at: SystemTime,
+    pub(super) deleted: u64,
+    pub(super) rescheduled: u64,
+    pub(super) busy: bool,
+    pub(super) error: Option<Error>,
+    pub(super) ended_at: SystemTime,
 }
 
 impl PruneRun {
-    /// Rows removed in all.
+    /// Returns how many rows all batches of the run deleted.
     #[must_use]
     pub fn deleted(&self) -> u64 {
         self.deleted
     }
 
-    /// Rows filed anew in all, because their session was used since.
+    /// Returns how many rows were given a later time to prune, because their session was used after they were due.
     #[must_use]
     pub fn rescheduled(&self) -> u64 {
         self.rescheduled
     }
 
-    /// Whether the round stopped because another client was pruning: nothing is amiss.
+    /// Returns true if the run stopped because another client was pruning. That is no error.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         self.busy
     }
 
-    /// The error that stopped the round. The next one comes later than usual.
+    /// Returns the error that stopped the run, if one did. The next run starts later than usual.
     #[must_use]
     pub fn error(&self) -> Option<&Error> {
         self.error.as_ref()
     }
 
-    /// When the round ended, by this computer's clock.
+    /// Returns when the run ended, by the clock of this computer.
     #[must_use]
     pub fn ended_at(&self) -> SystemTime {
         self.ended_at

@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use postgres::types::FromSql;
 use postgres::{GenericClient, Row};
@@ -26,12 +26,10 @@ use crate::connection::Borrowed;
 use crate::connection::{Answer, Call};
 use crate::connection::{Backend, Pool};
 use crate::error::Error;
-use crate::events::SessionListener;
 use crate::functions::Function;
 use crate::functions::Parameter;
 use crate::functions::SchemaName;
 use crate::functions::json;
-use crate::pruning::{PruneBatch, PruneOptions, Pruner};
 use crate::runtime::random_delay;
 use crate::session::{
     EndReason, NewSession, Session, SessionId, SessionInfo, SessionKey, SessionState,
@@ -63,8 +61,8 @@ const UPDATE_LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 /// SQLSTATE 57P01, 57P02, 57P03, class 08, 25006) is replaced and the call repeated once. On a borrowed connection nothing is
 /// repeated. Where that leaves it open if a change was made, the error [says so](Error::is_outcome_unknown).
 pub struct Store<B = Pool> {
-    backend: B,
-    schema: SchemaName,
+    pub(crate) backend: B,
+    pub(crate) schema: SchemaName,
     ascii: Arc<AtomicBool>,
 }
 
@@ -105,75 +103,6 @@ impl Store<Pool> {
             schema,
             ascii: Arc::new(AtomicBool::new(ascii)),
         }
-    }
-
-    /// Prunes from now on, on a thread of its own, until the returned [`Pruner`] is dropped.
-    ///
-    /// Any number of servers may do so at once: one prunes at a time, and who meets another's batch leaves the rest to it. This
-    /// call and the drop are safe inside an async runtime.
-    ///
-    /// **Errors of a round go nowhere by default**: this library logs nothing. Let
-    /// [`PruneOptions::on_round`] report them, or watch [`Pruner::last_round`].
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if an option is refused, or if the operating system refuses a thread.
-    ///
-    /// # Examples
-    ///
-    /// ```no_run
-    /// use connect_pg::{PruneOptions, Store};
-    ///
-    /// # fn main() -> Result<(), connect_pg::Error> {
-    /// let store = Store::connect("postgresql://nodepg@localhost/app")?;
-    /// let options = PruneOptions::new().on_round(|round| {
-    ///     if let Some(error) = round.error() {
-    ///         eprintln!("pruning: {error}");
-    ///     }
-    /// });
-    /// let pruner = store.start_pruning(options)?;
-    /// // … serve …
-    /// drop(pruner);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn start_pruning(&self, options: PruneOptions) -> Result<Pruner, Error> {
-        Pruner::start(self.clone(), options)
-    }
-
-    /// Listens, on a connection of its own, for sessions that end, so that open web sockets can be closed.
-    ///
-    /// Off by default: `session-admin configure notify_channel=NAME` turns it on. What ended after this call has returned will be
-    /// heard of, by [`SessionListener::wait`] or, on a thread, by [`SessionListener::spawn`]. It needs a real connection: behind a
-    /// transaction pooler there is nothing to hear.
-    ///
-    /// # Errors
-    ///
-    /// Besides the [errors of every call](Store#errors): the store [notifies nobody](Error::is_notifications_off).
-    ///
-    /// # Examples
-    ///
-    /// ```no_run
-    /// use std::time::Duration;
-    ///
-    /// use connect_pg::{SessionEvent, Store};
-    ///
-    /// # fn close_sockets(_: Option<uuid::Uuid>) {}
-    /// # fn check_sockets() {}
-    /// # fn main() -> Result<(), connect_pg::Error> {
-    /// let store = Store::connect("postgresql://nodepg@localhost/app")?;
-    /// let mut listener = store.listen()?;
-    /// loop {
-    ///     match listener.wait(Duration::from_secs(60))? {
-    ///         Some(SessionEvent::Ended(ended)) => close_sockets(ended.handle()), // None: all of them
-    ///         Some(_) => check_sockets(), // something was missed
-    ///         None => {} // a quiet minute
-    ///     }
-    /// }
-    /// # }
-    /// ```
-    pub fn listen(&self) -> Result<SessionListener, Error> {
-        SessionListener::start(self.backend.connector(), self.schema.clone())
     }
 }
 
@@ -533,35 +462,6 @@ impl<B: Backend> Store<B> {
         u64::try_from(count).map_err(|_| Error::answer("a negative count"))
     }
 
-    /// Removes sessions that are no longer live: one batch of at most `max_rows` rows (from 1 to 2147483647; 1000 is a good
-    /// number), oldest first.
-    ///
-    /// Repeat it until [`PruneBatch::is_complete`], with a [rest](PruneBatch::rest) each time, or let
-    /// [`start_pruning`](Store::start_pruning) or `session-admin prune` do so. It waits for nobody, and nobody for it. Where the
-    /// pool had to repeat the call after a connection broke, what the first try did is not counted.
-    ///
-    /// # Errors
-    ///
-    /// Besides the [errors of every call](Store#errors): `max_rows` [is refused](Error::is_invalid_argument).
-    pub fn prune(&self, max_rows: u32) -> Result<PruneBatch, Error> {
-        let limit = batch_size(max_rows)?;
-        let began = Instant::now();
-        let answer = self.run(Function::PruneSessions, &[Parameter::Integer(Some(limit))])?;
-        let row = one_row(answer)?;
-        let busy = match column(&row, 0)? {
-            "pruned" => false,
-            "busy" => true,
-            _ => return Err(Error::answer("prune_sessions has another outcome")),
-        };
-        Ok(PruneBatch {
-            busy,
-            deleted: rows(&row, 1)?,
-            rescheduled: rows(&row, 2)?,
-            max_rows,
-            took: began.elapsed(),
-        })
-    }
-
     fn save_session<T: Serialize>(&self, session: &mut Session<T>) -> Result<Stored, Error> {
         let text = json::encode(&session.data)?;
         let answer = self.with_text(&text, |text| {
@@ -613,7 +513,11 @@ impl<B: Backend> Store<B> {
         Ok(answer.rows.into_iter().next())
     }
 
-    fn run(&self, function: Function, parameters: &[Parameter<'_>]) -> Result<Answer, Error> {
+    pub(crate) fn run(
+        &self,
+        function: Function,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Answer, Error> {
         let call = self.call(function, parameters);
         lock_registry::refuse(&call)?;
         self.backend.run(&call)
@@ -686,14 +590,6 @@ impl<E> From<Error> for Stopped<E> {
     }
 }
 
-/// Refuses a batch that the function would.
-pub(crate) fn batch_size(max_rows: u32) -> Result<i32, Error> {
-    match i32::try_from(max_rows) {
-        Ok(limit) if limit > 0 => Ok(limit),
-        _ => Err(Error::argument("a batch must be from 1 to 2147483647 rows")),
-    }
-}
-
 /// The session that `load_session` or `lock_session` returned.
 fn session_of_row<T: DeserializeOwned>(
     row: &Row,
@@ -711,7 +607,7 @@ fn session_of_row<T: DeserializeOwned>(
     })
 }
 
-fn one_row(answer: Answer) -> Result<Row, Error> {
+pub(crate) fn one_row(answer: Answer) -> Result<Row, Error> {
     answer
         .rows
         .into_iter()
@@ -719,11 +615,11 @@ fn one_row(answer: Answer) -> Result<Row, Error> {
         .ok_or_else(|| Error::answer("no row"))
 }
 
-fn column<'a, T: FromSql<'a>>(row: &'a Row, index: usize) -> Result<T, Error> {
+pub(crate) fn column<'a, T: FromSql<'a>>(row: &'a Row, index: usize) -> Result<T, Error> {
     row.try_get(index).map_err(Error::column)
 }
 
-fn rows(row: &Row, index: usize) -> Result<u32, Error> {
+pub(crate) fn rows(row: &Row, index: usize) -> Result<u32, Error> {
     let count: i32 = column(row, index)?;
     u32::try_from(count).map_err(|_| Error::answer("a negative number of rows"))
 }

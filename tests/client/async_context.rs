@@ -200,7 +200,7 @@ fn start_pruning_in_task_prunes() {
         let pruner = runtime.block_on(async {
             let options = PruneOptions::new()
                 .interval(std::time::Duration::from_millis(1))
-                .on_round(move |round| {
+                .on_run(move |round| {
                     let _ = sender.send(round.error().is_none());
                 });
             store.start_pruning(options).unwrap()

@@ -28,7 +28,7 @@ fn set_channel(database: &TestDatabase, channel: Option<&str>) {
 
 /// The next event, which is that a session has ended.
 fn ended(listener: &mut SessionListener) -> (Option<Uuid>, EndReason) {
-    match listener.wait(PATIENCE).unwrap() {
+    match listener.recv_timeout(PATIENCE).unwrap() {
         Some(SessionEvent::Ended(ended)) => (ended.handle(), ended.reason()),
         other => panic!("{other:?}"),
     }
@@ -122,7 +122,7 @@ fn each_end_sends_event_with_its_reason() {
         .execute("select web.end_all_sessions()", &[])
         .unwrap();
     assert_eq!(ended(&mut listener), (None, EndReason::Revoked));
-    assert_eq!(listener.wait(Duration::ZERO).unwrap(), None);
+    assert_eq!(listener.recv_timeout(Duration::ZERO).unwrap(), None);
     assert!(format!("{listener:?}").contains("channel"));
 }
 
@@ -170,7 +170,10 @@ fn lost_connection_is_replaced_and_reported() {
         assert_eq!(ended(&mut listener), (before.handle(), EndReason::Logout));
         database.terminate_connections();
         assert!(store.end(create(&store, ()).id()).unwrap());
-        assert_eq!(listener.wait(PATIENCE).unwrap(), Some(SessionEvent::Missed));
+        assert_eq!(
+            listener.recv_timeout(PATIENCE).unwrap(),
+            Some(SessionEvent::Lagged)
+        );
     }
     // While nobody can connect, it is an error, and no end of it.
     let limit = |connections: i32| {
@@ -185,28 +188,34 @@ fn lost_connection_is_replaced_and_reported() {
     limit(0);
     database.terminate_connections();
     for wait in [Duration::ZERO, Duration::from_millis(300), Duration::ZERO] {
-        let error = listener.wait(wait).unwrap_err();
+        let error = listener.recv_timeout(wait).unwrap_err();
         assert!(error.is_unavailable(), "{error}");
     }
     limit(-1);
     assert_eq!(
-        listener.wait(Duration::ZERO).unwrap(),
-        Some(SessionEvent::Missed)
+        listener.recv_timeout(Duration::ZERO).unwrap(),
+        Some(SessionEvent::Lagged)
     );
 
     // Another channel from the next connection on; and then none.
     set_channel(&database, Some("another"));
     database.terminate_connections();
-    assert_eq!(listener.wait(PATIENCE).unwrap(), Some(SessionEvent::Missed));
+    assert_eq!(
+        listener.recv_timeout(PATIENCE).unwrap(),
+        Some(SessionEvent::Lagged)
+    );
     let session = create(&store, ());
     assert!(store.end(session.id()).unwrap());
     assert_eq!(ended(&mut listener), (session.handle(), EndReason::Logout));
     set_channel(&database, None);
     database.terminate_connections();
-    let error = listener.wait(PATIENCE).unwrap_err();
+    let error = listener.recv_timeout(PATIENCE).unwrap_err();
     assert!(error.is_notifications_off(), "{error}");
     turn_on(&database);
-    assert_eq!(listener.wait(PATIENCE).unwrap(), Some(SessionEvent::Missed));
+    assert_eq!(
+        listener.recv_timeout(PATIENCE).unwrap(),
+        Some(SessionEvent::Lagged)
+    );
 }
 
 #[test]
@@ -236,7 +245,7 @@ fn listener_thread_delivers_events_until_dropped() {
     database.terminate_connections();
     assert_eq!(
         events.recv_timeout(PATIENCE).unwrap().unwrap(),
-        SessionEvent::Missed
+        SessionEvent::Lagged
     );
     drop(watcher);
     assert!(store.end(create(&store, ()).id()).unwrap());
@@ -282,7 +291,7 @@ fn listen_in_task_is_refused_and_drop_is_safe() {
         assert!(store.listen().unwrap_err().is_async_context());
         assert!(
             listener
-                .wait(Duration::ZERO)
+                .recv_timeout(Duration::ZERO)
                 .unwrap_err()
                 .is_async_context()
         );

@@ -13,8 +13,8 @@ fn start(store: &Store, batch: u32) -> (Pruner, Receiver<Told>) {
     let (sender, receiver) = mpsc::channel();
     let options = PruneOptions::new()
         .interval(Duration::from_millis(1))
-        .batch(batch)
-        .on_round(move |round| {
+        .batch_size(batch)
+        .on_run(move |round| {
             let _ = sender.send((round.deleted(), round.is_busy(), round.error().is_some()));
         });
     (store.start_pruning(options).unwrap(), receiver)
@@ -51,7 +51,7 @@ fn run_prunes_until_complete() {
     assert_eq!(rounds.recv().unwrap(), (20, false, false));
     assert_eq!(rounds.recv().unwrap(), (0, false, false));
     assert_eq!(rows(&database), 0);
-    let last = pruner.last_round().unwrap();
+    let last = pruner.last_run().unwrap();
     assert_eq!((last.deleted(), last.rescheduled()), (0, 0));
     assert!(last.error().is_none() && last.ended_at() > SystemTime::UNIX_EPOCH);
 }
@@ -82,7 +82,7 @@ fn pruner_continues_after_error() {
     let (pruner, rounds) = start(&store, 10);
     assert_eq!(rounds.recv().unwrap(), (0, false, true));
     assert_eq!(rounds.recv().unwrap(), (0, false, true));
-    let error = pruner.last_round().unwrap();
+    let error = pruner.last_run().unwrap();
     assert!(error.error().unwrap().is_not_installed());
     superuser
         .batch_execute("alter function web.elsewhere(integer) rename to prune_sessions")
@@ -99,7 +99,7 @@ fn pruner_continues_after_callback_panic() {
     let (sender, receiver) = mpsc::channel();
     let options = PruneOptions::new()
         .interval(Duration::from_millis(1))
-        .on_round(move |_| {
+        .on_run(move |_| {
             sender.send(()).unwrap();
             panic!("the callback's");
         });
@@ -115,9 +115,9 @@ fn drop_ends_thread_at_once() {
     // In the middle of a wait of a year, or this test would not end.
     let options = PruneOptions::new()
         .interval(Duration::from_hours(365 * 24))
-        .on_round(move |_| sender.send(()).unwrap());
+        .on_run(move |_| sender.send(()).unwrap());
     let pruner = database.store().start_pruning(options).unwrap();
-    assert!(pruner.last_round().is_none());
+    assert!(pruner.last_run().is_none());
     drop(pruner);
     // The thread has dropped the callback and, with the last handle to the pool, the connections.
     assert_eq!(receiver.try_recv(), Err(mpsc::TryRecvError::Disconnected));
@@ -130,8 +130,8 @@ fn invalid_options_are_refused() {
     let store = database.store();
     for options in [
         PruneOptions::new().interval(Duration::ZERO),
-        PruneOptions::new().batch(0),
-        PruneOptions::new().batch(u32::MAX),
+        PruneOptions::new().batch_size(0),
+        PruneOptions::new().batch_size(u32::MAX),
     ] {
         assert!(
             store

@@ -214,7 +214,7 @@ fn prune(store: &Store, began: Instant) -> Result<PruneBatch> {
         let batch = store.prune(BATCH)?;
         deleted += u64::from(batch.deleted());
         rescheduled += u64::from(batch.rescheduled());
-        thread::sleep(batch.rest());
+        thread::sleep(batch.pause());
         if batch.is_complete() {
             return Ok(PruneBatch {
                 deleted,

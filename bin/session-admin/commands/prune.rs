@@ -97,7 +97,7 @@ pub(crate) fn run(global: &GlobalArgs, arguments: &Args) -> Result<ExitStatus, F
                 break End::Busy;
             }
             progress.set_message("waiting for another pruner");
-            rest(pruned.rest(), &stop);
+            rest(pruned.pause(), &stop);
             continue;
         }
         busy = 0;
@@ -114,7 +114,7 @@ pub(crate) fn run(global: &GlobalArgs, arguments: &Args) -> Result<ExitStatus, F
             break End::NothingLeft;
         }
         let pause = arguments.pause.map(Duration::from_millis);
-        rest(pause.unwrap_or_else(|| pruned.rest()), &stop);
+        rest(pause.unwrap_or_else(|| pruned.pause()), &stop);
     };
     progress.finish_and_clear();
     report(global, &done, end)
