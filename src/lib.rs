@@ -195,6 +195,9 @@ pub use {postgres, uuid};
 pub use connection::{Backend, Borrowed, Pool};
 pub use error::{Error, ParseSessionIdError};
 pub use events::{ListenerThread, SessionEnded, SessionEvent, SessionListener};
+#[cfg(feature = "admin")]
+#[doc(hidden)]
+pub use functions::StoreStatus;
 pub use pruning::{PruneBatch, PruneOptions, PruneRun, Pruner};
 pub use session::{
     EndReason, Login, NewSession, Session, SessionId, SessionInfo, SessionKey, SessionState,

@@ -3,14 +3,17 @@ use std::fmt;
 
 use postgres::{GenericClient, Transaction};
 
-use crate::connection::backend::sealed::{Answer, Call, Run, finish};
+use crate::connection::backend::Backend;
+use crate::connection::backend::sealed::Executor;
+use crate::connection::{retry, unnamed};
 use crate::error::Error;
+use crate::functions::{Call, Reply, SchemaName};
 use crate::runtime::async_context;
 
 /// A connection or transaction of the application's own, lent to a [`Store`](crate::Store) by [`Store::on`](crate::Store::on).
 ///
-/// `C` is a [`postgres::Client`] or a [`postgres::Transaction`]. Each call is one round trip from the first on: it is sent as an
-/// unnamed statement with the types stated, which works behind a transaction pooler too.
+/// `C` is a [`postgres::Client`] or a [`postgres::Transaction`]. Each call is one round trip from the first on, because it is
+/// sent as an unnamed statement with its types. That works behind a transaction pooler too.
 pub struct Borrowed<'a, C> {
     client: RefCell<&'a mut C>,
 }
@@ -22,7 +25,7 @@ impl<'a, C: GenericClient> Borrowed<'a, C> {
         }
     }
 
-    /// The client, unless one of our closures, which holds it, calls us again.
+    /// Returns the client, unless the closure of a call that is under way makes another call.
     fn client(&self) -> Result<RefMut<'_, &'a mut C>, Error> {
         self.client
             .try_borrow_mut()
@@ -30,47 +33,35 @@ impl<'a, C: GenericClient> Borrowed<'a, C> {
     }
 }
 
-impl<C: GenericClient> Run for Borrowed<'_, C> {
+impl<C: GenericClient> Backend for Borrowed<'_, C> {}
+
+impl<C: GenericClient> Executor for Borrowed<'_, C> {
     const USABLE_AFTER_ERROR: bool = false;
 
-    fn run(&self, call: &Call<'_>) -> Result<Answer, Error> {
-        async_context::block(|| {
-            match self
-                .client()?
-                .query_typed(&call.sql(), &call.typed_values())
-            {
-                Ok(rows) => Ok(Answer {
-                    rows,
-                    repeated: false,
-                }),
-                Err(error) => {
-                    let error = Error::call(error);
-                    Err(
-                        if error.is_connection_lost()
-                            && !error.is_read_only()
-                            && call.function.changes()
-                        {
-                            error.with_outcome_unknown()
-                        } else {
-                            error
-                        },
-                    )
-                }
-            }
-        })
+    fn execute(&self, schema: &SchemaName, call: &Call<'_>) -> Result<Reply, Error> {
+        async_context::refuse()?;
+        unnamed::query(&mut **self.client()?, schema, call)
+            .map(Reply::new)
+            .map_err(|error| retry::final_error(error, call.changes()))
     }
 
     /// In a transaction of the application's, this is a savepoint.
-    fn in_transaction<R, E, F>(&self, first: &Call<'_>, work: F) -> Result<R, E>
+    fn in_transaction<R, E, F>(
+        &self,
+        schema: &SchemaName,
+        first: &Call<'_>,
+        work: F,
+    ) -> Result<R, E>
     where
         E: From<Error>,
-        F: FnOnce(Borrowed<'_, Transaction<'_>>, Answer) -> Result<R, E>,
+        F: FnOnce(&mut Transaction<'_>, Reply) -> Result<R, E>,
     {
         async_context::refuse()?;
         let mut client = self.client()?;
         let mut transaction = client.transaction().map_err(Error::call)?;
-        let answer = Borrowed::new(&mut transaction).run(first)?;
-        finish(transaction, answer, work)
+        let rows = unnamed::query(&mut transaction, schema, first)
+            .map_err(|error| retry::final_error(error, first.changes()))?;
+        unnamed::finish(transaction, Reply::new(rows), work)
     }
 }
 

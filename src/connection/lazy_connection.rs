@@ -4,149 +4,120 @@ use std::time::{Duration, Instant};
 
 use postgres::{Client, IsolationLevel, Row, Statement, Transaction};
 
-use crate::connection::Borrowed;
-use crate::connection::Connector;
-use crate::connection::backend::sealed::{Answer, Call, Run, finish};
+use crate::connection::connector::Connector;
+use crate::connection::retry::{Attempt, AttemptError, Decision};
+use crate::connection::unnamed;
 use crate::error::Error;
-use crate::functions::Function;
+use crate::functions::{Call, Reply, SchemaName};
 use crate::runtime::async_context;
 
-/// A place in the pool: a connection, once a call has needed it, and the statements prepared on it.
+/// A connection of the pool, opened when a call needs it.
 ///
-/// It connects in the thread of the caller, who gets the error with its SQLSTATE at once, and replaces a broken connection
-/// on the spot. So a server that was restarted costs each place one repeated call, whatever the others hold.
+/// It connects in the caller's thread, so the caller gets the error with its SQLSTATE at once. A broken connection is replaced
+/// on the spot: a restart of the server costs each connection one repeated call.
 #[derive(Default)]
 pub(crate) struct LazyConnection {
     open: Option<OpenConnection>,
 }
 
-/// How old a connection may grow, unless nobody calls: a server process keeps what it has cached for as long as it lives, and a name may lead
-/// elsewhere by now.
+/// How old a connection may grow. A server process keeps its caches for as long as it lives, and a host name may lead
+/// elsewhere by then.
 const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
 
-/// An open connection.
 struct OpenConnection {
     client: Client,
     since: Instant,
-    statements: [Option<Statement>; Function::COUNT],
-}
-
-/// Why a try failed, and whether the call was on its way by then.
-struct AttemptError {
-    error: Error,
-    sent: bool,
-}
-
-impl AttemptError {
-    fn before_sending(error: Error) -> AttemptError {
-        AttemptError { error, sent: false }
-    }
-
-    fn after_sending(error: postgres::Error) -> AttemptError {
-        AttemptError {
-            error: Error::call(error),
-            sent: true,
-        }
-    }
-
-    /// Whether the call may have been done all the same.
-    fn may_have_executed(&self, call: &Call<'_>) -> bool {
-        self.sent
-            && self.error.is_connection_lost()
-            && !self.error.is_read_only()
-            && call.function.changes()
-    }
+    /// The prepared statements, by the text of their [calls](Call::statement).
+    statements: Vec<(&'static str, Statement)>,
 }
 
 impl LazyConnection {
-    /// Makes a call; on a connection that turns out to be dead, once more on a fresh one.
-    ///
-    /// Every function can be repeated: a save whose data is already stored is `saved`, an ended session stays ended, and a
-    /// key that exists after a lost `create` is the one that we drew. The caller learns that it was repeated.
-    pub(crate) fn run(&mut self, connector: &Connector, call: &Call<'_>) -> Result<Answer, Error> {
-        let first = match self.try_run(connector, call) {
-            Ok(rows) => {
-                return Ok(Answer {
-                    rows,
-                    repeated: false,
-                });
+    /// Makes a call, and repeats it as the [retry policy](crate::connection::retry) says.
+    pub(crate) fn execute(
+        &mut self,
+        connector: &Connector,
+        schema: &SchemaName,
+        call: &Call<'_>,
+    ) -> Result<Reply, Error> {
+        let mut attempt = Attempt::first(connector.prepares());
+        loop {
+            let failed = match self.attempt(connector, schema, call) {
+                Ok(rows) => return Ok(Reply::repeated(rows, attempt.may_have_executed)),
+                Err(failed) => failed,
+            };
+            if failed.error.is_connection_lost() {
+                self.discard();
             }
-            Err(failure) if !failure.error.is_connection_lost() => return Err(failure.error),
-            Err(failure) => failure,
-        };
-        self.discard();
-        match self.try_run(connector, call) {
-            Ok(rows) => Ok(Answer {
-                rows,
-                repeated: first.may_have_executed(call),
-            }),
-            Err(second) => {
-                if second.error.is_connection_lost() {
-                    self.discard();
+            match failed.decide(call, attempt) {
+                Decision::Return { outcome_unknown } => {
+                    return Err(failed.into_error(outcome_unknown));
                 }
-                // What it refuses of the call itself, it refused the first time too. A second try that was never sent, or that
-                // somebody has forbidden since, says nothing of the first.
-                let refused = second.sent
-                    && (second.error.is_too_large() || second.error.is_invalid_argument());
-                if !refused && (first.may_have_executed(call) || second.may_have_executed(call)) {
-                    Err(second.error.with_outcome_unknown())
-                } else {
-                    Err(second.error)
+                Decision::Reconnect(next) => attempt = next,
+                Decision::PrepareAnew(next) => {
+                    self.forget_statement(call);
+                    attempt = next;
                 }
             }
         }
     }
 
-    /// Begins a transaction, makes the call in it and gives both to `work`; on a connection that turns out to be dead, before
-    /// the work has begun, once more on a fresh one.
+    /// Begins a transaction, makes the call in it, and calls `work` with the reply. Replaces a dead connection once, before
+    /// `work` begins.
     pub(crate) fn in_transaction<R, E, F>(
         &mut self,
         connector: &Connector,
+        schema: &SchemaName,
         first: &Call<'_>,
         work: F,
     ) -> Result<R, E>
     where
         E: From<Error>,
-        F: FnOnce(Borrowed<'_, Transaction<'_>>, Answer) -> Result<R, E>,
+        F: FnOnce(&mut Transaction<'_>, Reply) -> Result<R, E>,
     {
-        let mut may_repeat = true;
+        // A stale prepared statement would abort the transaction, so nothing is prepared.
+        let mut attempt = Attempt::first(false);
         loop {
-            let error = match self.connected(connector)?.begin(first) {
-                Ok((transaction, answer)) => return finish(transaction, answer, work),
-                Err(error) => error,
+            let failed = match self.begin(connector, schema, first) {
+                Ok((transaction, rows)) => {
+                    let reply = Reply::repeated(rows, attempt.may_have_executed);
+                    return unnamed::finish(transaction, reply, work);
+                }
+                Err(failed) => failed,
             };
-            if !error.is_connection_lost() {
-                return Err(error.into());
+            if failed.error.is_connection_lost() {
+                self.discard();
             }
-            self.discard();
-            if !may_repeat {
-                return Err(error.into());
+            match failed.decide(first, attempt) {
+                Decision::Return { outcome_unknown } => {
+                    return Err(failed.into_error(outcome_unknown).into());
+                }
+                Decision::Reconnect(next) | Decision::PrepareAnew(next) => attempt = next,
             }
-            may_repeat = false;
         }
     }
 
-    /// Whether the next one who takes this place finds it connected.
+    /// Returns true if the next caller finds it connected.
     pub(crate) fn is_usable(&self) -> bool {
         self.open
             .as_ref()
             .is_some_and(|open| !open.client.is_closed())
     }
 
-    /// Whether it is connected for so long that it should connect anew.
+    /// Returns true if it has been connected for so long that it should connect anew.
     pub(crate) fn is_expired(&self) -> bool {
         self.open
             .as_ref()
             .is_some_and(|open| open.since.elapsed() >= MAX_LIFETIME)
     }
 
+    /// Closes the connection.
     pub(crate) fn discard(&mut self) {
         if let Some(open) = self.open.take() {
             close_off_runtime(open.client);
         }
     }
 
-    /// Connects, unless that is done.
+    /// Connects, unless it is connected.
     pub(crate) fn connect(&mut self, connector: &Connector) -> Result<(), Error> {
         self.connected(connector).map(drop)
     }
@@ -157,64 +128,85 @@ impl LazyConnection {
             none => Ok(none.insert(OpenConnection {
                 client: connector.connect()?,
                 since: Instant::now(),
-                statements: Default::default(),
+                statements: Vec::new(),
             })),
         }
     }
 
-    fn try_run(
+    fn attempt(
         &mut self,
         connector: &Connector,
+        schema: &SchemaName,
         call: &Call<'_>,
     ) -> Result<Vec<Row>, AttemptError> {
         let open = self
             .connected(connector)
             .map_err(AttemptError::before_sending)?;
-        if !connector.prepares() {
-            return open.run_unnamed(call);
+        if connector.prepares() {
+            open.query_prepared(schema, call)
+        } else {
+            unnamed::query(&mut open.client, schema, call).map_err(AttemptError::after_sending)
         }
-        match open.run_prepared(call) {
-            // The statement is gone (DISCARD ALL), or a re-install changed the columns. Nothing was done.
-            Err(failure) if failure.error.is_stale_statement() => {
-                open.statements[call.function.index()] = None;
-                open.run_prepared(call)
-            }
-            result => result,
+    }
+
+    fn begin(
+        &mut self,
+        connector: &Connector,
+        schema: &SchemaName,
+        first: &Call<'_>,
+    ) -> Result<(Transaction<'_>, Vec<Row>), AttemptError> {
+        self.connected(connector)
+            .map_err(AttemptError::before_sending)?
+            .begin(schema, first)
+    }
+
+    fn forget_statement(&mut self, call: &Call<'_>) {
+        if let Some(open) = &mut self.open {
+            open.statements
+                .retain(|(text, _)| *text != call.statement());
         }
     }
 }
 
 impl OpenConnection {
-    /// Statements are unnamed here: one that turns out to be stale would cost the transaction its life.
-    fn begin(&mut self, first: &Call<'_>) -> Result<(Transaction<'_>, Answer), Error> {
-        // Whatever the role's default: who has waited for a lock wants to see what its holder wrote.
+    fn begin(
+        &mut self,
+        schema: &SchemaName,
+        first: &Call<'_>,
+    ) -> Result<(Transaction<'_>, Vec<Row>), AttemptError> {
+        // Whatever the role's default: after waiting for a lock, the call must see what the lock's holder wrote.
         let mut transaction = self
             .client
             .build_transaction()
             .isolation_level(IsolationLevel::ReadCommitted)
             .start()
-            .map_err(Error::call)?;
-        let answer = Borrowed::new(&mut transaction).run(first)?;
-        Ok((transaction, answer))
+            .map_err(|error| AttemptError::before_sending(Error::call(error)))?;
+        let rows =
+            unnamed::query(&mut transaction, schema, first).map_err(AttemptError::after_sending)?;
+        Ok((transaction, rows))
     }
 
-    fn run_unnamed(&mut self, call: &Call<'_>) -> Result<Vec<Row>, AttemptError> {
-        self.client
-            .query_typed(&call.sql(), &call.typed_values())
-            .map_err(AttemptError::after_sending)
-    }
-
-    fn run_prepared(&mut self, call: &Call<'_>) -> Result<Vec<Row>, AttemptError> {
-        let statement = match &mut self.statements[call.function.index()] {
-            Some(statement) => statement,
-            none => none.insert(
-                self.client
-                    .prepare_typed(&call.sql(), &call.types())
-                    .map_err(|error| AttemptError::before_sending(Error::call(error)))?,
-            ),
+    fn query_prepared(
+        &mut self,
+        schema: &SchemaName,
+        call: &Call<'_>,
+    ) -> Result<Vec<Row>, AttemptError> {
+        let prepared = self
+            .statements
+            .iter()
+            .position(|(text, _)| *text == call.statement());
+        let at = match prepared {
+            Some(at) => at,
+            None => {
+                let statement = self
+                    .client
+                    .prepare_typed(&call.sql(schema), &call.types())
+                    .map_err(|error| AttemptError::before_sending(Error::call(error)))?;
+                self.statements.push((call.statement(), statement));
+                self.statements.len() - 1
+            }
         };
-        self.client
-            .query(statement, &call.values())
+        call.with_values(|values| self.client.query(&self.statements[at].1, values))
             .map_err(AttemptError::after_sending)
     }
 }
@@ -225,14 +217,14 @@ impl Drop for LazyConnection {
     }
 }
 
-/// Closes a connection, on a thread of its own where a runtime is near: a client that is dropped in a task panics, since it
-/// says good-bye to the server and waits.
+/// Closes a connection, on a thread of its own inside a runtime: a client that is dropped in a task sends a message, waits,
+/// and so panics.
 pub(crate) fn close_off_runtime(client: Client) {
     if !async_context::in_runtime() {
         drop(client);
         return;
     }
-    // If there is no thread to be had the connection leaks until the process ends, which beats a panic.
+    // Without a thread the connection leaks until the process ends, which is better than a panic.
     let client = ManuallyDrop::new(client);
     let _ = thread::Builder::new()
         .name("connect-pg close".to_owned())

@@ -6,10 +6,12 @@ mod connector;
 mod lazy_connection;
 mod pool;
 mod pool_inner;
+mod retry;
+mod unnamed;
 
 pub use backend::Backend;
-pub(crate) use backend::sealed::{Answer, Call};
 pub use borrowed::Borrowed;
 pub(crate) use connector::{ConnectSource, Connector};
 pub(crate) use lazy_connection::close_off_runtime;
 pub use pool::Pool;
+pub(crate) use unnamed::query as query_unnamed;

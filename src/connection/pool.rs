@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use postgres::Transaction;
 
-use crate::connection::Borrowed;
-use crate::connection::Connector;
-use crate::connection::backend::sealed::{Answer, Call, Run};
+use crate::connection::backend::Backend;
+use crate::connection::backend::sealed::Executor;
+use crate::connection::connector::Connector;
 use crate::connection::pool_inner::{PoolInner, PooledConnection};
 use crate::error::Error;
+use crate::functions::{Call, Reply, SchemaName};
 use crate::runtime::async_context;
 
 /// The connections of a [`Store`](crate::Store) of its own.
@@ -35,7 +36,8 @@ impl Pool {
 
     /// Opens one connection, so that a mistake in the settings shows now.
     pub(crate) fn open_one(&self) -> Result<(), Error> {
-        async_context::block(|| self.check_out()?.connect(&self.connector))
+        async_context::refuse()?;
+        self.acquire()?.connect(&self.connector)
     }
 
     /// How connections are made, for one that is not the pool's.
@@ -43,28 +45,36 @@ impl Pool {
         Arc::clone(&self.connector)
     }
 
-    fn check_out(&self) -> Result<PooledConnection<'_>, Error> {
+    fn acquire(&self) -> Result<PooledConnection<'_>, Error> {
         self.inner
             .acquire(self.timeout)
             .ok_or_else(|| Error::pool_timeout(self.timeout))
     }
 }
 
-impl Run for Pool {
+impl Backend for Pool {}
+
+impl Executor for Pool {
     const USABLE_AFTER_ERROR: bool = true;
 
-    fn run(&self, call: &Call<'_>) -> Result<Answer, Error> {
-        async_context::block(|| self.check_out()?.run(&self.connector, call))
+    fn execute(&self, schema: &SchemaName, call: &Call<'_>) -> Result<Reply, Error> {
+        async_context::refuse()?;
+        self.acquire()?.execute(&self.connector, schema, call)
     }
 
-    fn in_transaction<R, E, F>(&self, first: &Call<'_>, work: F) -> Result<R, E>
+    fn in_transaction<R, E, F>(
+        &self,
+        schema: &SchemaName,
+        first: &Call<'_>,
+        work: F,
+    ) -> Result<R, E>
     where
         E: From<Error>,
-        F: FnOnce(Borrowed<'_, Transaction<'_>>, Answer) -> Result<R, E>,
+        F: FnOnce(&mut Transaction<'_>, Reply) -> Result<R, E>,
     {
         async_context::refuse()?;
-        self.check_out()?
-            .in_transaction(&self.connector, first, work)
+        self.acquire()?
+            .in_transaction(&self.connector, schema, first, work)
     }
 }
 

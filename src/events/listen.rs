@@ -37,6 +37,6 @@ impl Store {
     /// # }
     /// ```
     pub fn listen(&self) -> Result<SessionListener, Error> {
-        SessionListener::start(self.backend.connector(), self.schema.clone())
+        SessionListener::start(self.connector(), self.schema_name().clone())
     }
 }

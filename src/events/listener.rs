@@ -10,9 +10,9 @@ use postgres::fallible_iterator::FallibleIterator;
 
 use super::event::SessionEvent;
 use super::session_ended::SessionEnded;
-use crate::connection::{Call, Connector, close_off_runtime};
+use crate::connection::{Connector, close_off_runtime, query_unnamed};
 use crate::error::Error;
-use crate::functions::{Function, SchemaName, quote};
+use crate::functions::{Function, NotifyChannel, Reply, SchemaName, quote};
 use crate::runtime::{async_context, random_delay};
 
 /// After this time without an event the listener asks the server whether the channel is still the same. The question also
@@ -139,21 +139,9 @@ impl SessionListener {
 
 impl OpenListener {
     fn current_channel(&mut self, schema: &SchemaName) -> Result<String, Error> {
-        let call = Call {
-            function: Function::NotifyChannel,
-            schema,
-            parameters: &[],
-        };
-        let row = self
-            .client
-            .query_typed(&call.sql(), &[])
-            .map_err(Error::call)?
-            .into_iter()
-            .next()
-            .ok_or_else(|| Error::answer("no row"))?;
-        row.try_get::<_, Option<String>>(0)
-            .map_err(Error::column)?
-            .ok_or_else(Error::notifications_off)
+        let rows =
+            query_unnamed(&mut self.client, schema, &NotifyChannel.call()).map_err(Error::call)?;
+        NotifyChannel::decode(Reply::new(rows))?.ok_or_else(Error::notifications_off)
     }
 }
 

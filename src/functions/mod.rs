@@ -1,10 +1,71 @@
-//! What is sent and what comes back, without I/O: one file for each SQL function.
+//! Calls of the functions in the schema `web`: one file for each function, without I/O.
+//!
+//! A file holds all that the client knows of its function: the statement, the parameters, what the call changes, which row it
+//! may wait for, and the decoding of the reply. The types are those of `tokio_postgres`, so that any client can share them.
+//!
+//! # How to add a function
+//!
+//! 1. `src/functions/X.rs` has the name of `sql/web/*/X.sql`. [`touch_session`] is the shortest example, [`user_sessions`] one
+//!    with many rows, and [`store_status`] one for administrators.
+//! 2. A struct holds the arguments. `impl Function` gives [`STATEMENT`](Function::STATEMENT), with `{schema}` where the quoted
+//!    schema goes and every column by name, so that a later store may return more columns.
+//! 3. [`parameters`](Function::parameters) follow `$1`, `$2`, …. A value that the server would refuse is refused before the
+//!    struct is made, because an error aborts the caller's transaction.
+//! 4. [`decode`](Function::decode) reads the columns by their position in the statement.
+//! 5. The line `mod X;` below, and a method of `Store` that passes the struct to `Store::call`.
 
-mod function;
+mod attribute_parameters;
+mod call;
 pub(crate) mod json;
+pub(crate) mod operations;
 mod parameter;
+mod reply;
 mod schema_name;
 
-pub(crate) use function::Function;
-pub(crate) use parameter::Parameter;
+mod count_sessions;
+mod create_session;
+mod end_session;
+mod end_user_session;
+mod end_user_sessions;
+mod load_session;
+mod lock_session;
+mod login_session;
+mod logout_session;
+mod notify_channel;
+mod prune_sessions;
+mod rotate_session;
+mod save_session;
+mod session_info;
+mod touch_session;
+mod user_sessions;
+
+#[cfg(feature = "admin")]
+mod end_all_sessions;
+#[cfg(feature = "admin")]
+mod store_status;
+
+pub(crate) use attribute_parameters::AttributeParameters;
+pub(crate) use call::{Call, Function, Waits};
+pub(crate) use reply::Reply;
 pub(crate) use schema_name::{SchemaName, quote};
+
+pub(crate) use count_sessions::CountSessions;
+pub(crate) use end_session::EndSession;
+pub(crate) use end_user_session::EndUserSession;
+pub(crate) use end_user_sessions::EndUserSessions;
+pub(crate) use load_session::LoadSession;
+pub(crate) use lock_session::LockSession;
+pub(crate) use notify_channel::NotifyChannel;
+pub(crate) use prune_sessions::PruneSessions;
+pub(crate) use rotate_session::RotateSession;
+pub(crate) use save_session::{SaveReply, SaveSession};
+pub(crate) use session_info::ReadSessionInfo;
+pub(crate) use touch_session::TouchSession;
+pub(crate) use user_sessions::ListUserSessions;
+
+#[cfg(feature = "admin")]
+pub(crate) use end_all_sessions::EndAllSessions;
+#[cfg(feature = "admin")]
+pub(crate) use store_status::ReadStoreStatus;
+#[cfg(feature = "admin")]
+pub use store_status::StoreStatus;

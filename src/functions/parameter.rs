@@ -3,18 +3,20 @@ use std::fmt;
 use std::net::IpAddr;
 
 use bytes::BytesMut;
-use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
 
 use crate::session::SessionKey;
 
 /// A parameter of a call.
 ///
-/// It has its own `ToSql` for one reason: the `postgres` crate logs the `Debug` form of every parameter of a prepared statement
-/// at level debug, and ours are keys and session data. This one's `Debug` shows the kind only.
+/// The driver logs the `Debug` form of the parameters of a prepared statement, and ours are keys and session data. So the
+/// parameters have a type of their own, whose `Debug` shows the kind only.
 #[derive(Clone, Copy)]
 pub(crate) enum Parameter<'a> {
     Address(Option<IpAddr>),
+    /// A session's data, as JSON.
+    Data(&'a str),
     Flag(bool),
     Handle(Uuid),
     Integer(Option<i32>),
@@ -24,8 +26,16 @@ pub(crate) enum Parameter<'a> {
     Version(i64),
 }
 
-impl Parameter<'_> {
-    /// The type that the function declares: always stated, so that no statement waits for the server to say.
+impl<'a> Parameter<'a> {
+    /// Returns the session data, if this is it.
+    pub(crate) fn as_data(&self) -> Option<&'a str> {
+        match self {
+            Parameter::Data(data) => Some(data),
+            _ => None,
+        }
+    }
+
+    /// Returns the type that the function declares. It is always stated, which saves the server's description of it.
     pub(crate) fn sql_type(&self) -> Type {
         match self {
             Parameter::Address(_) => Type::INET,
@@ -33,7 +43,7 @@ impl Parameter<'_> {
             Parameter::Handle(_) => Type::UUID,
             Parameter::Integer(_) => Type::INT4,
             Parameter::Key(_) | Parameter::OptionalKey(_) => Type::BYTEA,
-            Parameter::Text(_) => Type::TEXT,
+            Parameter::Data(_) | Parameter::Text(_) => Type::TEXT,
             Parameter::Version(_) => Type::INT8,
         }
     }
@@ -47,6 +57,7 @@ impl ToSql for Parameter<'_> {
     ) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
         match self {
             Parameter::Address(address) => address.to_sql(sql_type, out),
+            Parameter::Data(data) => data.to_sql(sql_type, out),
             Parameter::Flag(flag) => flag.to_sql(sql_type, out),
             Parameter::Handle(handle) => handle.to_sql(sql_type, out),
             Parameter::Integer(integer) => integer.to_sql(sql_type, out),
@@ -78,5 +89,38 @@ impl ToSql for Parameter<'_> {
 impl fmt::Debug for Parameter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}(…)", self.sql_type())
+    }
+}
+
+/// The parameters of a call, on the stack.
+#[derive(Clone, Copy)]
+pub(crate) struct Parameters<'a> {
+    values: [Parameter<'a>; Parameters::MAX],
+    len: usize,
+}
+
+impl<'a> Parameters<'a> {
+    /// The most parameters that a function takes.
+    pub(crate) const MAX: usize = 11;
+
+    pub(crate) fn as_slice(&self) -> &[Parameter<'a>] {
+        &self.values[..self.len]
+    }
+
+    pub(crate) fn replace_data(&mut self, data: &'a str) {
+        for parameter in &mut self.values {
+            if parameter.as_data().is_some() {
+                *parameter = Parameter::Data(data);
+            }
+        }
+    }
+}
+
+impl<'a, const N: usize> From<[Parameter<'a>; N]> for Parameters<'a> {
+    fn from(parameters: [Parameter<'a>; N]) -> Parameters<'a> {
+        const { assert!(N <= Parameters::MAX) };
+        let mut values = [Parameter::Flag(false); Parameters::MAX];
+        values[..N].copy_from_slice(&parameters);
+        Parameters { values, len: N }
     }
 }

@@ -2,7 +2,7 @@ use crate::error::Error;
 
 /// The schema that a store is installed in, ready to be put into SQL.
 #[derive(Debug, Clone)]
-pub(crate) struct SchemaName {
+pub struct SchemaName {
     quoted: String,
 }
 

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use crate::error::Error;
-
 /// Batches take a quarter of the time, pauses three quarters.
 const PAUSES_PER_BATCH: u32 = 3;
 /// A batch that waited for a lock or a connection took longer than its work.
@@ -64,14 +62,6 @@ impl PruneBatch {
                 .saturating_mul(PAUSES_PER_BATCH)
                 .min(MAX_PAUSE)
         }
-    }
-}
-
-/// Checks a number of rows before anything is sent.
-pub(super) fn check_batch_size(max_rows: u32) -> Result<i32, Error> {
-    match i32::try_from(max_rows) {
-        Ok(limit) if limit > 0 => Ok(limit),
-        _ => Err(Error::argument("a batch must have 1 to 2147483647 rows")),
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use super::batch::{PruneBatch, check_batch_size};
+use super::batch::PruneBatch;
 use super::options::PruneOptions;
 use super::pruner::Pruner;
 use crate::connection::Backend;
 use crate::error::Error;
-use crate::functions::{Function, Parameter};
-use crate::store::{Store, column, one_row, rows};
+use crate::functions::PruneSessions;
+use crate::store::Store;
 
 impl Store {
     /// Starts a thread that prunes until the returned [`Pruner`] is dropped.
@@ -59,19 +59,13 @@ impl<B: Backend> Store<B> {
     ///
     /// Besides the [errors of every call](Store#errors): `max_rows` [is invalid](Error::is_invalid_argument).
     pub fn prune(&self, max_rows: u32) -> Result<PruneBatch, Error> {
-        let limit = check_batch_size(max_rows)?;
+        let function = PruneSessions::new(max_rows)?;
         let started = Instant::now();
-        let answer = self.run(Function::PruneSessions, &[Parameter::Integer(Some(limit))])?;
-        let row = one_row(answer)?;
-        let busy = match column(&row, 0)? {
-            "pruned" => false,
-            "busy" => true,
-            _ => return Err(Error::answer("prune_sessions has another outcome")),
-        };
+        let reply = self.call(&function)?;
         Ok(PruneBatch {
-            busy,
-            deleted: rows(&row, 1)?,
-            rescheduled: rows(&row, 2)?,
+            busy: reply.busy,
+            deleted: reply.deleted,
+            rescheduled: reply.rescheduled,
             max_rows,
             duration: started.elapsed(),
         })

@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::batch::check_batch_size;
 use super::options::PruneOptions;
 use super::run::PruneRun;
 use crate::error::Error;
+use crate::functions::PruneSessions;
 use crate::runtime::random_delay;
 use crate::runtime::worker_thread::{StopSignal, WorkerThread, run_callback};
 use crate::store::Store;
@@ -36,7 +36,7 @@ impl LastRun {
 
 impl Pruner {
     pub(super) fn start(store: Store, options: PruneOptions) -> Result<Pruner, Error> {
-        check_batch_size(options.batch_size)?;
+        PruneSessions::new(options.batch_size)?;
         if options.interval.is_zero() {
             return Err(Error::argument("the interval of pruning is 0"));
         }

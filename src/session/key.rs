@@ -9,7 +9,7 @@ use std::fmt;
 pub struct SessionKey([u8; 32]);
 
 impl SessionKey {
-    pub(crate) fn new(digest: [u8; 32]) -> SessionKey {
+    pub(crate) const fn new(digest: [u8; 32]) -> SessionKey {
         SessionKey(digest)
     }
 

@@ -12,7 +12,7 @@ mod session;
 mod state;
 mod user_session;
 
-pub(crate) use attributes::{SessionAttributes, check_text};
+pub(crate) use attributes::SessionAttributes;
 pub use end_reason::EndReason;
 pub use id::SessionId;
 pub use info::SessionInfo;

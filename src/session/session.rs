@@ -21,6 +21,12 @@ pub struct Session<T> {
 }
 
 impl<T> Session<T> {
+    /// Takes over what a save returned.
+    pub(crate) fn set_saved(&mut self, version: i64, expires_at: SystemTime) {
+        self.version = version;
+        self.expires_at = expires_at;
+    }
+
     /// The secret to put into the visitor's cookie.
     #[must_use]
     pub fn id(&self) -> &SessionId {

@@ -4,13 +4,11 @@ use std::time::Duration;
 
 use postgres::Config;
 
-use crate::connection::Pool;
-use crate::connection::{ConnectSource, Connector};
+use crate::connection::{ConnectSource, Connector, Pool};
 use crate::error::Error;
 use crate::functions::SchemaName;
-use crate::runtime::async_context;
 use crate::settings::ConnectionSettings;
-use crate::store::Store;
+use crate::store::store::Store;
 
 /// The longest wait for a connection where the settings name none.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -55,6 +53,38 @@ enum Source {
     Url(String),
     Settings(Box<ConnectionSettings>),
     Config(Box<Config>),
+}
+
+impl Store {
+    /// Connects to the database and keeps a pool of 4 connections at most, with every setting of the
+    /// [builder](Store::builder) at its default.
+    ///
+    /// `database_url` is a URL or `keyword=value` pairs, as `psql` takes them; what it leaves out comes from the `PG*` variables
+    /// and the password file: see [`ConnectionSettings`](crate::ConnectionSettings). Log in as the runtime role, `nodepg` by
+    /// default.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the settings are refused, or if no connection can be made now. Whether the store is installed is
+    /// not looked at: the first call will tell.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), connect_pg::Error> {
+    /// let store = connect_pg::Store::connect("postgresql://nodepg@localhost/app")?;
+    /// println!("{} live sessions", store.count()?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn connect(database_url: &str) -> Result<Store, Error> {
+        Store::builder().database_url(database_url).connect()
+    }
+
+    /// Settings for a store with a pool of its own.
+    pub fn builder() -> StoreBuilder {
+        StoreBuilder::default()
+    }
 }
 
 impl Default for StoreBuilder {
@@ -147,7 +177,6 @@ impl StoreBuilder {
     /// Returns an error if a setting is [refused](Error::is_invalid_argument), if no connection can be made, or if called
     /// [inside an async runtime](Error::is_async_context).
     pub fn connect(self) -> Result<Store, Error> {
-        async_context::refuse()?;
         let (pool, schema, ascii) = self.parts()?;
         pool.open_one()?;
         Ok(Store::new(pool, schema, ascii))

@@ -1,19 +1,16 @@
 //! A session under a lock.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Store, Stored, session_of_row};
 use crate::connection::Backend;
 use crate::error::Error;
-use crate::functions::Function;
-use crate::functions::Parameter;
+use crate::functions::{LockSession, SaveReply};
 use crate::session::{Session, SessionId};
-use crate::store::lock_registry::{self, HeldLock};
+use crate::store::Store;
+use crate::store::lock_registry::HeldLock;
 
 impl<B: Backend> Store<B> {
     /// Works on a session that nobody else can change meanwhile, then saves it. `None` if there is no live one.
@@ -98,18 +95,13 @@ impl<B: Backend> Store<B> {
         E: From<Error>,
         F: FnOnce(&mut Session<T>) -> Result<R, E>,
     {
-        let milliseconds = i32::try_from(wait.as_millis().max(1)).map_err(|_| {
-            Error::argument("the wait for a lock must be at most 2147483647 milliseconds")
-        })?;
         let key = id.key();
-        let parameters = [Parameter::Key(&key), Parameter::Integer(Some(milliseconds))];
-        let call = self.call(Function::LockSession, &parameters);
-        lock_registry::refuse(&call)?;
-        self.backend.in_transaction(&call, |transaction, answer| {
-            let Some(row) = answer.rows.into_iter().next() else {
+        let lock = LockSession::new(&key, wait)?;
+        self.in_transaction(&lock, |transaction, locked| {
+            let Some(locked) = locked else {
                 return Ok(None);
             };
-            let mut session = session_of_row(&row, id, key)?;
+            let mut session = locked.into_session(id.clone(), key)?;
             let result = {
                 let _held = HeldLock::new(key, session.user_id());
                 work(&mut session)?
@@ -117,18 +109,19 @@ impl<B: Backend> Store<B> {
             if session.key != key {
                 return Err(replaced().into());
             }
-            let store = Store {
-                backend: transaction,
-                schema: self.schema.clone(),
-                ascii: Arc::clone(&self.ascii),
-            };
-            match store.save_session(&mut session) {
-                Ok(Stored::Written) => Ok(Some((session, result))),
-                Ok(Stored::Gone) => Ok(None),
-                Ok(Stored::Conflict | Stored::Same { .. }) => Err(replaced().into()),
+            match self.within(transaction).save_data(&session) {
+                Ok(SaveReply::Saved {
+                    version,
+                    expires_at,
+                }) => {
+                    session.set_saved(version, expires_at);
+                    Ok(Some((session, result)))
+                }
+                Ok(SaveReply::Gone) => Ok(None),
+                Ok(SaveReply::Conflict | SaveReply::Same { .. }) => Err(replaced().into()),
                 Err(error) => {
                     if error.is_untranslatable() && B::USABLE_AFTER_ERROR {
-                        self.ascii.store(true, Ordering::Relaxed); // for the next one
+                        self.remember_ascii(); // for the next one
                     }
                     Err(error.with_nothing_done().into())
                 }

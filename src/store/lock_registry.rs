@@ -1,15 +1,12 @@
-//! Which sessions this thread has locked.
+//! The sessions that this thread has locked.
 //!
-//! Whoever locks a session and, while he holds it, waits for it on another connection, waits for himself: the server sees two
-//! connections, one of them idle, and no deadlock. The lock would last until the process ends. Where it is the same thread, we
-//! can see it and refuse.
+//! Detects self-deadlock: a thread that holds a session's lock would wait for ever for the same session on a second connection.
+//! The server sees two connections, one of them idle, and no deadlock.
 
 use std::cell::RefCell;
 
-use crate::connection::Call;
 use crate::error::Error;
-use crate::functions::Function;
-use crate::functions::Parameter;
+use crate::functions::{Call, Waits};
 use crate::session::SessionKey;
 
 thread_local! {
@@ -21,7 +18,7 @@ struct Held {
     user_id: Option<String>,
 }
 
-/// This thread holds the lock of a session, until this is dropped.
+/// Records that this thread holds a session's lock, until it is dropped.
 pub(crate) struct HeldLock(());
 
 impl HeldLock {
@@ -40,9 +37,12 @@ impl Drop for HeldLock {
 }
 
 /// Refuses a call that would wait for a session that this thread has locked.
-pub(crate) fn refuse(call: &Call<'_>) -> Result<(), Error> {
-    let waits = HELD.with_borrow(|held| held.iter().any(|held| held.stops(call)));
-    if waits {
+pub(crate) fn check_self_deadlock(call: &Call<'_>) -> Result<(), Error> {
+    let waits = call.waits();
+    if matches!(waits, Waits::Never) {
+        return Ok(());
+    }
+    if HELD.with_borrow(|held| held.iter().any(|held| held.would_block(waits))) {
         Err(Error::locked_by_this_thread())
     } else {
         Ok(())
@@ -50,37 +50,41 @@ pub(crate) fn refuse(call: &Call<'_>) -> Result<(), Error> {
 }
 
 impl Held {
-    fn stops(&self, call: &Call<'_>) -> bool {
-        let mut parameters = call.parameters.iter();
-        let is_our_user = |parameter: Option<&Parameter<'_>>| match (parameter, &self.user_id) {
-            (Some(Parameter::Text(Some(user_id))), Some(ours)) => user_id == ours,
-            _ => false,
-        };
-        let is_our_key = |parameter: Option<&Parameter<'_>>| match parameter {
-            Some(Parameter::Key(key) | Parameter::OptionalKey(Some(key))) => **key == self.key,
-            _ => false,
-        };
-        match call.function {
-            Function::EndSession
-            | Function::LockSession
-            | Function::LoginSession
-            | Function::LogoutSession
-            | Function::RotateSession
-            | Function::SaveSession => is_our_key(parameters.next()),
-            // Which of the user's sessions the handle means is not known here.
-            Function::EndUserSession => is_our_user(parameters.next()),
-            Function::EndUserSessions => {
-                is_our_user(parameters.next()) && !is_our_key(parameters.next())
+    fn would_block(&self, waits: Waits<'_>) -> bool {
+        match waits {
+            Waits::Never => false,
+            Waits::ForSession(key) => *key == self.key,
+            Waits::ForUser { user_id, except } => {
+                self.user_id.as_deref() == Some(user_id) && except != Some(&self.key)
             }
-            // These wait for no row.
-            Function::CountSessions
-            | Function::CreateSession
-            | Function::LoadSession
-            | Function::NotifyChannel
-            | Function::PruneSessions
-            | Function::SessionInfo
-            | Function::TouchSession
-            | Function::UserSessions => false,
+            #[cfg(feature = "admin")]
+            Waits::ForAll => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn held_session_blocks_what_waits_for_it() {
+        let (held, other) = (SessionKey::new([1; 32]), SessionKey::new([2; 32]));
+        let lock = Held {
+            key: held,
+            user_id: Some("ada".to_owned()),
+        };
+        let user = |user_id, except| Waits::ForUser { user_id, except };
+        for (waits, blocks) in [
+            (Waits::Never, false),
+            (Waits::ForSession(&held), true),
+            (Waits::ForSession(&other), false),
+            (user("ada", None), true),
+            (user("ada", Some(&other)), true),
+            (user("ada", Some(&held)), false),
+            (user("bob", None), false),
+        ] {
+            assert_eq!(lock.would_block(waits), blocks);
         }
     }
 }

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Store, column, one_row};
 use crate::connection::Backend;
 use crate::error::Error;
-use crate::functions::Function;
-use crate::functions::Parameter;
-use crate::session::{Login, Session, SessionId};
-use crate::store::RotateOutcome;
+use crate::functions::operations::{ChangeId, ChangedId, IdChange};
+use crate::functions::{AttributeParameters, RotateSession};
+use crate::session::{Login, Session};
+use crate::store::{RotateOutcome, Store};
 
 impl<B: Backend> Store<B> {
     /// Gives a session a new id and keeps all else: the data, the user, the timeouts, the handle.
@@ -37,16 +36,8 @@ impl<B: Backend> Store<B> {
         session: &mut Session<T>,
         grace: Duration,
     ) -> Result<RotateOutcome, Error> {
-        let seconds = match i32::try_from(grace.as_secs()) {
-            Ok(seconds) if seconds <= 60 && grace.subsec_nanos() == 0 => seconds,
-            _ => {
-                return Err(Error::argument(
-                    "the grace of a rotation must be whole seconds, from 0 to 60",
-                ));
-            }
-        };
-        let grace = [Parameter::Integer(Some(seconds))];
-        self.change_id(Function::RotateSession, session, &grace)
+        let grace_seconds = RotateSession::grace_seconds(grace)?;
+        self.change_id(session, IdChange::Rotate { grace_seconds })
     }
 
     /// Logs a visitor in who has a session: it becomes the user's, under a new id, with the same data.
@@ -94,7 +85,8 @@ impl<B: Backend> Store<B> {
         session: &mut Session<T>,
         login: &Login,
     ) -> Result<RotateOutcome, Error> {
-        let rotated = self.change_id(Function::LoginSession, session, &login.0.parameters()?)?;
+        let attributes = AttributeParameters::new(&login.0)?;
+        let rotated = self.change_id(session, IdChange::Login(attributes))?;
         if rotated == RotateOutcome::Rotated {
             if session.user_id.is_some() && session.user_id != login.0.user_id {
                 session.handle = None; // that one named another user's session
@@ -114,7 +106,7 @@ impl<B: Backend> Store<B> {
     /// The [errors of every call](Store#errors). Where the outcome [is unknown](Error::is_outcome_unknown), end the old
     /// id: that ends the session either way.
     pub fn logout<T>(&self, session: &mut Session<T>) -> Result<RotateOutcome, Error> {
-        let rotated = self.change_id(Function::LogoutSession, session, &[])?;
+        let rotated = self.change_id(session, IdChange::Logout)?;
         if rotated == RotateOutcome::Rotated {
             session.user_id = None;
             session.handle = None;
@@ -122,37 +114,24 @@ impl<B: Backend> Store<B> {
         Ok(rotated)
     }
 
-    /// Draws a new id and calls a function whose first parameters are the old and the new key.
-    ///
-    /// Where the pool repeats the call on a fresh connection, it does so with the same new key, by which the function knows what it
-    /// has done: it is `rotated` again.
     fn change_id<T>(
         &self,
-        function: Function,
         session: &mut Session<T>,
-        rest: &[Parameter<'_>],
+        change: IdChange<'_>,
     ) -> Result<RotateOutcome, Error> {
-        // A key that exists is one chance in 2^248 or a broken random source: once more, and then it is the latter.
-        for _ in 0..2 {
-            let id = SessionId::generate_for_slot(&session.key)?;
-            let key = id.key();
-            let mut parameters = vec![Parameter::Key(&session.key), Parameter::Key(&key)];
-            parameters.extend_from_slice(rest);
-            let row = one_row(self.run(function, &parameters)?)?;
-            match column(&row, 0)? {
-                "rotated" => {
-                    // Not the version: it is that of the stored data, which may be another client's by now.
-                    session.expires_at = column(&row, 1)?;
-                    session.id = id;
-                    session.key = key;
-                    return Ok(RotateOutcome::Rotated);
-                }
-                "gone" => return Ok(RotateOutcome::Gone),
-                "limit_reached" => return Err(Error::session_limit()),
-                "exists" => {}
-                _ => return Err(Error::answer("a new id has another outcome")),
+        match self.run(&mut ChangeId::new(change, session.key)?)? {
+            ChangedId::Rotated {
+                id,
+                key,
+                expires_at,
+            } => {
+                // The version stays: that of the stored data may be another client's by now.
+                session.id = id;
+                session.key = key;
+                session.expires_at = expires_at;
+                Ok(RotateOutcome::Rotated)
             }
+            ChangedId::Gone => Ok(RotateOutcome::Gone),
         }
-        Err(Error::answer("every new key exists"))
     }
 }

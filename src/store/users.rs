@@ -2,13 +2,11 @@
 
 use uuid::Uuid;
 
-use super::{Store, column, one_row, rows};
 use crate::connection::Backend;
 use crate::error::Error;
-use crate::functions::Function;
-use crate::functions::Parameter;
-use crate::session::check_text;
+use crate::functions::{EndUserSession, EndUserSessions, ListUserSessions};
 use crate::session::{SessionId, UserSession};
+use crate::store::Store;
 
 impl<B: Backend> Store<B> {
     /// The live sessions of a user, the one used last first: what a page "your devices" shows.
@@ -32,23 +30,7 @@ impl<B: Backend> Store<B> {
     /// # }
     /// ```
     pub fn user_sessions(&self, user_id: &str) -> Result<Vec<UserSession>, Error> {
-        check_user_id(user_id)?;
-        let answer = self.run(Function::UserSessions, &[Parameter::Text(Some(user_id))])?;
-        answer
-            .rows
-            .iter()
-            .map(|row| {
-                Ok(UserSession {
-                    handle: column(row, 0)?,
-                    created_at: column(row, 1)?,
-                    last_used_at: column(row, 2)?,
-                    expires_at: column(row, 3)?,
-                    client_address: column(row, 4)?,
-                    user_agent: column(row, 5)?,
-                    label: column(row, 6)?,
-                })
-            })
-            .collect()
+        self.call(&ListUserSessions::new(user_id)?)
     }
 
     /// Ends one session of a user: "log out this device". Returns whether there was a live one.
@@ -61,12 +43,7 @@ impl<B: Backend> Store<B> {
     ///
     /// The [errors of every call](Store#errors).
     pub fn end_user_session(&self, user_id: &str, handle: Uuid) -> Result<bool, Error> {
-        check_user_id(user_id)?;
-        let answer = self.run(
-            Function::EndUserSession,
-            &[Parameter::Text(Some(user_id)), Parameter::Handle(handle)],
-        )?;
-        column(&one_row(answer)?, 0)
+        self.call(&EndUserSession::new(user_id, handle)?)
     }
 
     /// Ends all sessions of a user, or all but the one of this id: "log out everywhere (else)". Returns how many there were.
@@ -85,19 +62,7 @@ impl<B: Backend> Store<B> {
         user_id: &str,
         except: Option<&SessionId>,
     ) -> Result<u32, Error> {
-        check_user_id(user_id)?;
         let except = except.map(SessionId::key);
-        let answer = self.run(
-            Function::EndUserSessions,
-            &[
-                Parameter::Text(Some(user_id)),
-                Parameter::OptionalKey(except.as_ref()),
-            ],
-        )?;
-        rows(&one_row(answer)?, 0)
+        self.call(&EndUserSessions::new(user_id, except.as_ref())?)
     }
-}
-
-fn check_user_id(user_id: &str) -> Result<(), Error> {
-    check_text(Some(user_id), "the user id holds a NUL character")
 }

@@ -1,0 +1,249 @@
+//! The retry policy: what follows a failed attempt at a call.
+//!
+//! Every function can be called again: a save of data that is stored is `saved`, an ended session stays ended, and a key that
+//! exists after a lost `create` is the one that was drawn. So a call whose connection broke is repeated once.
+
+use crate::error::Error;
+use crate::functions::Call;
+
+/// What the next attempt may still do, and what is known of those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    /// The connection can be replaced.
+    pub(crate) can_reconnect: bool,
+    /// The statement is prepared, and can be prepared anew.
+    pub(crate) can_prepare: bool,
+    /// An earlier attempt may have been executed.
+    pub(crate) may_have_executed: bool,
+}
+
+impl Attempt {
+    /// On a connection that the application lends: nothing is repeated.
+    pub(crate) const ONLY: Attempt = Attempt {
+        can_reconnect: false,
+        can_prepare: false,
+        may_have_executed: false,
+    };
+
+    /// The first one on a connection of the pool.
+    pub(crate) fn first(prepares: bool) -> Attempt {
+        Attempt {
+            can_reconnect: true,
+            can_prepare: prepares,
+            may_have_executed: false,
+        }
+    }
+}
+
+/// An attempt that failed.
+pub(crate) struct AttemptError {
+    pub(crate) error: Error,
+    /// The call was on its way.
+    sent: bool,
+}
+
+impl AttemptError {
+    pub(crate) fn before_sending(error: Error) -> AttemptError {
+        AttemptError { error, sent: false }
+    }
+
+    pub(crate) fn after_sending(error: postgres::Error) -> AttemptError {
+        AttemptError {
+            error: Error::call(error),
+            sent: true,
+        }
+    }
+
+    /// Decides what follows.
+    pub(crate) fn decide(&self, call: &Call<'_>, attempt: Attempt) -> Decision {
+        let failure = Failure::of(&self.error);
+        decide(failure, self.sent, call.changes(), attempt)
+    }
+
+    /// Returns the error to report.
+    pub(crate) fn into_error(self, outcome_unknown: bool) -> Error {
+        if outcome_unknown {
+            self.error.with_outcome_unknown()
+        } else {
+            self.error
+        }
+    }
+}
+
+/// Returns the error of a call or commit that is not repeated.
+pub(crate) fn final_error(error: postgres::Error, changes: bool) -> Error {
+    let failed = AttemptError::after_sending(error);
+    let decision = decide(Failure::of(&failed.error), true, changes, Attempt::ONLY);
+    failed.into_error(
+        decision
+            == Decision::Return {
+                outcome_unknown: true,
+            },
+    )
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failure {
+    /// The connection broke, or the server closes it.
+    ConnectionLost,
+    /// The server is a standby. It executed nothing, and another connection may lead to the primary.
+    ReadOnly,
+    /// The server has lost the prepared statement, or an install has changed what it returns. Nothing was executed.
+    StaleStatement,
+    /// The server refuses the arguments, as it does at every attempt.
+    InvalidCall,
+    Other,
+}
+
+impl Failure {
+    fn of(error: &Error) -> Failure {
+        if error.is_read_only() {
+            Failure::ReadOnly
+        } else if error.is_connection_lost() {
+            Failure::ConnectionLost
+        } else if error.is_stale_statement() {
+            Failure::StaleStatement
+        } else if error.is_too_large() || error.is_invalid_argument() {
+            Failure::InvalidCall
+        } else {
+            Failure::Other
+        }
+    }
+}
+
+/// What follows a failed attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// Return the error.
+    Return { outcome_unknown: bool },
+    /// Replace the connection and make this attempt.
+    Reconnect(Attempt),
+    /// Prepare the statement anew and make this attempt.
+    PrepareAnew(Attempt),
+}
+
+fn decide(failure: Failure, sent: bool, changes: bool, attempt: Attempt) -> Decision {
+    let lost = matches!(failure, Failure::ConnectionLost | Failure::ReadOnly);
+    let may_have_executed =
+        attempt.may_have_executed || sent && changes && failure == Failure::ConnectionLost;
+    match failure {
+        _ if lost && attempt.can_reconnect => Decision::Reconnect(Attempt {
+            can_reconnect: false,
+            may_have_executed,
+            ..attempt
+        }),
+        Failure::StaleStatement if attempt.can_prepare => Decision::PrepareAnew(Attempt {
+            can_prepare: false,
+            ..attempt
+        }),
+        // The earlier attempt was refused as well.
+        Failure::InvalidCall if sent => Decision::Return {
+            outcome_unknown: false,
+        },
+        _ => Decision::Return {
+            outcome_unknown: may_have_executed,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: Attempt = Attempt {
+        can_reconnect: true,
+        can_prepare: true,
+        may_have_executed: false,
+    };
+    /// On a fresh connection, after an attempt that was not executed.
+    const SECOND: Attempt = Attempt {
+        can_reconnect: false,
+        ..FIRST
+    };
+    /// On a fresh connection, after an attempt that may have been executed.
+    const REPEATED: Attempt = Attempt {
+        may_have_executed: true,
+        ..SECOND
+    };
+    const RETURN: Decision = Decision::Return {
+        outcome_unknown: false,
+    };
+    const RETURN_UNKNOWN: Decision = Decision::Return {
+        outcome_unknown: true,
+    };
+
+    #[test]
+    fn decide_follows_the_table() {
+        use Decision::{PrepareAnew, Reconnect};
+        use Failure::{ConnectionLost, InvalidCall, Other, ReadOnly, StaleStatement};
+
+        let prepared = |attempt| Attempt {
+            can_prepare: false,
+            ..attempt
+        };
+        for (failure, sent, changes, attempt, decision) in [
+            // The connection is replaced once.
+            (ConnectionLost, true, true, FIRST, Reconnect(REPEATED)),
+            (ConnectionLost, true, false, FIRST, Reconnect(SECOND)),
+            (ConnectionLost, false, true, FIRST, Reconnect(SECOND)),
+            (ReadOnly, true, true, FIRST, Reconnect(SECOND)),
+            // The second attempt is the last. It cannot settle what the first one did, unless the arguments are refused.
+            (ConnectionLost, true, true, SECOND, RETURN_UNKNOWN),
+            (ConnectionLost, true, false, SECOND, RETURN),
+            (ConnectionLost, false, true, SECOND, RETURN),
+            (ConnectionLost, false, true, REPEATED, RETURN_UNKNOWN),
+            (ReadOnly, true, true, SECOND, RETURN),
+            (ReadOnly, true, true, REPEATED, RETURN_UNKNOWN),
+            (Other, true, true, SECOND, RETURN),
+            (Other, true, true, REPEATED, RETURN_UNKNOWN),
+            (Other, false, true, REPEATED, RETURN_UNKNOWN),
+            (InvalidCall, true, true, REPEATED, RETURN),
+            (InvalidCall, false, true, REPEATED, RETURN_UNKNOWN),
+            // What the server refuses is returned.
+            (Other, true, true, FIRST, RETURN),
+            (InvalidCall, true, true, FIRST, RETURN),
+            // A statement is prepared anew once on each connection.
+            (
+                StaleStatement,
+                true,
+                true,
+                FIRST,
+                PrepareAnew(prepared(FIRST)),
+            ),
+            (StaleStatement, true, true, prepared(FIRST), RETURN),
+            (
+                ConnectionLost,
+                true,
+                true,
+                prepared(FIRST),
+                Reconnect(prepared(REPEATED)),
+            ),
+            (
+                StaleStatement,
+                true,
+                true,
+                REPEATED,
+                PrepareAnew(prepared(REPEATED)),
+            ),
+            (
+                StaleStatement,
+                true,
+                true,
+                prepared(REPEATED),
+                RETURN_UNKNOWN,
+            ),
+            // On a connection that the application lends, nothing is repeated.
+            (ConnectionLost, true, true, Attempt::ONLY, RETURN_UNKNOWN),
+            (ConnectionLost, true, false, Attempt::ONLY, RETURN),
+            (ReadOnly, true, true, Attempt::ONLY, RETURN),
+            (StaleStatement, true, true, Attempt::ONLY, RETURN),
+            (Other, true, true, Attempt::ONLY, RETURN),
+        ] {
+            assert_eq!(
+                decide(failure, sent, changes, attempt),
+                decision,
+                "{failure:?}, sent {sent}, changes {changes}, {attempt:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Calls as unnamed statements, and transactions of several calls.
+
+use postgres::{GenericClient, Row, Transaction};
+
+use crate::connection::retry;
+use crate::error::Error;
+use crate::functions::{Call, Reply, SchemaName};
+
+/// Makes a call as an unnamed statement, which works behind a transaction pooler too.
+pub(crate) fn query(
+    client: &mut impl GenericClient,
+    schema: &SchemaName,
+    call: &Call<'_>,
+) -> Result<Vec<Row>, postgres::Error> {
+    client.query_typed(&call.sql(schema), &call.typed_values())
+}
+
+/// Goes on in a transaction whose first call is made, and commits.
+pub(crate) fn finish<R, E, F>(
+    mut transaction: Transaction<'_>,
+    reply: Reply,
+    work: F,
+) -> Result<R, E>
+where
+    E: From<Error>,
+    F: FnOnce(&mut Transaction<'_>, Reply) -> Result<R, E>,
+{
+    // A transaction that is dropped rolls back.
+    let result = work(&mut transaction, reply)?;
+    transaction
+        .commit()
+        .map_err(|error| retry::final_error(error, true))?;
+    Ok(result)
+}

@@ -1,0 +1,163 @@
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::functions::parameter::Parameter;
+use crate::session::SessionAttributes;
+
+/// The attributes of a session as parameters of `create_session` and `login_session`, checked.
+///
+/// What the functions would refuse is refused here, because an error of the server aborts the caller's transaction.
+#[derive(Clone, Copy)]
+pub(crate) struct AttributeParameters<'a> {
+    idle_timeout_seconds: Option<i32>,
+    absolute_timeout_seconds: Option<i32>,
+    user_id: Option<&'a str>,
+    client_address: Option<IpAddr>,
+    user_agent: Option<&'a str>,
+    label: Option<&'a str>,
+    max_sessions: Option<i32>,
+}
+
+impl<'a> AttributeParameters<'a> {
+    pub(crate) fn new(attributes: &'a SessionAttributes) -> Result<AttributeParameters<'a>, Error> {
+        if let Some(user_id) = attributes.user_id.as_deref() {
+            check_user_id(user_id)?;
+        }
+        check_text(
+            attributes.user_agent.as_deref(),
+            "the user agent holds a NUL character",
+        )?;
+        check_text(
+            attributes.label.as_deref(),
+            "the label holds a NUL character",
+        )?;
+        Ok(AttributeParameters {
+            idle_timeout_seconds: seconds(
+                attributes.idle_timeout,
+                "the idle timeout must be whole seconds, from 1 to 2147483647",
+            )?,
+            absolute_timeout_seconds: seconds(
+                attributes.absolute_timeout,
+                "the absolute timeout must be whole seconds, from 1 to 2147483647",
+            )?,
+            user_id: attributes.user_id.as_deref(),
+            client_address: attributes.client_address,
+            user_agent: attributes.user_agent.as_deref(),
+            label: attributes.label.as_deref(),
+            max_sessions: attributes
+                .max_sessions
+                .map(i32::try_from)
+                .transpose()
+                .map_err(|_| Error::argument("the limit of sessions is larger than 2147483647"))?,
+        })
+    }
+
+    /// Returns the parameters behind two others: `$3` to `$9` of both functions.
+    pub(crate) fn after(&self, first: Parameter<'a>, second: Parameter<'a>) -> [Parameter<'a>; 9] {
+        [
+            first,
+            second,
+            Parameter::Integer(self.idle_timeout_seconds),
+            Parameter::Integer(self.absolute_timeout_seconds),
+            Parameter::Text(self.user_id),
+            Parameter::Address(self.client_address),
+            Parameter::Text(self.user_agent),
+            Parameter::Text(self.label),
+            Parameter::Integer(self.max_sessions),
+        ]
+    }
+}
+
+/// Refuses a user id that no session can have.
+fn check_user_id(user_id: &str) -> Result<(), Error> {
+    if user_id.is_empty() || user_id.len() > 1024 {
+        return Err(Error::argument("a user id has 1 to 1024 bytes"));
+    }
+    check_text(Some(user_id), "the user id holds a NUL character")
+}
+
+/// Refuses a NUL, which no text in PostgreSQL can hold.
+pub(crate) fn check_text(text: Option<&str>, refusal: &'static str) -> Result<(), Error> {
+    if text.is_some_and(|text| text.contains('\0')) {
+        return Err(Error::argument(refusal));
+    }
+    Ok(())
+}
+
+fn seconds(timeout: Option<Duration>, refusal: &'static str) -> Result<Option<i32>, Error> {
+    let Some(timeout) = timeout else {
+        return Ok(None);
+    };
+    match i32::try_from(timeout.as_secs()) {
+        Ok(seconds) if seconds > 0 && timeout.subsec_nanos() == 0 => Ok(Some(seconds)),
+        _ => Err(Error::argument(refusal)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_refused(attributes: &SessionAttributes) -> bool {
+        AttributeParameters::new(attributes).is_err_and(|error| error.is_invalid_argument())
+    }
+
+    #[test]
+    fn timeouts_are_whole_seconds() {
+        assert_eq!(seconds(None, "refused").unwrap(), None);
+        for (timeout, value) in [(1, 1), (2_147_483_647, i32::MAX)] {
+            let timeout = Some(Duration::from_secs(timeout));
+            assert_eq!(seconds(timeout, "refused").unwrap(), Some(value));
+        }
+        for bad in [
+            Duration::ZERO,
+            Duration::from_millis(999),
+            Duration::from_millis(1500),
+            Duration::from_secs(2_147_483_648),
+            Duration::MAX,
+        ] {
+            for attributes in [
+                SessionAttributes {
+                    idle_timeout: Some(bad),
+                    ..SessionAttributes::default()
+                },
+                SessionAttributes {
+                    absolute_timeout: Some(bad),
+                    ..SessionAttributes::default()
+                },
+            ] {
+                assert!(is_refused(&attributes), "{bad:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_that_server_would_refuse_are_refused() {
+        let user = |id: &str| SessionAttributes {
+            user_id: Some(id.to_owned()),
+            ..SessionAttributes::default()
+        };
+        assert!(!is_refused(&user("ok")));
+        assert!(!is_refused(&user(&"x".repeat(1024))));
+        for bad in [
+            user(""),
+            user("a\0"),
+            user(&"x".repeat(1025)),
+            SessionAttributes {
+                user_agent: Some("\0".to_owned()),
+                ..SessionAttributes::default()
+            },
+            SessionAttributes {
+                label: Some("\0b".to_owned()),
+                ..SessionAttributes::default()
+            },
+            SessionAttributes {
+                max_sessions: Some(u32::MAX),
+                ..SessionAttributes::default()
+            },
+        ] {
+            assert!(is_refused(&bad));
+        }
+    }
+}

@@ -1,0 +1,157 @@
+use tokio_postgres::types::{ToSql, Type};
+
+use crate::error::Error;
+use crate::functions::parameter::{Parameter, Parameters};
+use crate::functions::reply::Reply;
+use crate::functions::schema_name::SchemaName;
+use crate::session::SessionKey;
+
+/// A function of the schema `web`, with its arguments.
+pub(crate) trait Function<'a> {
+    /// The statement: one `select` of the function, its columns by name. `{schema}` stands for the quoted schema.
+    const STATEMENT: &'static str;
+
+    /// True if a call changes more than the time of expiry. Then it matters whether a call without a reply was executed.
+    const CHANGES: bool;
+
+    /// What the reply is decoded to.
+    type Output;
+
+    /// Returns the values of `$1`, `$2`, ….
+    fn parameters(&self) -> Parameters<'a>;
+
+    /// Returns the rows whose locks the call may wait for.
+    fn waits(&self) -> Waits<'a> {
+        Waits::Never
+    }
+
+    /// Decodes the reply.
+    fn decode(reply: Reply) -> Result<Self::Output, Error>;
+
+    /// Returns the call of this function.
+    fn call(&self) -> Call<'a> {
+        Call {
+            statement: Self::STATEMENT,
+            changes: Self::CHANGES,
+            parameters: self.parameters(),
+            waits: self.waits(),
+        }
+    }
+}
+
+/// The sessions whose row locks a call may wait for.
+#[derive(Clone, Copy)]
+pub(crate) enum Waits<'a> {
+    Never,
+    ForSession(&'a SessionKey),
+    ForUser {
+        user_id: &'a str,
+        except: Option<&'a SessionKey>,
+    },
+    #[cfg(feature = "admin")]
+    ForAll,
+}
+
+/// One call of one function, as it is sent.
+#[derive(Clone, Copy)]
+#[allow(missing_debug_implementations)] // part of a sealed trait
+pub struct Call<'a> {
+    statement: &'static str,
+    changes: bool,
+    parameters: Parameters<'a>,
+    waits: Waits<'a>,
+}
+
+impl<'a> Call<'a> {
+    /// Returns the text that names the statement: the same for all calls of one function.
+    pub(crate) fn statement(&self) -> &'static str {
+        self.statement
+    }
+
+    /// Returns the statement's text in SQL.
+    pub(crate) fn sql(&self, schema: &SchemaName) -> String {
+        self.statement.replace("{schema}", schema.quoted())
+    }
+
+    /// Returns true if the call changes more than the time of expiry.
+    pub(crate) fn changes(&self) -> bool {
+        self.changes
+    }
+
+    pub(crate) fn waits(&self) -> Waits<'a> {
+        self.waits
+    }
+
+    pub(crate) fn types(&self) -> Vec<Type> {
+        self.parameters().iter().map(Parameter::sql_type).collect()
+    }
+
+    /// Calls `send` with the values, which lie on the stack.
+    pub(crate) fn with_values<R>(&self, send: impl FnOnce(&[&(dyn ToSql + Sync)]) -> R) -> R {
+        let parameters = self.parameters();
+        let mut values: [&(dyn ToSql + Sync); Parameters::MAX] =
+            [&Parameter::Flag(false); Parameters::MAX];
+        for (value, parameter) in values.iter_mut().zip(parameters) {
+            *value = parameter;
+        }
+        send(&values[..parameters.len()])
+    }
+
+    pub(crate) fn typed_values(&self) -> Vec<(&(dyn ToSql + Sync), Type)> {
+        self.parameters()
+            .iter()
+            .map(|parameter| (parameter as _, parameter.sql_type()))
+            .collect()
+    }
+
+    /// Returns the session data that the call stores, as JSON.
+    pub(crate) fn data(&self) -> Option<&'a str> {
+        self.parameters().iter().find_map(Parameter::as_data)
+    }
+
+    /// Returns the same call with other data.
+    pub(crate) fn with_data<'b>(&self, data: &'b str) -> Call<'b>
+    where
+        'a: 'b,
+    {
+        let mut call: Call<'b> = *self;
+        call.parameters.replace_data(data);
+        call
+    }
+
+    fn parameters(&self) -> &[Parameter<'a>] {
+        self.parameters.as_slice()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::functions::{SaveSession, TouchSession};
+
+    const KEY: SessionKey = SessionKey::new([7; 32]);
+
+    #[test]
+    fn sql_names_schema_as_quoted_identifier() {
+        let schema = SchemaName::new("a\"b").unwrap();
+        assert_eq!(
+            TouchSession { key: &KEY }.call().sql(&schema),
+            "select touch_session from \"a\"\"b\".touch_session($1)"
+        );
+    }
+
+    #[test]
+    fn with_data_replaces_data_only() {
+        let save = SaveSession {
+            key: &KEY,
+            data: "\"é\"",
+            version: 1,
+        };
+        let call = save.call().with_data("\"\\u00e9\"");
+        assert_eq!(save.call().data(), Some("\"é\""));
+        assert_eq!(call.data(), Some("\"\\u00e9\""));
+        assert_eq!(call.types(), save.call().types());
+        call.with_values(|values| assert_eq!(values.len(), 3));
+        assert!(TouchSession { key: &KEY }.call().data().is_none());
+    }
+}

@@ -1,0 +1,28 @@
+use crate::error::Error;
+use crate::functions::call::{Function, Waits};
+use crate::functions::parameter::{Parameter, Parameters};
+use crate::functions::reply::Reply;
+use crate::session::SessionKey;
+
+/// Ends a session. Returns true if it was live.
+pub(crate) struct EndSession<'a> {
+    pub(crate) key: &'a SessionKey,
+}
+
+impl<'a> Function<'a> for EndSession<'a> {
+    const STATEMENT: &'static str = "select end_session from {schema}.end_session($1)";
+    const CHANGES: bool = true;
+    type Output = bool;
+
+    fn parameters(&self) -> Parameters<'a> {
+        [Parameter::Key(self.key)].into()
+    }
+
+    fn waits(&self) -> Waits<'a> {
+        Waits::ForSession(self.key)
+    }
+
+    fn decode(reply: Reply) -> Result<bool, Error> {
+        reply.value()
+    }
+}

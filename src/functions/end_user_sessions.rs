@@ -1,0 +1,48 @@
+use crate::error::Error;
+use crate::functions::attribute_parameters::check_text;
+use crate::functions::call::{Function, Waits};
+use crate::functions::parameter::{Parameter, Parameters};
+use crate::functions::reply::{Reply, count};
+use crate::session::SessionKey;
+
+/// Ends all sessions of a user, or all but one. Returns how many were live.
+pub(crate) struct EndUserSessions<'a> {
+    user_id: &'a str,
+    except: Option<&'a SessionKey>,
+}
+
+impl<'a> EndUserSessions<'a> {
+    pub(crate) fn new(
+        user_id: &'a str,
+        except: Option<&'a SessionKey>,
+    ) -> Result<EndUserSessions<'a>, Error> {
+        check_text(Some(user_id), "the user id holds a NUL character")?;
+        Ok(EndUserSessions { user_id, except })
+    }
+}
+
+impl<'a> Function<'a> for EndUserSessions<'a> {
+    const STATEMENT: &'static str =
+        "select end_user_sessions from {schema}.end_user_sessions($1, $2)";
+    const CHANGES: bool = true;
+    type Output = u32;
+
+    fn parameters(&self) -> Parameters<'a> {
+        [
+            Parameter::Text(Some(self.user_id)),
+            Parameter::OptionalKey(self.except),
+        ]
+        .into()
+    }
+
+    fn waits(&self) -> Waits<'a> {
+        Waits::ForUser {
+            user_id: self.user_id,
+            except: self.except,
+        }
+    }
+
+    fn decode(reply: Reply) -> Result<u32, Error> {
+        count(&reply.row()?, 0)
+    }
+}

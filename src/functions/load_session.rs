@@ -1,0 +1,93 @@
+use std::time::SystemTime;
+
+use serde::de::DeserializeOwned;
+use tokio_postgres::Row;
+
+use crate::error::Error;
+use crate::functions::call::Function;
+use crate::functions::json;
+use crate::functions::parameter::{Parameter, Parameters};
+use crate::functions::reply::{Reply, column};
+use crate::session::{Session, SessionId, SessionKey};
+
+/// Loads a live session, and slides its expiry if `slide` is set.
+pub(crate) struct LoadSession<'a> {
+    pub(crate) key: &'a SessionKey,
+    pub(crate) slide: bool,
+}
+
+impl<'a> Function<'a> for LoadSession<'a> {
+    const STATEMENT: &'static str =
+        "select data, version, expires_at, user_id from {schema}.load_session($1, $2)";
+    const CHANGES: bool = false;
+    type Output = Option<LoadedSession>;
+
+    fn parameters(&self) -> Parameters<'a> {
+        [Parameter::Key(self.key), Parameter::Flag(self.slide)].into()
+    }
+
+    fn decode(reply: Reply) -> Result<Option<LoadedSession>, Error> {
+        reply
+            .optional_row()
+            .map(LoadedSession::from_row)
+            .transpose()
+    }
+}
+
+/// A session as `load_session` and `lock_session` return it.
+pub(crate) struct LoadedSession {
+    data: StoredData,
+    pub(crate) version: i64,
+    pub(crate) expires_at: SystemTime,
+    pub(crate) user_id: Option<String>,
+}
+
+/// The JSON text. It stays where the driver has put it.
+enum StoredData {
+    Column(Row),
+    #[cfg(test)]
+    Text(&'static str),
+}
+
+impl LoadedSession {
+    pub(crate) fn from_row(row: Row) -> Result<LoadedSession, Error> {
+        Ok(LoadedSession {
+            version: column(&row, 1)?,
+            expires_at: column(&row, 2)?,
+            user_id: column(&row, 3)?,
+            data: StoredData::Column(row),
+        })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn from_text(data: &'static str, version: i64) -> LoadedSession {
+        LoadedSession {
+            data: StoredData::Text(data),
+            version,
+            expires_at: SystemTime::UNIX_EPOCH,
+            user_id: None,
+        }
+    }
+
+    /// Decodes the data.
+    pub(crate) fn into_session<T: DeserializeOwned>(
+        self,
+        id: SessionId,
+        key: SessionKey,
+    ) -> Result<Session<T>, Error> {
+        let data = match &self.data {
+            StoredData::Column(row) => json::decode(column(row, 0)?)?,
+            #[cfg(test)]
+            StoredData::Text(text) => json::decode(text)?,
+        };
+        Ok(Session {
+            data,
+            id,
+            key,
+            version: self.version,
+            expires_at: self.expires_at,
+            user_id: self.user_id,
+            handle: None,
+        })
+    }
+}

@@ -1,0 +1,49 @@
+//! Operations of several calls, as state machines without I/O.
+//!
+//! A client makes the [call](Operation::call), decodes the reply, passes it to [`next`](Operation::next), and does what that says
+//! until it is [done](Next::Done). A lost reply, a collision of ids and a conflict are decided here, for every client.
+
+mod change_id;
+mod create;
+mod update;
+
+pub(crate) use change_id::{ChangeId, ChangedId, IdChange};
+pub(crate) use create::Create;
+pub(crate) use update::{MAX_UPDATE_ATTEMPTS, Update, Updated};
+
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::functions::call::Call;
+use crate::functions::reply::Reply;
+
+/// Several calls, one after the other.
+pub(crate) trait Operation {
+    /// What a call returned.
+    type Reply;
+    /// What the operation returns.
+    type Output;
+    type Error: From<Error>;
+
+    /// Returns the call to make now.
+    fn call(&self) -> Call<'_>;
+
+    /// Decodes the reply of that call.
+    fn decode(&self, reply: Reply) -> Result<Self::Reply, Error>;
+
+    /// Says what follows that reply, or that error.
+    fn next(
+        &mut self,
+        reply: Result<Self::Reply, Error>,
+    ) -> Result<Next<Self::Output>, Self::Error>;
+}
+
+/// What follows a reply.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next<T> {
+    Done(T),
+    /// Make the call.
+    Call,
+    /// Pause for a random time up to this one, then make the call.
+    CallAfter(Duration),
+}

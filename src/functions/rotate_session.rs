@@ -1,0 +1,79 @@
+use std::time::{Duration, SystemTime};
+
+use crate::error::Error;
+use crate::functions::call::{Function, Waits};
+use crate::functions::parameter::{Parameter, Parameters};
+use crate::functions::reply::{Reply, column};
+use crate::session::SessionKey;
+
+/// Gives a session a new key. The old one can load it during the grace.
+pub(crate) struct RotateSession<'a> {
+    pub(crate) old_key: &'a SessionKey,
+    pub(crate) new_key: &'a SessionKey,
+    pub(crate) grace_seconds: i32,
+}
+
+/// What `rotate_session`, `login_session` and `logout_session` return.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ChangeIdReply {
+    /// The session has the new key. A repeated call with the same keys gets this again.
+    Rotated { expires_at: SystemTime },
+    /// There is no live session of the old key.
+    Gone,
+    /// There is another session of the new key.
+    Exists,
+    /// The user has as many sessions as the store allows.
+    LimitReached,
+}
+
+impl ChangeIdReply {
+    /// Decodes the columns `outcome, expires_at`.
+    pub(crate) fn decode(reply: Reply) -> Result<ChangeIdReply, Error> {
+        let row = reply.row()?;
+        match column(&row, 0)? {
+            "rotated" => Ok(ChangeIdReply::Rotated {
+                expires_at: column(&row, 1)?,
+            }),
+            "gone" => Ok(ChangeIdReply::Gone),
+            "exists" => Ok(ChangeIdReply::Exists),
+            "limit_reached" => Ok(ChangeIdReply::LimitReached),
+            _ => Err(Error::answer("a new id has another outcome")),
+        }
+    }
+}
+
+impl RotateSession<'_> {
+    /// Returns the grace in seconds.
+    pub(crate) fn grace_seconds(grace: Duration) -> Result<i32, Error> {
+        match i32::try_from(grace.as_secs()) {
+            Ok(seconds) if seconds <= 60 && grace.subsec_nanos() == 0 => Ok(seconds),
+            _ => Err(Error::argument(
+                "the grace of a rotation must be whole seconds, from 0 to 60",
+            )),
+        }
+    }
+}
+
+impl<'a> Function<'a> for RotateSession<'a> {
+    const STATEMENT: &'static str =
+        "select outcome, expires_at from {schema}.rotate_session($1, $2, $3)";
+    const CHANGES: bool = true;
+    type Output = ChangeIdReply;
+
+    fn parameters(&self) -> Parameters<'a> {
+        [
+            Parameter::Key(self.old_key),
+            Parameter::Key(self.new_key),
+            Parameter::Integer(Some(self.grace_seconds)),
+        ]
+        .into()
+    }
+
+    fn waits(&self) -> Waits<'a> {
+        Waits::ForSession(self.old_key)
+    }
+
+    fn decode(reply: Reply) -> Result<ChangeIdReply, Error> {
+        ChangeIdReply::decode(reply)
+    }
+}

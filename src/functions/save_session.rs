@@ -1,0 +1,76 @@
+use std::time::SystemTime;
+
+use crate::error::Error;
+use crate::functions::call::{Function, Waits};
+use crate::functions::parameter::{Parameter, Parameters};
+use crate::functions::reply::{Reply, column};
+use crate::session::SessionKey;
+
+/// Saves the data of a session on top of the version that was loaded.
+pub(crate) struct SaveSession<'a> {
+    pub(crate) key: &'a SessionKey,
+    pub(crate) data: &'a str,
+    pub(crate) version: i64,
+}
+
+/// What `save_session` returned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SaveReply {
+    /// The data is stored.
+    Saved {
+        version: i64,
+        expires_at: SystemTime,
+    },
+    /// Another version has the same data, so nothing was written. If the call was repeated, that version may be its own.
+    Same {
+        version: i64,
+        expires_at: SystemTime,
+        repeated: bool,
+    },
+    /// Another client changed the data.
+    Conflict,
+    /// There is no live session.
+    Gone,
+}
+
+impl<'a> Function<'a> for SaveSession<'a> {
+    // One row as a value costs the server less than a table. The function is volatile, so the subquery calls it once.
+    const STATEMENT: &'static str = "select (q.s).outcome, (q.s).version, (q.s).expires_at \
+        from (select {schema}.save_session($1, $2, $3) as s) as q";
+    const CHANGES: bool = true;
+    type Output = SaveReply;
+
+    fn parameters(&self) -> Parameters<'a> {
+        [
+            Parameter::Key(self.key),
+            Parameter::Data(self.data),
+            Parameter::Version(self.version),
+        ]
+        .into()
+    }
+
+    fn waits(&self) -> Waits<'a> {
+        Waits::ForSession(self.key)
+    }
+
+    fn decode(reply: Reply) -> Result<SaveReply, Error> {
+        let repeated = reply.is_repeated();
+        let row = reply.row()?;
+        match column(&row, 0)? {
+            "saved" => Ok(SaveReply::Saved {
+                version: column(&row, 1)?,
+                expires_at: column(&row, 2)?,
+            }),
+            "same" => Ok(SaveReply::Same {
+                version: column(&row, 1)?,
+                expires_at: column(&row, 2)?,
+                repeated,
+            }),
+            // The first call may have saved before the other client did.
+            "conflict" if repeated => Err(Error::save_outcome_unknown()),
+            "conflict" => Ok(SaveReply::Conflict),
+            "gone" => Ok(SaveReply::Gone),
+            _ => Err(Error::answer("save_session has another outcome")),
+        }
+    }
+}

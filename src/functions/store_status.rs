@@ -1,0 +1,65 @@
+use std::time::SystemTime;
+
+use crate::error::Error;
+use crate::functions::call::Function;
+use crate::functions::parameter::Parameters;
+use crate::functions::reply::{Reply, column};
+
+/// Returns the state of the whole store. For administrators.
+pub(crate) struct ReadStoreStatus;
+
+/// The state of a store: its rows, its size, and the server's statistics since their last reset.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct StoreStatus {
+    /// Live sessions.
+    pub live: i64,
+    /// Sessions that have expired and are not pruned yet.
+    pub expired: i64,
+    /// Tombstones.
+    pub ended: i64,
+    /// The size of the table with its indexes, in bytes.
+    pub total_bytes: i64,
+    /// The size of the table without its indexes, in bytes.
+    pub table_bytes: i64,
+    /// The size of the indexes, in bytes.
+    pub index_bytes: i64,
+    /// Dead rows.
+    pub dead_rows: i64,
+    /// Updates of rows.
+    pub updates: i64,
+    /// Updates that wrote no index entry.
+    pub hot_updates: i64,
+    /// The time of the last prune.
+    pub last_pruned_at: Option<SystemTime>,
+    /// When the oldest row is due for pruning.
+    pub oldest_prune_after: Option<SystemTime>,
+}
+
+impl<'a> Function<'a> for ReadStoreStatus {
+    const STATEMENT: &'static str = "select live, expired, ended, total_bytes, table_bytes, index_bytes, dead_rows, \
+        updates, hot_updates, last_pruned_at, oldest_prune_after from {schema}.store_status()";
+    const CHANGES: bool = false;
+    type Output = StoreStatus;
+
+    fn parameters(&self) -> Parameters<'a> {
+        [].into()
+    }
+
+    fn decode(reply: Reply) -> Result<StoreStatus, Error> {
+        let row = reply.row()?;
+        Ok(StoreStatus {
+            live: column(&row, 0)?,
+            expired: column(&row, 1)?,
+            ended: column(&row, 2)?,
+            total_bytes: column(&row, 3)?,
+            table_bytes: column(&row, 4)?,
+            index_bytes: column(&row, 5)?,
+            dead_rows: column(&row, 6)?,
+            updates: column(&row, 7)?,
+            hot_updates: column(&row, 8)?,
+            last_pruned_at: column(&row, 9)?,
+            oldest_prune_after: column(&row, 10)?,
+        })
+    }
+}

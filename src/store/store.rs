@@ -1,0 +1,199 @@
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use postgres::{GenericClient, Transaction};
+
+use crate::connection::{Backend, Borrowed, Connector, Pool};
+use crate::error::Error;
+use crate::functions::operations::{Next, Operation};
+use crate::functions::{Call, Function, Reply, SchemaName, json};
+use crate::runtime::random_delay;
+use crate::store::lock_registry;
+
+/// A session store in a PostgreSQL database.
+///
+/// A store with a [`Pool`] of its own, from [`connect`](Store::connect) or [`builder`](Store::builder), is made once; it is
+/// `Send` and `Sync`, and a clone is another handle to the same pool. A store [on](Store::on) a borrowed connection or
+/// transaction is made where it is used. The methods are the same.
+///
+/// Each call is one round trip to the server, check-out from the pool included, once the pool's connection is open and has
+/// prepared the call's statement; [`update`](Store::update) is two calls. Expiry goes by the database's clock alone.
+///
+/// # Errors
+///
+/// Every call can fail because the database [cannot be reached](Error::is_unavailable), because the store is
+/// [not installed](Error::is_not_installed), because the role [may not](Error::is_permission_denied), and because it was made
+/// [inside an async runtime](Error::is_async_context). A session that is not there is no error.
+///
+/// A connection of the pool that turns out to be dead (the server was restarted, has failed over, is read-only now:
+/// SQLSTATE 57P01, 57P02, 57P03, class 08, 25006) is replaced and the call repeated once. On a borrowed connection nothing is
+/// repeated. Where that leaves it open if a change was made, the error [says so](Error::is_outcome_unknown).
+pub struct Store<B = Pool> {
+    backend: B,
+    schema: SchemaName,
+    ascii: Arc<AtomicBool>,
+}
+
+impl Store<Pool> {
+    pub(crate) fn new(pool: Pool, schema: SchemaName, ascii: bool) -> Store {
+        Store {
+            backend: pool,
+            schema,
+            ascii: Arc::new(AtomicBool::new(ascii)),
+        }
+    }
+
+    /// Returns how connections are made, for one that is not the pool's.
+    pub(crate) fn connector(&self) -> Arc<Connector> {
+        self.backend.connector()
+    }
+
+    pub(crate) fn schema_name(&self) -> &SchemaName {
+        &self.schema
+    }
+}
+
+impl Clone for Store<Pool> {
+    fn clone(&self) -> Store {
+        Store {
+            backend: self.backend.clone(),
+            schema: self.schema.clone(),
+            ascii: Arc::clone(&self.ascii),
+        }
+    }
+}
+
+impl<'a, C: GenericClient> Store<Borrowed<'a, C>> {
+    /// A store on a connection or a transaction of the application's own.
+    ///
+    /// In a transaction the session changes when, and only if, the transaction commits. Nothing that a session can meet
+    /// aborts it: that a session is gone, or was changed by another client, is an answer and no error.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use connect_pg::{NewSession, Store};
+    /// use postgres::{Client, NoTls};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut client = Client::connect("postgresql://app@localhost/app", NoTls)?;
+    /// let mut transaction = client.transaction()?;
+    /// transaction.execute("update account set last_login = now() where id = $1", &[&4711_i64])?;
+    /// let session = Store::on(&mut transaction).create(["cart"], &NewSession::new().user_id("4711"))?;
+    /// transaction.commit()?;
+    /// println!("the cookie is {} bytes long", session.id().as_cookie_value().len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on(client: &'a mut C) -> Store<Borrowed<'a, C>> {
+        Store {
+            backend: Borrowed::new(client),
+            schema: SchemaName::default(),
+            ascii: Arc::default(),
+        }
+    }
+
+    /// The same store in another schema than `web`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the name is empty, longer than 63 bytes, or holds a control character.
+    pub fn schema(mut self, name: &str) -> Result<Self, Error> {
+        self.schema = SchemaName::new(name)?;
+        Ok(self)
+    }
+
+    /// The same store, writing JSON in ASCII: see [`StoreBuilder::ascii_json`].
+    #[must_use]
+    pub fn ascii_json(self, ascii: bool) -> Self {
+        self.ascii.store(ascii, Ordering::Relaxed);
+        self
+    }
+}
+
+impl<B: Backend> Store<B> {
+    /// Returns the same store on a transaction.
+    pub(super) fn within<'a, 'b>(
+        &self,
+        transaction: &'a mut Transaction<'b>,
+    ) -> Store<Borrowed<'a, Transaction<'b>>> {
+        Store {
+            backend: Borrowed::new(transaction),
+            schema: self.schema.clone(),
+            ascii: Arc::clone(&self.ascii),
+        }
+    }
+
+    /// Calls one function.
+    pub(crate) fn call<'a, F: Function<'a>>(&self, function: &F) -> Result<F::Output, Error> {
+        self.execute(&function.call()).and_then(F::decode)
+    }
+
+    /// Runs an operation of several calls.
+    pub(crate) fn run<O: Operation>(&self, operation: &mut O) -> Result<O::Output, O::Error> {
+        loop {
+            let reply = self
+                .execute(&operation.call())
+                .and_then(|reply| operation.decode(reply));
+            match operation.next(reply)? {
+                Next::Done(output) => return Ok(output),
+                Next::Call => {}
+                Next::CallAfter(longest) => thread::sleep(random_delay::up_to(longest)),
+            }
+        }
+    }
+
+    /// Begins a transaction with a function, and goes on in it with `work`.
+    pub(super) fn in_transaction<'a, F, R, E, W>(&self, first: &F, work: W) -> Result<R, E>
+    where
+        F: Function<'a>,
+        E: From<Error>,
+        W: FnOnce(&mut Transaction<'_>, F::Output) -> Result<R, E>,
+    {
+        let call = first.call();
+        lock_registry::check_self_deadlock(&call)?;
+        self.backend
+            .in_transaction(&self.schema, &call, |transaction, reply| {
+                work(transaction, F::decode(reply)?)
+            })
+    }
+
+    /// Makes a call. Its data is sent as it is, or in ASCII to a database that has refused a character: SQLSTATE 22P05.
+    fn execute(&self, call: &Call<'_>) -> Result<Reply, Error> {
+        lock_registry::check_self_deadlock(call)?;
+        let data = call.data().filter(|data| !data.is_ascii());
+        let Some(data) = data else {
+            return self.backend.execute(&self.schema, call);
+        };
+        let in_ascii = || {
+            let data = json::to_ascii(data);
+            self.backend.execute(&self.schema, &call.with_data(&data))
+        };
+        if self.ascii.load(Ordering::Relaxed) {
+            return in_ascii();
+        }
+        match self.backend.execute(&self.schema, call) {
+            Err(error) if error.is_untranslatable() && B::USABLE_AFTER_ERROR => {
+                let reply = in_ascii()?;
+                self.remember_ascii();
+                Ok(reply)
+            }
+            result => result,
+        }
+    }
+
+    /// Sends all data in ASCII from now on.
+    pub(super) fn remember_ascii(&self) {
+        self.ascii.store(true, Ordering::Relaxed);
+    }
+}
+
+impl<B> fmt::Debug for Store<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("schema", &self.schema.quoted())
+            .finish_non_exhaustive()
+    }
+}
