@@ -7,9 +7,9 @@ set local role nodepg;
 -- ---- What it returns and stores ----
 
 select results_eq(
-    $$ select outcome, version, expires_at, handle is not null from web.create_session(pg_temp.key('a'), '{"n":1}') $$,
-    $$ values ('created'::text, 1::bigint, statement_timestamp() + interval '86400 s', true) $$,
-    'a new session: created, version 1, the default idle timeout, a handle'
+    $$ select outcome, version, expires_at, handle is not null, server_time from web.create_session(pg_temp.key('a'), '{"n":1}') $$,
+    $$ values ('created'::text, 1::bigint, statement_timestamp() + interval '86400 s', true, statement_timestamp()) $$,
+    'a new session: created, version 1, the default idle timeout, a handle, the server time'
 );
 select results_eq(
     $$
@@ -118,7 +118,7 @@ from (
 
 create temporary table before as select * from pg_temp.stored('b');
 select results_eq(
-    $$ select * from web.create_session(pg_temp.key('b'), '{"n":3}', 60, 60, 'mallory', '192.0.2.1', 'curl', 'x') $$,
+    $$ select outcome, version, expires_at, handle from web.create_session(pg_temp.key('b'), '{"n":3}', 60, 60, 'mallory', '192.0.2.1', 'curl', 'x') $$,
     $$ values ('exists'::text, null::bigint, null::timestamptz, null::uuid) $$,
     'a key that exists is reported: no version, no expiry, no handle'
 );

@@ -8,9 +8,9 @@ set local role nodepg;
 
 select web.create_session(pg_temp.key('a'), '{"n":1}', p_user_id => 'alice') \g /dev/null
 select results_eq(
-    $$ select * from web.load_session(pg_temp.key('a')) $$,
-    $$ select '{"n":1}'::text, 1::bigint, s.expires_at, 'alice'::text from pg_temp.stored('a') as s $$,
-    'data, version, expiry and user of a live session'
+    $$ select data, version, expires_at, user_id, server_time from web.load_session(pg_temp.key('a')) $$,
+    $$ select '{"n":1}'::text, 1::bigint, s.expires_at, 'alice'::text, statement_timestamp() from pg_temp.stored('a') as s $$,
+    'data, version, expiry, user and server time of a live session'
 );
 select results_eq(
     $$ select data, user_id from web.load_session(p_slide => false, p_key => pg_temp.key('a')) $$,
@@ -156,7 +156,7 @@ select is(:'read_only_place'::text, pg_temp.place('read only'), 'and the slide i
 set local enable_seqscan = off;
 discard plans;
 create temporary table scans as select pg_temp.access('seq') as seq, pg_temp.access('key') as key;
-select pg_temp.repeat(12, $$ select * from web.load_session(pg_temp.key('read only')) $$) \g /dev/null
+select pg_temp.repeat(12, $$ select data, version, expires_at, user_id from web.load_session(pg_temp.key('read only')) $$) \g /dev/null
 select results_eq(
     $$ select pg_temp.access('seq') - seq, pg_temp.access('key') - key >= 12 from scans $$,
     $$ values (0::bigint, true) $$,
@@ -167,7 +167,7 @@ set local enable_seqscan = on;
 -- ---- Bad arguments ----
 
 select throws_ok(
-    format($$ select * from web.load_session(%L, %s) $$, k.key, s.slide),
+    format($$ select data, version, expires_at, user_id from web.load_session(%L, %s) $$, k.key, s.slide),
     '22023',
     'a session key has 32 bytes',
     format('a key of %s bytes is refused, slide %s', coalesce(octet_length(k.key)::text, 'null'), s.slide)

@@ -7,9 +7,9 @@ set local role nodepg;
 select web.create_session(pg_temp.key('a'), '{"n":1}', 1200, p_user_id => 'alice') \g /dev/null
 create temporary table a as select pg_temp.place('a') as place, s.* from pg_temp.stored('a') as s;
 select results_eq(
-    $$ select * from web.lock_session(pg_temp.key('a')) $$,
-    $$ select '{"n":1}'::text, 1::bigint, expires_at, 'alice'::text from a $$,
-    'data, version, expiry and user of a live session'
+    $$ select data, version, expires_at, user_id, server_time from web.lock_session(pg_temp.key('a')) $$,
+    $$ select '{"n":1}'::text, 1::bigint, expires_at, 'alice'::text, statement_timestamp() from a $$,
+    'data, version, expiry, user and server time of a live session'
 );
 select results_eq($$ select pg_temp.place('a') as place, s.* from pg_temp.stored('a') as s $$, 'select * from a', 'nothing is written: the save that follows is the use');
 select results_eq(
@@ -91,7 +91,7 @@ select pg_temp.other_does('begin') \g /dev/null
 select pg_temp.other(format('select data from web.lock_session(%L)', pg_temp.key('held'))) \g /dev/null
 set local role nodepg;
 select throws_ok(
-    $$ select * from web.lock_session(pg_temp.key('held'), 50) $$,
+    $$ select data, version, expires_at, user_id from web.lock_session(pg_temp.key('held'), 50) $$,
     '55P03',
     null,
     'it waits so long and raises 55P03'

@@ -30,9 +30,9 @@ select web.create_session(pg_temp.key('v'), '{"basket":1}', 1200, 100000, null, 
 select pg_temp.pass('100 s') \g /dev/null
 create temporary table before as select * from pg_temp.stored('v');
 select results_eq(
-    $$ select * from web.login_session(pg_temp.key('v'), pg_temp.key('w'), 'alice') $$,
-    $$ values ('rotated'::text, 1::bigint, statement_timestamp() + interval '1200 s') $$,
-    'rotated: version and expiry'
+    $$ select outcome, version, expires_at, server_time from web.login_session(pg_temp.key('v'), pg_temp.key('w'), 'alice') $$,
+    $$ values ('rotated'::text, 1::bigint, statement_timestamp() + interval '1200 s', statement_timestamp()) $$,
+    'rotated: version, expiry and server time'
 );
 select results_eq(
     $$ select version, created_at, absolute_expires_at, idle_timeout_seconds, slide_interval_seconds, handle, client_address, user_agent, label, data, user_id, ended_at from pg_temp.stored('w') $$,
@@ -147,14 +147,14 @@ select web.end_session(pg_temp.key('ended')) \g /dev/null
 select pg_temp.pass('1 s') \g /dev/null
 create temporary table untouched as select pg_temp.place(k) as place, s.* from unnest(array['u', 'visitor', 'past', 'ended']) as k cross join lateral pg_temp.stored(k) as s;
 select results_eq(
-    format($$ select * from web.login_session(pg_temp.key(%L), pg_temp.key('never'), 'dave', p_max_sessions => 3) $$, k),
-    $$ values ('gone'::text, null::bigint, null::timestamptz) $$,
+    format($$ select outcome, version, expires_at, server_time from web.login_session(pg_temp.key(%L), pg_temp.key('never'), 'dave', p_max_sessions => 3) $$, k),
+    $$ values ('gone'::text, null::bigint, null::timestamptz, statement_timestamp()) $$,
     format('gone: %s', what)
 )
 from (values ('past', 'an expired session'), ('ended', 'an ended one'), ('unknown', 'an unknown key')) as v (k, what);
 select results_eq(
-    format($$ select * from web.login_session(pg_temp.key('visitor'), pg_temp.key(%L), 'dave', p_max_sessions => 3) $$, k),
-    $$ values ('exists'::text, null::bigint, null::timestamptz) $$,
+    format($$ select outcome, version, expires_at, server_time from web.login_session(pg_temp.key('visitor'), pg_temp.key(%L), 'dave', p_max_sessions => 3) $$, k),
+    $$ values ('exists'::text, null::bigint, null::timestamptz, statement_timestamp()) $$,
     format('exists: the new key is that of %s', what)
 )
 from (values ('u', 'another session'), ('past', 'an expired one'), ('ended', 'a tombstone'), ('dave1', 'a session of the user')) as v (k, what);
@@ -189,8 +189,8 @@ select pg_temp.as_owner('update web.settings set max_sessions_per_user = 3, reje
 select web.create_session(pg_temp.key('visitor 2'), '{"n":1}') \g /dev/null
 create temporary table refused as select pg_temp.place('visitor 2') as place, s.* from pg_temp.stored('visitor 2') as s;
 select results_eq(
-    $$ select * from web.login_session(pg_temp.key('visitor 2'), pg_temp.key('dave6'), 'dave') $$,
-    $$ values ('limit_reached'::text, null::bigint, null::timestamptz) $$,
+    $$ select outcome, version, expires_at, server_time from web.login_session(pg_temp.key('visitor 2'), pg_temp.key('dave6'), 'dave') $$,
+    $$ values ('limit_reached'::text, null::bigint, null::timestamptz, statement_timestamp()) $$,
     'refused: where the settings say so'
 );
 select results_eq($$ select pg_temp.place('visitor 2') as place, s.* from pg_temp.stored('visitor 2') as s $$, 'select * from refused', 'the session is as it was');

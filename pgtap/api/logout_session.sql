@@ -8,9 +8,9 @@ select web.create_session(pg_temp.key('a'), '{"basket":1}', 1200, 100000, 'alice
 select pg_temp.pass('100 s') \g /dev/null
 create temporary table before as select * from pg_temp.stored('a');
 select results_eq(
-    $$ select * from web.logout_session(pg_temp.key('a'), pg_temp.key('b')) $$,
-    $$ values ('rotated'::text, 1::bigint, statement_timestamp() + interval '1200 s') $$,
-    'rotated: version and expiry'
+    $$ select outcome, version, expires_at, server_time from web.logout_session(pg_temp.key('a'), pg_temp.key('b')) $$,
+    $$ values ('rotated'::text, 1::bigint, statement_timestamp() + interval '1200 s', statement_timestamp()) $$,
+    'rotated: version, expiry and server time'
 );
 select results_eq(
     $$ select version, created_at, absolute_expires_at, idle_timeout_seconds, slide_interval_seconds, client_address, user_agent, data, ended_at from pg_temp.stored('b') $$,
@@ -54,21 +54,21 @@ select isnt(
     'a log-out is not the repeat of a rotation: the user is logged in as before'
 );
 select results_eq(
-    $$ select * from web.logout_session(pg_temp.key('unknown'), pg_temp.key('never')) $$,
-    $$ values ('gone'::text, null::bigint, null::timestamptz) $$,
+    $$ select outcome, version, expires_at, server_time from web.logout_session(pg_temp.key('unknown'), pg_temp.key('never')) $$,
+    $$ values ('gone'::text, null::bigint, null::timestamptz, statement_timestamp()) $$,
     'gone: an unknown key'
 );
 select web.end_session(pg_temp.key('ended')) \g /dev/null
 select results_eq(
-    $$ select * from web.logout_session(pg_temp.key('ended'), pg_temp.key('never')) $$,
-    $$ values ('gone'::text, null::bigint, null::timestamptz) $$,
+    $$ select outcome, version, expires_at, server_time from web.logout_session(pg_temp.key('ended'), pg_temp.key('never')) $$,
+    $$ values ('gone'::text, null::bigint, null::timestamptz, statement_timestamp()) $$,
     'an ended one'
 );
 select web.create_session(pg_temp.key('e'), '{"secret":1}', p_user_id => 'alice', p_label => 'x') \g /dev/null
 create temporary table e as select pg_temp.place('e') as place, s.* from pg_temp.stored('e') as s;
 select results_eq(
-    $$ select * from web.logout_session(pg_temp.key('e'), pg_temp.key('b')) $$,
-    $$ values ('exists'::text, null::bigint, null::timestamptz) $$,
+    $$ select outcome, version, expires_at, server_time from web.logout_session(pg_temp.key('e'), pg_temp.key('b')) $$,
+    $$ values ('exists'::text, null::bigint, null::timestamptz, statement_timestamp()) $$,
     'exists: the new key is in use'
 );
 select results_eq($$ select pg_temp.place('e') as place, s.* from pg_temp.stored('e') as s $$, 'select * from e', 'nothing was changed: the user is logged in still');

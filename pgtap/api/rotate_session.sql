@@ -11,8 +11,8 @@ select web.save_session(pg_temp.key('a'), '{"n":2}') \g /dev/null
 select pg_temp.pass('100 s') \g /dev/null
 create temporary table before as select * from pg_temp.stored('a');
 select results_eq(
-    $$ select * from web.rotate_session(pg_temp.key('a'), pg_temp.key('b')) $$,
-    $$ values ('rotated'::text, 2::bigint, statement_timestamp() + interval '1200 s') $$,
+    $$ select outcome, version, expires_at, server_time from web.rotate_session(pg_temp.key('a'), pg_temp.key('b')) $$,
+    $$ values ('rotated'::text, 2::bigint, statement_timestamp() + interval '1200 s', statement_timestamp()) $$,
     'rotated: the version of the data, and the expiry, for a rotation is a use'
 );
 select results_eq(
@@ -84,8 +84,8 @@ select results_eq(
     'none of all these wrote to the tombstone, or to the session'
 );
 select results_eq(
-    $$ select * from web.rotate_session(pg_temp.key('a'), pg_temp.key('mine')) $$,
-    $$ values ('gone'::text, null::bigint, null::timestamptz) $$,
+    $$ select outcome, version, expires_at, server_time from web.rotate_session(pg_temp.key('a'), pg_temp.key('mine')) $$,
+    $$ values ('gone'::text, null::bigint, null::timestamptz, statement_timestamp()) $$,
     'gone: the old key cannot be rotated to another'
 );
 select is_empty($$ select * from pg_temp.stored('mine') $$, 'which leaves no row');
@@ -105,8 +105,8 @@ select results_eq(
 );
 select is(web.end_session(pg_temp.key('b')), true, 'the session ends');
 select results_eq(
-    $$ select * from web.rotate_session(pg_temp.key('a'), pg_temp.key('b')) $$,
-    $$ values ('gone'::text, null::bigint, null::timestamptz) $$,
+    $$ select outcome, version, expires_at, server_time from web.rotate_session(pg_temp.key('a'), pg_temp.key('b')) $$,
+    $$ values ('gone'::text, null::bigint, null::timestamptz, statement_timestamp()) $$,
     'and is gone, for a repeat too'
 );
 
@@ -115,7 +115,7 @@ select results_eq(
 select web.create_session(pg_temp.key('g'), '{"n":1}', 1200, 100000, 'alice') \g /dev/null
 select is((select outcome from web.rotate_session(p_grace_seconds => 60, p_new_key => pg_temp.key('h'), p_old_key => pg_temp.key('g'))), 'rotated', 'a grace of 60 seconds, by parameter names');
 select results_eq(
-    format('select * from web.load_session(pg_temp.key(%L), %s)', 'g', s),
+    format('select data, version, expires_at, user_id from web.load_session(pg_temp.key(%L), %s)', 'g', s),
     $$ select '{"n":1}'::text, 1::bigint, s.expires_at, 'alice'::text from pg_temp.stored('h') as s $$,
     format('meanwhile the old key loads the session, slide %s', s)
 )
@@ -207,8 +207,8 @@ select results_eq(
 );
 select pg_temp.pass('600 s') \g /dev/null
 select results_eq(
-    format('select * from web.rotate_session(pg_temp.key(%L), pg_temp.key(%L))', k, 'never'),
-    $$ values ('gone'::text, null::bigint, null::timestamptz) $$,
+    format('select outcome, version, expires_at, server_time from web.rotate_session(pg_temp.key(%L), pg_temp.key(%L))', k, 'never'),
+    $$ values ('gone'::text, null::bigint, null::timestamptz, statement_timestamp()) $$,
     format('gone: %s', what)
 )
 from (values ('abs 2', 'an expired session'), ('e2', 'an ended one'), ('unknown', 'an unknown key')) as v (k, what);
@@ -223,8 +223,8 @@ select pg_temp.make('past', '{}') \g /dev/null
 select pg_temp.as_owner($$ update web.session set expires_at = '-infinity', slide_at = '-infinity' where key = sha256('past') $$) \g /dev/null
 create temporary table untouched as select pg_temp.place(k) as place, s.* from unnest(array['mine', 'yours', 'buried', 'past']) as k cross join lateral pg_temp.stored(k) as s;
 select results_eq(
-    format('select * from web.rotate_session(pg_temp.key(%L), pg_temp.key(%L), 60)', 'mine', k),
-    $$ values ('exists'::text, null::bigint, null::timestamptz) $$,
+    format('select outcome, version, expires_at, server_time from web.rotate_session(pg_temp.key(%L), pg_temp.key(%L), 60)', 'mine', k),
+    $$ values ('exists'::text, null::bigint, null::timestamptz, statement_timestamp()) $$,
     format('exists: the new key is that of %s', what)
 )
 from (values ('yours', 'another session'), ('buried', 'a tombstone'), ('past', 'an expired session')) as v (k, what);

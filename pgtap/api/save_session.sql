@@ -9,8 +9,8 @@ set local role nodepg;
 select web.create_session(pg_temp.key('a'), '{"n":1}', 1200, 100000, 'alice', '192.0.2.1', 'curl', 'phone') \g /dev/null
 create temporary table created as select * from pg_temp.stored('a');
 select results_eq(
-    $$ select * from web.save_session(pg_temp.key('a'), '{"n":2}', 1) $$,
-    $$ select 'saved'::text, 2::bigint, expires_at from created $$,
+    $$ select outcome, version, expires_at, server_time from web.save_session(pg_temp.key('a'), '{"n":2}', 1) $$,
+    $$ select 'saved'::text, 2::bigint, expires_at, statement_timestamp() from created $$,
     'with the version that is stored: saved, and the next version; no slide is due'
 );
 select results_eq(
@@ -50,7 +50,7 @@ select results_eq(
 
 create temporary table before as select pg_temp.place('a') as place, s.* from pg_temp.stored('a') as s;
 select results_eq(
-    format($$ select * from web.save_session(pg_temp.key('a'), '{"mine":1}', %s) $$, v.version),
+    format($$ select outcome, version, expires_at from web.save_session(pg_temp.key('a'), '{"mine":1}', %s) $$, v.version),
     $$ select 'conflict'::text, 5::bigint, expires_at from pg_temp.stored('a') $$,
     format('version %s is not the stored one: conflict, with the version that is', v.version)
 )
@@ -76,7 +76,7 @@ select results_eq(
 );
 select pg_temp.pass('61 s') \g /dev/null
 select results_eq(
-    $$ select * from web.save_session(pg_temp.key('a'), '{"n":5}', 4) $$,
+    $$ select outcome, version, expires_at from web.save_session(pg_temp.key('a'), '{"n":5}', 4) $$,
     $$ values ('same'::text, 5::bigint, statement_timestamp() + interval '1200 s') $$,
     'a slide that is due is written, and its expiry returned'
 );
@@ -94,8 +94,8 @@ select web.end_session(pg_temp.key('ended')) \g /dev/null
 select pg_temp.pass('10 s') \g /dev/null
 create temporary table dead as select * from pg_temp.stored('expired') union all select * from pg_temp.stored('ended');
 select results_eq(
-    format($$ select * from web.save_session(pg_temp.key(%L), %L, %s) $$, k.id, d.data, v.version),
-    $$ values ('gone'::text, null::bigint, null::timestamptz) $$,
+    format($$ select outcome, version, expires_at, server_time from web.save_session(pg_temp.key(%L), %L, %s) $$, k.id, d.data, v.version),
+    $$ values ('gone'::text, null::bigint, null::timestamptz, statement_timestamp()) $$,
     format('%s, version %s, data %s: gone', k.id, v.version, d.data)
 )
 from (values ('unknown'), ('expired'), ('ended')) as k (id)
@@ -189,7 +189,7 @@ select results_eq(
 set local enable_seqscan = off;
 discard plans;
 create temporary table scans as select pg_temp.access('seq') as seq, pg_temp.access('key') as key;
-select pg_temp.repeat(12, $$ select * from web.save_session(pg_temp.key('full'), random()::text) $$) \g /dev/null
+select pg_temp.repeat(12, $$ select outcome, version, expires_at from web.save_session(pg_temp.key('full'), random()::text) $$) \g /dev/null
 select results_eq(
     $$ select pg_temp.access('seq') - seq, pg_temp.access('key') - key >= 12 from scans $$,
     $$ values (0::bigint, true) $$,

@@ -862,12 +862,12 @@ created type loaded_session$$,
 );
 select is(
     pg_temp.repaired($$ alter type web.saved_session add attribute more text $$),
-    $$changed type saved_session columns: outcome text, version bigint, expires_at timestamp with time zone, more text -> outcome text, version bigint, expires_at timestamp with time zone$$,
+    $$changed type saved_session columns: outcome text, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone, more text -> outcome text, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone$$,
     'a row type has one column more'
 );
 select is(
     pg_temp.repaired($$ alter type web.saved_session drop attribute version $$),
-    $$changed type saved_session columns: outcome text, expires_at timestamp with time zone -> outcome text, version bigint, expires_at timestamp with time zone$$,
+    $$changed type saved_session columns: outcome text, expires_at timestamp with time zone, server_time timestamp with time zone -> outcome text, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone$$,
     'or one less'
 );
 select is(

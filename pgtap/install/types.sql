@@ -24,8 +24,8 @@ select pg_temp.same_rows(
     $$,
     $$
         values
-        ('loaded_session'::text, 'nodepg_owner'::text, 'data text, version bigint, expires_at timestamp with time zone, user_id text'::text, 'What load_session returns. API: public'::text),
-        ('saved_session', 'nodepg_owner', 'outcome text, version bigint, expires_at timestamp with time zone', 'What save_session returns. API: public')
+        ('loaded_session'::text, 'nodepg_owner'::text, 'data text, version bigint, expires_at timestamp with time zone, user_id text, server_time timestamp with time zone'::text, 'What load_session returns. API: public'::text),
+        ('saved_session', 'nodepg_owner', 'outcome text, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone', 'What save_session returns. API: public')
     $$,
     'the row types, their owner, their columns and comments'
 );

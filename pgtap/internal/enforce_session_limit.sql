@@ -82,7 +82,7 @@ select is(pg_temp.living('b', 6), '3 4 5 6', '(nobody)');
 select pg_temp.as_owner('update web.settings set max_sessions_per_user = 2, reject_over_limit = true') \g /dev/null
 select pg_temp.rows() as rows_before \gset
 select results_eq(
-    $$ select * from web.create_session(pg_temp.key('b7'), '{}', p_user_id => 'b') $$,
+    $$ select outcome, version, expires_at, handle from web.create_session(pg_temp.key('b7'), '{}', p_user_id => 'b') $$,
     $$ values ('limit_reached'::text, null::bigint, null::timestamptz, null::uuid) $$,
     'refused: where the settings say so; the other columns are null'
 );

@@ -43,7 +43,7 @@ select results_eq(
 select isnt(web.touch_session(pg_temp.key('held')), null, 'nor does touch');
 set local lock_timeout = '500ms';
 select throws_ok(
-    $$ select * from web.save_session(pg_temp.key('held'), '{"n":3}') $$,
+    $$ select outcome, version, expires_at from web.save_session(pg_temp.key('held'), '{"n":3}') $$,
     '55P03',
     null,
     '(a save does wait: it would overwrite what it has not seen)'
@@ -86,7 +86,7 @@ select throws_ok(
     'an end waits for it, so that it does not live on'
 );
 select throws_ok(
-    $$ select * from web.create_session(pg_temp.key('uncommitted'), '{}') $$,
+    $$ select outcome, version, expires_at, handle from web.create_session(pg_temp.key('uncommitted'), '{}') $$,
     '55P03',
     null,
     'and so does a create with the same key, to tell whether it exists'

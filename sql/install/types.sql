@@ -6,12 +6,12 @@ for v_declared in
         values
         (
             'loaded_session',
-            'data text, version bigint, expires_at timestamp with time zone, user_id text',
+            'data text, version bigint, expires_at timestamp with time zone, user_id text, server_time timestamp with time zone',
             'What load_session returns. API: public'
         ),
         (
             'saved_session',
-            'outcome text, version bigint, expires_at timestamp with time zone',
+            'outcome text, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone',
             'What save_session returns. API: public'
         )
     ) as d (name, columns, comment)

@@ -458,7 +458,8 @@ returns table (
     outcome text,
     version bigint,
     expires_at timestamptz,
-    handle uuid
+    handle uuid,
+    server_time timestamptz
 )
 language plpgsql
 volatile
@@ -519,11 +520,11 @@ begin
     if (p_user_id is not null or current_setting('transaction_isolation') <> 'read committed')
         and exists (select from web.session as s where s.key = p_key)
     then
-        return query select 'exists'::text, null::bigint, null::timestamptz, null::uuid;
+        return query select 'exists'::text, null::bigint, null::timestamptz, null::uuid, v_now;
         return;
     end if;
     if p_user_id is not null and not web.enforce_session_limit(p_user_id, p_max_sessions) then
-        return query select 'limit_reached'::text, null::bigint, null::timestamptz, null::uuid;
+        return query select 'limit_reached'::text, null::bigint, null::timestamptz, null::uuid, v_now;
         return;
     end if;
 
@@ -576,10 +577,10 @@ begin
         p_data
     )
     on conflict (key) do nothing
-    returning 'created'::text, s.version, s.expires_at, s.handle;
+    returning 'created'::text, s.version, s.expires_at, s.handle, v_now;
 
     if not found then
-        return query select 'exists'::text, null::bigint, null::timestamptz, null::uuid;
+        return query select 'exists'::text, null::bigint, null::timestamptz, null::uuid, v_now;
         return;
     end if;
 
@@ -808,7 +809,7 @@ $body$
 #variable_conflict use_column
 begin
     return query
-    select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id
+    select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id, pg_catalog.statement_timestamp()
     from web.session as s
     where s.key operator(pg_catalog.=) case
             -- A serializable transaction gets no key to look for, so that it locks no page: raise_serializable says why.
@@ -818,7 +819,7 @@ begin
         and s.slide_at operator(pg_catalog.>) pg_catalog.statement_timestamp();
     if not found then
         return query
-        select d.data, d.version, d.expires_at, d.user_id
+        select d.data, d.version, d.expires_at, d.user_id, d.server_time
         from web.load_session_slow(p_key, p_slide) as d;
     end if;
 end;
@@ -835,7 +836,8 @@ returns table (
     data text,
     version bigint,
     expires_at timestamptz,
-    user_id text
+    user_id text,
+    server_time timestamptz
 )
 language plpgsql
 volatile
@@ -862,7 +864,7 @@ begin
 
     perform set_config('lock_timeout', p_lock_timeout_milliseconds::text, true);
     return query
-    select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id
+    select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id, statement_timestamp()
     from web.session as s
     where s.key = p_key
         and s.expires_at > statement_timestamp()
@@ -888,7 +890,8 @@ $body$,
 returns table (
     outcome text,
     version bigint,
-    expires_at timestamptz
+    expires_at timestamptz,
+    server_time timestamptz
 )
 language plpgsql
 volatile
@@ -935,13 +938,13 @@ begin
         and not exists (select from web.session as o where o.key = p_new_key);
     -- A session that is the user's already takes up no more room.
     if found and v_user_id is distinct from p_user_id and not web.enforce_session_limit(p_user_id, p_max_sessions) then
-        return query select 'limit_reached'::text, null::bigint, null::timestamptz;
+        return query select 'limit_reached'::text, null::bigint, null::timestamptz, statement_timestamp();
         return;
     end if;
 
     v_outcome := web.change_session_key(p_old_key, p_new_key, 0);
     if v_outcome in ('gone', 'exists') then
-        return query select v_outcome, null::bigint, null::timestamptz;
+        return query select v_outcome, null::bigint, null::timestamptz, statement_timestamp();
         return;
     end if;
 
@@ -980,13 +983,13 @@ begin
     end if;
 
     return query
-    select 'rotated'::text, s.version, s.expires_at
+    select 'rotated'::text, s.version, s.expires_at, statement_timestamp()
     from web.session as s
     where s.key = p_new_key
         and s.user_id = p_user_id;
     if not found then
         -- The keys were exchanged before, but not by this log-in.
-        return query select 'gone'::text, null::bigint, null::timestamptz;
+        return query select 'gone'::text, null::bigint, null::timestamptz, statement_timestamp();
     end if;
 end;
 $body$,
@@ -1001,7 +1004,8 @@ $body$,
 returns table (
     outcome text,
     version bigint,
-    expires_at timestamptz
+    expires_at timestamptz,
+    server_time timestamptz
 )
 language plpgsql
 volatile
@@ -1016,7 +1020,7 @@ declare
     v_handle uuid;
 begin
     if v_outcome in ('gone', 'exists') then
-        return query select v_outcome, null::bigint, null::timestamptz;
+        return query select v_outcome, null::bigint, null::timestamptz, statement_timestamp();
         return;
     end if;
     if v_outcome = 'rotated' then
@@ -1031,13 +1035,13 @@ begin
         where s.key = p_new_key;
     end if;
     return query
-    select 'rotated'::text, s.version, s.expires_at
+    select 'rotated'::text, s.version, s.expires_at, statement_timestamp()
     from web.session as s
     where s.key = p_new_key
         and s.user_id is null;
     if not found then
         -- The keys were exchanged before, but not by this log-out.
-        return query select 'gone'::text, null::bigint, null::timestamptz;
+        return query select 'gone'::text, null::bigint, null::timestamptz, statement_timestamp();
     end if;
 end;
 $body$,
@@ -1174,7 +1178,8 @@ $body$,
 returns table (
     outcome text,
     version bigint,
-    expires_at timestamptz
+    expires_at timestamptz,
+    server_time timestamptz
 )
 language plpgsql
 volatile
@@ -1188,11 +1193,11 @@ declare
     v_outcome constant text := web.change_session_key(p_old_key, p_new_key, p_grace_seconds);
 begin
     if v_outcome in ('gone', 'exists') then
-        return query select v_outcome, null::bigint, null::timestamptz;
+        return query select v_outcome, null::bigint, null::timestamptz, statement_timestamp();
         return;
     end if;
     return query
-    select 'rotated'::text, s.version, s.expires_at
+    select 'rotated'::text, s.version, s.expires_at, statement_timestamp()
     from web.session as s
     where s.key = p_new_key;
 end;
@@ -1235,10 +1240,10 @@ begin
         and s.version operator(pg_catalog.=) coalesce(p_expected_version, s.version)
         -- byte by byte, whatever the collation that a caller gives to his parameter
         and s.data operator(pg_catalog.<>) p_data collate pg_catalog."C"
-    returning 'saved', s.version, s.expires_at
+    returning 'saved', s.version, s.expires_at, pg_catalog.statement_timestamp()
     into v_saved;
     if not found then
-        select d.outcome, d.version, d.expires_at
+        select d.outcome, d.version, d.expires_at, d.server_time
         into v_saved
         from web.save_session_slow(p_key, p_data, p_expected_version) as d;
     end if;
@@ -1875,7 +1880,7 @@ begin
 
     -- Read again in a statement of its own: it sees what others committed meanwhile, an end above all.
     return query
-    select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id
+    select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id, statement_timestamp()
     from web.session as s
     where s.key = p_key
         and s.expires_at > statement_timestamp();
@@ -1892,7 +1897,7 @@ begin
             and s.grace_until > statement_timestamp();
         exit when v_key is null;
         return query
-        select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id
+        select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id, statement_timestamp()
         from web.session as s
         where s.key = v_key
             and s.expires_at > statement_timestamp();
@@ -2080,7 +2085,8 @@ $body$,
 returns table (
     outcome text,
     version bigint,
-    expires_at timestamptz
+    expires_at timestamptz,
+    server_time timestamptz
 )
 language plpgsql
 volatile
@@ -2094,6 +2100,7 @@ declare
     v_slide_at timestamptz;
     v_is_same boolean;
 begin
+    server_time := v_now;
     if current_setting('transaction_isolation') = 'serializable' then
         perform web.raise_serializable();
     end if;
@@ -2133,7 +2140,7 @@ begin
         where s.key = p_key
             and s.expires_at > v_now;
         if not found then
-            return query select 'gone'::text, null::bigint, null::timestamptz;
+            return query select 'gone'::text, null::bigint, null::timestamptz, v_now;
             return;
         end if;
 
@@ -2163,7 +2170,7 @@ begin
                 and s.expires_at > v_now
         );
         if expires_at is null then
-            return query select 'gone'::text, null::bigint, null::timestamptz;
+            return query select 'gone'::text, null::bigint, null::timestamptz, v_now;
             return;
         end if;
     end if;
@@ -3369,12 +3376,12 @@ begin
             values
             (
                 'loaded_session',
-                'data text, version bigint, expires_at timestamp with time zone, user_id text',
+                'data text, version bigint, expires_at timestamp with time zone, user_id text, server_time timestamp with time zone',
                 'What load_session returns. API: public'
             ),
             (
                 'saved_session',
-                'outcome text, version bigint, expires_at timestamp with time zone',
+                'outcome text, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone',
                 'What save_session returns. API: public'
             )
         ) as d (name, columns, comment)

@@ -13,7 +13,8 @@ returns table (
     outcome text,
     version bigint,
     expires_at timestamptz,
-    handle uuid
+    handle uuid,
+    server_time timestamptz
 )
 language plpgsql
 volatile
@@ -74,11 +75,11 @@ begin
     if (p_user_id is not null or current_setting('transaction_isolation') <> 'read committed')
         and exists (select from web.session as s where s.key = p_key)
     then
-        return query select 'exists'::text, null::bigint, null::timestamptz, null::uuid;
+        return query select 'exists'::text, null::bigint, null::timestamptz, null::uuid, v_now;
         return;
     end if;
     if p_user_id is not null and not web.enforce_session_limit(p_user_id, p_max_sessions) then
-        return query select 'limit_reached'::text, null::bigint, null::timestamptz, null::uuid;
+        return query select 'limit_reached'::text, null::bigint, null::timestamptz, null::uuid, v_now;
         return;
     end if;
 
@@ -131,10 +132,10 @@ begin
         p_data
     )
     on conflict (key) do nothing
-    returning 'created'::text, s.version, s.expires_at, s.handle;
+    returning 'created'::text, s.version, s.expires_at, s.handle, v_now;
 
     if not found then
-        return query select 'exists'::text, null::bigint, null::timestamptz, null::uuid;
+        return query select 'exists'::text, null::bigint, null::timestamptz, null::uuid, v_now;
         return;
     end if;
 

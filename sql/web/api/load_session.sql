@@ -16,7 +16,7 @@ as $function$
 #variable_conflict use_column
 begin
     return query
-    select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id
+    select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id, pg_catalog.statement_timestamp()
     from web.session as s
     where s.key operator(pg_catalog.=) case
             -- A serializable transaction gets no key to look for, so that it locks no page: raise_serializable says why.
@@ -26,7 +26,7 @@ begin
         and s.slide_at operator(pg_catalog.>) pg_catalog.statement_timestamp();
     if not found then
         return query
-        select d.data, d.version, d.expires_at, d.user_id
+        select d.data, d.version, d.expires_at, d.user_id, d.server_time
         from web.load_session_slow(p_key, p_slide) as d;
     end if;
 end;

@@ -6,7 +6,8 @@ returns table (
     data text,
     version bigint,
     expires_at timestamptz,
-    user_id text
+    user_id text,
+    server_time timestamptz
 )
 language plpgsql
 volatile
@@ -33,7 +34,7 @@ begin
 
     perform set_config('lock_timeout', p_lock_timeout_milliseconds::text, true);
     return query
-    select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id
+    select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id, statement_timestamp()
     from web.session as s
     where s.key = p_key
         and s.expires_at > statement_timestamp()

@@ -12,7 +12,8 @@ create function web.login_session(
 returns table (
     outcome text,
     version bigint,
-    expires_at timestamptz
+    expires_at timestamptz,
+    server_time timestamptz
 )
 language plpgsql
 volatile
@@ -59,13 +60,13 @@ begin
         and not exists (select from web.session as o where o.key = p_new_key);
     -- A session that is the user's already takes up no more room.
     if found and v_user_id is distinct from p_user_id and not web.enforce_session_limit(p_user_id, p_max_sessions) then
-        return query select 'limit_reached'::text, null::bigint, null::timestamptz;
+        return query select 'limit_reached'::text, null::bigint, null::timestamptz, statement_timestamp();
         return;
     end if;
 
     v_outcome := web.change_session_key(p_old_key, p_new_key, 0);
     if v_outcome in ('gone', 'exists') then
-        return query select v_outcome, null::bigint, null::timestamptz;
+        return query select v_outcome, null::bigint, null::timestamptz, statement_timestamp();
         return;
     end if;
 
@@ -104,13 +105,13 @@ begin
     end if;
 
     return query
-    select 'rotated'::text, s.version, s.expires_at
+    select 'rotated'::text, s.version, s.expires_at, statement_timestamp()
     from web.session as s
     where s.key = p_new_key
         and s.user_id = p_user_id;
     if not found then
         -- The keys were exchanged before, but not by this log-in.
-        return query select 'gone'::text, null::bigint, null::timestamptz;
+        return query select 'gone'::text, null::bigint, null::timestamptz, statement_timestamp();
     end if;
 end;
 $function$;

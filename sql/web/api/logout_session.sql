@@ -5,7 +5,8 @@ create function web.logout_session(
 returns table (
     outcome text,
     version bigint,
-    expires_at timestamptz
+    expires_at timestamptz,
+    server_time timestamptz
 )
 language plpgsql
 volatile
@@ -20,7 +21,7 @@ declare
     v_handle uuid;
 begin
     if v_outcome in ('gone', 'exists') then
-        return query select v_outcome, null::bigint, null::timestamptz;
+        return query select v_outcome, null::bigint, null::timestamptz, statement_timestamp();
         return;
     end if;
     if v_outcome = 'rotated' then
@@ -35,13 +36,13 @@ begin
         where s.key = p_new_key;
     end if;
     return query
-    select 'rotated'::text, s.version, s.expires_at
+    select 'rotated'::text, s.version, s.expires_at, statement_timestamp()
     from web.session as s
     where s.key = p_new_key
         and s.user_id is null;
     if not found then
         -- The keys were exchanged before, but not by this log-out.
-        return query select 'gone'::text, null::bigint, null::timestamptz;
+        return query select 'gone'::text, null::bigint, null::timestamptz, statement_timestamp();
     end if;
 end;
 $function$;

@@ -6,7 +6,8 @@ create function web.rotate_session(
 returns table (
     outcome text,
     version bigint,
-    expires_at timestamptz
+    expires_at timestamptz,
+    server_time timestamptz
 )
 language plpgsql
 volatile
@@ -20,11 +21,11 @@ declare
     v_outcome constant text := web.change_session_key(p_old_key, p_new_key, p_grace_seconds);
 begin
     if v_outcome in ('gone', 'exists') then
-        return query select v_outcome, null::bigint, null::timestamptz;
+        return query select v_outcome, null::bigint, null::timestamptz, statement_timestamp();
         return;
     end if;
     return query
-    select 'rotated'::text, s.version, s.expires_at
+    select 'rotated'::text, s.version, s.expires_at, statement_timestamp()
     from web.session as s
     where s.key = p_new_key;
 end;

@@ -32,10 +32,10 @@ begin
         and s.version operator(pg_catalog.=) coalesce(p_expected_version, s.version)
         -- byte by byte, whatever the collation that a caller gives to his parameter
         and s.data operator(pg_catalog.<>) p_data collate pg_catalog."C"
-    returning 'saved', s.version, s.expires_at
+    returning 'saved', s.version, s.expires_at, pg_catalog.statement_timestamp()
     into v_saved;
     if not found then
-        select d.outcome, d.version, d.expires_at
+        select d.outcome, d.version, d.expires_at, d.server_time
         into v_saved
         from web.save_session_slow(p_key, p_data, p_expected_version) as d;
     end if;

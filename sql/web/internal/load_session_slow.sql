@@ -32,7 +32,7 @@ begin
 
     -- Read again in a statement of its own: it sees what others committed meanwhile, an end above all.
     return query
-    select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id
+    select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id, statement_timestamp()
     from web.session as s
     where s.key = p_key
         and s.expires_at > statement_timestamp();
@@ -49,7 +49,7 @@ begin
             and s.grace_until > statement_timestamp();
         exit when v_key is null;
         return query
-        select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id
+        select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id, statement_timestamp()
         from web.session as s
         where s.key = v_key
             and s.expires_at > statement_timestamp();

@@ -6,7 +6,8 @@ create function web.save_session_slow(
 returns table (
     outcome text,
     version bigint,
-    expires_at timestamptz
+    expires_at timestamptz,
+    server_time timestamptz
 )
 language plpgsql
 volatile
@@ -20,6 +21,7 @@ declare
     v_slide_at timestamptz;
     v_is_same boolean;
 begin
+    server_time := v_now;
     if current_setting('transaction_isolation') = 'serializable' then
         perform web.raise_serializable();
     end if;
@@ -59,7 +61,7 @@ begin
         where s.key = p_key
             and s.expires_at > v_now;
         if not found then
-            return query select 'gone'::text, null::bigint, null::timestamptz;
+            return query select 'gone'::text, null::bigint, null::timestamptz, v_now;
             return;
         end if;
 
@@ -89,7 +91,7 @@ begin
                 and s.expires_at > v_now
         );
         if expires_at is null then
-            return query select 'gone'::text, null::bigint, null::timestamptz;
+            return query select 'gone'::text, null::bigint, null::timestamptz, v_now;
             return;
         end if;
     end if;
