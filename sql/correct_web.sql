@@ -1,5 +1,5 @@
--- The routine that creates, repairs and upgrades a store. bin/compose-sql fills in the parts that the lines with --@ name and
--- writes the result to sql/released/. Read from top to bottom: names, roles, owners, tables, types, functions, privileges.
+-- The routine that creates, repairs and upgrades a session store. This file holds the order of the steps; each step is a
+-- file of sql/install/ with variables of its own. bin/compose-sql fills in the lines that begin with --@.
 --
 -- Release --@ release
 
@@ -21,7 +21,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = pg_catalog, pg_temp
--- What the catalog prints is compared with text below: nothing the caller has set may change how it prints.
+-- Text from the catalog is compared with text below, so the settings of the caller must not change how it is printed.
 set quote_all_identifiers = off
 set standard_conforming_strings = on
 as $correct_web$
@@ -29,37 +29,38 @@ as $correct_web$
 declare
     v_owner constant text := p_role || '_owner';
     v_prefix constant text := format('%I.', coalesce(p_schema, ''));
-    v_is_superuser constant boolean := (select r.rolsuper from pg_roles as r where r.rolname = current_user);
-    v_saved_role constant text := current_setting('role');
-    v_took_membership boolean := false;
-    v_before jsonb;
-    v_after jsonb;
-    v_found record;
-    v_declared record;
-    v_schema oid;
-    v_table regclass;
-    v_columns text[] := '{}';
-    v_constraints text[] := '{}';
-    v_function text[];
-    v_text text;
-    v_rows bigint;
-    v_is_clean boolean;
-    v_is_original boolean := false;
     v_tables constant text[] := array['session', 'settings', 'prune_state'];
     v_types constant text[] := array['loaded_session', 'saved_session'];
-    -- What the runtime role may call. All else is for the owner role and for those who look after the store.
-    v_runtime_functions constant text[] := array[
-        --@ runtime-functions
-    ];
-    -- Each function as four texts: the declaration up to its body, the body, the signature, the comment.
+    -- One row a function: folder of sql/web/, name, declaration up to the body, body, signature, comment.
     v_functions constant text[] := array[
         --@ functions
     ];
-    v_signatures constant text[] := (select array_agg(f.text order by f.i) from unnest(v_functions) with ordinality as f (text, i) where f.i % 4 = 3);
+    v_function_names constant text[] := (
+        select array_agg(v_functions[i][2])
+        from generate_subscripts(v_functions, 1) as i
+    );
+    v_runtime_functions constant text[] := (
+        select array_agg(v_functions[i][2])
+        from generate_subscripts(v_functions, 1) as i
+        where v_functions[i][1] in ('api', 'compat')
+    );
+
+    -- What one step finds and later steps need.
+    v_caller_role constant text := current_setting('role');
+    v_took_membership boolean := false;
+    v_schema oid;
+    v_is_upgrade boolean := false;
+    v_catalog jsonb;
+    v_catalog_before jsonb;
+    -- Rows of the report that are about more than the catalog of the store: what catalog_snapshot.sql cannot see.
+    v_other_changes jsonb := jsonb '[]';
 begin
     --@ include check_caller.sql
 
-    --@ include catalog_snapshot.sql into v_before
+    --@ include wait_for_other_installs.sql
+
+    --@ include catalog_snapshot.sql
+    v_catalog_before := v_catalog;
 
     --@ include roles.sql
 
@@ -67,9 +68,18 @@ begin
 
     --@ include upgrade_1_1_5_schema.sql
 
+    -- From here on the owner role does the work: code that another role has left in the schema never runs as a superuser.
     perform set_config('role', v_owner, true);
 
     --@ include tables.sql
+
+    --@ include columns.sql
+
+    --@ include constraints.sql
+
+    --@ include indexes.sql
+
+    --@ include rows.sql
 
     --@ include types.sql
 
@@ -81,14 +91,18 @@ begin
 
     --@ include privileges.sql
 
-    --@ include catalog_snapshot.sql into v_after
+    perform set_config('role', v_caller_role, true);
+
+    --@ include database_privileges.sql
+
+    --@ include catalog_snapshot.sql
 
     --@ include report.sql
 end;
 $correct_web$;
 
 comment on function public.correct_web(pg_catalog.text, pg_catalog.text) is
-'Create, repair or upgrade the session store of this schema and its runtime role; one row for each thing that was changed, none when all was right. Release --@ release. API: public';
+'Creates, repairs or upgrades the session store of this schema and its runtime role. Returns one row for each change, none when nothing had to change. Release --@ release. API: public';
 
 create or replace function public.correct_web()
 returns table (
@@ -109,8 +123,9 @@ as $function$
 $function$;
 
 comment on function public.correct_web() is
-'correct_web for the schema web and the role nodepg. API: public';
+'Calls correct_web for the schema web and the role nodepg. API: public';
 
 revoke all on function public.correct_web(pg_catalog.text, pg_catalog.text), public.correct_web() from public;
 
+-- Again: another session may have created one in between.
 --@ include check_existing_routine.sql

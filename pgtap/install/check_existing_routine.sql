@@ -43,17 +43,17 @@ from (
     values
     (
         'alter function public.correct_web() owner to pgtap_eve',
-        'function public.correct_web() belongs to pgtap_eve, who could change what it does',
+        'function public.correct_web() belongs to pgtap_eve, which could change what it does',
         'refused: correct_web() of a stranger'
     ),
     (
         'alter function public.correct_web(text, text) owner to pgtap_eve',
-        'function public.correct_web(text,text) belongs to pgtap_eve, who could change what it does',
+        'function public.correct_web(text,text) belongs to pgtap_eve, which could change what it does',
         'refused: correct_web(text, text) of a stranger'
     ),
     (
         $$ create function public.correct_web(p_schema text default 'web') returns void language sql as 'select'; alter function public.correct_web(text) owner to pgtap_eve $$,
-        'function public.correct_web(text) belongs to pgtap_eve, who could change what it does',
+        'function public.correct_web(text) belongs to pgtap_eve, which could change what it does',
         'refused: an overload of a stranger'
     )
 ) as a (prepare, message, sentence);

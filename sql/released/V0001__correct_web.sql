@@ -1,25 +1,26 @@
--- The routine that creates, repairs and upgrades a store. bin/compose-sql fills in the parts that the lines with --@ name and
--- writes the result to sql/released/. Read from top to bottom: names, roles, owners, tables, types, functions, privileges.
+-- The routine that creates, repairs and upgrades a session store. This file holds the order of the steps; each step is a
+-- file of sql/install/ with variables of its own. bin/compose-sql fills in the lines that begin with --@.
 --
 -- Release 1
 
--- Before anything is replaced, and again afterwards: somebody may have made his own meanwhile. "create or replace" keeps the owner of a function that is there: an attacker's
--- correct_web() would stay his own to rewrite, and a superuser would run it. And an older release must not replace a newer.
+-- "create or replace" keeps the owner of a function that exists. Another role's correct_web() would stay that role's to
+-- rewrite, and a superuser would run it. And an older release must not replace a newer one.
 do $guard$
 declare
-    -- Types by their full names: this is resolved with the search path of the caller.
-    v_path constant pg_catalog.text := pg_catalog.current_setting('search_path');
-    v_found pg_catalog.record;
+    -- Types by their full names: they are resolved with the search path of the caller.
+    v_release constant pg_catalog.int4 := 1;
+    v_search_path constant pg_catalog.text := pg_catalog.current_setting('search_path');
+    v_routine pg_catalog.record;
 begin
-    -- Nothing that somebody left in the schemas of the caller's search path may be taken for a function of PostgreSQL's.
+    -- From here on no schema of the caller's search path can supply a function in place of PostgreSQL's own.
     perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 
-    for v_found in
+    for v_routine in
         select
             p.oid::regprocedure::text as signature,
             pg_get_userbyid(p.proowner) as owner,
             coalesce(substring(obj_description(p.oid, 'pg_proc') from 'Release (\d+)')::integer, 0) as release,
-            p.proretset and p.prorettype = 'text'::regtype as is_original,
+            p.proretset and p.prorettype = 'text'::regtype as is_of_1_1_5,
             r.rolsuper or r.rolname = current_user as is_trusted
         from pg_catalog.pg_proc as p
         join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
@@ -27,26 +28,25 @@ begin
         where n.nspname = 'public'
             and p.proname = 'correct_web'
     loop
-        if not v_found.is_trusted then
+        if not v_routine.is_trusted then
             raise exception using
                 errcode = 'insufficient_privilege',
-                message = format('function %s belongs to %s, who could change what it does', v_found.signature, v_found.owner),
-                hint = 'Find out who made it; drop it, or connect as its owner, and run this again.';
+                message = format('function %s belongs to %s, which could change what it does', v_routine.signature, v_routine.owner),
+                hint = 'Find out where it comes from. Then drop it or connect as its owner, and run this again.';
         end if;
-        if v_found.release > 1
-        then
+        if v_routine.release > v_release then
             raise exception using
                 errcode = 'object_not_in_prerequisite_state',
-                message = format('this database has release %s of correct_web(), newer than this one', v_found.release),
-                hint = 'Use the newer program, or the newer file.';
+                message = format('this database has release %s of correct_web(), newer than this one', v_routine.release),
+                hint = 'Use the newer program or the newer file.';
         end if;
-        if v_found.is_original then
+        if v_routine.is_of_1_1_5 then
             -- connect-pg 1.1.5 returned setof text, which "create or replace" cannot turn into a table.
-            execute format('drop function %s', v_found.signature);
+            execute format('drop function %s', v_routine.signature);
         end if;
     end loop;
 
-    perform pg_catalog.set_config('search_path', v_path, true);
+    perform pg_catalog.set_config('search_path', v_search_path, true);
 end;
 $guard$;
 
@@ -66,7 +66,7 @@ language plpgsql
 volatile
 security invoker
 set search_path = pg_catalog, pg_temp
--- What the catalog prints is compared with text below: nothing the caller has set may change how it prints.
+-- Text from the catalog is compared with text below, so the settings of the caller must not change how it is printed.
 set quote_all_identifiers = off
 set standard_conforming_strings = on
 as $correct_web$
@@ -74,50 +74,13 @@ as $correct_web$
 declare
     v_owner constant text := p_role || '_owner';
     v_prefix constant text := format('%I.', coalesce(p_schema, ''));
-    v_is_superuser constant boolean := (select r.rolsuper from pg_roles as r where r.rolname = current_user);
-    v_saved_role constant text := current_setting('role');
-    v_took_membership boolean := false;
-    v_before jsonb;
-    v_after jsonb;
-    v_found record;
-    v_declared record;
-    v_schema oid;
-    v_table regclass;
-    v_columns text[] := '{}';
-    v_constraints text[] := '{}';
-    v_function text[];
-    v_text text;
-    v_rows bigint;
-    v_is_clean boolean;
-    v_is_original boolean := false;
     v_tables constant text[] := array['session', 'settings', 'prune_state'];
     v_types constant text[] := array['loaded_session', 'saved_session'];
-    -- What the runtime role may call. All else is for the owner role and for those who look after the store.
-    v_runtime_functions constant text[] := array[
-        'create_session',
-        'end_session',
-        'end_user_session',
-        'end_user_sessions',
-        'load_session',
-        'lock_session',
-        'login_session',
-        'logout_session',
-        'notify_channel',
-        'prune_sessions',
-        'rotate_session',
-        'save_session',
-        'session_info',
-        'touch_session',
-        'user_sessions',
-        'clear_sessions',
-        'count_sessions',
-        'destroy_session',
-        'get_session_data',
-        'set_session_data'
-    ];
-    -- Each function as four texts: the declaration up to its body, the body, the signature, the comment.
+    -- One row a function: folder of sql/web/, name, declaration up to the body, body, signature, comment.
     v_functions constant text[] := array[
         array[
+        'admin',
+        'end_all_sessions',
         $head$create or replace function web.end_all_sessions()
 returns bigint
 language plpgsql
@@ -160,6 +123,8 @@ $body$,
         'End every live session of the store, and return how many there were. Not for the runtime role. API: private'
         ],
         array[
+        'admin',
+        'end_session_by_handle',
         $head$create or replace function web.end_session_by_handle(
     p_handle uuid
 )
@@ -186,6 +151,8 @@ $body$,
         'End one session by its handle, whoever''s it is. True when a live session was ended. Not for the runtime role. API: private'
         ],
         array[
+        'admin',
+        'export_sessions',
         $head$create or replace function web.export_sessions(
     p_after_key bytea default null,
     p_max_rows integer default 1000
@@ -241,6 +208,8 @@ $body$,
         'Live sessions in the order of their keys, from behind p_after_key on. A key is no session id, and cannot be turned into one. Not for the runtime role. API: private'
         ],
         array[
+        'admin',
+        'import_sessions',
         $head$create or replace function web.import_sessions(
     p_keys bytea[],
     p_data text[],
@@ -391,6 +360,8 @@ $body$,
         'Add sessions from elsewhere. One row for each: its place in the arrays from 1 on, and the outcome: imported, exists (left as it was), expired, bad key, no data, data too large, bad user id or bad timeout. A null time or timeout is the default of the store. Not for the runtime role. API: private'
         ],
         array[
+        'admin',
+        'store_status',
         $head$create or replace function web.store_status()
 returns table (
     live bigint,
@@ -443,6 +414,8 @@ $body$,
         'One row about the whole store: sessions by state, sizes in bytes, dead rows, updates and how many of them were heap-only, the last prune, the oldest row due for pruning. Not for the runtime role. API: private'
         ],
         array[
+        'api',
+        'create_session',
         $head$create or replace function web.create_session(
     p_key bytea,
     p_data text,
@@ -591,6 +564,8 @@ $body$,
         'Create a session. One row: outcome created, exists when the key is in use, or refused when the user has as many sessions as he may and the settings refuse more (otherwise the least recently used one is ended); the other columns are null then. A null p_max_sessions is the limit of the store, 0 none. A null timeout is the default of the store; the address, user agent (cut at 512 characters) and label (cut at 256) are for the list of a user''s devices. API: public'
         ],
         array[
+        'api',
+        'end_session',
         $head$create or replace function web.end_session(
     p_key bytea
 )
@@ -698,6 +673,8 @@ $body$,
         'End a session for good: nothing brings it back for settings.tombstone_retention_seconds at least, a save that is already under way included. The key of before a rotation ends the session too. True when a live session was ended, false when there was none. API: public'
         ],
         array[
+        'api',
+        'end_user_session',
         $head$create or replace function web.end_user_session(
     p_user_id text,
     p_handle uuid
@@ -729,6 +706,8 @@ $body$,
         'End one session of a user by its handle. True when a live session was ended. API: public'
         ],
         array[
+        'api',
+        'end_user_sessions',
         $head$create or replace function web.end_user_sessions(
     p_user_id text,
     p_except_key bytea default null
@@ -791,6 +770,8 @@ $body$,
         'End the sessions of a user, but that of p_except_key, rotated or not. Returns how many were ended. API: public'
         ],
         array[
+        'api',
+        'load_session',
         $head$create or replace function web.load_session(
     p_key bytea,
     p_slide boolean default true
@@ -828,6 +809,8 @@ $body$,
         'Load a live session and, unless p_slide is false, slide its expiry. One row, or none when there is no live session. Never waits for another transaction. A slide is written only when it is due (settings.slide_percent); on a hot standby a due slide raises 25006, in a read-only transaction elsewhere it is left for later. API: public'
         ],
         array[
+        'api',
+        'lock_session',
         $head$create or replace function web.lock_session(
     p_key bytea,
     p_lock_timeout_milliseconds integer default 5000
@@ -876,6 +859,8 @@ $body$,
         'Load a live session and lock it until the end of the transaction. One row, or none. Waits p_lock_timeout_milliseconds for whoever holds it, then raises 55P03. Call it in a transaction, and save in the same one. API: public'
         ],
         array[
+        'api',
+        'login_session',
         $head$create or replace function web.login_session(
     p_old_key bytea,
     p_new_key bytea,
@@ -997,6 +982,8 @@ $body$,
         'Give a session to a user, under a new key. Always one row: outcome rotated; gone when there is no live session; exists when the new key is in use; refused when the user has as many sessions as he may and the settings refuse more (otherwise the least recently used one is ended). Then the session is as before, and the other columns are null. A null timeout, address, user agent or label keeps what the session has; an absolute timeout counts from now. Over the session of another user the data goes on too: clear it first if that is not wanted; the handle is a new one. The old key is dead at once. API: public'
         ],
         array[
+        'api',
+        'logout_session',
         $head$create or replace function web.logout_session(
     p_old_key bytea,
     p_new_key bytea
@@ -1049,6 +1036,8 @@ $body$,
         'Take the user from a session and keep its data, under a new key and handle. Always one row: outcome rotated, gone or exists, as for rotate_session. The old key is dead at once. API: public'
         ],
         array[
+        'api',
+        'notify_channel',
         $head$create or replace function web.notify_channel()
 returns text
 language plpgsql
@@ -1064,6 +1053,8 @@ $body$,
         'The channel to LISTEN on for sessions that end; null when that is off. The payload is JSON: handle (null: every session) and reason (logout, revoked, expired, evicted, or rotated: it goes on under a new id after a log-in). API: public'
         ],
         array[
+        'api',
+        'prune_sessions',
         $head$create or replace function web.prune_sessions(
     p_max_rows integer default 1000
 )
@@ -1170,6 +1161,8 @@ $body$,
         'Remove one batch of dead sessions, oldest first. Always one row: outcome pruned with the rows deleted and the rows filed again because they had been used, or busy when another pruner is at work. Nothing is left once deleted + rescheduled is less than p_max_rows; call it again until then, each call a transaction of its own. API: public'
         ],
         array[
+        'api',
+        'rotate_session',
         $head$create or replace function web.rotate_session(
     p_old_key bytea,
     p_new_key bytea,
@@ -1206,6 +1199,8 @@ $body$,
         'Give a session a new key and keep all else, the absolute timeout too. Always one row: outcome rotated, also when it was done before; gone when there is no live session; exists when the new key is in use (nothing was changed, the other columns are null). For p_grace_seconds, 60 at most, the old key still loads, but neither saves nor slides; to end the session it works too, for settings.tombstone_retention_seconds at least. API: public'
         ],
         array[
+        'api',
+        'save_session',
         $head$create or replace function web.save_session(
     p_key bytea,
     p_data text,
@@ -1254,6 +1249,8 @@ $body$,
         'Replace the data of a live session. Always one row: outcome saved; same when p_expected_version is no longer the stored version but the data is equal (a repeated save, or an equal change by another caller; nothing was written); conflict when it is not, and the data differs (version is then the stored one, and nothing was changed); gone when there is no live session (version and expires_at null). Data equal to what is stored is not rewritten and keeps its version. A save is a use: it slides the expiry if that is due. API: public'
         ],
         array[
+        'api',
+        'session_info',
         $head$create or replace function web.session_info(
     p_key bytea
 )
@@ -1326,6 +1323,8 @@ $body$,
         'What is known of a session, beside its data. Always one row: state live, expired, ended (then with the reason: logout, revoked, evicted or rotated) or missing: never there, or pruned since. Slides nothing. API: public'
         ],
         array[
+        'api',
+        'touch_session',
         $head$create or replace function web.touch_session(
     p_key bytea
 )
@@ -1369,6 +1368,8 @@ $body$,
         'Slide the expiry of a live session, if that is due, and return the expiry now in force; null when there is no live session. API: public'
         ],
         array[
+        'api',
+        'user_sessions',
         $head$create or replace function web.user_sessions(
     p_user_id text
 )
@@ -1411,6 +1412,8 @@ $body$,
         'The live sessions of a user, the one used last first. API: public'
         ],
         array[
+        'compat',
+        'clear_sessions',
         $head$create or replace function web.clear_sessions()
 returns void
 language plpgsql
@@ -1431,6 +1434,8 @@ $body$,
         'connect-pg interface: remove every session, ended ones included, so that a save under way may bring its session back. Waits for all writers; in repeatable read it does not see what they committed meanwhile. API: public'
         ],
         array[
+        'compat',
+        'count_sessions',
         $head$create or replace function web.count_sessions()
 returns integer
 language plpgsql
@@ -1450,6 +1455,8 @@ $body$,
         'connect-pg interface: how many sessions are live. Reads the whole table: for a person or a metric once a minute, not for a request. API: public'
         ],
         array[
+        'compat',
+        'destroy_session',
         $head$create or replace function web.destroy_session(
     sessid text
 )
@@ -1471,6 +1478,8 @@ $body$,
         'connect-pg interface: end a session for good. Nothing happens when there is none, but that a first save under way does not bring it up. API: public'
         ],
         array[
+        'compat',
+        'get_session_data',
         $head$create or replace function web.get_session_data(
     sessid text
 )
@@ -1498,6 +1507,8 @@ $body$,
         'connect-pg interface: the data of a live session; no row when there is none. Does not slide the expiry: in this interface the next set does. API: public'
         ],
         array[
+        'compat',
+        'set_session_data',
         $head$create or replace function web.set_session_data(
     sessid text,
     sessdata text,
@@ -1646,6 +1657,8 @@ $body$,
         'connect-pg interface: create or replace a session. A null expiry is the default idle timeout from now; an expiry in the past leaves the session expired; the absolute timeout of the store limits every expiry. No effect on a session that was destroyed. API: public'
         ],
         array[
+        'internal',
+        'change_session_key',
         $head$create or replace function web.change_session_key(
     p_old_key bytea,
     p_new_key bytea,
@@ -1764,6 +1777,8 @@ $body$,
         'Give a live session another key, and leave a tombstone under the old one. Returns rotated, repeated (it was done before), exists (the new key is in use) or gone. API: private'
         ],
         array[
+        'internal',
+        'check_data_size',
         $head$create or replace function web.check_data_size(
     p_bytes integer
 )
@@ -1790,6 +1805,8 @@ $body$,
         'Raise 54000 when session data of this many bytes is over the limit of the store. API: private'
         ],
         array[
+        'internal',
+        'enforce_session_limit',
         $head$create or replace function web.enforce_session_limit(
     p_user_id text,
     p_max_sessions integer
@@ -1846,6 +1863,8 @@ $body$,
         'Before a session of this user is added: end the least recently used ones over the limit. False when the settings refuse instead. API: private'
         ],
         array[
+        'internal',
+        'load_session_slow',
         $head$create or replace function web.load_session_slow(
     p_key bytea,
     p_slide boolean
@@ -1909,6 +1928,8 @@ $body$,
         'Load a session that is not live, or whose slide is due: for load_session, which says what it does. API: private'
         ],
         array[
+        'internal',
+        'lock_user',
         $head$create or replace function web.lock_user(
     p_user_id text
 )
@@ -1935,6 +1956,8 @@ $body$,
         'Wait for the other transactions that create or end sessions of this user. API: private'
         ],
         array[
+        'internal',
+        'notify_session_end',
         $head$create or replace function web.notify_session_end(
     p_handle uuid,
     p_reason text
@@ -1959,6 +1982,8 @@ $body$,
         'Notify that the session of this handle has ended, or all sessions when it is null. API: private'
         ],
         array[
+        'internal',
+        'prune_neighbors',
         $head$create or replace function web.prune_neighbors(
     p_key bytea
 )
@@ -2020,6 +2045,8 @@ $body$,
         'The small share of pruning that every new row carries: of four rows, which a digest of this key chooses, remove the dead. API: private'
         ],
         array[
+        'internal',
+        'raise_invalid_key',
         $head$create or replace function web.raise_invalid_key()
 returns void
 language plpgsql
@@ -2039,6 +2066,8 @@ $body$,
         'Raise 22023: what should be the key of a session has not its length. API: private'
         ],
         array[
+        'internal',
+        'raise_missing_settings',
         $head$create or replace function web.raise_missing_settings()
 returns void
 language plpgsql
@@ -2057,6 +2086,8 @@ $body$,
         'Raise 55000: the one row of settings is gone. API: private'
         ],
         array[
+        'internal',
+        'raise_serializable',
         $head$create or replace function web.raise_serializable()
 returns void
 language plpgsql
@@ -2077,6 +2108,8 @@ $body$,
         'Raise 25000: the isolation level is serializable. API: private'
         ],
         array[
+        'internal',
+        'save_session_slow',
         $head$create or replace function web.save_session_slow(
     p_key bytea,
     p_data text,
@@ -2181,6 +2214,8 @@ $body$,
         'Save a session whose slide is due, or find out why nothing can be saved: for save_session, which says what it does. API: private'
         ],
         array[
+        'internal',
+        'slide_interval_seconds',
         $head$create or replace function web.slide_interval_seconds(
     p_idle_timeout_seconds integer
 )
@@ -2208,6 +2243,8 @@ $body$,
         'Seconds from one slide of a session to the next, for this idle timeout. API: private'
         ],
         array[
+        'internal',
+        'slide_session',
         $head$create or replace function web.slide_session(
     p_key bytea
 )
@@ -2261,6 +2298,8 @@ $body$,
         'Write the slide of a live session if it is due and nobody holds its row; otherwise do nothing. API: private'
         ],
         array[
+        'internal',
+        'tombstone_session',
         $head$create or replace function web.tombstone_session(
     p_key bytea,
     p_reason text
@@ -2302,1388 +2341,164 @@ $body$,
         'End a live session for this reason; false when there is none. API: private'
         ]
     ];
-    v_signatures constant text[] := (select array_agg(f.text order by f.i) from unnest(v_functions) with ordinality as f (text, i) where f.i % 4 = 3);
-begin
-    -- Names: refused before the first statement is built from one. They go into SQL through %I only, function bodies through
-    -- %L, and neither ever into a comment of the SQL, which a newline in a name would end.
-    if current_setting('transaction_isolation') <> 'read committed' then
-        raise exception using
-            errcode = 'invalid_transaction_state',
-            message = 'correct_web() must see what others commit while it waits for them',
-            hint = 'Call it in a transaction of isolation level read committed.';
-    end if;
-    for v_declared in
-        select n.name, n.what, n.room
-        from (values (p_schema, 'schema', 63), (p_role, 'role', 63 - octet_length('_owner'))) as n (name, what, room)
-    loop
-        if v_declared.name is null or v_declared.name = '' or v_declared.name ~ '[[:cntrl:]]' then
-            raise exception using
-                errcode = 'invalid_name',
-                message = format('the name of the %s is empty, or holds a control character', v_declared.what),
-                hint = 'Choose a name such as web or nodepg.';
-        end if;
-        if octet_length(v_declared.name) > v_declared.room then
-            raise exception using
-                errcode = 'name_too_long',
-                message = format('the name of the %s has %s bytes; %s is the limit', v_declared.what, octet_length(v_declared.name), v_declared.room),
-                hint = 'A role leaves room for the _owner of its owner role.';
-        end if;
-        if v_declared.name ~ '^pg_' or v_declared.name in ('public', 'none', 'information_schema') then
-            raise exception using
-                errcode = 'reserved_name',
-                message = format('PostgreSQL keeps the name %s for itself', v_declared.name),
-                hint = format('Choose another %s.', v_declared.what);
-        end if;
-    end loop;
+    v_function_names constant text[] := (
+        select array_agg(v_functions[i][2])
+        from generate_subscripts(v_functions, 1) as i
+    );
+    v_runtime_functions constant text[] := (
+        select array_agg(v_functions[i][2])
+        from generate_subscripts(v_functions, 1) as i
+        where v_functions[i][1] in ('api', 'compat')
+    );
 
-    -- One at a time in a database: installs that meet wait for each other, and the later ones find nothing to do.
+    -- What one step finds and later steps need.
+    v_caller_role constant text := current_setting('role');
+    v_took_membership boolean := false;
+    v_schema oid;
+    v_is_upgrade boolean := false;
+    v_catalog jsonb;
+    v_catalog_before jsonb;
+    -- Rows of the report that are about more than the catalog of the store: what catalog_snapshot.sql cannot see.
+    v_other_changes jsonb := jsonb '[]';
+begin
+    -- Checked before the first statement is built from a name. Names go into SQL by %I and bodies by %L, never into a comment
+    -- of the SQL, which a newline in a name would end.
+    declare
+        v_name record;
+    begin
+        if current_setting('transaction_isolation') <> 'read committed' then
+            raise exception using
+                errcode = 'invalid_transaction_state',
+                message = format('correct_web() cannot run in a transaction of isolation level %s', current_setting('transaction_isolation')),
+                hint = 'Use read committed: it must see what other sessions commit while it waits for them.';
+        end if;
+
+        for v_name in
+            select n.text, n.kind, n.max_bytes
+            from (
+                values
+                (p_schema, 'schema', 63),
+                (p_role, 'role', 63 - octet_length('_owner'))
+            ) as n (text, kind, max_bytes)
+        loop
+            if v_name.text is null or v_name.text = '' or v_name.text ~ '[[:cntrl:]]' then
+                raise exception using
+                    errcode = 'invalid_name',
+                    message = format('the name of the %s is empty or holds a control character', v_name.kind),
+                    hint = 'Choose a name such as web or nodepg.';
+            end if;
+            if octet_length(v_name.text) > v_name.max_bytes then
+                raise exception using
+                    errcode = 'name_too_long',
+                    message = format('the name of the %s has %s bytes; the limit is %s', v_name.kind, octet_length(v_name.text), v_name.max_bytes),
+                    hint = 'Choose a shorter name. The owner role is named after the role: its name and _owner.';
+            end if;
+            if v_name.text ~ '^pg_' or v_name.text in ('public', 'none', 'information_schema') then
+                raise exception using
+                    errcode = 'reserved_name',
+                    message = format('the name %s is reserved by PostgreSQL', v_name.text),
+                    hint = format('Choose another name for the %s.', v_name.kind);
+            end if;
+        end loop;
+    end;
+
+    -- One install at a time in a database. An install that waited here finds nothing to do.
     perform pg_advisory_xact_lock(hashtextextended('connect-pg correct_web', 0));
 
-    -- What the catalog says of the store. Taken before and after: the report is the difference of the two, and so cannot
-    -- claim a change that did not happen, or miss one that did.
-    v_before := (
-        select jsonb_object_agg(o.kind || ' ' || o.object, o.attributes)
-        from (
+    -- What the catalog says about the store. Taken before and after the work: the report is the difference of the two, so it
+    -- claims no change that did not happen, and misses none that did.
+    v_catalog := (
+        with store_object as (
+            -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
+            -- they are checked and reported as well; and other tables, whose owners are checked.
+            --   kind                the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
+            --   name, column_name   quoted for SQL; of a column, name is its table
+            --   label               as in the report
+            --   acl, default_acl    aclitem[]; the acl of an object without one is the default
+            --   is_ours             whether it has a name of ours
+            --   runtime_privilege   what the runtime role is to hold on it
             select
-                'role' as kind,
-                r.rolname::text as object,
-                jsonb_build_object(
-                    'login', r.rolcanlogin,
-                    'superuser', r.rolsuper,
-                    'createdb', r.rolcreatedb,
-                    'createrole', r.rolcreaterole,
-                    'replication', r.rolreplication,
-                    'bypassrls', r.rolbypassrls,
-                    'settings', (
-                        select string_agg(c.setting, ', ' order by c.setting)
-                        from pg_db_role_setting as d
-                        cross join unnest(d.setconfig) as c (setting)
-                        where d.setrole = r.oid
-                            and d.setdatabase in (0, (select b.oid from pg_database as b where b.datname = current_database()))
-                    )
-                ) as attributes
-            from pg_roles as r
-            where r.rolname in (p_role, v_owner)
-            union all
-            select 'membership', format('of %s in %s', pg_get_userbyid(m.member), pg_get_userbyid(m.roleid)), '{}'
-            from (
-                select distinct a.member, a.roleid
-                from pg_auth_members as a
-                where a.member in (select r.oid from pg_roles as r where r.rolname in (p_role, v_owner))
-            ) as m
-            union all
-            select
-                'schema',
-                n.nspname,
-                jsonb_build_object(
-                    'owner', pg_get_userbyid(n.nspowner),
-                    'privileges of the owner', (
-                        select string_agg(x.privilege_type, ', ' order by x.privilege_type)
-                        from aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) as x
-                        where x.grantee = n.nspowner
-                    )
-                )
+                'schema' as kind,
+                quote_ident(n.nspname) as name,
+                null::text as column_name,
+                n.nspname::text as label,
+                n.oid,
+                n.nspowner as owner,
+                coalesce(n.nspacl, acldefault('n', n.nspowner)) as acl,
+                acldefault('n', n.nspowner) as default_acl,
+                true as is_ours,
+                'USAGE' as runtime_privilege
             from pg_namespace as n
             where n.nspname = p_schema
             union all
             select
                 'table',
+                c.oid::regclass::text,
+                null,
                 c.relname,
-                jsonb_build_object(
-                    'owner', pg_get_userbyid(c.relowner),
-                    'privileges of the owner', (
-                        select string_agg(x.privilege_type, ', ' order by x.privilege_type)
-                        from aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as x
-                        where x.grantee = c.relowner
-                    ),
-                    'persistence', c.relpersistence,
-                    'row security', c.relrowsecurity,
-                    'forced row security', c.relforcerowsecurity,
-                    'options', array_to_string(c.reloptions, ', '),
-                    'comment', obj_description(c.oid, 'pg_class')
-                )
+                c.oid,
+                c.relowner,
+                coalesce(c.relacl, acldefault('r', c.relowner)),
+                acldefault('r', c.relowner),
+                c.relname = any (v_tables),
+                null
             from pg_class as c
             join pg_namespace as n on n.oid = c.relnamespace
             where n.nspname = p_schema
-                and c.relname = any (v_tables)
+                and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
             union all
             select
                 'column',
+                c.oid::regclass::text,
+                quote_ident(a.attname),
                 c.relname || '.' || a.attname,
-                jsonb_build_object(
-                    'type', format_type(a.atttypid, a.atttypmod),
-                    'collation', (select c.collname from pg_collation as c where c.oid = a.attcollation),
-                    'not null', a.attnotnull,
-                    'default', pg_get_expr(d.adbin, d.adrelid),
-                    'generated', a.attgenerated,
-                    'comment', col_description(a.attrelid, a.attnum)
-                )
+                c.oid,
+                c.relowner,
+                a.attacl,
+                null,
+                true,
+                null
             from pg_class as c
             join pg_namespace as n on n.oid = c.relnamespace
             join pg_attribute as a on a.attrelid = c.oid
-            left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
             where n.nspname = p_schema
                 and c.relname = any (v_tables)
-                and a.attnum > 0
-                and not a.attisdropped
-            union all
-            select 'constraint', c.relname || '.' || k.conname, jsonb_build_object(
-                    'definition', pg_get_constraintdef(k.oid),
-                    'valid', k.convalidated and not exists (select from pg_index as i where i.indexrelid = k.conindid and not i.indisvalid)
-                )
-            from pg_constraint as k
-            join pg_class as c on c.oid = k.conrelid
-            join pg_namespace as n on n.oid = c.relnamespace
-            where n.nspname = p_schema
-                and c.relname = any (v_tables)
-                -- not null is an attribute of the column above, whichever version keeps it as a constraint too
-                and k.contype <> 'n'
-            union all
-            select 'index', x.relname, jsonb_build_object('definition', pg_get_indexdef(i.indexrelid), 'valid', i.indisvalid)
-            from pg_index as i
-            join pg_class as x on x.oid = i.indexrelid
-            join pg_class as c on c.oid = i.indrelid
-            join pg_namespace as n on n.oid = c.relnamespace
-            where n.nspname = p_schema
-                and c.relname = any (v_tables)
-                and not i.indisprimary
-            union all
-            select 'trigger', c.relname || '.' || t.tgname, jsonb_build_object('definition', pg_get_triggerdef(t.oid))
-            from pg_trigger as t
-            join pg_class as c on c.oid = t.tgrelid
-            join pg_namespace as n on n.oid = c.relnamespace
-            where n.nspname = p_schema
-                and c.relname = any (v_tables)
-                and not t.tgisinternal
-            union all
-            select 'rule', c.relname || '.' || r.rulename, '{}'
-            from pg_rewrite as r
-            join pg_class as c on c.oid = r.ev_class
-            join pg_namespace as n on n.oid = c.relnamespace
-            where n.nspname = p_schema
-                and c.relname = any (v_tables)
-            union all
-            select 'policy', c.relname || '.' || p.polname, '{}'
-            from pg_policy as p
-            join pg_class as c on c.oid = p.polrelid
-            join pg_namespace as n on n.oid = c.relnamespace
-            where n.nspname = p_schema
-                and c.relname = any (v_tables)
+                and a.attacl is not null
             union all
             select
                 'type',
+                t.oid::regtype::text,
+                null,
                 t.typname,
-                jsonb_build_object(
-                    'owner', pg_get_userbyid(t.typowner),
-                    'privileges of the owner', (
-                        select string_agg(x.privilege_type, ', ' order by x.privilege_type)
-                        from aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) as x
-                        where x.grantee = t.typowner
-                    ),
-                    'columns', (
-                        select string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' order by a.attnum)
-                        from pg_attribute as a
-                        where a.attrelid = t.typrelid
-                            and a.attnum > 0
-                            and not a.attisdropped
-                    ),
-                    'comment', obj_description(t.oid, 'pg_type')
-                )
+                t.oid,
+                t.typowner,
+                coalesce(t.typacl, acldefault('T', t.typowner)),
+                acldefault('T', t.typowner),
+                true,
+                null
             from pg_type as t
             join pg_namespace as n on n.oid = t.typnamespace
             where n.nspname = p_schema
                 and t.typname = any (v_types)
-            union all
-            select
-                'function',
-                format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
-                jsonb_build_object(
-                    'kind', p.prokind,
-                    'arguments', pg_get_function_arguments(p.oid),
-                    'result', pg_get_function_result(p.oid),
-                    'language', l.lanname,
-                    'volatility', p.provolatile,
-                    'security definer', p.prosecdef,
-                    'strict', p.proisstrict,
-                    'leakproof', p.proleakproof,
-                    'parallel', p.proparallel,
-                    'settings', array_to_string(p.proconfig, ', '),
-                    'body', md5(p.prosrc),
-                    'owner', pg_get_userbyid(p.proowner),
-                    'privileges of the owner', (
-                        select string_agg(x.privilege_type, ', ' order by x.privilege_type)
-                        from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as x
-                        where x.grantee = p.proowner
-                    ),
-                    'comment', obj_description(p.oid, 'pg_proc')
-                )
-            from pg_proc as p
-            join pg_namespace as n on n.oid = p.pronamespace
-            join pg_language as l on l.oid = p.prolang
-            where n.nspname = p_schema
-            union all
-            select
-                'privilege',
-                format('%s on %s to %s', g.privilege_type, g.object, case when g.grantee = 0 then 'PUBLIC' else pg_get_userbyid(g.grantee)::text end),
-                jsonb_build_object(
-                    'grant option', bool_or(g.is_grantable),
-                    'granted by', string_agg(distinct pg_get_userbyid(g.grantor)::text, ', ')
-                )
-            from (
-                select 'schema ' || n.nspname as object, n.nspowner as owner, x.*
-                from pg_namespace as n
-                cross join aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) as x
-                where n.nspname = p_schema
-                union all
-                select 'table ' || c.relname, c.relowner, x.*
-                from pg_class as c
-                join pg_namespace as n on n.oid = c.relnamespace
-                cross join aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as x
-                where n.nspname = p_schema
-                    and c.relname = any (v_tables)
-                union all
-                select 'column ' || c.relname || '.' || a.attname, c.relowner, x.*
-                from pg_class as c
-                join pg_namespace as n on n.oid = c.relnamespace
-                join pg_attribute as a on a.attrelid = c.oid
-                cross join aclexplode(a.attacl) as x
-                where n.nspname = p_schema
-                    and c.relname = any (v_tables)
-                union all
-                select 'type ' || t.typname, t.typowner, x.*
-                from pg_type as t
-                join pg_namespace as n on n.oid = t.typnamespace
-                cross join aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) as x
-                where n.nspname = p_schema
-                    and t.typname = any (v_types)
-                union all
-                select format('function %I(%s)', p.proname, oidvectortypes(p.proargtypes)), p.proowner, x.*
-                from pg_proc as p
-                join pg_namespace as n on n.oid = p.pronamespace
-                cross join aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as x
-                where n.nspname = p_schema
-                union all
-                select 'database ' || d.datname, d.datdba, x.*
-                from pg_database as d
-                cross join aclexplode(d.datacl) as x
-                where d.datname = current_database()
-                    and x.grantee = (select r.oid from pg_roles as r where r.rolname = p_role)
-            ) as g
-            where g.grantee <> g.owner
-            group by g.privilege_type, g.object, g.grantee
-        ) as o
-    );
-
-    -- Roles. They are per cluster and the lock above is per database, so another database may create them at this very
-    -- moment: both errors of that race are caught. A role is altered only where it differs, since two alterations at
-    -- once fail ("tuple concurrently updated"). No password is set: nobody logs in until somebody sets one.
-    for v_declared in
-        select d.name, d.can_login
-        from (values (p_role, true), (v_owner, false)) as d (name, can_login)
-    loop
-        if not exists (select from pg_roles as r where r.rolname = v_declared.name) then
-            begin
-                execute format('create role %I %s', v_declared.name, case when v_declared.can_login then 'login' else 'nologin' end);
-            exception
-                when duplicate_object or unique_violation then
-                    null;
-            end;
-        end if;
-
-        select r.* into v_found from pg_roles as r where r.rolname = v_declared.name;
-        if v_found.rolsuper or v_found.rolname in (current_user, session_user)
-            or v_found.oid = (select d.datdba from pg_database as d where d.datname = current_database())
-        then
-            raise exception using
-                errcode = 'insufficient_privilege',
-                message = format('role %s is a superuser, the owner of the database, or you: it cannot be kept to the session functions', v_declared.name),
-                hint = 'Choose another name for the role; it is created for you.';
-        end if;
-        -- Nor can a role that owns something here: the owner role of another store, above all.
-        if v_declared.name = p_role and exists (
-            select
-            from pg_shdepend as s
-            where s.refclassid = 'pg_authid'::regclass
-                and s.refobjid = v_found.oid
-                and s.deptype = 'o'
-                and s.dbid = (select d.oid from pg_database as d where d.datname = current_database())
-                -- what any role may have whom nobody gave anything, large objects or temporary tables, is no danger
-                and (
-                    s.classid in ('pg_proc'::regclass, 'pg_namespace'::regclass)
-                    and not exists (select from pg_namespace as n where n.oid = s.objid and n.nspname ~ '^pg_(toast_)?temp_')
-                    and not exists (
-                        select
-                        from pg_proc as p
-                        join pg_namespace as n on n.oid = p.pronamespace
-                        where p.oid = s.objid
-                            and n.nspname ~ '^pg_temp_'
-                    )
-                    or s.classid = 'pg_class'::regclass
-                    and exists (select from pg_class as c where c.oid = s.objid and c.relpersistence <> 't')
-                )
-        ) then
-            raise exception using
-                errcode = 'insufficient_privilege',
-                message = format('role %s owns something in this database: it cannot be kept to the session functions', v_declared.name),
-                hint = 'Choose another name for the role; it is created for you. Or find what it owns, and give that to somebody else.';
-        end if;
-
-        -- An owner role never logs in. One that does was somebody's before, and would lose that everywhere in the cluster.
-        if v_declared.name = v_owner
-            and v_found.rolcanlogin
-            and not exists (select from pg_namespace as n where n.nspname = p_schema and n.nspowner = v_found.oid)
-        then
-            raise exception using
-                errcode = 'duplicate_object',
-                message = format('role %s exists and can log in: it belongs to somebody else', v_owner),
-                hint = 'Choose another name for the role; its owner is named after it.';
-        end if;
-
-        v_text := concat_ws(
-            ' ',
-            case when v_found.rolcanlogin <> v_declared.can_login then case when v_declared.can_login then 'login' else 'nologin' end end,
-            case when v_found.rolcreatedb then 'nocreatedb' end,
-            case when v_found.rolcreaterole then 'nocreaterole' end,
-            case when v_found.rolreplication then 'noreplication' end,
-            case when v_found.rolbypassrls then 'nobypassrls' end
-        );
-        if v_text <> '' then
-            execute format('alter role %I %s', v_declared.name, v_text);
-        end if;
-
-        -- Settings that lead elsewhere. Others, a statement_timeout say, are the operator's own business.
-        for v_found in
-            select split_part(c.setting, '=', 1) as name, b.datname
-            from pg_db_role_setting as d
-            cross join unnest(d.setconfig) as c (setting)
-            left join pg_database as b on b.oid = d.setdatabase
-            where d.setrole = (select r.oid from pg_roles as r where r.rolname = v_declared.name)
-                and (d.setdatabase = 0 or b.datname = current_database())
-                and split_part(c.setting, '=', 1) in ('role', 'search_path', 'local_preload_libraries', 'session_preload_libraries')
-        loop
-            execute format(
-                'alter role %I %sreset %I',
-                v_declared.name,
-                'in database ' || quote_ident(v_found.datname) || ' ',
-                v_found.name
-            );
-        end loop;
-
-        -- Neither may be a member of anything: membership is a second door.
-        for v_found in
-            select distinct g.rolname
-            from pg_auth_members as m
-            join pg_roles as g on g.oid = m.roleid
-            where m.member = (select r.oid from pg_roles as r where r.rolname = v_declared.name)
-        loop
-            execute format('revoke %I from %I', v_found.rolname, v_declared.name);
-        end loop;
-    end loop;
-
-    -- From here on the owner role does the work, so that nothing which lies about in the schema ever runs as a superuser.
-    -- An installer that is no superuser must be a member for that: for this transaction only, and only if it is not one.
-    if not v_is_superuser
-        and not pg_has_role(current_user, v_owner, case when current_setting('server_version_num')::integer >= 160000 then 'SET' else 'MEMBER' end)
-    then
-        execute format('grant %I to %I', v_owner, current_user);
-        v_took_membership := true;
-    end if;
-
-    -- Owners. What belongs to a stranger is refused: a function, a trigger or an index expression that he made beforehand
-    -- would run with the rights of whoever comes next. What belongs to the installer or a superuser (a restore without the
-    -- roles leaves it so) goes to the owner role.
-    if not exists (select from pg_namespace as n where n.nspname = p_schema) then
-        execute format('create schema %I authorization %I', p_schema, v_owner);
-    end if;
-    v_schema := (select n.oid from pg_namespace as n where n.nspname = p_schema);
-
-    for v_found in
-        select o.kind, o.name, o.is_ours, r.rolname as owner, r.rolsuper or r.rolname = current_user as is_trusted
-        from (
-            select 1 as rank, 'schema' as kind, quote_ident(n.nspname) as name, n.nspowner as owner, true as is_ours
-            from pg_namespace as n
-            where n.oid = v_schema
-            union all
-            select 2, 'table', c.oid::regclass::text, c.relowner, c.relname = any (v_tables)
-            from pg_class as c
-            where c.relnamespace = v_schema
-                and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
-            union all
-            select 3, 'type', t.oid::regtype::text, t.typowner, true
-            from pg_type as t
-            where t.typnamespace = v_schema
-                and t.typname = any (v_types)
-                -- the row type of a table is the table's
+                -- the row type of a table goes with the table
                 and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
             union all
             select
-                4,
                 'routine',
                 p.oid::regprocedure::text,
+                null,
+                format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
+                p.oid,
                 p.proowner,
-                p.proname in (select substring(f.signature from 'web\.(\w+)\(') from unnest(v_signatures) as f (signature))
+                coalesce(p.proacl, acldefault('f', p.proowner)),
+                acldefault('f', p.proowner),
+                p.proname = any (v_function_names),
+                case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
             from pg_proc as p
-            where p.pronamespace = v_schema
-        ) as o
-        join pg_roles as r on r.oid = o.owner
-        where r.rolname <> v_owner
-        order by o.rank, o.name
-    loop
-        if not v_found.is_trusted then
-            raise exception using
-                errcode = 'insufficient_privilege',
-                message = format('%s %s belongs to %s', v_found.kind, v_found.name, v_found.owner),
-                detail = 'Whoever owns a part of the store can read every session, or act for whoever calls it.',
-                hint = 'Choose another schema; or look at what it is, drop it, and run this again.';
-        end if;
-        -- What somebody else keeps in the schema stays his.
-        if v_found.is_ours then
-            execute format('alter %s %s owner to %I', v_found.kind, v_found.name, v_owner);
-        end if;
-    end loop;
-
-    -- The owner may have lost privileges of his own, and could not even look at his tables then.
-    for v_text in
-        select format('grant all on %s %s to %I', o.object_type, o.name, v_owner)
-        from (
-            select 'schema' as object_type, quote_ident(n.nspname) as name, n.nspacl as acl, acldefault('n', n.nspowner) as complete, n.nspowner as owner
-            from pg_namespace as n
-            where n.oid = v_schema
-            union all
-            select 'table', c.oid::regclass::text, c.relacl, acldefault('r', c.relowner), c.relowner
-            from pg_class as c
-            where c.relnamespace = v_schema
-                and c.relname = any (v_tables)
-            union all
-            select 'type', t.oid::regtype::text, t.typacl, acldefault('T', t.typowner), t.typowner
-            from pg_type as t
-            where t.typnamespace = v_schema
-                and t.typname = any (v_types)
-            union all
-            select 'routine', p.oid::regprocedure::text, p.proacl, acldefault('f', p.proowner), p.proowner
-            from pg_proc as p
-            where p.pronamespace = v_schema
-                and pg_get_userbyid(p.proowner) = v_owner
-        ) as o
-        where o.acl is not null
-            and exists (
-                select x.privilege_type from aclexplode(o.complete) as x where x.grantee = o.owner
-                except
-                select x.privilege_type from aclexplode(o.acl) as x where x.grantee = o.owner
-            )
-    loop
-        execute v_text;
-    end loop;
-
-    -- A database that connect-pg 1.1.5 for Node set up: its table moves out of the way here, still as the installer, and its
-    -- sessions move in once the functions are there (original_sessions.sql). What its users added is named, and refused.
-    v_table := to_regclass(format('%I.session', p_schema));
-    if exists (
-        select
-        from pg_attribute as a
-        where a.attrelid = v_table
-            and a.attname = 'sess_id'
-            and not a.attisdropped
-    ) then
-        -- Nobody exchanges the table from here on; and what its columns are made of must be PostgreSQL's own, or reading them
-        -- would run somebody's code.
-        execute format('lock table %s in access exclusive mode', v_table);
-        if not exists (
-            select
-            from pg_class as c
-            join pg_attribute as a on a.attrelid = c.oid
-            where c.oid = v_table
-                and c.relkind = 'r'
-                and pg_get_userbyid(c.relowner) = v_owner
-                and (a.attname, a.atttypid) in (
-                    ('sess_id', 'text'::regtype),
-                    ('sess_data', 'text'::regtype),
-                    ('expiration', 'timestamptz'::regtype)
-                )
-            having count(*) = 3
-        ) then
-            raise exception using
-                errcode = 'datatype_mismatch',
-                message = format('%s has a column sess_id, but is not the table of connect-pg 1.1.5', v_table),
-                hint = 'Choose another schema, or move the table out of the way.';
-        end if;
-
-        v_text := (
-            select string_agg(e.what, '; ' order by e.what)
-            from (
-                select format('column %I', a.attname) as what
-                from pg_attribute as a
-                where a.attrelid = v_table
-                    and a.attnum > 0
-                    and not a.attisdropped
-                    and a.attname not in ('sess_id', 'sess_data', 'expiration')
-                union all
-                select format('trigger %I', t.tgname)
-                from pg_trigger as t
-                where t.tgrelid = v_table
-                    and not t.tgisinternal
-                    and t.tgname <> 'delete_expired_trig'
-                union all
-                select format('policy %I', p.polname)
-                from pg_policy as p
-                where p.polrelid = v_table
-                union all
-                select format('publication %I', p.pubname)
-                from pg_publication_rel as r
-                join pg_publication as p on p.oid = r.prpubid
-                where r.prrelid = v_table
-                union all
-                select 'row level security'
-                from pg_class as c
-                where c.oid = v_table
-                    and (c.relrowsecurity or c.relforcerowsecurity)
-                union all
-                select format('constraint %I', c.conname)
-                from pg_constraint as c
-                where c.conrelid = v_table
-                    and c.contype not in ('p', 'n')
-                union all
-                select format('index %I', x.relname)
-                from pg_index as i
-                join pg_class as x on x.oid = i.indexrelid
-                where i.indrelid = v_table
-                    and not i.indisprimary
-                    and x.relname <> 'expire_idx'
-                union all
-                -- Views, functions and foreign keys that stand on the table, whoever's they are.
-                select distinct pg_describe_object(d.classid, d.objid, 0)
-                from pg_depend as d
-                where (
-                        d.refclassid = 'pg_class'::regclass and d.refobjid = v_table
-                        or d.refclassid = 'pg_type'::regclass
-                        and d.refobjid in (
-                            select x.oid
-                            from pg_type as t
-                            cross join lateral (values (t.oid), (t.typarray)) as x (oid)
-                            where t.typrelid = v_table
-                        )
-                    )
-                    and d.deptype = 'n'
-                    and not exists (select from pg_trigger as t where d.classid = 'pg_trigger'::regclass and t.oid = d.objid and t.tgrelid = v_table)
-                    and not exists (select from pg_constraint as c where d.classid = 'pg_constraint'::regclass and c.oid = d.objid and c.conrelid = v_table)
-                    and not exists (select from pg_proc as p where d.classid = 'pg_proc'::regclass and p.oid = d.objid and p.pronamespace = v_schema)
-            ) as e
-        );
-        if v_text <> '' then
-            if coalesce(current_setting('connect_pg.drop_additions', true), '') <> 'on' then
-                raise exception using
-                    errcode = 'dependent_objects_still_exist',
-                    message = format('the table session of connect-pg 1.1.5 has additions that an upgrade would drop: %s', v_text),
-                    hint = 'Save what you need of them and drop them; or let the upgrade do it: session-admin install --drop-additions, or in psql first: set connect_pg.drop_additions = on';
-            end if;
-        end if;
-
-        v_is_original := true;
-        -- With leave to drop them: first what would act on the rows while they move.
-        for v_text in
-            select format('drop policy %I on %s', p.polname, v_table)
-            from pg_policy as p
-            where p.polrelid = v_table
-            union all
-            select format('drop rule %I on %s', r.rulename, v_table)
-            from pg_rewrite as r
-            where r.ev_class = v_table
-            union all
-            select format('alter table %s disable row level security, no force row level security', v_table)
-            from pg_class as c
-            where c.oid = v_table
-                and (c.relrowsecurity or c.relforcerowsecurity)
-        loop
-            execute v_text;
-        end loop;
-        execute format('drop trigger if exists delete_expired_trig on %s', v_table);
-        for v_text in
-            select p.oid::regprocedure::text
-            from pg_proc as p
-            where p.pronamespace = v_schema
-                and p.proname in ('valid_sessions', 'remove_expired', 'all_session_ids')
-                and p.pronargs = 0
-        loop
-            execute format('drop function %s', v_text);
-        end loop;
-        -- The new table needs the names of its indexes.
-        for v_text in
-            select format('alter index %s rename to %I', i.indexrelid::regclass, x.relname || '_of_connect_pg_1')
-            from pg_index as i
-            join pg_class as x on x.oid = i.indexrelid
-            where i.indrelid = v_table
-        loop
-            execute v_text;
-        end loop;
-        execute format('alter table %s rename to session_of_connect_pg_1', v_table);
-
-        -- Its installer's helpers and tests in public: only those whose text is the original's, and so nobody else's.
-        for v_text in
-            select p.oid::regprocedure::text
-            from pg_proc as p
-            where p.pronamespace = (select n.oid from pg_namespace as n where n.nspname = 'public')
-                and md5(replace(p.prosrc, chr(13), '')) = any (array[
-                    '2be1e70fc2474a4be759b9feb86690a0', -- create_test_session()
-                    'ca00d9ff881a6dcad972094d595580db', -- failed_test(text)
-                    '61ccfb015b4bd735dacaf0c1f3367906', -- new_session_id()
-                    '41886da93ecf745681c7f45e2558beaf', -- setup_10_web()
-                    'b9ffd320d0ef9e5a6358785fdf1d7c6b', -- test_web_function_allids_is_removed()
-                    '3ea680dbaa4e8cedaaab21486787ce91', -- test_web_function_clearsessions_exists()
-                    '8ea4f66631d4cbff489ea9acc32bc3ea', -- test_web_function_clearsessions_removes_data()
-                    '5d11f8e0b29348060d33f6e2305e472e', -- test_web_function_countsessions_counts_nulls()
-                    '556483f11034c41bb3c5b3151b0dd98d', -- test_web_function_countsessions_exists()
-                    '817e2c24e3f5256bc1d2d6a5a4e4e6d0', -- test_web_function_countsessions_ignores_expired()
-                    '537df53d398937ca3d203a409df9860d', -- test_web_function_countsessions_returns_count()
-                    'a6f4287a02b6d8c8b17647f4779cedbd', -- test_web_function_deleteexpired_after_insert()
-                    '619419da13357497afa881531f088f96', -- test_web_function_deleteexpired_after_update()
-                    '64ac0e3f13f4eaa371c717655966a857', -- test_web_function_deleteexpired_exists()
-                    'e639b1c674d9cf0e312299b788d70493', -- test_web_function_destroysession_exists()
-                    'f77ada9f490dde2ae426fd48755a3696', -- test_web_function_destroysession_removes_data()
-                    '3645f6027db76f938330e97ef53f0381', -- test_web_function_getsessiondata_data()
-                    'c578608ec3ffd379c4cc3b9aae520d18', -- test_web_function_getsessiondata_exists()
-                    '9fbea26c041dc091105f3dfe8f6929b1', -- test_web_function_getsessiondata_ignores_expired()
-                    '8f98551f09afe020fd6e81f0a96e8295', -- test_web_function_setsessiondata_exists()
-                    'a9ffa7aa337edb44ca984b51d1822185', -- test_web_function_setsessiondata_save_data()
-                    '9a81bdd0bae358184b6ba5ab7d3af68c', -- test_web_function_setsessiondata_update_data()
-                    'a5ade8a7cf6b3b7a41120c78a6b722ce', -- test_web_schema()
-                    'b851d2ea2f95dc7eedbb5c0aec7dc9fb', -- test_web_session_data_exists()
-                    'cbaf1b9ac498b0887703361c5508812b', -- test_web_session_data_type()
-                    '64dff928a795b63e96d384cb00f43254', -- test_web_session_expiration_default()
-                    '3a7f8f8b99eca7aeaf6727aeb5b7b7ee', -- test_web_session_expiration_exists()
-                    'd446f67ac83343517d221cda73641bf2', -- test_web_session_expiration_has_index()
-                    'a186aa9460baadf49cbd21d3581b263a', -- test_web_session_expiration_type()
-                    '80f64e0315ffab78512445d9faa46e2f', -- test_web_session_id_exists()
-                    'e0fbf4664cc52808bd0f645ba70b7271', -- test_web_session_id_is_pk()
-                    '01f4b97c84521f8e7e0369a411597b3e', -- test_web_session_id_type()
-                    '9152b7e236c4ade16c821005276c7c98', -- test_web_session_table()
-                    '8f8c7c23057dca6fb8fb8eb7bd748cb0', -- test_web_trigger_deleteexpired_exists()
-                    '86680a8279d15e8770c99710c3dacf6b' -- test_web_user_exists()
-                ])
-            order by p.proname
-        loop
-            execute format('drop function %s', v_text);
-            return query select 'removed'::text, 'function'::text, v_text, null::text, null::text, null::text;
-        end loop;
-    end if;
-
-    perform set_config('role', v_owner, true);
-
-    -- Tables. The catalog is compared with the lists below, and a statement is made only for what differs: most forms of
-    -- ALTER TABLE wait for every writer even when they change nothing.
-    for v_declared in
-        select d.name, d.options, d.comment
-        from (
-            values
-            (
-                'session',
-                -- Slides and saves stay in their page (heap-only tuples); vacuum comes before the table has grown by much.
-                array['fillfactor=90', 'autovacuum_vacuum_scale_factor=0.05', 'autovacuum_analyze_scale_factor=0.1'],
-                'Web sessions, one row each, and for a while the tombstones of those that ended. Reached through the functions of this schema only. API: private'
-            ),
-            (
-                'settings',
-                array[]::text[],
-                'The settings of this store: one row, read when a session is created. API: private'
-            ),
-            (
-                'prune_state',
-                array[]::text[],
-                'Where pruning stands: one row. API: private'
-            )
-        ) as d (name, options, comment)
-    loop
-        v_table := to_regclass(format('%I.%I', p_schema, v_declared.name));
-        if v_table is null then
-            execute format('create table %I.%I ()', p_schema, v_declared.name);
-            v_table := to_regclass(format('%I.%I', p_schema, v_declared.name));
-        end if;
-
-        select c.* into v_found from pg_class as c where c.oid = v_table;
-        if v_found.relkind <> 'r' or exists (select from pg_inherits as i where v_table in (i.inhrelid, i.inhparent)) then
-            raise exception using
-                errcode = 'wrong_object_type',
-                message = format('%s is not a plain table', v_table),
-                hint = 'Partitions, inheritance and views are not supported here: choose another schema, or drop it.';
-        end if;
-        if v_found.relpersistence <> 'p' then
-            execute format('alter table %s set logged', v_table);
-        end if;
-        if v_found.relrowsecurity then
-            execute format('alter table %s disable row level security', v_table);
-        end if;
-        if v_found.relforcerowsecurity then
-            execute format('alter table %s no force row level security', v_table);
-        end if;
-        if exists (select from unnest(v_found.reloptions) as o (option) where o.option like 'autovacuum_enabled=%') then
-            execute format('alter table %s reset (autovacuum_enabled)', v_table);
-        end if;
-        for v_text in
-            select o.option
-            from unnest(v_declared.options) as o (option)
-            where o.option <> all (coalesce(v_found.reloptions, '{}'))
-        loop
-            execute format('alter table %s set (%s)', v_table, v_text);
-        end loop;
-        if obj_description(v_table, 'pg_class') is distinct from v_declared.comment then
-            execute format('comment on table %s is %L', v_table, v_declared.comment);
-        end if;
-
-        -- Nothing but the functions acts on the rows. A constraint that is not ours would show rows in its errors.
-        for v_text in
-            select format('drop trigger %I on %s', t.tgname, v_table)
-            from pg_trigger as t
-            where t.tgrelid = v_table
-                and not t.tgisinternal
-            union all
-            select format('drop rule %I on %s', r.rulename, v_table)
-            from pg_rewrite as r
-            where r.ev_class = v_table
-            union all
-            select format('drop policy %I on %s', p.polname, v_table)
-            from pg_policy as p
-            where p.polrelid = v_table
-        loop
-            execute v_text;
-        end loop;
-    end loop;
-
-    -- Columns: those that a slide changes stand together and before the data, so that its WAL record stays small (173 bytes
-    -- against 477). Times are timestamptz and compared with statement_timestamp(): now() is the start of the caller's
-    -- transaction, and would load a session that has expired since.
-    for v_declared in
-        select d.*
-        from (
-            values
-            ('session', 'expires_at', 'timestamp with time zone', null, true,
-                'The session is live while this lies in the future by the clock of the database; -infinity once it has ended. Not indexed, or no slide could be heap-only.'),
-            ('session', 'slide_at', 'timestamp with time zone', null, true,
-                'From this time on a use writes a slide. Never later than expires_at.'),
-            ('session', 'last_used_at', 'timestamp with time zone', null, true,
-                'The last use that was written: exact to the time between two slides.'),
-            ('session', 'version', 'bigint', null, true,
-                'Grows with each change of the data; a slide leaves it alone.'),
-            ('session', 'created_at', 'timestamp with time zone', null, true,
-                'When the session was created.'),
-            ('session', 'absolute_expires_at', 'timestamp with time zone', null, true,
-                'No use takes the expiry beyond this: the absolute timeout (OWASP ASVS 5.0, 7.3.2).'),
-            ('session', 'prune_after', 'timestamp with time zone', null, true,
-                'When pruning looks at the row next. Slides do not move it.'),
-            ('session', 'ended_at', 'timestamp with time zone', null, false,
-                'When the session was ended on purpose: the row is a tombstone, and no save brings it back.'),
-            ('session', 'ended_reason', 'text', null, false,
-                'Why it was ended: logout, revoked, evicted or rotated.'),
-            ('session', 'successor', 'bytea', null, false,
-                'After a rotation, in the tombstone of the old key: the key that the session has now.'),
-            ('session', 'grace_until', 'timestamp with time zone', null, false,
-                'After a rotation: until then the old key still loads, for requests that were under way.'),
-            ('session', 'idle_timeout_seconds', 'integer', null, true,
-                'The idle timeout: seconds from a use to the expiry (OWASP ASVS 5.0, 7.3.1).'),
-            ('session', 'slide_interval_seconds', 'integer', null, true,
-                'Seconds from one slide to the next.'),
-            ('session', 'handle', 'uuid', 'gen_random_uuid()', true,
-                'Names the session where its id must not be shown: in lists, messages, other tables.'),
-            ('session', 'key', 'bytea', null, true,
-                'sha256 of the session id. The id itself is nowhere in the database: who reads the table cannot be anybody.'),
-            ('session', 'user_id', 'text', null, false,
-                'The user that is logged in; null for a visitor.'),
-            ('session', 'client_address', 'inet', null, false,
-                'Where the session was created from. For the user''s list of devices; nothing is decided by it.'),
-            ('session', 'user_agent', 'text', null, false,
-                'What it was created with, cut at 512 characters. For the list of devices.'),
-            ('session', 'label', 'text', null, false,
-                'What the application calls the device, cut at 256 characters.'),
-            ('session', 'data', 'text', null, false,
-                'The data of the session: JSON from the native interface, whatever was set from the connect-pg interface. Text, since jsonb refuses \u0000 and parses every write. Null in a tombstone.'),
-
-            ('settings', 'only_row', 'boolean', 'true', true,
-                'Keeps the table at one row.'),
-            ('settings', 'idle_timeout_seconds', 'integer', '86400', true,
-                'The idle timeout of a session that asks for none, in seconds. One day by default.'),
-            ('settings', 'absolute_timeout_seconds', 'integer', '2592000', true,
-                'The absolute timeout of a session that asks for none, in seconds. 30 days by default.'),
-            ('settings', 'max_data_bytes', 'integer', '1048576', true,
-                'The largest session data, in bytes of the database''s encoding. 1 MiB by default, 8 KiB at least.'),
-            ('settings', 'tombstone_retention_seconds', 'integer', '3600', true,
-                'How long an ended session is remembered at least, in seconds. Longer than any request takes. One hour by default.'),
-            ('settings', 'slide_percent', 'integer', '5', true,
-                'A slide is due after this share of the idle timeout.'),
-            ('settings', 'slide_min_seconds', 'integer', '60', true,
-                'But not before this many seconds (for a short timeout: half of it).'),
-            ('settings', 'slide_max_seconds', 'integer', '600', true,
-                'And not later than this many seconds, so that last_used_at stays useful.'),
-
-            ('settings', 'max_sessions_per_user', 'integer', '0', true,
-                'How many live sessions a user may have; 0 for any number (OWASP ASVS 5.0, 7.1.2).'),
-            ('settings', 'reject_over_limit', 'boolean', 'false', true,
-                'What happens at that limit: true refuses the new session, false ends the least recently used one.'),
-            ('settings', 'notify_channel', 'text', null, false,
-                'The NOTIFY channel that hears of sessions that end; null for none.'),
-
-            ('prune_state', 'only_row', 'boolean', 'true', true,
-                'Keeps the table at one row.'),
-            ('prune_state', 'resume_from', 'timestamp with time zone', '''-infinity''::timestamp with time zone', true,
-                'The prune_after at which an unfinished prune goes on.'),
-            ('prune_state', 'last_pruned_at', 'timestamp with time zone', null, false,
-                'When a batch was last pruned.')
-        ) as d (table_name, name, type, default_value, is_required, comment)
-    loop
-        v_table := to_regclass(format('%I.%I', p_schema, v_declared.table_name));
-        v_columns := v_columns || format('%s %s', v_declared.table_name, v_declared.name);
-        select
-            a.attnum,
-            format_type(a.atttypid, a.atttypmod) as type,
-            a.attnotnull as is_required,
-            a.attgenerated <> '' or a.attidentity <> '' as is_generated,
-            a.attcollation <> t.typcollation as has_collation,
-            pg_get_expr(d.adbin, d.adrelid) as default_value,
-            col_description(a.attrelid, a.attnum) as comment
-        into v_found
-        from pg_attribute as a
-        join pg_type as t on t.oid = a.atttypid
-        left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
-        where a.attrelid = v_table
-            and a.attname = v_declared.name
-            and not a.attisdropped;
-
-        if not found then
-            execute format(
-                'alter table %s add column %I %s%s%s',
-                v_table,
-                v_declared.name,
-                v_declared.type,
-                ' default ' || v_declared.default_value,
-                case when v_declared.is_required then ' not null' end
-            );
-        elsif v_found.type <> v_declared.type or v_found.is_generated then
-            raise exception using
-                errcode = 'datatype_mismatch',
-                message = format('column %s.%I has type %s and should have %s', v_table, v_declared.name, v_found.type, v_declared.type),
-                hint = 'This table was not made by connect-pg: choose another schema, or move the table out of the way.';
-        else
-            if v_found.has_collation then
-                execute format('alter table %s alter column %I type %s', v_table, v_declared.name, v_declared.type);
-            end if;
-            if v_found.default_value is distinct from v_declared.default_value then
-                execute format(
-                    'alter table %s alter column %I %s',
-                    v_table,
-                    v_declared.name,
-                    coalesce('set default ' || v_declared.default_value, 'drop default')
-                );
-            end if;
-            if v_found.is_required <> v_declared.is_required
-                and not exists (
-                    select
-                    from pg_index as i
-                    where i.indrelid = v_table
-                        and i.indisprimary
-                        and v_found.attnum = any (i.indkey)
-                )
-            then
-                execute format(
-                    'alter table %s alter column %I %s not null',
-                    v_table,
-                    v_declared.name,
-                    case when v_declared.is_required then 'set' else 'drop' end
-                );
-            end if;
-        end if;
-        if v_found.comment is distinct from v_declared.comment then
-            execute format('comment on column %s.%I is %L', v_table, v_declared.name, v_declared.comment);
-        end if;
-    end loop;
-
-    -- Nor may a type be somebody else's: the check of a domain runs with every insert.
-    for v_found in
-        select c.oid::regclass as table_name, a.attname, format_type(a.atttypid, a.atttypmod) as type
-        from pg_class as c
-        join pg_attribute as a on a.attrelid = c.oid
-        join pg_type as t on t.oid = a.atttypid
-        where c.relnamespace = v_schema
-            and c.relname = any (v_tables)
-            and not a.attisdropped
-            and t.typnamespace <> 'pg_catalog'::regnamespace
-    loop
-        raise exception using
-            errcode = 'datatype_mismatch',
-            message = format('column %I of %s has the type %s, which is not PostgreSQL''s own', v_found.attname, v_found.table_name, v_found.type),
-            hint = 'Drop the column, or the table, and run this again.';
-    end loop;
-
-    -- Columns of somebody else's: what he put into a default or a generated value would run as the owner role with every
-    -- insert, and one that demands a value would make every insert fail.
-    for v_text in
-        select
-            format(
-                'alter table %s alter column %I %s',
-                c.oid::regclass,
-                a.attname,
-                case
-                    when a.attgenerated <> '' then 'drop expression'
-                    when a.atthasdef then 'drop default'
-                    else 'drop not null'
-                end
-            )
-        from pg_class as c
-        join pg_attribute as a on a.attrelid = c.oid
-        where c.relnamespace = v_schema
-            and c.relname = any (v_tables)
-            and a.attnum > 0
-            and not a.attisdropped
-            and a.attidentity = ''
-            and (a.attnotnull or a.atthasdef)
-            and format('%s %s', c.relname, a.attname) <> all (v_columns)
-        union all
-        select format('alter table %s alter column %I drop not null', c.oid::regclass, a.attname)
-        from pg_class as c
-        join pg_attribute as a on a.attrelid = c.oid
-        where c.relnamespace = v_schema
-            and c.relname = any (v_tables)
-            and a.attnum > 0
-            and not a.attisdropped
-            and a.attidentity = ''
-            and a.attnotnull
-            and a.atthasdef
-            and format('%s %s', c.relname, a.attname) <> all (v_columns)
-    loop
-        execute v_text;
-    end loop;
-
-    -- Constraints, as pg_get_constraintdef prints them. None that the data of a session could violate: the DETAIL of such
-    -- an error shows the row to the client and the log.
-    for v_declared in
-        select d.*
-        from (
-            values
-            ('session', 'session_pkey', 'PRIMARY KEY (key)'),
-            ('settings', 'settings_pkey', 'PRIMARY KEY (only_row)'),
-            ('settings', 'settings_only_row', 'CHECK (only_row)'),
-            ('settings', 'settings_idle_timeout_seconds', 'CHECK ((idle_timeout_seconds >= 1))'),
-            ('settings', 'settings_absolute_timeout_seconds', 'CHECK ((absolute_timeout_seconds >= 1))'),
-            ('settings', 'settings_max_data_bytes', 'CHECK ((max_data_bytes >= 8192))'),
-            ('settings', 'settings_tombstone_retention_seconds', 'CHECK ((tombstone_retention_seconds >= 60))'),
-            ('settings', 'settings_slide_percent', 'CHECK (((slide_percent >= 0) AND (slide_percent <= 50)))'),
-            ('settings', 'settings_slide_interval_seconds', 'CHECK (((slide_min_seconds >= 0) AND (slide_max_seconds >= slide_min_seconds)))'),
-            ('settings', 'settings_max_sessions_per_user', 'CHECK ((max_sessions_per_user >= 0))'),
-            ('settings', 'settings_notify_channel', 'CHECK (((octet_length(notify_channel) >= 1) AND (octet_length(notify_channel) <= 63)))'),
-            ('prune_state', 'prune_state_pkey', 'PRIMARY KEY (only_row)'),
-            ('prune_state', 'prune_state_only_row', 'CHECK (only_row)')
-        ) as d (table_name, name, definition)
-    loop
-        v_table := to_regclass(format('%I.%I', p_schema, v_declared.table_name));
-        v_constraints := v_constraints || format('%s %s', v_table, v_declared.name);
-        select c.conname, pg_get_constraintdef(c.oid) as definition, 
-            c.convalidated
-                and not c.condeferrable
-                and not exists (select from pg_index as i where i.indexrelid = c.conindid and not i.indisvalid) as is_sound
-        into v_found
-        from pg_constraint as c
-        where c.conrelid = v_table
-            and c.conname = v_declared.name;
-        if found and (v_found.definition <> v_declared.definition or not v_found.is_sound) then
-            execute format('alter table %s drop constraint %I', v_table, v_declared.name);
-        end if;
-        if not found or v_found.definition <> v_declared.definition or not v_found.is_sound then
-            -- A primary key under another name is in the way.
-            for v_text in
-                select c.conname
-                from pg_constraint as c
-                where c.conrelid = v_table
-                    and c.contype = 'p'
-                    and v_declared.definition like 'PRIMARY KEY%'
-            loop
-                execute format('alter table %s drop constraint %I', v_table, v_text);
-            end loop;
-            execute format('alter table %s add constraint %I %s', v_table, v_declared.name, v_declared.definition);
-        end if;
-    end loop;
-    for v_found in
-        select c.conrelid::regclass as table_name, c.conname
-        from pg_constraint as c
-        join pg_class as t on t.oid = c.conrelid
-        where t.relnamespace = v_schema
-            and t.relname = any (v_tables)
-            and c.contype in ('c', 'f', 'u', 'x')
-            and format('%s %s', c.conrelid::regclass, c.conname) <> all (v_constraints)
-    loop
-        execute format('alter table %s drop constraint %I', v_found.table_name, v_found.conname);
-    end loop;
-
-    -- Indexes, as pg_get_indexdef prints them. Three beside the primary key, and none on a column that a slide changes.
-    for v_declared in
-        select
-            d.name,
-            format('CREATE %sINDEX %I ON %I.session USING btree %s', d.uniqueness, d.name, p_schema, d.columns) as definition
-        from (
-            values
-            ('session_prune_after', '', '(prune_after)'),
-            ('session_user_id', '', '(user_id) WHERE (user_id IS NOT NULL)'),
-            ('session_handle', 'UNIQUE ', '(handle)')
-        ) as d (name, uniqueness, columns)
-    loop
-        v_table := to_regclass(format('%I.%I', p_schema, v_declared.name));
-        if v_table is not null
-            and not exists (
-                select
-                from pg_index as i
-                where i.indexrelid = v_table
-                    and i.indisvalid
-                    and pg_get_indexdef(v_table) = v_declared.definition
-            )
-        then
-            execute format('drop index %s', v_table);
-            v_table := null;
-        end if;
-        if v_table is null then
-            execute v_declared.definition;
-        end if;
-    end loop;
-
-    -- An index of somebody else's is a burden on every write: on a column that a slide changes it ends heap-only updates, and
-    -- a unique one shows rows in its errors.
-    for v_found in
-        select i.indexrelid::regclass as name
-        from pg_index as i
-        join pg_class as c on c.oid = i.indrelid
-        join pg_class as x on x.oid = i.indexrelid
-        where c.relnamespace = v_schema
-            and c.relname = any (v_tables)
-            and x.relname not in ('session_prune_after', 'session_user_id', 'session_handle')
-            and not exists (select from pg_constraint as k where k.conindid = i.indexrelid)
-    loop
-        execute format('drop index %s', v_found.name);
-    end loop;
-
-    -- The rows that the functions count on.
-    foreach v_text in array array['settings', 'prune_state']
-    loop
-        execute format(
-            'insert into %1$I.%2$I (only_row) select true where not exists (select from %1$I.%2$I)',
-            p_schema,
-            v_text
-        );
-        get diagnostics v_rows = row_count;
-        if v_rows > 0 and v_before -> ('table ' || v_text) is not null then
-            return query select 'created'::text, 'row'::text, v_text, null::text, null::text, null::text;
-        end if;
-    end loop;
-
-    -- Row types of the functions of the hot path. A function that returns a table has its row described anew, column by column,
-    -- at every call; a type is described once: 1 to 3 µs less a call.
-    for v_declared in
-        select d.name, d.columns, d.comment
-        from (
-            values
-            (
-                'loaded_session',
-                'data text, version bigint, expires_at timestamp with time zone, user_id text, server_time timestamp with time zone',
-                'What load_session returns. API: public'
-            ),
-            (
-                'saved_session',
-                'outcome text, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone',
-                'What save_session returns. API: public'
-            )
-        ) as d (name, columns, comment)
-    loop
-        select
-            t.typrelid::regclass as type,
-            c.relkind = 'c' as is_row_type,
-            (
-                select string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' order by a.attnum)
-                from pg_attribute as a
-                where a.attrelid = c.oid
-                    and not a.attisdropped
-            ) as columns
-        into v_found
-        from pg_type as t
-        left join pg_class as c on c.oid = t.typrelid
-        where t.typnamespace = v_schema
-            and t.typname = v_declared.name;
-        if found and v_found.is_row_type is not true then
-            raise exception using
-                errcode = 'wrong_object_type',
-                message = format('%I.%I is not a row type', p_schema, v_declared.name),
-                hint = 'Choose another schema, or drop it, and run this again.';
-        end if;
-        if found and v_found.columns is distinct from v_declared.columns then
-            -- The functions that return it are made anew below. What somebody else has made of it stays, and is an error here.
-            for v_text in
-                select p.oid::regprocedure::text
-                from pg_proc as p
-                where p.pronamespace = v_schema
-                    and pg_get_userbyid(p.proowner) = v_owner
-                    and p.prorettype = (select c.reltype from pg_class as c where c.oid = v_found.type)
-            loop
-                execute format('drop function %s', v_text);
-            end loop;
-            execute format('drop type %s', v_found.type);
-        end if;
-        v_text := format('%I.%I', p_schema, v_declared.name);
-        if to_regtype(v_text) is null then
-            execute format('create type %s as (%s)', v_text, v_declared.columns);
-        end if;
-        if obj_description(to_regtype(v_text), 'pg_type') is distinct from v_declared.comment then
-            execute format('comment on type %s is %L', v_text, v_declared.comment);
-        end if;
-    end loop;
-
-    -- Functions. "create or replace" keeps grants and takes no lock that a caller would wait for.
-    for v_found in
-        select p.oid::regprocedure as signature
-        from pg_proc as p
-        where p.pronamespace = v_schema
-            and p.prokind <> 'f'
-            and p.proname in (select substring(f.signature from 'web\.(\w+)\(') from unnest(v_signatures) as f (signature))
-    loop
-        -- A procedure or an aggregate cannot be replaced by a function of its name.
-        execute format('drop routine %s', v_found.signature);
-    end loop;
-    foreach v_function slice 1 in array v_functions
-    loop
-        v_text := replace(v_function[1], 'web.', v_prefix) || format(' as %L', replace(v_function[2], 'web.', v_prefix));
-        begin
-            execute v_text;
-        exception
-            -- Other result columns or parameter names cannot be replaced.
-            when invalid_function_definition then
-                execute format('drop function %s', replace(v_function[3], 'web.', v_prefix));
-                execute v_text;
-        end;
-        execute format('comment on function %s is %L', replace(v_function[3], 'web.', v_prefix), v_function[4]);
-    end loop;
-
-    -- What else the owner role has here is from another release, or a door that somebody left; and no overloads of ours: an
-    -- untyped parameter from a driver must resolve to one function.
-    for v_found in
-        with ours as (
-            select p.oid, p.proname
-            from unnest(v_signatures) as f (signature)
-            join pg_proc as p on p.oid = to_regprocedure(replace(f.signature, 'web.', v_prefix))
+            join pg_namespace as n on n.oid = p.pronamespace
+            where n.nspname = p_schema
         )
-        select p.oid::regprocedure as signature
-        from pg_proc as p
-        where p.pronamespace = v_schema
-            and p.oid not in (select o.oid from ours as o)
-            and (p.proname in (select o.proname from ours as o) or pg_get_userbyid(p.proowner) = v_owner)
-    loop
-        execute format('drop routine %s', v_found.signature);
-    end loop;
-
-    -- The sessions of connect-pg 1.1.5 move in: ids hashed, live ones only. A session without an expiry lived for ever there;
-    -- it gets the idle timeout of the store, counted from now. The old table goes with its file, raw ids and all.
-    if v_is_original then
-        execute replace(
-            $statement$
-            insert into web.session (
-                expires_at,
-                slide_at,
-                last_used_at,
-                version,
-                created_at,
-                absolute_expires_at,
-                prune_after,
-                idle_timeout_seconds,
-                slide_interval_seconds,
-                key,
-                data
-            )
-            select
-                n.expires_at,
-                least(statement_timestamp() + make_interval(secs => web.slide_interval_seconds(n.idle_timeout_seconds)), n.expires_at),
-                statement_timestamp(),
-                1,
-                statement_timestamp(),
-                n.absolute_expires_at,
-                n.expires_at,
-                n.idle_timeout_seconds,
-                web.slide_interval_seconds(n.idle_timeout_seconds),
-                sha256(convert_to(n.id, 'UTF8')),
-                n.data
-            from (
-                select
-                    o.sess_id as id,
-                    o.sess_data as data,
-                    least(e.expires_at, a.absolute_expires_at) as expires_at,
-                    a.absolute_expires_at,
-                    ceil(extract(epoch from least(e.expires_at, a.absolute_expires_at) - statement_timestamp()))::integer as idle_timeout_seconds
-                from web.session_of_connect_pg_1 as o
-                cross join web.settings as s
-                cross join lateral (
-                    select coalesce(o.expiration, statement_timestamp() + make_interval(secs => s.idle_timeout_seconds)) as expires_at
-                ) as e
-                cross join lateral (
-                    select statement_timestamp() + make_interval(secs => s.absolute_timeout_seconds) as absolute_expires_at
-                ) as a
-                where e.expires_at > statement_timestamp()
-            ) as n
-            $statement$,
-            'web.',
-            v_prefix
-        );
-        get diagnostics v_rows = row_count;
-        return query select 'changed'::text, 'table'::text, 'session'::text, 'live sessions of connect-pg 1.1.5'::text, null::text, v_rows::text;
-        execute format('drop table %I.session_of_connect_pg_1%s', p_schema, case when current_setting('connect_pg.drop_additions', true) = 'on' then ' cascade' end);
-    end if;
-
-    -- Again, now that all is there: somebody with the right to create in the schema may have been faster with a table, a type
-    -- or a function of ours, and "create or replace" leaves it his.
-    for v_found in
-        select 'table' as kind, c.oid::regclass::text as name, pg_get_userbyid(c.relowner) as owner
-        from pg_class as c
-        where c.relnamespace = v_schema
-            and c.relname = any (v_tables)
-            and pg_get_userbyid(c.relowner) <> v_owner
-        union all
-        select 'type', t.oid::regtype::text, pg_get_userbyid(t.typowner)
-        from pg_type as t
-        where t.typnamespace = v_schema
-            and t.typname = any (v_types)
-            and pg_get_userbyid(t.typowner) <> v_owner
-        union all
-        select 'function', p.oid::regprocedure::text, pg_get_userbyid(p.proowner)
-        from pg_proc as p
-        where p.oid in (select to_regprocedure(replace(f.signature, 'web.', v_prefix)) from unnest(v_signatures) as f (signature))
-            and pg_get_userbyid(p.proowner) <> v_owner
-    loop
-        raise exception using
-            errcode = 'insufficient_privilege',
-            message = format('%s %s belongs to %s, who made it at this moment', v_found.kind, v_found.name, v_found.owner),
-            hint = 'Revoke his right to create in the schema, drop it, and run this again.';
-    end loop;
-
-    -- A foreign key to our rows would make pruning fail for ever, and creating a session now and then.
-    for v_found in
-        select c.conname, c.conrelid::regclass as table_name, c.confrelid::regclass as referred
-        from pg_constraint as c
-        join pg_class as t on t.oid = c.confrelid
-        where c.contype = 'f'
-            and t.relnamespace = v_schema
-            and t.relname = any (v_tables)
-    loop
-        raise exception using
-            errcode = 'dependent_objects_still_exist',
-            message = format('the foreign key %s of table %s refers to %s, whose rows come and go', v_found.conname, v_found.table_name, v_found.referred),
-            hint = 'Drop the foreign key. Keep the handle of a session without one.';
-    end loop;
-
-    -- Privileges: the complete list. Whatever else anybody has on the schema, the tables, the types or the functions is revoked, columns
-    -- and grants made by third parties included. Only what differs from the list is touched.
-    for v_round in 1..3 loop
-        v_is_clean := true;
-        for v_found in
-            select
-                a.object_type,
-                a.object,
-                a.column_name,
-                a.grantor = a.owner as is_granted_by_owner,
-                pg_get_userbyid(a.grantor) as grantor,
-                case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end as grantee
-            from (
-                select 'schema' as object_type, quote_ident(n.nspname) as object, null::text as column_name, n.nspowner as owner, x.*,
-                    x.privilege_type = 'USAGE' as is_listed
-                from pg_namespace as n
-                cross join aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) as x
-                where n.oid = v_schema
-                union all
-                select 'table', c.oid::regclass::text, null, c.relowner, x.*, false
-                from pg_class as c
-                cross join aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as x
-                where c.relnamespace = v_schema
-                    and c.relname = any (v_tables)
-                union all
-                select 'table', c.oid::regclass::text, a.attname, c.relowner, x.*, false
-                from pg_class as c
-                join pg_attribute as a on a.attrelid = c.oid
-                cross join aclexplode(a.attacl) as x
-                where c.relnamespace = v_schema
-                    and c.relname = any (v_tables)
-                union all
-                -- nor the use that everybody has of a new type: who made a column of it would stand in the way of its next release
-                select 'type', t.oid::regtype::text, null, t.typowner, x.*, false
-                from pg_type as t
-                cross join aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) as x
-                where t.typnamespace = v_schema
-                    and t.typname = any (v_types)
-                union all
-                select 'function', p.oid::regprocedure::text, null, p.proowner, x.*,
-                    p.proname = any (v_runtime_functions)
-                from pg_proc as p
-                cross join aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as x
-                where p.oid in (select to_regprocedure(replace(f.signature, 'web.', v_prefix)) from unnest(v_signatures) as f (signature))
-            ) as a
-            where a.grantee <> a.owner
-                and not (
-                    a.is_listed
-                    and a.grantee = (select r.oid from pg_roles as r where r.rolname = p_role)
-                    and a.grantor = a.owner
-                    and not a.is_grantable
-                )
-        loop
-            v_is_clean := false;
-            if v_found.column_name is not null and not v_found.is_granted_by_owner and v_round > 1 then
-                -- A grant on a column by somebody who held it with grant option: only its grantor can take it back. So
-                -- he is made the owner for a moment, of a table that nobody else can see change.
-                perform set_config('role', v_saved_role, true);
-                execute format('alter table %s owner to %I', v_found.object, v_found.grantor);
-                execute format('revoke all (%I) on table %s from %s cascade', v_found.column_name, v_found.object, v_found.grantee);
-                execute format('alter table %s owner to %I', v_found.object, v_owner);
-                perform set_config('role', v_owner, true);
-            else
-                execute format(
-                    'revoke all %son %s %s from %s cascade',
-                    '(' || quote_ident(v_found.column_name) || ') ',
-                    v_found.object_type,
-                    v_found.object,
-                    v_found.grantee
-                );
-            end if;
-        end loop;
-        exit when v_is_clean;
-    end loop;
-    if not v_is_clean then
-        raise exception using
-            errcode = 'insufficient_privilege',
-            message = format('%s keeps a privilege on %s that could not be revoked', v_found.grantee, v_found.object),
-            hint = format('As a superuser: revoke what role %s has granted there.', v_found.grantor);
-    end if;
-
-    if not has_schema_privilege(p_role, v_schema, 'USAGE') then
-        execute format('grant usage on schema %I to %I', p_schema, p_role);
-    end if;
-    for v_text in
-        select p.oid::regprocedure::text
-        from pg_proc as p
-        where p.pronamespace = v_schema
-            and p.proname = any (v_runtime_functions)
-            and not has_function_privilege(p_role, p.oid, 'EXECUTE')
-    loop
-        execute format('grant execute on function %s to %I', v_text, p_role);
-    end loop;
-
-    -- The work of the owner role is done.
-    perform set_config('role', v_saved_role, true);
-    for v_text in
-        select x.privilege_type
-        from pg_database as d
-        cross join aclexplode(d.datacl) as x
-        where d.datname = current_database()
-            and x.grantee = (select r.oid from pg_roles as r where r.rolname = p_role)
-            and (x.privilege_type <> 'CONNECT' or x.is_grantable)
-    loop
-        execute format('revoke %s on database %I from %I cascade', v_text, current_database(), p_role);
-    end loop;
-    if not has_database_privilege(p_role, current_database(), 'CONNECT') then
-        execute format('grant connect on database %I to %I', current_database(), p_role);
-    end if;
-    if v_took_membership then
-        execute format('revoke %I from %I', v_owner, current_user);
-    end if;
-
-    -- What the catalog says of the store. Taken before and after: the report is the difference of the two, and so cannot
-    -- claim a change that did not happen, or miss one that did.
-    v_after := (
-        select jsonb_object_agg(o.kind || ' ' || o.object, o.attributes)
+        select jsonb_object_agg(e.kind || ' ' || e.object, e.attributes)
         from (
             select
                 'role' as kind,
@@ -3714,154 +2529,65 @@ begin
             ) as m
             union all
             select
-                'schema',
-                n.nspname,
+                case o.kind when 'routine' then 'function' else o.kind end,
+                o.label,
                 jsonb_build_object(
-                    'owner', pg_get_userbyid(n.nspowner),
+                    'owner', pg_get_userbyid(o.owner),
                     'privileges of the owner', (
                         select string_agg(x.privilege_type, ', ' order by x.privilege_type)
-                        from aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) as x
-                        where x.grantee = n.nspowner
+                        from aclexplode(o.acl) as x
+                        where x.grantee = o.owner
                     )
-                )
-            from pg_namespace as n
-            where n.nspname = p_schema
-            union all
-            select
-                'table',
-                c.relname,
-                jsonb_build_object(
-                    'owner', pg_get_userbyid(c.relowner),
-                    'privileges of the owner', (
-                        select string_agg(x.privilege_type, ', ' order by x.privilege_type)
-                        from aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as x
-                        where x.grantee = c.relowner
-                    ),
-                    'persistence', c.relpersistence,
-                    'row security', c.relrowsecurity,
-                    'forced row security', c.relforcerowsecurity,
-                    'options', array_to_string(c.reloptions, ', '),
-                    'comment', obj_description(c.oid, 'pg_class')
-                )
-            from pg_class as c
-            join pg_namespace as n on n.oid = c.relnamespace
-            where n.nspname = p_schema
-                and c.relname = any (v_tables)
-            union all
-            select
-                'column',
-                c.relname || '.' || a.attname,
-                jsonb_build_object(
-                    'type', format_type(a.atttypid, a.atttypmod),
-                    'collation', (select c.collname from pg_collation as c where c.oid = a.attcollation),
-                    'not null', a.attnotnull,
-                    'default', pg_get_expr(d.adbin, d.adrelid),
-                    'generated', a.attgenerated,
-                    'comment', col_description(a.attrelid, a.attnum)
-                )
-            from pg_class as c
-            join pg_namespace as n on n.oid = c.relnamespace
-            join pg_attribute as a on a.attrelid = c.oid
-            left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
-            where n.nspname = p_schema
-                and c.relname = any (v_tables)
-                and a.attnum > 0
-                and not a.attisdropped
-            union all
-            select 'constraint', c.relname || '.' || k.conname, jsonb_build_object(
-                    'definition', pg_get_constraintdef(k.oid),
-                    'valid', k.convalidated and not exists (select from pg_index as i where i.indexrelid = k.conindid and not i.indisvalid)
-                )
-            from pg_constraint as k
-            join pg_class as c on c.oid = k.conrelid
-            join pg_namespace as n on n.oid = c.relnamespace
-            where n.nspname = p_schema
-                and c.relname = any (v_tables)
-                -- not null is an attribute of the column above, whichever version keeps it as a constraint too
-                and k.contype <> 'n'
-            union all
-            select 'index', x.relname, jsonb_build_object('definition', pg_get_indexdef(i.indexrelid), 'valid', i.indisvalid)
-            from pg_index as i
-            join pg_class as x on x.oid = i.indexrelid
-            join pg_class as c on c.oid = i.indrelid
-            join pg_namespace as n on n.oid = c.relnamespace
-            where n.nspname = p_schema
-                and c.relname = any (v_tables)
-                and not i.indisprimary
-            union all
-            select 'trigger', c.relname || '.' || t.tgname, jsonb_build_object('definition', pg_get_triggerdef(t.oid))
-            from pg_trigger as t
-            join pg_class as c on c.oid = t.tgrelid
-            join pg_namespace as n on n.oid = c.relnamespace
-            where n.nspname = p_schema
-                and c.relname = any (v_tables)
-                and not t.tgisinternal
-            union all
-            select 'rule', c.relname || '.' || r.rulename, '{}'
-            from pg_rewrite as r
-            join pg_class as c on c.oid = r.ev_class
-            join pg_namespace as n on n.oid = c.relnamespace
-            where n.nspname = p_schema
-                and c.relname = any (v_tables)
-            union all
-            select 'policy', c.relname || '.' || p.polname, '{}'
-            from pg_policy as p
-            join pg_class as c on c.oid = p.polrelid
-            join pg_namespace as n on n.oid = c.relnamespace
-            where n.nspname = p_schema
-                and c.relname = any (v_tables)
-            union all
-            select
-                'type',
-                t.typname,
-                jsonb_build_object(
-                    'owner', pg_get_userbyid(t.typowner),
-                    'privileges of the owner', (
-                        select string_agg(x.privilege_type, ', ' order by x.privilege_type)
-                        from aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) as x
-                        where x.grantee = t.typowner
-                    ),
-                    'columns', (
-                        select string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' order by a.attnum)
-                        from pg_attribute as a
-                        where a.attrelid = t.typrelid
-                            and a.attnum > 0
-                            and not a.attisdropped
-                    ),
-                    'comment', obj_description(t.oid, 'pg_type')
-                )
-            from pg_type as t
-            join pg_namespace as n on n.oid = t.typnamespace
-            where n.nspname = p_schema
-                and t.typname = any (v_types)
-            union all
-            select
-                'function',
-                format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
-                jsonb_build_object(
-                    'kind', p.prokind,
-                    'arguments', pg_get_function_arguments(p.oid),
-                    'result', pg_get_function_result(p.oid),
-                    'language', l.lanname,
-                    'volatility', p.provolatile,
-                    'security definer', p.prosecdef,
-                    'strict', p.proisstrict,
-                    'leakproof', p.proleakproof,
-                    'parallel', p.proparallel,
-                    'settings', array_to_string(p.proconfig, ', '),
-                    'body', md5(p.prosrc),
-                    'owner', pg_get_userbyid(p.proowner),
-                    'privileges of the owner', (
-                        select string_agg(x.privilege_type, ', ' order by x.privilege_type)
-                        from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as x
-                        where x.grantee = p.proowner
-                    ),
-                    'comment', obj_description(p.oid, 'pg_proc')
-                )
-            from pg_proc as p
-            join pg_namespace as n on n.oid = p.pronamespace
-            join pg_language as l on l.oid = p.prolang
-            where n.nspname = p_schema
+                ) || case o.kind
+                    when 'schema' then '{}'
+                    when 'table' then (
+                        select jsonb_build_object(
+                            'persistence', c.relpersistence,
+                            'row security', c.relrowsecurity,
+                            'forced row security', c.relforcerowsecurity,
+                            'options', array_to_string(c.reloptions, ', '),
+                            'comment', obj_description(c.oid, 'pg_class')
+                        )
+                        from pg_class as c
+                        where c.oid = o.oid
+                    )
+                    when 'type' then (
+                        select jsonb_build_object(
+                            'columns', (
+                                select string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' order by a.attnum)
+                                from pg_attribute as a
+                                where a.attrelid = t.typrelid
+                                    and a.attnum > 0
+                                    and not a.attisdropped
+                            ),
+                            'comment', obj_description(t.oid, 'pg_type')
+                        )
+                        from pg_type as t
+                        where t.oid = o.oid
+                    )
+                    when 'routine' then (
+                        select jsonb_build_object(
+                            'kind', p.prokind,
+                            'arguments', pg_get_function_arguments(p.oid),
+                            'result', pg_get_function_result(p.oid),
+                            'language', l.lanname,
+                            'volatility', p.provolatile,
+                            'security definer', p.prosecdef,
+                            'strict', p.proisstrict,
+                            'leakproof', p.proleakproof,
+                            'parallel', p.proparallel,
+                            'settings', array_to_string(p.proconfig, ', '),
+                            'body', md5(p.prosrc),
+                            'comment', obj_description(p.oid, 'pg_proc')
+                        )
+                        from pg_proc as p
+                        join pg_language as l on l.oid = p.prolang
+                        where p.oid = o.oid
+                    )
+                end
+            from store_object as o
+            where o.kind <> 'column'
+                and (o.is_ours or o.kind = 'routine')
             union all
             select
                 'privilege',
@@ -3871,51 +2597,1930 @@ begin
                     'granted by', string_agg(distinct pg_get_userbyid(g.grantor)::text, ', ')
                 )
             from (
-                select 'schema ' || n.nspname as object, n.nspowner as owner, x.*
-                from pg_namespace as n
-                cross join aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) as x
-                where n.nspname = p_schema
+                select case o.kind when 'routine' then 'function' else o.kind end || ' ' || o.label as object, x.*
+                from store_object as o
+                cross join aclexplode(o.acl) as x
+                where (o.is_ours or o.kind = 'routine')
+                    and x.grantee <> o.owner
                 union all
-                select 'table ' || c.relname, c.relowner, x.*
-                from pg_class as c
-                join pg_namespace as n on n.oid = c.relnamespace
-                cross join aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as x
-                where n.nspname = p_schema
-                    and c.relname = any (v_tables)
-                union all
-                select 'column ' || c.relname || '.' || a.attname, c.relowner, x.*
-                from pg_class as c
-                join pg_namespace as n on n.oid = c.relnamespace
-                join pg_attribute as a on a.attrelid = c.oid
-                cross join aclexplode(a.attacl) as x
-                where n.nspname = p_schema
-                    and c.relname = any (v_tables)
-                union all
-                select 'type ' || t.typname, t.typowner, x.*
-                from pg_type as t
-                join pg_namespace as n on n.oid = t.typnamespace
-                cross join aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) as x
-                where n.nspname = p_schema
-                    and t.typname = any (v_types)
-                union all
-                select format('function %I(%s)', p.proname, oidvectortypes(p.proargtypes)), p.proowner, x.*
-                from pg_proc as p
-                join pg_namespace as n on n.oid = p.pronamespace
-                cross join aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as x
-                where n.nspname = p_schema
-                union all
-                select 'database ' || d.datname, d.datdba, x.*
+                select 'database ' || d.datname, x.*
                 from pg_database as d
                 cross join aclexplode(d.datacl) as x
                 where d.datname = current_database()
                     and x.grantee = (select r.oid from pg_roles as r where r.rolname = p_role)
+                    and x.grantee <> d.datdba
             ) as g
-            where g.grantee <> g.owner
             group by g.privilege_type, g.object, g.grantee
-        ) as o
+            union all
+            select part.kind, part.object, part.attributes
+            from pg_class as c
+            join pg_namespace as n on n.oid = c.relnamespace
+            cross join lateral (
+                select
+                    'column' as kind,
+                    c.relname || '.' || a.attname as object,
+                    jsonb_build_object(
+                        'type', format_type(a.atttypid, a.atttypmod),
+                        'collation', (select l.collname from pg_collation as l where l.oid = a.attcollation),
+                        'not null', a.attnotnull,
+                        'default', pg_get_expr(d.adbin, d.adrelid),
+                        'generated', a.attgenerated,
+                        'comment', col_description(a.attrelid, a.attnum)
+                    ) as attributes
+                from pg_attribute as a
+                left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
+                where a.attrelid = c.oid
+                    and a.attnum > 0
+                    and not a.attisdropped
+                union all
+                select
+                    'constraint',
+                    c.relname || '.' || k.conname,
+                    jsonb_build_object(
+                        'definition', pg_get_constraintdef(k.oid),
+                        'valid', k.convalidated and not exists (select from pg_index as i where i.indexrelid = k.conindid and not i.indisvalid)
+                    )
+                from pg_constraint as k
+                where k.conrelid = c.oid
+                    -- not null is an attribute of the column, also in versions that keep it as a constraint
+                    and k.contype <> 'n'
+                union all
+                select 'index', x.relname, jsonb_build_object('definition', pg_get_indexdef(i.indexrelid), 'valid', i.indisvalid)
+                from pg_index as i
+                join pg_class as x on x.oid = i.indexrelid
+                where i.indrelid = c.oid
+                    and not i.indisprimary
+                union all
+                select 'trigger', c.relname || '.' || t.tgname, jsonb_build_object('definition', pg_get_triggerdef(t.oid))
+                from pg_trigger as t
+                where t.tgrelid = c.oid
+                    and not t.tgisinternal
+                union all
+                select 'rule', c.relname || '.' || r.rulename, '{}'
+                from pg_rewrite as r
+                where r.ev_class = c.oid
+                union all
+                select 'policy', c.relname || '.' || p.polname, '{}'
+                from pg_policy as p
+                where p.polrelid = c.oid
+            ) as part
+            where n.nspname = p_schema
+                and c.relname = any (v_tables)
+        ) as e
+    );
+    v_catalog_before := v_catalog;
+
+    -- Roles belong to the cluster, and the lock above to the database, so another database may create them at the same time:
+    -- both errors of that race are caught. A role is altered only where it differs, since two alterations at once fail
+    -- ("tuple concurrently updated"). No password is set, so the runtime role cannot log in until it gets one.
+    declare
+        v_role record;
+        v_existing record;
+        v_corrections text;
+        v_setting record;
+        v_group name;
+    begin
+        for v_role in
+            select r.name, r.can_login
+            from (
+                values
+                (p_role, true),
+                (v_owner, false)
+            ) as r (name, can_login)
+        loop
+            if not exists (select from pg_roles as r where r.rolname = v_role.name) then
+                begin
+                    execute format('create role %I %s', v_role.name, case when v_role.can_login then 'login' else 'nologin' end);
+                exception
+                    when duplicate_object or unique_violation then
+                        null;
+                end;
+            end if;
+
+            select r.* into v_existing from pg_roles as r where r.rolname = v_role.name;
+            if v_existing.rolsuper or v_existing.rolname in (current_user, session_user)
+                or v_existing.oid = (select d.datdba from pg_database as d where d.datname = current_database())
+            then
+                raise exception using
+                    errcode = 'insufficient_privilege',
+                    message = format('role %s cannot be restricted to the session functions: it is a superuser, the owner of the database, or the current role', v_role.name),
+                    hint = 'Choose another name for the role. A role that does not exist is created.';
+            end if;
+            -- The owner role of another store, for one. A large object or a temporary table is harmless: any role may have them.
+            if v_role.name = p_role and exists (
+                select
+                from pg_shdepend as s
+                where s.refclassid = 'pg_authid'::regclass
+                    and s.refobjid = v_existing.oid
+                    and s.deptype = 'o'
+                    and s.dbid = (select d.oid from pg_database as d where d.datname = current_database())
+                    and (
+                        s.classid in ('pg_proc'::regclass, 'pg_namespace'::regclass)
+                        and not exists (select from pg_namespace as n where n.oid = s.objid and n.nspname ~ '^pg_(toast_)?temp_')
+                        and not exists (
+                            select
+                            from pg_proc as p
+                            join pg_namespace as n on n.oid = p.pronamespace
+                            where p.oid = s.objid
+                                and n.nspname ~ '^pg_temp_'
+                        )
+                        or s.classid = 'pg_class'::regclass
+                        and exists (select from pg_class as c where c.oid = s.objid and c.relpersistence <> 't')
+                    )
+            ) then
+                raise exception using
+                    errcode = 'insufficient_privilege',
+                    message = format('role %s cannot be restricted to the session functions: it owns objects in this database', v_role.name),
+                    hint = 'Choose another name for the role; a role that does not exist is created. Or give its objects to another role (reassign owned).';
+            end if;
+            -- A role that can log in is in use, and would lose its login in every database of the cluster.
+            if v_role.name = v_owner
+                and v_existing.rolcanlogin
+                and not exists (select from pg_namespace as n where n.nspname = p_schema and n.nspowner = v_existing.oid)
+            then
+                raise exception using
+                    errcode = 'duplicate_object',
+                    message = format('role %s exists and can log in, so it is not the owner role of a store', v_owner),
+                    hint = 'Choose another name for the role; its owner role is named after it.';
+            end if;
+
+            v_corrections := concat_ws(
+                ' ',
+                case when v_existing.rolcanlogin <> v_role.can_login then case when v_role.can_login then 'login' else 'nologin' end end,
+                case when v_existing.rolcreatedb then 'nocreatedb' end,
+                case when v_existing.rolcreaterole then 'nocreaterole' end,
+                case when v_existing.rolreplication then 'noreplication' end,
+                case when v_existing.rolbypassrls then 'nobypassrls' end
+            );
+            if v_corrections <> '' then
+                execute format('alter role %I %s', v_role.name, v_corrections);
+            end if;
+
+            -- Settings that change which code runs, and as which role. Others, such as statement_timeout, are the operator's.
+            for v_setting in
+                select split_part(c.setting, '=', 1) as name, b.datname as database
+                from pg_db_role_setting as d
+                cross join unnest(d.setconfig) as c (setting)
+                left join pg_database as b on b.oid = d.setdatabase
+                where d.setrole = (select r.oid from pg_roles as r where r.rolname = v_role.name)
+                    and (d.setdatabase = 0 or b.datname = current_database())
+                    and split_part(c.setting, '=', 1) in ('role', 'search_path', 'local_preload_libraries', 'session_preload_libraries')
+            loop
+                execute format(
+                    'alter role %I %sreset %I',
+                    v_role.name,
+                    'in database ' || quote_ident(v_setting.database) || ' ',
+                    v_setting.name
+                );
+            end loop;
+
+            -- A membership would give privileges beside the list.
+            for v_group in
+                select distinct g.rolname
+                from pg_auth_members as m
+                join pg_roles as g on g.oid = m.roleid
+                where m.member = (select r.oid from pg_roles as r where r.rolname = v_role.name)
+            loop
+                execute format('revoke %I from %I', v_group, v_role.name);
+            end loop;
+        end loop;
+
+        -- The owner role does most of the work. An installer that is no superuser becomes its member for this transaction.
+        if not (select r.rolsuper from pg_roles as r where r.rolname = current_user)
+            and not pg_has_role(current_user, v_owner, case when current_setting('server_version_num')::integer >= 160000 then 'SET' else 'MEMBER' end)
+        then
+            execute format('grant %I to %I', v_owner, current_user);
+            v_took_membership := true;
+        end if;
+    end;
+
+    -- Objects of an untrusted role are refused: its functions, triggers and index expressions would run with the rights of
+    -- the next caller. Objects of the installer or a superuser (after a restore without the roles) go to the owner role.
+    declare
+        v_object record;
+    begin
+        if not exists (select from pg_namespace as n where n.nspname = p_schema) then
+            execute format('create schema %I authorization %I', p_schema, v_owner);
+        end if;
+        v_schema := (select n.oid from pg_namespace as n where n.nspname = p_schema);
+
+        for v_object in
+            select o.kind, o.name, o.is_ours, r.rolname as owner, r.rolsuper or r.rolname = current_user as is_trusted
+            from (
+                -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
+                -- they are checked and reported as well; and other tables, whose owners are checked.
+                --   kind                the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
+                --   name, column_name   quoted for SQL; of a column, name is its table
+                --   label               as in the report
+                --   acl, default_acl    aclitem[]; the acl of an object without one is the default
+                --   is_ours             whether it has a name of ours
+                --   runtime_privilege   what the runtime role is to hold on it
+                select
+                    'schema' as kind,
+                    quote_ident(n.nspname) as name,
+                    null::text as column_name,
+                    n.nspname::text as label,
+                    n.oid,
+                    n.nspowner as owner,
+                    coalesce(n.nspacl, acldefault('n', n.nspowner)) as acl,
+                    acldefault('n', n.nspowner) as default_acl,
+                    true as is_ours,
+                    'USAGE' as runtime_privilege
+                from pg_namespace as n
+                where n.nspname = p_schema
+                union all
+                select
+                    'table',
+                    c.oid::regclass::text,
+                    null,
+                    c.relname,
+                    c.oid,
+                    c.relowner,
+                    coalesce(c.relacl, acldefault('r', c.relowner)),
+                    acldefault('r', c.relowner),
+                    c.relname = any (v_tables),
+                    null
+                from pg_class as c
+                join pg_namespace as n on n.oid = c.relnamespace
+                where n.nspname = p_schema
+                    and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+                union all
+                select
+                    'column',
+                    c.oid::regclass::text,
+                    quote_ident(a.attname),
+                    c.relname || '.' || a.attname,
+                    c.oid,
+                    c.relowner,
+                    a.attacl,
+                    null,
+                    true,
+                    null
+                from pg_class as c
+                join pg_namespace as n on n.oid = c.relnamespace
+                join pg_attribute as a on a.attrelid = c.oid
+                where n.nspname = p_schema
+                    and c.relname = any (v_tables)
+                    and a.attacl is not null
+                union all
+                select
+                    'type',
+                    t.oid::regtype::text,
+                    null,
+                    t.typname,
+                    t.oid,
+                    t.typowner,
+                    coalesce(t.typacl, acldefault('T', t.typowner)),
+                    acldefault('T', t.typowner),
+                    true,
+                    null
+                from pg_type as t
+                join pg_namespace as n on n.oid = t.typnamespace
+                where n.nspname = p_schema
+                    and t.typname = any (v_types)
+                    -- the row type of a table goes with the table
+                    and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
+                union all
+                select
+                    'routine',
+                    p.oid::regprocedure::text,
+                    null,
+                    format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
+                    p.oid,
+                    p.proowner,
+                    coalesce(p.proacl, acldefault('f', p.proowner)),
+                    acldefault('f', p.proowner),
+                    p.proname = any (v_function_names),
+                    case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                from pg_proc as p
+                join pg_namespace as n on n.oid = p.pronamespace
+                where n.nspname = p_schema
+            ) as o
+            join pg_roles as r on r.oid = o.owner
+            where o.kind <> 'column'
+                and r.rolname <> v_owner
+            order by array_position(array['schema', 'table', 'type', 'routine'], o.kind), o.name
+        loop
+            if not v_object.is_trusted then
+                raise exception using
+                    errcode = 'insufficient_privilege',
+                    message = format('%s %s belongs to %s', v_object.kind, v_object.name, v_object.owner),
+                    detail = 'The owner of a part of the store can read every session, and can act with the rights of its callers.',
+                    hint = 'Choose another schema. Or find out where it comes from, drop it, and run this again.';
+            end if;
+            -- Other objects of the schema keep their owner.
+            if v_object.is_ours then
+                execute format('alter %s %s owner to %I', v_object.kind, v_object.name, v_owner);
+            end if;
+        end loop;
+
+        -- An owner can lose privileges on its own objects, even the one to read them.
+        for v_object in
+            select o.kind, o.name
+            from (
+                -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
+                -- they are checked and reported as well; and other tables, whose owners are checked.
+                --   kind                the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
+                --   name, column_name   quoted for SQL; of a column, name is its table
+                --   label               as in the report
+                --   acl, default_acl    aclitem[]; the acl of an object without one is the default
+                --   is_ours             whether it has a name of ours
+                --   runtime_privilege   what the runtime role is to hold on it
+                select
+                    'schema' as kind,
+                    quote_ident(n.nspname) as name,
+                    null::text as column_name,
+                    n.nspname::text as label,
+                    n.oid,
+                    n.nspowner as owner,
+                    coalesce(n.nspacl, acldefault('n', n.nspowner)) as acl,
+                    acldefault('n', n.nspowner) as default_acl,
+                    true as is_ours,
+                    'USAGE' as runtime_privilege
+                from pg_namespace as n
+                where n.nspname = p_schema
+                union all
+                select
+                    'table',
+                    c.oid::regclass::text,
+                    null,
+                    c.relname,
+                    c.oid,
+                    c.relowner,
+                    coalesce(c.relacl, acldefault('r', c.relowner)),
+                    acldefault('r', c.relowner),
+                    c.relname = any (v_tables),
+                    null
+                from pg_class as c
+                join pg_namespace as n on n.oid = c.relnamespace
+                where n.nspname = p_schema
+                    and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+                union all
+                select
+                    'column',
+                    c.oid::regclass::text,
+                    quote_ident(a.attname),
+                    c.relname || '.' || a.attname,
+                    c.oid,
+                    c.relowner,
+                    a.attacl,
+                    null,
+                    true,
+                    null
+                from pg_class as c
+                join pg_namespace as n on n.oid = c.relnamespace
+                join pg_attribute as a on a.attrelid = c.oid
+                where n.nspname = p_schema
+                    and c.relname = any (v_tables)
+                    and a.attacl is not null
+                union all
+                select
+                    'type',
+                    t.oid::regtype::text,
+                    null,
+                    t.typname,
+                    t.oid,
+                    t.typowner,
+                    coalesce(t.typacl, acldefault('T', t.typowner)),
+                    acldefault('T', t.typowner),
+                    true,
+                    null
+                from pg_type as t
+                join pg_namespace as n on n.oid = t.typnamespace
+                where n.nspname = p_schema
+                    and t.typname = any (v_types)
+                    -- the row type of a table goes with the table
+                    and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
+                union all
+                select
+                    'routine',
+                    p.oid::regprocedure::text,
+                    null,
+                    format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
+                    p.oid,
+                    p.proowner,
+                    coalesce(p.proacl, acldefault('f', p.proowner)),
+                    acldefault('f', p.proowner),
+                    p.proname = any (v_function_names),
+                    case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                from pg_proc as p
+                join pg_namespace as n on n.oid = p.pronamespace
+                where n.nspname = p_schema
+            ) as o
+            where o.is_ours
+                and exists (
+                    select x.privilege_type from aclexplode(o.default_acl) as x where x.grantee = o.owner
+                    except
+                    select x.privilege_type from aclexplode(o.acl) as x where x.grantee = o.owner
+                )
+        loop
+            execute format('grant all on %s %s to %I', v_object.kind, v_object.name, v_owner);
+        end loop;
+    end;
+
+    -- A database of connect-pg 1.1.5 for Node: its table is renamed here, still as the installer, and its sessions move to the
+    -- new table once the functions exist (upgrade_1_1_5_sessions.sql). Additions of its users are named and refused.
+    declare
+        v_table constant regclass := to_regclass(format('%I.session', p_schema));
+        v_additions text;
+        v_statement text;
+        v_function text;
+    begin
+        if exists (
+            select
+            from pg_attribute as a
+            where a.attrelid = v_table
+                and a.attname = 'sess_id'
+                and not a.attisdropped
+        ) then
+            -- Locked, so that no other session replaces the table. Its columns must have types of PostgreSQL, or reading them would
+            -- run another role's code.
+            execute format('lock table %s in access exclusive mode', v_table);
+            if not exists (
+                select
+                from pg_class as c
+                join pg_attribute as a on a.attrelid = c.oid
+                where c.oid = v_table
+                    and c.relkind = 'r'
+                    and pg_get_userbyid(c.relowner) = v_owner
+                    and (a.attname, a.atttypid) in (
+                        ('sess_id', 'text'::regtype),
+                        ('sess_data', 'text'::regtype),
+                        ('expiration', 'timestamptz'::regtype)
+                    )
+                having count(*) = 3
+            ) then
+                raise exception using
+                    errcode = 'datatype_mismatch',
+                    message = format('%s has a column sess_id, but is not the table of connect-pg 1.1.5', v_table),
+                    hint = 'Choose another schema, or rename the table.';
+            end if;
+
+            v_additions := (
+                select string_agg(e.what, '; ' order by e.what)
+                from (
+                    select format('column %I', a.attname) as what
+                    from pg_attribute as a
+                    where a.attrelid = v_table
+                        and a.attnum > 0
+                        and not a.attisdropped
+                        and a.attname not in ('sess_id', 'sess_data', 'expiration')
+                    union all
+                    select format('trigger %I', t.tgname)
+                    from pg_trigger as t
+                    where t.tgrelid = v_table
+                        and not t.tgisinternal
+                        and t.tgname <> 'delete_expired_trig'
+                    union all
+                    select format('policy %I', p.polname)
+                    from pg_policy as p
+                    where p.polrelid = v_table
+                    union all
+                    select format('publication %I', p.pubname)
+                    from pg_publication_rel as r
+                    join pg_publication as p on p.oid = r.prpubid
+                    where r.prrelid = v_table
+                    union all
+                    select 'row level security'
+                    from pg_class as c
+                    where c.oid = v_table
+                        and (c.relrowsecurity or c.relforcerowsecurity)
+                    union all
+                    select format('constraint %I', c.conname)
+                    from pg_constraint as c
+                    where c.conrelid = v_table
+                        and c.contype not in ('p', 'n')
+                    union all
+                    select format('index %I', x.relname)
+                    from pg_index as i
+                    join pg_class as x on x.oid = i.indexrelid
+                    where i.indrelid = v_table
+                        and not i.indisprimary
+                        and x.relname <> 'expire_idx'
+                    union all
+                    -- Views, functions and foreign keys of any role that depend on the table.
+                    select distinct pg_describe_object(d.classid, d.objid, 0)
+                    from pg_depend as d
+                    where (
+                            d.refclassid = 'pg_class'::regclass and d.refobjid = v_table
+                            or d.refclassid = 'pg_type'::regclass
+                            and d.refobjid in (
+                                select x.oid
+                                from pg_type as t
+                                cross join lateral (values (t.oid), (t.typarray)) as x (oid)
+                                where t.typrelid = v_table
+                            )
+                        )
+                        and d.deptype = 'n'
+                        and not exists (select from pg_trigger as t where d.classid = 'pg_trigger'::regclass and t.oid = d.objid and t.tgrelid = v_table)
+                        and not exists (select from pg_constraint as c where d.classid = 'pg_constraint'::regclass and c.oid = d.objid and c.conrelid = v_table)
+                        and not exists (select from pg_proc as p where d.classid = 'pg_proc'::regclass and p.oid = d.objid and p.pronamespace = v_schema)
+                ) as e
+            );
+            if v_additions <> '' and coalesce(current_setting('connect_pg.drop_additions', true), '') <> 'on' then
+                raise exception using
+                    errcode = 'dependent_objects_still_exist',
+                    message = format('the table session of connect-pg 1.1.5 has additions that an upgrade would drop: %s', v_additions),
+                    hint = 'Save what you need of them and drop them. Or let the upgrade drop them: session-admin install --drop-additions, or in psql first: set connect_pg.drop_additions = on';
+            end if;
+
+            v_is_upgrade := true;
+            -- What would act on the rows while they move.
+            for v_statement in
+                select format('drop policy %I on %s', p.polname, v_table)
+                from pg_policy as p
+                where p.polrelid = v_table
+                union all
+                select format('drop rule %I on %s', r.rulename, v_table)
+                from pg_rewrite as r
+                where r.ev_class = v_table
+                union all
+                select format('alter table %s disable row level security, no force row level security', v_table)
+                from pg_class as c
+                where c.oid = v_table
+                    and (c.relrowsecurity or c.relforcerowsecurity)
+            loop
+                execute v_statement;
+            end loop;
+            execute format('drop trigger if exists delete_expired_trig on %s', v_table);
+            for v_function in
+                select p.oid::regprocedure::text
+                from pg_proc as p
+                where p.pronamespace = v_schema
+                    and p.proname in ('valid_sessions', 'remove_expired', 'all_session_ids')
+                    and p.pronargs = 0
+            loop
+                execute format('drop function %s', v_function);
+            end loop;
+            -- The new table needs the names of its indexes.
+            for v_statement in
+                select format('alter index %s rename to %I', i.indexrelid::regclass, x.relname || '_of_connect_pg_1')
+                from pg_index as i
+                join pg_class as x on x.oid = i.indexrelid
+                where i.indrelid = v_table
+            loop
+                execute v_statement;
+            end loop;
+            execute format('alter table %s rename to session_of_connect_pg_1', v_table);
+
+            -- Helpers and tests that its installer left in public: those whose text is the original's, and no others.
+            for v_function in
+                select p.oid::regprocedure::text
+                from pg_proc as p
+                where p.pronamespace = (select n.oid from pg_namespace as n where n.nspname = 'public')
+                    and md5(replace(p.prosrc, chr(13), '')) = any (array[
+                        '2be1e70fc2474a4be759b9feb86690a0', -- create_test_session()
+                        'ca00d9ff881a6dcad972094d595580db', -- failed_test(text)
+                        '61ccfb015b4bd735dacaf0c1f3367906', -- new_session_id()
+                        '41886da93ecf745681c7f45e2558beaf', -- setup_10_web()
+                        'b9ffd320d0ef9e5a6358785fdf1d7c6b', -- test_web_function_allids_is_removed()
+                        '3ea680dbaa4e8cedaaab21486787ce91', -- test_web_function_clearsessions_exists()
+                        '8ea4f66631d4cbff489ea9acc32bc3ea', -- test_web_function_clearsessions_removes_data()
+                        '5d11f8e0b29348060d33f6e2305e472e', -- test_web_function_countsessions_counts_nulls()
+                        '556483f11034c41bb3c5b3151b0dd98d', -- test_web_function_countsessions_exists()
+                        '817e2c24e3f5256bc1d2d6a5a4e4e6d0', -- test_web_function_countsessions_ignores_expired()
+                        '537df53d398937ca3d203a409df9860d', -- test_web_function_countsessions_returns_count()
+                        'a6f4287a02b6d8c8b17647f4779cedbd', -- test_web_function_deleteexpired_after_insert()
+                        '619419da13357497afa881531f088f96', -- test_web_function_deleteexpired_after_update()
+                        '64ac0e3f13f4eaa371c717655966a857', -- test_web_function_deleteexpired_exists()
+                        'e639b1c674d9cf0e312299b788d70493', -- test_web_function_destroysession_exists()
+                        'f77ada9f490dde2ae426fd48755a3696', -- test_web_function_destroysession_removes_data()
+                        '3645f6027db76f938330e97ef53f0381', -- test_web_function_getsessiondata_data()
+                        'c578608ec3ffd379c4cc3b9aae520d18', -- test_web_function_getsessiondata_exists()
+                        '9fbea26c041dc091105f3dfe8f6929b1', -- test_web_function_getsessiondata_ignores_expired()
+                        '8f98551f09afe020fd6e81f0a96e8295', -- test_web_function_setsessiondata_exists()
+                        'a9ffa7aa337edb44ca984b51d1822185', -- test_web_function_setsessiondata_save_data()
+                        '9a81bdd0bae358184b6ba5ab7d3af68c', -- test_web_function_setsessiondata_update_data()
+                        'a5ade8a7cf6b3b7a41120c78a6b722ce', -- test_web_schema()
+                        'b851d2ea2f95dc7eedbb5c0aec7dc9fb', -- test_web_session_data_exists()
+                        'cbaf1b9ac498b0887703361c5508812b', -- test_web_session_data_type()
+                        '64dff928a795b63e96d384cb00f43254', -- test_web_session_expiration_default()
+                        '3a7f8f8b99eca7aeaf6727aeb5b7b7ee', -- test_web_session_expiration_exists()
+                        'd446f67ac83343517d221cda73641bf2', -- test_web_session_expiration_has_index()
+                        'a186aa9460baadf49cbd21d3581b263a', -- test_web_session_expiration_type()
+                        '80f64e0315ffab78512445d9faa46e2f', -- test_web_session_id_exists()
+                        'e0fbf4664cc52808bd0f645ba70b7271', -- test_web_session_id_is_pk()
+                        '01f4b97c84521f8e7e0369a411597b3e', -- test_web_session_id_type()
+                        '9152b7e236c4ade16c821005276c7c98', -- test_web_session_table()
+                        '8f8c7c23057dca6fb8fb8eb7bd748cb0', -- test_web_trigger_deleteexpired_exists()
+                        '86680a8279d15e8770c99710c3dacf6b' -- test_web_user_exists()
+                    ])
+                order by p.proname
+            loop
+                execute format('drop function %s', v_function);
+                v_other_changes := v_other_changes || jsonb_build_object('action', 'removed', 'kind', 'function', 'object', v_function);
+            end loop;
+        end if;
+    end;
+
+    -- From here on the owner role does the work: code that another role has left in the schema never runs as a superuser.
+    perform set_config('role', v_owner, true);
+
+    -- The catalog is compared with the list below, and a statement is made only for a difference: most forms of ALTER TABLE
+    -- wait for every writer even when they change nothing.
+    declare
+        v_declared record;
+        v_table regclass;
+        v_existing record;
+        v_option text;
+        v_statement text;
+    begin
+        for v_declared in
+            select d.name, d.options, d.comment
+            from (
+                values
+                (
+                    'session',
+                    -- Slides and saves stay in their page (heap-only tuples), and vacuum runs before the table has grown by much.
+                    array['fillfactor=90', 'autovacuum_vacuum_scale_factor=0.05', 'autovacuum_analyze_scale_factor=0.1'],
+                    'Web sessions, one row each, and the tombstones of ended sessions for a while. Clients reach them through the functions of this schema only. API: private'
+                ),
+                (
+                    'settings',
+                    array[]::text[],
+                    'The settings of this store, in one row. API: private'
+                ),
+                (
+                    'prune_state',
+                    array[]::text[],
+                    'The state of pruning, in one row. API: private'
+                )
+            ) as d (name, options, comment)
+        loop
+            v_table := to_regclass(format('%I.%I', p_schema, v_declared.name));
+            if v_table is null then
+                execute format('create table %I.%I ()', p_schema, v_declared.name);
+                v_table := to_regclass(format('%I.%I', p_schema, v_declared.name));
+            end if;
+
+            select c.* into v_existing from pg_class as c where c.oid = v_table;
+            if v_existing.relkind <> 'r' or exists (select from pg_inherits as i where v_table in (i.inhrelid, i.inhparent)) then
+                raise exception using
+                    errcode = 'wrong_object_type',
+                    message = format('%s is not a plain table', v_table),
+                    hint = 'Partitions, inheritance and views are not supported. Choose another schema, or drop it and run this again.';
+            end if;
+            if v_existing.relpersistence <> 'p' then
+                execute format('alter table %s set logged', v_table);
+            end if;
+            if v_existing.relrowsecurity then
+                execute format('alter table %s disable row level security', v_table);
+            end if;
+            if v_existing.relforcerowsecurity then
+                execute format('alter table %s no force row level security', v_table);
+            end if;
+            if exists (select from unnest(v_existing.reloptions) as o (option) where o.option like 'autovacuum_enabled=%') then
+                execute format('alter table %s reset (autovacuum_enabled)', v_table);
+            end if;
+            for v_option in
+                select o.option
+                from unnest(v_declared.options) as o (option)
+                where o.option <> all (coalesce(v_existing.reloptions, '{}'))
+            loop
+                execute format('alter table %s set (%s)', v_table, v_option);
+            end loop;
+            if obj_description(v_table, 'pg_class') is distinct from v_declared.comment then
+                execute format('comment on table %s is %L', v_table, v_declared.comment);
+            end if;
+
+            -- Only the functions act on the rows.
+            for v_statement in
+                select format('drop trigger %I on %s', t.tgname, v_table)
+                from pg_trigger as t
+                where t.tgrelid = v_table
+                    and not t.tgisinternal
+                union all
+                select format('drop rule %I on %s', r.rulename, v_table)
+                from pg_rewrite as r
+                where r.ev_class = v_table
+                union all
+                select format('drop policy %I on %s', p.polname, v_table)
+                from pg_policy as p
+                where p.polrelid = v_table
+            loop
+                execute v_statement;
+            end loop;
+        end loop;
+    end;
+
+    -- The columns that a slide changes stand together and before the data, which keeps its WAL record small. Times are
+    -- timestamptz and compared with statement_timestamp(): now() is the start of the caller's transaction, and would load a
+    -- session that has expired since.
+    declare
+        v_declared record;
+        v_table regclass;
+        v_existing record;
+        v_declared_columns text[] := '{}';
+        v_column record;
+        v_statement text;
+    begin
+        for v_declared in
+            select d.*
+            from (
+                values
+                ('session', 'expires_at', 'timestamp with time zone', null, true,
+                    'The session is live while this is in the future by the clock of the database; -infinity once it has ended. Not indexed, so that slides are heap-only.'),
+                ('session', 'slide_at', 'timestamp with time zone', null, true,
+                    'From this time on, a use writes a slide. Never later than expires_at.'),
+                ('session', 'last_used_at', 'timestamp with time zone', null, true,
+                    'The time of the last use that was written, exact to the time between two slides.'),
+                ('session', 'version', 'bigint', null, true,
+                    'Grows with each change of the data. A slide does not change it.'),
+                ('session', 'created_at', 'timestamp with time zone', null, true,
+                    'The time at which the session was created.'),
+                ('session', 'absolute_expires_at', 'timestamp with time zone', null, true,
+                    'The absolute timeout: no use moves the expiry beyond this time (OWASP ASVS 5.0, 7.3.2).'),
+                ('session', 'prune_after', 'timestamp with time zone', null, true,
+                    'The time from which pruning looks at the row. Slides do not move it.'),
+                ('session', 'ended_at', 'timestamp with time zone', null, false,
+                    'The time at which the session was ended on purpose. The row is a tombstone then, and no save revives it.'),
+                ('session', 'ended_reason', 'text', null, false,
+                    'Why the session was ended: logout, revoked, evicted or rotated.'),
+                ('session', 'successor', 'bytea', null, false,
+                    'In the tombstone of an old key after a rotation: the key that the session has now.'),
+                ('session', 'grace_until', 'timestamp with time zone', null, false,
+                    'In the tombstone of an old key after a rotation: until this time the old key still loads, for requests in progress.'),
+                ('session', 'idle_timeout_seconds', 'integer', null, true,
+                    'The idle timeout: seconds from a use to the expiry (OWASP ASVS 5.0, 7.3.1).'),
+                ('session', 'slide_interval_seconds', 'integer', null, true,
+                    'Seconds from one slide to the next.'),
+                ('session', 'handle', 'uuid', 'gen_random_uuid()', true,
+                    'Names the session where its id must not appear: in lists, messages and other tables.'),
+                ('session', 'key', 'bytea', null, true,
+                    'sha256 of the session id. The database never holds the id itself, so a reader of the table cannot impersonate a user.'),
+                ('session', 'user_id', 'text', null, false,
+                    'The user that is logged in; null without a login.'),
+                ('session', 'client_address', 'inet', null, false,
+                    'The address that the session was created from, for the user''s list of devices. No decision depends on it.'),
+                ('session', 'user_agent', 'text', null, false,
+                    'The user agent that the session was created with, cut at 512 characters, for the list of devices.'),
+                ('session', 'label', 'text', null, false,
+                    'The application''s name for the device, cut at 256 characters.'),
+                ('session', 'data', 'text', null, false,
+                    'The data of the session: JSON from the native interface, any text from the connect-pg interface, null in a tombstone. Text, since jsonb refuses \u0000 and parses every write.'),
+
+                ('settings', 'only_row', 'boolean', 'true', true,
+                    'Keeps the table at one row.'),
+                ('settings', 'idle_timeout_seconds', 'integer', '86400', true,
+                    'The idle timeout of a session that asks for none, in seconds. One day by default.'),
+                ('settings', 'absolute_timeout_seconds', 'integer', '2592000', true,
+                    'The absolute timeout of a session that asks for none, in seconds. 30 days by default.'),
+                ('settings', 'max_data_bytes', 'integer', '1048576', true,
+                    'The largest session data, in bytes of the database''s encoding. 1 MiB by default, 8 KiB at least.'),
+                ('settings', 'tombstone_retention_seconds', 'integer', '3600', true,
+                    'The least time that the tombstone of an ended session is kept, in seconds: longer than any request takes. One hour by default.'),
+                ('settings', 'slide_percent', 'integer', '5', true,
+                    'A slide is due after this percentage of the idle timeout.'),
+                ('settings', 'slide_min_seconds', 'integer', '60', true,
+                    'The shortest time between two slides, in seconds; half the idle timeout if that is shorter.'),
+                ('settings', 'slide_max_seconds', 'integer', '600', true,
+                    'The longest time between two slides, in seconds, so that last_used_at stays useful.'),
+
+                ('settings', 'max_sessions_per_user', 'integer', '0', true,
+                    'How many live sessions a user may have; 0 for any number (OWASP ASVS 5.0, 7.1.2).'),
+                ('settings', 'reject_over_limit', 'boolean', 'false', true,
+                    'What happens at that limit: true rejects the new session, false ends the least recently used one.'),
+                ('settings', 'notify_channel', 'text', null, false,
+                    'The NOTIFY channel that announces the end of a session; null for none.'),
+
+                ('prune_state', 'only_row', 'boolean', 'true', true,
+                    'Keeps the table at one row.'),
+                ('prune_state', 'resume_from', 'timestamp with time zone', '''-infinity''::timestamp with time zone', true,
+                    'The prune_after at which an unfinished prune continues.'),
+                ('prune_state', 'last_pruned_at', 'timestamp with time zone', null, false,
+                    'The time at which a batch was last pruned.')
+            ) as d (table_name, name, type, default_value, is_required, comment)
+        loop
+            v_table := to_regclass(format('%I.%I', p_schema, v_declared.table_name));
+            v_declared_columns := v_declared_columns || format('%s %s', v_declared.table_name, v_declared.name);
+            select
+                a.attnum,
+                format_type(a.atttypid, a.atttypmod) as type,
+                a.attnotnull as is_required,
+                a.attgenerated <> '' or a.attidentity <> '' as is_generated,
+                a.attcollation <> t.typcollation as has_collation,
+                pg_get_expr(d.adbin, d.adrelid) as default_value,
+                col_description(a.attrelid, a.attnum) as comment
+            into v_existing
+            from pg_attribute as a
+            join pg_type as t on t.oid = a.atttypid
+            left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
+            where a.attrelid = v_table
+                and a.attname = v_declared.name
+                and not a.attisdropped;
+
+            if not found then
+                execute format(
+                    'alter table %s add column %I %s%s%s',
+                    v_table,
+                    v_declared.name,
+                    v_declared.type,
+                    ' default ' || v_declared.default_value,
+                    case when v_declared.is_required then ' not null' end
+                );
+            elsif v_existing.type <> v_declared.type or v_existing.is_generated then
+                raise exception using
+                    errcode = 'datatype_mismatch',
+                    message = format('column %s.%I has type %s and should have %s', v_table, v_declared.name, v_existing.type, v_declared.type),
+                    hint = 'connect-pg did not create this table. Choose another schema, or rename the table.';
+            else
+                if v_existing.has_collation then
+                    execute format('alter table %s alter column %I type %s', v_table, v_declared.name, v_declared.type);
+                end if;
+                if v_existing.default_value is distinct from v_declared.default_value then
+                    execute format(
+                        'alter table %s alter column %I %s',
+                        v_table,
+                        v_declared.name,
+                        coalesce('set default ' || v_declared.default_value, 'drop default')
+                    );
+                end if;
+                if v_existing.is_required <> v_declared.is_required
+                    and not exists (
+                        select
+                        from pg_index as i
+                        where i.indrelid = v_table
+                            and i.indisprimary
+                            and v_existing.attnum = any (i.indkey)
+                    )
+                then
+                    execute format(
+                        'alter table %s alter column %I %s not null',
+                        v_table,
+                        v_declared.name,
+                        case when v_declared.is_required then 'set' else 'drop' end
+                    );
+                end if;
+            end if;
+            if v_existing.comment is distinct from v_declared.comment then
+                execute format('comment on column %s.%I is %L', v_table, v_declared.name, v_declared.comment);
+            end if;
+        end loop;
+
+        -- The check of a domain would run with every insert.
+        for v_column in
+            select c.oid::regclass as table_name, a.attname as name, format_type(a.atttypid, a.atttypmod) as type
+            from pg_class as c
+            join pg_attribute as a on a.attrelid = c.oid
+            join pg_type as t on t.oid = a.atttypid
+            where c.relnamespace = v_schema
+                and c.relname = any (v_tables)
+                and not a.attisdropped
+                and t.typnamespace <> 'pg_catalog'::regnamespace
+        loop
+            raise exception using
+                errcode = 'datatype_mismatch',
+                message = format('column %I of %s has the type %s, which is not one of PostgreSQL', v_column.name, v_column.table_name, v_column.type),
+                hint = 'Drop the column or the table, and run this again.';
+        end loop;
+
+        -- Additional columns stay. But their defaults and generated values would run as the owner role with every insert, and
+        -- not null would make every insert fail.
+        for v_statement in
+            select
+                format(
+                    'alter table %s alter column %I %s',
+                    c.oid::regclass,
+                    a.attname,
+                    case
+                        when a.attgenerated <> '' then 'drop expression'
+                        when a.atthasdef then 'drop default'
+                        else 'drop not null'
+                    end
+                )
+            from pg_class as c
+            join pg_attribute as a on a.attrelid = c.oid
+            where c.relnamespace = v_schema
+                and c.relname = any (v_tables)
+                and a.attnum > 0
+                and not a.attisdropped
+                and a.attidentity = ''
+                and (a.attnotnull or a.atthasdef)
+                and format('%s %s', c.relname, a.attname) <> all (v_declared_columns)
+            union all
+            select format('alter table %s alter column %I drop not null', c.oid::regclass, a.attname)
+            from pg_class as c
+            join pg_attribute as a on a.attrelid = c.oid
+            where c.relnamespace = v_schema
+                and c.relname = any (v_tables)
+                and a.attnum > 0
+                and not a.attisdropped
+                and a.attidentity = ''
+                and a.attnotnull
+                and a.atthasdef
+                and format('%s %s', c.relname, a.attname) <> all (v_declared_columns)
+        loop
+            execute v_statement;
+        end loop;
+    end;
+
+    -- Definitions as pg_get_constraintdef prints them. There is none that the data of a session could violate: the DETAIL of
+    -- such an error shows the row to the client and in the log.
+    declare
+        v_declared record;
+        v_table regclass;
+        v_existing record;
+        v_declared_constraints text[] := '{}';
+        v_primary_key name;
+        v_constraint record;
+    begin
+        for v_declared in
+            select d.*
+            from (
+                values
+                ('session', 'session_pkey', 'PRIMARY KEY (key)'),
+                ('settings', 'settings_pkey', 'PRIMARY KEY (only_row)'),
+                ('settings', 'settings_only_row', 'CHECK (only_row)'),
+                ('settings', 'settings_idle_timeout_seconds', 'CHECK ((idle_timeout_seconds >= 1))'),
+                ('settings', 'settings_absolute_timeout_seconds', 'CHECK ((absolute_timeout_seconds >= 1))'),
+                ('settings', 'settings_max_data_bytes', 'CHECK ((max_data_bytes >= 8192))'),
+                ('settings', 'settings_tombstone_retention_seconds', 'CHECK ((tombstone_retention_seconds >= 60))'),
+                ('settings', 'settings_slide_percent', 'CHECK (((slide_percent >= 0) AND (slide_percent <= 50)))'),
+                ('settings', 'settings_slide_interval_seconds', 'CHECK (((slide_min_seconds >= 0) AND (slide_max_seconds >= slide_min_seconds)))'),
+                ('settings', 'settings_max_sessions_per_user', 'CHECK ((max_sessions_per_user >= 0))'),
+                ('settings', 'settings_notify_channel', 'CHECK (((octet_length(notify_channel) >= 1) AND (octet_length(notify_channel) <= 63)))'),
+                ('prune_state', 'prune_state_pkey', 'PRIMARY KEY (only_row)'),
+                ('prune_state', 'prune_state_only_row', 'CHECK (only_row)')
+            ) as d (table_name, name, definition)
+        loop
+            v_table := to_regclass(format('%I.%I', p_schema, v_declared.table_name));
+            v_declared_constraints := v_declared_constraints || format('%s %s', v_table, v_declared.name);
+            select
+                pg_get_constraintdef(c.oid) as definition,
+                c.convalidated
+                    and not c.condeferrable
+                    and not exists (select from pg_index as i where i.indexrelid = c.conindid and not i.indisvalid) as is_valid
+            into v_existing
+            from pg_constraint as c
+            where c.conrelid = v_table
+                and c.conname = v_declared.name;
+            if found and (v_existing.definition <> v_declared.definition or not v_existing.is_valid) then
+                execute format('alter table %s drop constraint %I', v_table, v_declared.name);
+            end if;
+            if not found or v_existing.definition <> v_declared.definition or not v_existing.is_valid then
+                -- A table has one primary key, whatever its name.
+                for v_primary_key in
+                    select c.conname
+                    from pg_constraint as c
+                    where c.conrelid = v_table
+                        and c.contype = 'p'
+                        and v_declared.definition like 'PRIMARY KEY%'
+                loop
+                    execute format('alter table %s drop constraint %I', v_table, v_primary_key);
+                end loop;
+                execute format('alter table %s add constraint %I %s', v_table, v_declared.name, v_declared.definition);
+            end if;
+        end loop;
+
+        -- Additional constraints could make a statement fail, and show the row in its error.
+        for v_constraint in
+            select c.conrelid::regclass as table_name, c.conname as name
+            from pg_constraint as c
+            join pg_class as t on t.oid = c.conrelid
+            where t.relnamespace = v_schema
+                and t.relname = any (v_tables)
+                and c.contype in ('c', 'f', 'u', 'x')
+                and format('%s %s', c.conrelid::regclass, c.conname) <> all (v_declared_constraints)
+        loop
+            execute format('alter table %s drop constraint %I', v_constraint.table_name, v_constraint.name);
+        end loop;
+    end;
+
+    -- Definitions as pg_get_indexdef prints them. Three indexes beside the primary key, and none on a column that a slide
+    -- changes.
+    declare
+        v_declared record;
+        v_declared_indexes text[] := '{}';
+        v_existing regclass;
+        v_index regclass;
+    begin
+        for v_declared in
+            select
+                d.name,
+                format('CREATE %sINDEX %I ON %I.session USING btree %s', d.uniqueness, d.name, p_schema, d.columns) as definition
+            from (
+                values
+                ('session_prune_after', '', '(prune_after)'),
+                ('session_user_id', '', '(user_id) WHERE (user_id IS NOT NULL)'),
+                ('session_handle', 'UNIQUE ', '(handle)')
+            ) as d (name, uniqueness, columns)
+        loop
+            v_declared_indexes := v_declared_indexes || v_declared.name;
+            v_existing := to_regclass(format('%I.%I', p_schema, v_declared.name));
+            if v_existing is not null
+                and not exists (
+                    select
+                    from pg_index as i
+                    where i.indexrelid = v_existing
+                        and i.indisvalid
+                        and pg_get_indexdef(v_existing) = v_declared.definition
+                )
+            then
+                execute format('drop index %s', v_existing);
+                v_existing := null;
+            end if;
+            if v_existing is null then
+                execute v_declared.definition;
+            end if;
+        end loop;
+
+        -- An additional index slows every write. On a column that a slide changes it ends heap-only updates, and a unique one
+        -- shows rows in its errors.
+        for v_index in
+            select i.indexrelid::regclass
+            from pg_index as i
+            join pg_class as c on c.oid = i.indrelid
+            join pg_class as x on x.oid = i.indexrelid
+            where c.relnamespace = v_schema
+                and c.relname = any (v_tables)
+                and x.relname <> all (v_declared_indexes)
+                and not exists (select from pg_constraint as k where k.conindid = i.indexrelid)
+        loop
+            execute format('drop index %s', v_index);
+        end loop;
+    end;
+
+    -- The functions need one row of settings and one of prune_state.
+    declare
+        v_table text;
+        v_inserted bigint;
+    begin
+        foreach v_table in array array['settings', 'prune_state']
+        loop
+            execute format(
+                'insert into %1$I.%2$I (only_row) select true where not exists (select from %1$I.%2$I)',
+                p_schema,
+                v_table
+            );
+            get diagnostics v_inserted = row_count;
+            -- A new table goes without saying.
+            if v_inserted > 0 and v_catalog_before ? ('table ' || v_table) then
+                v_other_changes := v_other_changes || jsonb_build_object('action', 'created', 'kind', 'row', 'object', v_table);
+            end if;
+        end loop;
+    end;
+
+    -- Row types for the functions that every request calls. PostgreSQL describes the row of a "returns table" anew at every
+    -- call, and that of a type once.
+    declare
+        v_declared record;
+        v_type text;
+        v_existing record;
+        v_function regprocedure;
+    begin
+        for v_declared in
+            select d.name, d.columns, d.comment
+            from (
+                values
+                (
+                    'loaded_session',
+                    'data text, version bigint, expires_at timestamp with time zone, user_id text, server_time timestamp with time zone',
+                    'What load_session returns. API: public'
+                ),
+                (
+                    'saved_session',
+                    'outcome text, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone',
+                    'What save_session returns. API: public'
+                )
+            ) as d (name, columns, comment)
+        loop
+            v_type := format('%I.%I', p_schema, v_declared.name);
+            select
+                t.typrelid::regclass as name,
+                c.relkind = 'c' as is_row_type,
+                (
+                    select string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' order by a.attnum)
+                    from pg_attribute as a
+                    where a.attrelid = c.oid
+                        and not a.attisdropped
+                ) as columns
+            into v_existing
+            from pg_type as t
+            left join pg_class as c on c.oid = t.typrelid
+            where t.typnamespace = v_schema
+                and t.typname = v_declared.name;
+            if found and v_existing.is_row_type is not true then
+                raise exception using
+                    errcode = 'wrong_object_type',
+                    message = format('%s is not a row type', v_type),
+                    hint = 'Choose another schema, or drop it and run this again.';
+            end if;
+            if found and v_existing.columns is distinct from v_declared.columns then
+                -- The next step creates the functions that return it. Other objects that depend on it are not dropped, but
+                -- end this with an error.
+                for v_function in
+                    select p.oid::regprocedure
+                    from pg_proc as p
+                    where p.pronamespace = v_schema
+                        and pg_get_userbyid(p.proowner) = v_owner
+                        and p.prorettype = (select c.reltype from pg_class as c where c.oid = v_existing.name)
+                loop
+                    execute format('drop function %s', v_function);
+                end loop;
+                execute format('drop type %s', v_type);
+            end if;
+
+            if to_regtype(v_type) is null then
+                execute format('create type %s as (%s)', v_type, v_declared.columns);
+            end if;
+            if obj_description(to_regtype(v_type), 'pg_type') is distinct from v_declared.comment then
+                execute format('comment on type %s is %L', v_type, v_declared.comment);
+            end if;
+        end loop;
+    end;
+
+    -- "create or replace" keeps grants, and takes no lock that a caller would wait for.
+    declare
+        v_routine regprocedure;
+        v_function record;
+        v_statement text;
+    begin
+        -- A procedure or an aggregate of one of the names cannot be replaced by a function.
+        for v_routine in
+            select p.oid::regprocedure
+            from pg_proc as p
+            where p.pronamespace = v_schema
+                and p.prokind <> 'f'
+                and p.proname = any (v_function_names)
+        loop
+            execute format('drop routine %s', v_routine);
+        end loop;
+
+        for v_function in
+            select
+                replace(v_functions[i][3], 'web.', v_prefix) as declaration,
+                replace(v_functions[i][4], 'web.', v_prefix) as body,
+                replace(v_functions[i][5], 'web.', v_prefix) as signature,
+                v_functions[i][6] as comment
+            from generate_subscripts(v_functions, 1) as i
+            order by i
+        loop
+            v_statement := format('%s as %L', v_function.declaration, v_function.body);
+            begin
+                execute v_statement;
+            exception
+                -- Other result columns or parameter names cannot be replaced.
+                when invalid_function_definition then
+                    execute format('drop function %s', v_function.signature);
+                    execute v_statement;
+            end;
+            execute format('comment on function %s is %L', v_function.signature, v_function.comment);
+        end loop;
+
+        -- Other routines of the owner role are another release's, or planted. An overload of a function must not stay either:
+        -- an untyped parameter from a driver must resolve to one function.
+        for v_routine in
+            select p.oid::regprocedure
+            from pg_proc as p
+            where p.pronamespace = v_schema
+                and (p.proname = any (v_function_names) or pg_get_userbyid(p.proowner) = v_owner)
+                and not exists (
+                    select
+                    from generate_subscripts(v_functions, 1) as i
+                    where p.oid = to_regprocedure(replace(v_functions[i][5], 'web.', v_prefix))
+                )
+        loop
+            execute format('drop routine %s', v_routine);
+        end loop;
+    end;
+
+    -- The live sessions of connect-pg 1.1.5, their ids hashed. A session without an expiry never ended there; it gets the idle
+    -- timeout of the store from now on. The old table is dropped, and with it the raw ids.
+    declare
+        v_moved bigint;
+    begin
+        if v_is_upgrade then
+            execute replace(
+                $statement$
+                insert into web.session (
+                    expires_at,
+                    slide_at,
+                    last_used_at,
+                    version,
+                    created_at,
+                    absolute_expires_at,
+                    prune_after,
+                    idle_timeout_seconds,
+                    slide_interval_seconds,
+                    key,
+                    data
+                )
+                select
+                    n.expires_at,
+                    least(statement_timestamp() + make_interval(secs => web.slide_interval_seconds(n.idle_timeout_seconds)), n.expires_at),
+                    statement_timestamp(),
+                    1,
+                    statement_timestamp(),
+                    n.absolute_expires_at,
+                    n.expires_at,
+                    n.idle_timeout_seconds,
+                    web.slide_interval_seconds(n.idle_timeout_seconds),
+                    sha256(convert_to(n.id, 'UTF8')),
+                    n.data
+                from (
+                    select
+                        o.sess_id as id,
+                        o.sess_data as data,
+                        least(e.expires_at, a.absolute_expires_at) as expires_at,
+                        a.absolute_expires_at,
+                        ceil(extract(epoch from least(e.expires_at, a.absolute_expires_at) - statement_timestamp()))::integer as idle_timeout_seconds
+                    from web.session_of_connect_pg_1 as o
+                    cross join web.settings as s
+                    cross join lateral (
+                        select coalesce(o.expiration, statement_timestamp() + make_interval(secs => s.idle_timeout_seconds)) as expires_at
+                    ) as e
+                    cross join lateral (
+                        select statement_timestamp() + make_interval(secs => s.absolute_timeout_seconds) as absolute_expires_at
+                    ) as a
+                    where e.expires_at > statement_timestamp()
+                ) as n
+                $statement$,
+                'web.',
+                v_prefix
+            );
+            get diagnostics v_moved = row_count;
+            v_other_changes := v_other_changes || jsonb_build_object(
+                'action', 'changed',
+                'kind', 'table',
+                'object', 'session',
+                'attribute', 'live sessions of connect-pg 1.1.5',
+                'after', v_moved::text
+            );
+            execute format('drop table %I.session_of_connect_pg_1%s', p_schema, case when current_setting('connect_pg.drop_additions', true) = 'on' then ' cascade' end);
+        end if;
+    end;
+
+    -- A role with CREATE on the schema may have created an object of one of our names since the first check, and "create or
+    -- replace" leaves it to that role.
+    declare
+        v_object record;
+        v_foreign_key record;
+    begin
+        for v_object in
+            select o.kind, o.name, pg_get_userbyid(o.owner) as owner
+            from (
+                -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
+                -- they are checked and reported as well; and other tables, whose owners are checked.
+                --   kind                the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
+                --   name, column_name   quoted for SQL; of a column, name is its table
+                --   label               as in the report
+                --   acl, default_acl    aclitem[]; the acl of an object without one is the default
+                --   is_ours             whether it has a name of ours
+                --   runtime_privilege   what the runtime role is to hold on it
+                select
+                    'schema' as kind,
+                    quote_ident(n.nspname) as name,
+                    null::text as column_name,
+                    n.nspname::text as label,
+                    n.oid,
+                    n.nspowner as owner,
+                    coalesce(n.nspacl, acldefault('n', n.nspowner)) as acl,
+                    acldefault('n', n.nspowner) as default_acl,
+                    true as is_ours,
+                    'USAGE' as runtime_privilege
+                from pg_namespace as n
+                where n.nspname = p_schema
+                union all
+                select
+                    'table',
+                    c.oid::regclass::text,
+                    null,
+                    c.relname,
+                    c.oid,
+                    c.relowner,
+                    coalesce(c.relacl, acldefault('r', c.relowner)),
+                    acldefault('r', c.relowner),
+                    c.relname = any (v_tables),
+                    null
+                from pg_class as c
+                join pg_namespace as n on n.oid = c.relnamespace
+                where n.nspname = p_schema
+                    and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+                union all
+                select
+                    'column',
+                    c.oid::regclass::text,
+                    quote_ident(a.attname),
+                    c.relname || '.' || a.attname,
+                    c.oid,
+                    c.relowner,
+                    a.attacl,
+                    null,
+                    true,
+                    null
+                from pg_class as c
+                join pg_namespace as n on n.oid = c.relnamespace
+                join pg_attribute as a on a.attrelid = c.oid
+                where n.nspname = p_schema
+                    and c.relname = any (v_tables)
+                    and a.attacl is not null
+                union all
+                select
+                    'type',
+                    t.oid::regtype::text,
+                    null,
+                    t.typname,
+                    t.oid,
+                    t.typowner,
+                    coalesce(t.typacl, acldefault('T', t.typowner)),
+                    acldefault('T', t.typowner),
+                    true,
+                    null
+                from pg_type as t
+                join pg_namespace as n on n.oid = t.typnamespace
+                where n.nspname = p_schema
+                    and t.typname = any (v_types)
+                    -- the row type of a table goes with the table
+                    and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
+                union all
+                select
+                    'routine',
+                    p.oid::regprocedure::text,
+                    null,
+                    format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
+                    p.oid,
+                    p.proowner,
+                    coalesce(p.proacl, acldefault('f', p.proowner)),
+                    acldefault('f', p.proowner),
+                    p.proname = any (v_function_names),
+                    case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                from pg_proc as p
+                join pg_namespace as n on n.oid = p.pronamespace
+                where n.nspname = p_schema
+            ) as o
+            where o.is_ours
+                and o.kind <> 'column'
+                and pg_get_userbyid(o.owner) <> v_owner
+        loop
+            raise exception using
+                errcode = 'insufficient_privilege',
+                message = format('%s %s belongs to %s, which created it during this install', v_object.kind, v_object.name, v_object.owner),
+                hint = format('Revoke CREATE on the schema from %s, drop the object, and run this again.', v_object.owner);
+        end loop;
+
+        -- A foreign key to these rows would make pruning fail always, and creating a session now and then.
+        for v_foreign_key in
+            select c.conname as name, c.conrelid::regclass as table_name, c.confrelid::regclass as referenced_table
+            from pg_constraint as c
+            join pg_class as t on t.oid = c.confrelid
+            where c.contype = 'f'
+                and t.relnamespace = v_schema
+                and t.relname = any (v_tables)
+        loop
+            raise exception using
+                errcode = 'dependent_objects_still_exist',
+                message = format('the foreign key %s of table %s references %s, whose rows are deleted', v_foreign_key.name, v_foreign_key.table_name, v_foreign_key.referenced_table),
+                hint = 'Drop the foreign key. Store the handle of a session in a column without one.';
+        end loop;
+    end;
+
+    -- The runtime role holds USAGE on the schema and EXECUTE on its functions. Every other privilege of every other role on
+    -- the store is revoked, on columns and by other grantors too. Only differences are touched.
+    declare
+        v_grant record;
+        v_is_clean boolean;
+        v_object record;
+    begin
+        -- Revoking one grant may leave others behind that depend on it, so look again.
+        for v_round in 1..3 loop
+            v_is_clean := true;
+            for v_grant in
+                select
+                    case o.kind when 'column' then 'table' else o.kind end as kind,
+                    o.name,
+                    o.column_name,
+                    x.grantor = o.owner as is_by_owner,
+                    pg_get_userbyid(x.grantor) as grantor,
+                    case when x.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(x.grantee)) end as grantee
+                from (
+                    -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
+                    -- they are checked and reported as well; and other tables, whose owners are checked.
+                    --   kind                the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
+                    --   name, column_name   quoted for SQL; of a column, name is its table
+                    --   label               as in the report
+                    --   acl, default_acl    aclitem[]; the acl of an object without one is the default
+                    --   is_ours             whether it has a name of ours
+                    --   runtime_privilege   what the runtime role is to hold on it
+                    select
+                        'schema' as kind,
+                        quote_ident(n.nspname) as name,
+                        null::text as column_name,
+                        n.nspname::text as label,
+                        n.oid,
+                        n.nspowner as owner,
+                        coalesce(n.nspacl, acldefault('n', n.nspowner)) as acl,
+                        acldefault('n', n.nspowner) as default_acl,
+                        true as is_ours,
+                        'USAGE' as runtime_privilege
+                    from pg_namespace as n
+                    where n.nspname = p_schema
+                    union all
+                    select
+                        'table',
+                        c.oid::regclass::text,
+                        null,
+                        c.relname,
+                        c.oid,
+                        c.relowner,
+                        coalesce(c.relacl, acldefault('r', c.relowner)),
+                        acldefault('r', c.relowner),
+                        c.relname = any (v_tables),
+                        null
+                    from pg_class as c
+                    join pg_namespace as n on n.oid = c.relnamespace
+                    where n.nspname = p_schema
+                        and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+                    union all
+                    select
+                        'column',
+                        c.oid::regclass::text,
+                        quote_ident(a.attname),
+                        c.relname || '.' || a.attname,
+                        c.oid,
+                        c.relowner,
+                        a.attacl,
+                        null,
+                        true,
+                        null
+                    from pg_class as c
+                    join pg_namespace as n on n.oid = c.relnamespace
+                    join pg_attribute as a on a.attrelid = c.oid
+                    where n.nspname = p_schema
+                        and c.relname = any (v_tables)
+                        and a.attacl is not null
+                    union all
+                    select
+                        'type',
+                        t.oid::regtype::text,
+                        null,
+                        t.typname,
+                        t.oid,
+                        t.typowner,
+                        coalesce(t.typacl, acldefault('T', t.typowner)),
+                        acldefault('T', t.typowner),
+                        true,
+                        null
+                    from pg_type as t
+                    join pg_namespace as n on n.oid = t.typnamespace
+                    where n.nspname = p_schema
+                        and t.typname = any (v_types)
+                        -- the row type of a table goes with the table
+                        and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
+                    union all
+                    select
+                        'routine',
+                        p.oid::regprocedure::text,
+                        null,
+                        format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
+                        p.oid,
+                        p.proowner,
+                        coalesce(p.proacl, acldefault('f', p.proowner)),
+                        acldefault('f', p.proowner),
+                        p.proname = any (v_function_names),
+                        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                    from pg_proc as p
+                    join pg_namespace as n on n.oid = p.pronamespace
+                    where n.nspname = p_schema
+                ) as o
+                cross join aclexplode(o.acl) as x
+                where o.is_ours
+                    and x.grantee <> o.owner
+                    and not (
+                        x.privilege_type is not distinct from o.runtime_privilege
+                        and x.grantee = (select r.oid from pg_roles as r where r.rolname = p_role)
+                        and x.grantor = o.owner
+                        and not x.is_grantable
+                    )
+            loop
+                v_is_clean := false;
+                if v_grant.column_name is not null and not v_grant.is_by_owner and v_round > 1 then
+                    -- Only its grantor can revoke a grant on a column, so that role owns the table for one statement. No
+                    -- other session sees that.
+                    perform set_config('role', v_caller_role, true);
+                    execute format('alter table %s owner to %I', v_grant.name, v_grant.grantor);
+                    execute format('revoke all (%s) on table %s from %s cascade', v_grant.column_name, v_grant.name, v_grant.grantee);
+                    execute format('alter table %s owner to %I', v_grant.name, v_owner);
+                    perform set_config('role', v_owner, true);
+                else
+                    execute format(
+                        'revoke all %son %s %s from %s cascade',
+                        '(' || v_grant.column_name || ') ',
+                        v_grant.kind,
+                        v_grant.name,
+                        v_grant.grantee
+                    );
+                end if;
+            end loop;
+            exit when v_is_clean;
+        end loop;
+        if not v_is_clean then
+            raise exception using
+                errcode = 'insufficient_privilege',
+                message = format('%s keeps a privilege on %s that could not be revoked', v_grant.grantee, v_grant.name),
+                hint = format('As a superuser, revoke what role %s has granted on it.', v_grant.grantor);
+        end if;
+
+        for v_object in
+            select o.kind, o.name, o.runtime_privilege
+            from (
+                -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
+                -- they are checked and reported as well; and other tables, whose owners are checked.
+                --   kind                the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
+                --   name, column_name   quoted for SQL; of a column, name is its table
+                --   label               as in the report
+                --   acl, default_acl    aclitem[]; the acl of an object without one is the default
+                --   is_ours             whether it has a name of ours
+                --   runtime_privilege   what the runtime role is to hold on it
+                select
+                    'schema' as kind,
+                    quote_ident(n.nspname) as name,
+                    null::text as column_name,
+                    n.nspname::text as label,
+                    n.oid,
+                    n.nspowner as owner,
+                    coalesce(n.nspacl, acldefault('n', n.nspowner)) as acl,
+                    acldefault('n', n.nspowner) as default_acl,
+                    true as is_ours,
+                    'USAGE' as runtime_privilege
+                from pg_namespace as n
+                where n.nspname = p_schema
+                union all
+                select
+                    'table',
+                    c.oid::regclass::text,
+                    null,
+                    c.relname,
+                    c.oid,
+                    c.relowner,
+                    coalesce(c.relacl, acldefault('r', c.relowner)),
+                    acldefault('r', c.relowner),
+                    c.relname = any (v_tables),
+                    null
+                from pg_class as c
+                join pg_namespace as n on n.oid = c.relnamespace
+                where n.nspname = p_schema
+                    and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+                union all
+                select
+                    'column',
+                    c.oid::regclass::text,
+                    quote_ident(a.attname),
+                    c.relname || '.' || a.attname,
+                    c.oid,
+                    c.relowner,
+                    a.attacl,
+                    null,
+                    true,
+                    null
+                from pg_class as c
+                join pg_namespace as n on n.oid = c.relnamespace
+                join pg_attribute as a on a.attrelid = c.oid
+                where n.nspname = p_schema
+                    and c.relname = any (v_tables)
+                    and a.attacl is not null
+                union all
+                select
+                    'type',
+                    t.oid::regtype::text,
+                    null,
+                    t.typname,
+                    t.oid,
+                    t.typowner,
+                    coalesce(t.typacl, acldefault('T', t.typowner)),
+                    acldefault('T', t.typowner),
+                    true,
+                    null
+                from pg_type as t
+                join pg_namespace as n on n.oid = t.typnamespace
+                where n.nspname = p_schema
+                    and t.typname = any (v_types)
+                    -- the row type of a table goes with the table
+                    and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
+                union all
+                select
+                    'routine',
+                    p.oid::regprocedure::text,
+                    null,
+                    format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
+                    p.oid,
+                    p.proowner,
+                    coalesce(p.proacl, acldefault('f', p.proowner)),
+                    acldefault('f', p.proowner),
+                    p.proname = any (v_function_names),
+                    case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                from pg_proc as p
+                join pg_namespace as n on n.oid = p.pronamespace
+                where n.nspname = p_schema
+            ) as o
+            where o.runtime_privilege is not null
+                and not exists (
+                    select
+                    from aclexplode(o.acl) as x
+                    where x.privilege_type = o.runtime_privilege
+                        and x.grantee = (select r.oid from pg_roles as r where r.rolname = p_role)
+                )
+        loop
+            execute format('grant %s on %s %s to %I', v_object.runtime_privilege, v_object.kind, v_object.name, p_role);
+        end loop;
+    end;
+
+    perform set_config('role', v_caller_role, true);
+
+    -- The runtime role may connect to the database, and needs nothing else on it. The installer gives the membership in the
+    -- owner role back.
+    declare
+        v_privilege text;
+    begin
+        for v_privilege in
+            select x.privilege_type
+            from pg_database as d
+            cross join aclexplode(d.datacl) as x
+            where d.datname = current_database()
+                and x.grantee = (select r.oid from pg_roles as r where r.rolname = p_role)
+                and (x.privilege_type <> 'CONNECT' or x.is_grantable)
+        loop
+            execute format('revoke %s on database %I from %I cascade', v_privilege, current_database(), p_role);
+        end loop;
+        if not has_database_privilege(p_role, current_database(), 'CONNECT') then
+            execute format('grant connect on database %I to %I', current_database(), p_role);
+        end if;
+
+        if v_took_membership then
+            execute format('revoke %I from %I', v_owner, current_user);
+        end if;
+    end;
+
+    -- What the catalog says about the store. Taken before and after the work: the report is the difference of the two, so it
+    -- claims no change that did not happen, and misses none that did.
+    v_catalog := (
+        with store_object as (
+            -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
+            -- they are checked and reported as well; and other tables, whose owners are checked.
+            --   kind                the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
+            --   name, column_name   quoted for SQL; of a column, name is its table
+            --   label               as in the report
+            --   acl, default_acl    aclitem[]; the acl of an object without one is the default
+            --   is_ours             whether it has a name of ours
+            --   runtime_privilege   what the runtime role is to hold on it
+            select
+                'schema' as kind,
+                quote_ident(n.nspname) as name,
+                null::text as column_name,
+                n.nspname::text as label,
+                n.oid,
+                n.nspowner as owner,
+                coalesce(n.nspacl, acldefault('n', n.nspowner)) as acl,
+                acldefault('n', n.nspowner) as default_acl,
+                true as is_ours,
+                'USAGE' as runtime_privilege
+            from pg_namespace as n
+            where n.nspname = p_schema
+            union all
+            select
+                'table',
+                c.oid::regclass::text,
+                null,
+                c.relname,
+                c.oid,
+                c.relowner,
+                coalesce(c.relacl, acldefault('r', c.relowner)),
+                acldefault('r', c.relowner),
+                c.relname = any (v_tables),
+                null
+            from pg_class as c
+            join pg_namespace as n on n.oid = c.relnamespace
+            where n.nspname = p_schema
+                and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+            union all
+            select
+                'column',
+                c.oid::regclass::text,
+                quote_ident(a.attname),
+                c.relname || '.' || a.attname,
+                c.oid,
+                c.relowner,
+                a.attacl,
+                null,
+                true,
+                null
+            from pg_class as c
+            join pg_namespace as n on n.oid = c.relnamespace
+            join pg_attribute as a on a.attrelid = c.oid
+            where n.nspname = p_schema
+                and c.relname = any (v_tables)
+                and a.attacl is not null
+            union all
+            select
+                'type',
+                t.oid::regtype::text,
+                null,
+                t.typname,
+                t.oid,
+                t.typowner,
+                coalesce(t.typacl, acldefault('T', t.typowner)),
+                acldefault('T', t.typowner),
+                true,
+                null
+            from pg_type as t
+            join pg_namespace as n on n.oid = t.typnamespace
+            where n.nspname = p_schema
+                and t.typname = any (v_types)
+                -- the row type of a table goes with the table
+                and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
+            union all
+            select
+                'routine',
+                p.oid::regprocedure::text,
+                null,
+                format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
+                p.oid,
+                p.proowner,
+                coalesce(p.proacl, acldefault('f', p.proowner)),
+                acldefault('f', p.proowner),
+                p.proname = any (v_function_names),
+                case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+            from pg_proc as p
+            join pg_namespace as n on n.oid = p.pronamespace
+            where n.nspname = p_schema
+        )
+        select jsonb_object_agg(e.kind || ' ' || e.object, e.attributes)
+        from (
+            select
+                'role' as kind,
+                r.rolname::text as object,
+                jsonb_build_object(
+                    'login', r.rolcanlogin,
+                    'superuser', r.rolsuper,
+                    'createdb', r.rolcreatedb,
+                    'createrole', r.rolcreaterole,
+                    'replication', r.rolreplication,
+                    'bypassrls', r.rolbypassrls,
+                    'settings', (
+                        select string_agg(c.setting, ', ' order by c.setting)
+                        from pg_db_role_setting as d
+                        cross join unnest(d.setconfig) as c (setting)
+                        where d.setrole = r.oid
+                            and d.setdatabase in (0, (select b.oid from pg_database as b where b.datname = current_database()))
+                    )
+                ) as attributes
+            from pg_roles as r
+            where r.rolname in (p_role, v_owner)
+            union all
+            select 'membership', format('of %s in %s', pg_get_userbyid(m.member), pg_get_userbyid(m.roleid)), '{}'
+            from (
+                select distinct a.member, a.roleid
+                from pg_auth_members as a
+                where a.member in (select r.oid from pg_roles as r where r.rolname in (p_role, v_owner))
+            ) as m
+            union all
+            select
+                case o.kind when 'routine' then 'function' else o.kind end,
+                o.label,
+                jsonb_build_object(
+                    'owner', pg_get_userbyid(o.owner),
+                    'privileges of the owner', (
+                        select string_agg(x.privilege_type, ', ' order by x.privilege_type)
+                        from aclexplode(o.acl) as x
+                        where x.grantee = o.owner
+                    )
+                ) || case o.kind
+                    when 'schema' then '{}'
+                    when 'table' then (
+                        select jsonb_build_object(
+                            'persistence', c.relpersistence,
+                            'row security', c.relrowsecurity,
+                            'forced row security', c.relforcerowsecurity,
+                            'options', array_to_string(c.reloptions, ', '),
+                            'comment', obj_description(c.oid, 'pg_class')
+                        )
+                        from pg_class as c
+                        where c.oid = o.oid
+                    )
+                    when 'type' then (
+                        select jsonb_build_object(
+                            'columns', (
+                                select string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' order by a.attnum)
+                                from pg_attribute as a
+                                where a.attrelid = t.typrelid
+                                    and a.attnum > 0
+                                    and not a.attisdropped
+                            ),
+                            'comment', obj_description(t.oid, 'pg_type')
+                        )
+                        from pg_type as t
+                        where t.oid = o.oid
+                    )
+                    when 'routine' then (
+                        select jsonb_build_object(
+                            'kind', p.prokind,
+                            'arguments', pg_get_function_arguments(p.oid),
+                            'result', pg_get_function_result(p.oid),
+                            'language', l.lanname,
+                            'volatility', p.provolatile,
+                            'security definer', p.prosecdef,
+                            'strict', p.proisstrict,
+                            'leakproof', p.proleakproof,
+                            'parallel', p.proparallel,
+                            'settings', array_to_string(p.proconfig, ', '),
+                            'body', md5(p.prosrc),
+                            'comment', obj_description(p.oid, 'pg_proc')
+                        )
+                        from pg_proc as p
+                        join pg_language as l on l.oid = p.prolang
+                        where p.oid = o.oid
+                    )
+                end
+            from store_object as o
+            where o.kind <> 'column'
+                and (o.is_ours or o.kind = 'routine')
+            union all
+            select
+                'privilege',
+                format('%s on %s to %s', g.privilege_type, g.object, case when g.grantee = 0 then 'PUBLIC' else pg_get_userbyid(g.grantee)::text end),
+                jsonb_build_object(
+                    'grant option', bool_or(g.is_grantable),
+                    'granted by', string_agg(distinct pg_get_userbyid(g.grantor)::text, ', ')
+                )
+            from (
+                select case o.kind when 'routine' then 'function' else o.kind end || ' ' || o.label as object, x.*
+                from store_object as o
+                cross join aclexplode(o.acl) as x
+                where (o.is_ours or o.kind = 'routine')
+                    and x.grantee <> o.owner
+                union all
+                select 'database ' || d.datname, x.*
+                from pg_database as d
+                cross join aclexplode(d.datacl) as x
+                where d.datname = current_database()
+                    and x.grantee = (select r.oid from pg_roles as r where r.rolname = p_role)
+                    and x.grantee <> d.datdba
+            ) as g
+            group by g.privilege_type, g.object, g.grantee
+            union all
+            select part.kind, part.object, part.attributes
+            from pg_class as c
+            join pg_namespace as n on n.oid = c.relnamespace
+            cross join lateral (
+                select
+                    'column' as kind,
+                    c.relname || '.' || a.attname as object,
+                    jsonb_build_object(
+                        'type', format_type(a.atttypid, a.atttypmod),
+                        'collation', (select l.collname from pg_collation as l where l.oid = a.attcollation),
+                        'not null', a.attnotnull,
+                        'default', pg_get_expr(d.adbin, d.adrelid),
+                        'generated', a.attgenerated,
+                        'comment', col_description(a.attrelid, a.attnum)
+                    ) as attributes
+                from pg_attribute as a
+                left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
+                where a.attrelid = c.oid
+                    and a.attnum > 0
+                    and not a.attisdropped
+                union all
+                select
+                    'constraint',
+                    c.relname || '.' || k.conname,
+                    jsonb_build_object(
+                        'definition', pg_get_constraintdef(k.oid),
+                        'valid', k.convalidated and not exists (select from pg_index as i where i.indexrelid = k.conindid and not i.indisvalid)
+                    )
+                from pg_constraint as k
+                where k.conrelid = c.oid
+                    -- not null is an attribute of the column, also in versions that keep it as a constraint
+                    and k.contype <> 'n'
+                union all
+                select 'index', x.relname, jsonb_build_object('definition', pg_get_indexdef(i.indexrelid), 'valid', i.indisvalid)
+                from pg_index as i
+                join pg_class as x on x.oid = i.indexrelid
+                where i.indrelid = c.oid
+                    and not i.indisprimary
+                union all
+                select 'trigger', c.relname || '.' || t.tgname, jsonb_build_object('definition', pg_get_triggerdef(t.oid))
+                from pg_trigger as t
+                where t.tgrelid = c.oid
+                    and not t.tgisinternal
+                union all
+                select 'rule', c.relname || '.' || r.rulename, '{}'
+                from pg_rewrite as r
+                where r.ev_class = c.oid
+                union all
+                select 'policy', c.relname || '.' || p.polname, '{}'
+                from pg_policy as p
+                where p.polrelid = c.oid
+            ) as part
+            where n.nspname = p_schema
+                and c.relname = any (v_tables)
+        ) as e
     );
 
-    -- The report: one row for each thing that is new or gone, and for each attribute that changed.
+    -- The report, written here alone: what the catalog does not show, then the difference of the two snapshots. One row for
+    -- each thing that is new or gone, and for each attribute that changed.
+    return query
+    select c.value ->> 'action', c.value ->> 'kind', c.value ->> 'object', c.value ->> 'attribute', c.value ->> 'before', c.value ->> 'after'
+    from jsonb_array_elements(v_other_changes) with ordinality as c (value, position)
+    order by c.position;
+
     return query
     select
         case when b.key is null then 'created' when a.key is null then 'removed' else 'changed' end,
@@ -3925,12 +4530,12 @@ begin
         v.before,
         v.after
     from (
-        select jsonb_object_keys(coalesce(v_before, '{}')) as key
+        select jsonb_object_keys(coalesce(v_catalog_before, '{}')) as key
         union
-        select jsonb_object_keys(coalesce(v_after, '{}'))
+        select jsonb_object_keys(coalesce(v_catalog, '{}'))
     ) as k
-    left join jsonb_each(v_before) as b on b.key = k.key
-    left join jsonb_each(v_after) as a on a.key = k.key
+    left join jsonb_each(v_catalog_before) as b on b.key = k.key
+    left join jsonb_each(v_catalog) as a on a.key = k.key
     left join lateral (
         select x.key as attribute, b.value ->> x.key as before, a.value ->> x.key as after
         from jsonb_object_keys(a.value) as x (key)
@@ -3951,7 +4556,7 @@ end;
 $correct_web$;
 
 comment on function public.correct_web(pg_catalog.text, pg_catalog.text) is
-'Create, repair or upgrade the session store of this schema and its runtime role; one row for each thing that was changed, none when all was right. Release 1. API: public';
+'Creates, repairs or upgrades the session store of this schema and its runtime role. Returns one row for each change, none when nothing had to change. Release 1. API: public';
 
 create or replace function public.correct_web()
 returns table (
@@ -3972,27 +4577,29 @@ as $function$
 $function$;
 
 comment on function public.correct_web() is
-'correct_web for the schema web and the role nodepg. API: public';
+'Calls correct_web for the schema web and the role nodepg. API: public';
 
 revoke all on function public.correct_web(pg_catalog.text, pg_catalog.text), public.correct_web() from public;
 
--- Before anything is replaced, and again afterwards: somebody may have made his own meanwhile. "create or replace" keeps the owner of a function that is there: an attacker's
--- correct_web() would stay his own to rewrite, and a superuser would run it. And an older release must not replace a newer.
+-- Again: another session may have created one in between.
+-- "create or replace" keeps the owner of a function that exists. Another role's correct_web() would stay that role's to
+-- rewrite, and a superuser would run it. And an older release must not replace a newer one.
 do $guard$
 declare
-    -- Types by their full names: this is resolved with the search path of the caller.
-    v_path constant pg_catalog.text := pg_catalog.current_setting('search_path');
-    v_found pg_catalog.record;
+    -- Types by their full names: they are resolved with the search path of the caller.
+    v_release constant pg_catalog.int4 := 1;
+    v_search_path constant pg_catalog.text := pg_catalog.current_setting('search_path');
+    v_routine pg_catalog.record;
 begin
-    -- Nothing that somebody left in the schemas of the caller's search path may be taken for a function of PostgreSQL's.
+    -- From here on no schema of the caller's search path can supply a function in place of PostgreSQL's own.
     perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 
-    for v_found in
+    for v_routine in
         select
             p.oid::regprocedure::text as signature,
             pg_get_userbyid(p.proowner) as owner,
             coalesce(substring(obj_description(p.oid, 'pg_proc') from 'Release (\d+)')::integer, 0) as release,
-            p.proretset and p.prorettype = 'text'::regtype as is_original,
+            p.proretset and p.prorettype = 'text'::regtype as is_of_1_1_5,
             r.rolsuper or r.rolname = current_user as is_trusted
         from pg_catalog.pg_proc as p
         join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
@@ -4000,25 +4607,24 @@ begin
         where n.nspname = 'public'
             and p.proname = 'correct_web'
     loop
-        if not v_found.is_trusted then
+        if not v_routine.is_trusted then
             raise exception using
                 errcode = 'insufficient_privilege',
-                message = format('function %s belongs to %s, who could change what it does', v_found.signature, v_found.owner),
-                hint = 'Find out who made it; drop it, or connect as its owner, and run this again.';
+                message = format('function %s belongs to %s, which could change what it does', v_routine.signature, v_routine.owner),
+                hint = 'Find out where it comes from. Then drop it or connect as its owner, and run this again.';
         end if;
-        if v_found.release > 1
-        then
+        if v_routine.release > v_release then
             raise exception using
                 errcode = 'object_not_in_prerequisite_state',
-                message = format('this database has release %s of correct_web(), newer than this one', v_found.release),
-                hint = 'Use the newer program, or the newer file.';
+                message = format('this database has release %s of correct_web(), newer than this one', v_routine.release),
+                hint = 'Use the newer program or the newer file.';
         end if;
-        if v_found.is_original then
+        if v_routine.is_of_1_1_5 then
             -- connect-pg 1.1.5 returned setof text, which "create or replace" cannot turn into a table.
-            execute format('drop function %s', v_found.signature);
+            execute format('drop function %s', v_routine.signature);
         end if;
     end loop;
 
-    perform pg_catalog.set_config('search_path', v_path, true);
+    perform pg_catalog.set_config('search_path', v_search_path, true);
 end;
 $guard$;

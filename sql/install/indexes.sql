@@ -1,0 +1,53 @@
+-- Definitions as pg_get_indexdef prints them. Three indexes beside the primary key, and none on a column that a slide
+-- changes.
+declare
+    v_declared record;
+    v_declared_indexes text[] := '{}';
+    v_existing regclass;
+    v_index regclass;
+begin
+    for v_declared in
+        select
+            d.name,
+            format('CREATE %sINDEX %I ON %I.session USING btree %s', d.uniqueness, d.name, p_schema, d.columns) as definition
+        from (
+            values
+            ('session_prune_after', '', '(prune_after)'),
+            ('session_user_id', '', '(user_id) WHERE (user_id IS NOT NULL)'),
+            ('session_handle', 'UNIQUE ', '(handle)')
+        ) as d (name, uniqueness, columns)
+    loop
+        v_declared_indexes := v_declared_indexes || v_declared.name;
+        v_existing := to_regclass(format('%I.%I', p_schema, v_declared.name));
+        if v_existing is not null
+            and not exists (
+                select
+                from pg_index as i
+                where i.indexrelid = v_existing
+                    and i.indisvalid
+                    and pg_get_indexdef(v_existing) = v_declared.definition
+            )
+        then
+            execute format('drop index %s', v_existing);
+            v_existing := null;
+        end if;
+        if v_existing is null then
+            execute v_declared.definition;
+        end if;
+    end loop;
+
+    -- An additional index slows every write. On a column that a slide changes it ends heap-only updates, and a unique one
+    -- shows rows in its errors.
+    for v_index in
+        select i.indexrelid::regclass
+        from pg_index as i
+        join pg_class as c on c.oid = i.indrelid
+        join pg_class as x on x.oid = i.indexrelid
+        where c.relnamespace = v_schema
+            and c.relname = any (v_tables)
+            and x.relname <> all (v_declared_indexes)
+            and not exists (select from pg_constraint as k where k.conindid = i.indexrelid)
+    loop
+        execute format('drop index %s', v_index);
+    end loop;
+end;

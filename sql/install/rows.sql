@@ -1,0 +1,19 @@
+-- The functions need one row of settings and one of prune_state.
+declare
+    v_table text;
+    v_inserted bigint;
+begin
+    foreach v_table in array array['settings', 'prune_state']
+    loop
+        execute format(
+            'insert into %1$I.%2$I (only_row) select true where not exists (select from %1$I.%2$I)',
+            p_schema,
+            v_table
+        );
+        get diagnostics v_inserted = row_count;
+        -- A new table goes without saying.
+        if v_inserted > 0 and v_catalog_before ? ('table ' || v_table) then
+            v_other_changes := v_other_changes || jsonb_build_object('action', 'created', 'kind', 'row', 'object', v_table);
+        end if;
+    end loop;
+end;
