@@ -1,5 +1,5 @@
-//! A released file of `sql/released/` is remembered by databases and must never change: `bin/compose-sql --check`, the
-//! first step of `bin/test`, is what notices.
+//! `bin/compose-sql --check`, the first step of `bin/test`, finds a released file that was edited (databases remember its
+//! checksum), one that is stale, and sources that contradict themselves.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,6 +43,20 @@ impl Copy {
             .collect();
         files.sort();
         files.pop().unwrap()
+    }
+
+    fn replace(&self, name: &str, from: &str, to: &str) {
+        let file = self.path(name);
+        let content = fs::read_to_string(&file).unwrap();
+        assert!(content.contains(from));
+        fs::write(&file, content.replacen(from, to, 1)).unwrap();
+    }
+
+    fn fails_check(&self, reason: &str) {
+        let output = self.compose(&["--check"]);
+        assert!(!output.status.success());
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(message.contains(reason), "{message}");
     }
 
     fn append(path: &Path, text: &str) {
@@ -92,20 +106,14 @@ fn edited_frozen_file_fails_check() {
     assert!(copy.compose(&["--check"]).status.success());
 
     Copy::append(&copy.newest(), "-- one more line\n");
-    let output = copy.compose(&["--check"]);
-    assert!(!output.status.success());
-    let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(message.contains("a released file was edited"), "{message}");
+    copy.fails_check("a released file was edited");
 }
 
 #[test]
 fn stale_file_fails_check() {
     let copy = Copy::new();
     Copy::append(&copy.path("sql/correct_web.sql"), "-- one more line\n");
-    let output = copy.compose(&["--check"]);
-    assert!(!output.status.success());
-    let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(message.contains("run bin/compose-sql"), "{message}");
+    copy.fails_check("run bin/compose-sql");
 }
 
 #[test]
@@ -126,19 +134,60 @@ fn change_after_release_writes_new_file() {
 fn schema_name_in_comment_or_string_fails_check() {
     for line in ["-- see web.session\n", "select 'web.session';\n"] {
         let copy = Copy::new();
-        let file = copy.path("sql/web/compat/count_sessions.sql");
-        let content = fs::read_to_string(&file).unwrap().replacen(
+        copy.replace(
+            "sql/web/compat/count_sessions.sql",
             "begin\n",
             &format!("begin\n    {line}"),
-            1,
         );
-        fs::write(&file, content).unwrap();
-        let output = copy.compose(&["--check"]);
-        assert!(!output.status.success());
-        let message = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(
-            message.contains("never in a comment or a string"),
-            "{message}"
-        );
+        copy.fails_check("never in a comment or a string");
     }
+}
+
+#[test]
+fn function_in_folder_of_other_callers_fails_check() {
+    let copy = Copy::new();
+    fs::rename(
+        copy.path("sql/web/internal/lock_user.sql"),
+        copy.path("sql/web/api/lock_user.sql"),
+    )
+    .unwrap();
+    copy.fails_check("sql/web/api/lock_user.sql: the comment must end \"API: public\"");
+
+    let copy = Copy::new();
+    copy.replace(
+        "sql/web/internal/lock_user.sql",
+        "API: private",
+        "API: public",
+    );
+    copy.fails_check("sql/web/internal/lock_user.sql: the comment must end \"API: private\"");
+}
+
+#[test]
+fn function_in_unknown_folder_fails_check() {
+    let copy = Copy::new();
+    fs::create_dir(copy.path("sql/web/helpers")).unwrap();
+    fs::rename(
+        copy.path("sql/web/internal/lock_user.sql"),
+        copy.path("sql/web/helpers/lock_user.sql"),
+    )
+    .unwrap();
+    copy.fails_check("functions stand in sql/web/api, compat, admin or internal");
+}
+
+#[test]
+fn file_not_named_after_its_function_fails_check() {
+    let copy = Copy::new();
+    fs::rename(
+        copy.path("sql/web/internal/lock_user.sql"),
+        copy.path("sql/web/internal/user_lock.sql"),
+    )
+    .unwrap();
+    copy.fails_check("a file is named after its function");
+}
+
+#[test]
+fn missing_included_file_fails_check() {
+    let copy = Copy::new();
+    fs::remove_file(copy.path("sql/install/types.sql")).unwrap();
+    copy.fails_check("sql/install/types.sql: cannot be read");
 }
