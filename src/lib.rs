@@ -206,6 +206,14 @@ pub use session::{
 pub use settings::ConnectionSettings;
 pub use store::{RotateOutcome, SaveOutcome, Store, StoreBuilder};
 
+/// Returns a name as a quoted SQL identifier, for session-admin.
+#[cfg(feature = "admin")]
+#[doc(hidden)]
+#[must_use]
+pub fn quote_identifier(name: &str) -> String {
+    functions::quote(name)
+}
+
 /// The examples of the README compile.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,10 +1,33 @@
 //! The exit status of a subcommand that did not fail.
 
-/// What a subcommand answers when nothing failed.
+use std::process::ExitCode;
+
+/// The answer of a subcommand.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ExitStatus {
     /// Status 0.
     Yes,
     /// Status 1.
     No,
+}
+
+impl ExitStatus {
+    /// Returns [`Yes`](ExitStatus::Yes) if the answer is yes.
+    pub(crate) fn of(is_yes: bool) -> Self {
+        if is_yes { Self::Yes } else { Self::No }
+    }
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        match status {
+            ExitStatus::Yes => ExitCode::SUCCESS,
+            ExitStatus::No => ExitCode::from(1),
+        }
+    }
+}
+
+/// The exit code of a failure.
+pub(crate) fn failure() -> ExitCode {
+    ExitCode::from(2)
 }

@@ -1,4 +1,4 @@
-//! `session-admin`: installs and looks after web sessions kept in PostgreSQL.
+//! `session-admin`: installs and administers web sessions in PostgreSQL.
 
 mod cli;
 mod commands;
@@ -7,7 +7,7 @@ mod support;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use cli::{Cli, Command};
 use commands::{
@@ -15,34 +15,33 @@ use commands::{
     status, users,
 };
 use exit::ExitStatus;
-use support::failure::Failure;
+use support::cli_error::CliError;
 use support::output;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match run(&cli) {
-        Ok(ExitStatus::Yes) => ExitCode::SUCCESS,
-        Ok(ExitStatus::No) => ExitCode::from(1),
-        Err(failure) => {
-            output::complain(&failure.to_string());
-            ExitCode::from(2)
+    match run(&Cli::parse()) {
+        Ok(status) => status.into(),
+        Err(error) => {
+            output::print_error(&error);
+            exit::failure()
         }
     }
 }
 
-fn run(cli: &Cli) -> Result<ExitStatus, Failure> {
+fn run(cli: &Cli) -> Result<ExitStatus, CliError> {
+    let global = &cli.global;
     match &cli.command {
-        Command::Install(arguments) => install::run(&cli.global, arguments),
-        Command::Check(arguments) => check::run(&cli.global, arguments),
-        Command::RotatePassword(arguments) => rotate_password::run(&cli.global, arguments),
-        Command::Prune(arguments) => prune::run(&cli.global, arguments),
-        Command::Status(arguments) => status::run(&cli.global, arguments),
-        Command::Users(arguments) => users::run(&cli.global, arguments),
-        Command::End(arguments) => end::run(&cli.global, arguments),
-        Command::Configure(arguments) => configure::run(&cli.global, arguments),
-        Command::Export(arguments) => export::run(&cli.global, arguments),
-        Command::Import(arguments) => import::run(&cli.global, arguments),
-        Command::PrintSql(arguments) => print_sql::run(&cli.global, arguments),
-        Command::Completions(arguments) => completions::run(arguments),
+        Command::Install(args) => install::run(global, args),
+        Command::Check(args) => check::run(global, args),
+        Command::RotatePassword(args) => rotate_password::run(global, args),
+        Command::Prune(args) => prune::run(global, args),
+        Command::Status(args) => status::run(global, args),
+        Command::Users(args) => users::run(global, args),
+        Command::End(args) => end::run(global, args),
+        Command::Configure(args) => configure::run(global, args),
+        Command::Export(args) => export::run(global, args),
+        Command::Import(args) => import::run(global, args),
+        Command::PrintSql(args) => print_sql::run(global, args),
+        Command::Completions(args) => completions::run(Cli::command(), args),
     }
 }

@@ -47,7 +47,7 @@ fn check_of_correct_store_exits_0() {
         .expect(0)
         .says(&["ok"])
         .hides("drift")
-        .hides("danger");
+        .hides("warning");
     let report = database
         .run(&["check", "--format", "json"])
         .expect(0)
@@ -300,7 +300,7 @@ fn check_beside_install_lock_gives_up() {
     database
         .run(&["check"])
         .expect(2)
-        .says(&["Mend: somebody else", "try again"]);
+        .says(&["Hint: another session", "try again"]);
 }
 
 #[test]

@@ -153,7 +153,7 @@ fn configure_refuses_invalid_setting_and_changes_nothing() {
         database
             .run(&["configure", "absolute_timeout_seconds=1000", given])
             .expect(2)
-            .says(&["nothing was changed\nMend:", says])
+            .says(&["nothing was changed\nHint:", says])
             .hides("violates");
     }
     database

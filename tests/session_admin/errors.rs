@@ -1,4 +1,4 @@
-//! session-admin, tried as a new user would: each error has exit status 2 and names its mend.
+//! session-admin, tried as a new user would: each error has exit status 2 and gives a hint.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -93,7 +93,7 @@ fn unreachable_server_is_reported() {
             run(command).expect(2).says(&[
                 "cannot connect",
                 "port 1",
-                "Mend: is the server running",
+                "Hint: is the server running",
             ]);
         }
     }
@@ -109,7 +109,7 @@ fn missing_database_is_reported() {
             .says(&[
                 "connect_pg_test_missing",
                 "3D000",
-                "Mend: make the database",
+                "Hint: create the database",
             ]);
     }
 }
@@ -124,11 +124,11 @@ fn wrong_password_is_reported_and_hidden() {
     };
     as_user("s3cret")
         .expect(2)
-        .says(&[&user, "28P01", "Mend: the password came from PGPASSWORD"])
+        .says(&[&user, "28P01", "Hint: the password came from PGPASSWORD"])
         .hides("s3cret");
     // No password at all, where the server asks for one.
     as_user("").expect(2).says(&[
-        "Mend: the server asks for a password and none was given",
+        "Hint: the server asks for a password and none was given",
         ".pgpass",
     ]);
     // A role that is not there looks the same from outside; nothing may tell the two apart.
@@ -228,7 +228,7 @@ fn invalid_connection_settings_are_reported() {
         for subcommand in CONNECTING {
             run(bare_command(&[subcommand, "--database-url", url]))
                 .expect(2)
-                .says(&["invalid connection settings", "Mend:"])
+                .says(&["invalid connection settings", "Hint:"])
                 .hides("s3cret");
         }
     }
@@ -240,7 +240,7 @@ fn missing_store_is_reported() {
     for subcommand in ["prune", "status"] {
         database.run(&[subcommand]).expect(2).says(&[
             "no store in schema \"web\"",
-            "Mend: install it with session-admin install",
+            "Hint: install it with session-admin install",
         ]);
     }
     database
@@ -264,7 +264,7 @@ fn missing_privilege_is_reported() {
                 &[subcommand],
             )
             .expect(2)
-            .says(&["Mend: ", "connect as"]);
+            .says(&["Hint: ", "connect as"]);
     }
 }
 
@@ -281,7 +281,7 @@ fn read_only_database_is_reported() {
             &["prune"],
         )
         .expect(2)
-        .says(&["Mend: this server is a standby", "primary"]);
+        .says(&["Hint: this server is a standby", "primary"]);
 }
 
 #[test]

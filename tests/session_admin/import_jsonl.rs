@@ -65,7 +65,7 @@ fn export_and_import_move_all_sessions() {
     }
     let lines = fs::read_to_string(&file).unwrap();
     let printed = old.run(&["export"]).expect(0);
-    assert!(printed.out == lines && printed.err.contains("2,501 sessions exported."));
+    assert!(printed.out == lines && printed.err.contains("Exported 2,501 sessions."));
     let full: Value = lines
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -97,7 +97,7 @@ fn export_and_import_move_all_sessions() {
     assert_eq!(sessions(&new).lines().count(), 2499 + 1);
     new.run(&["import", "--from", "jsonl", &file])
         .expect(0)
-        .says(&["0 imported, 2,501 here already, 0 expired, 0 unreadable\n"]);
+        .says(&["0 imported, 2,501 already present, 0 expired, 0 unreadable\n"]);
 }
 
 #[test]
@@ -166,13 +166,13 @@ fn unreadable_lines_are_reported_and_skipped() {
     assert_eq!(counts(&run), [2, 1, 1, 12]);
     let reasons = run.json()["reasons"].clone();
     for reason in [
-        "the line is no JSON object",
+        "the line is not a JSON object",
         "no key of 64 hexadecimal digits",
         "no data",
-        "a time is not as RFC 3339 has it",
-        "the database does not take it (SQLSTATE 22008)",
-        "the database does not take it (SQLSTATE 22P02)",
-        "the database does not take it (SQLSTATE 22021)",
+        "a time is not in the format of RFC 3339",
+        "the database refuses it (SQLSTATE 22008)",
+        "the database refuses it (SQLSTATE 22P02)",
+        "the database refuses it (SQLSTATE 22021)",
         "bad user id",
         "data too large",
     ] {
@@ -226,7 +226,7 @@ fn import_into_latin1_reports_untranslatable_lines() {
     assert_eq!(counts(&done), [2, 0, 0, 1]);
     assert_eq!(
         done.json()["places"],
-        json!([{"place": "line 2", "reason": "the database does not take it (SQLSTATE 22P05)"}])
+        json!([{"place": "line 2", "reason": "the database refuses it (SQLSTATE 22P05)"}])
     );
     assert!(exported.out.contains("\"é\"") && exported.out.contains("\"ü\""));
 }

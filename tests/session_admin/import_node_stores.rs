@@ -210,7 +210,7 @@ fn moves_in(stores: &Stores, zone: &Value) {
     assert!(
         again
             .out
-            .starts_with("1 imported, 25 here already, 2 expired, 0 unreadable\n"),
+            .starts_with("1 imported, 25 already present, 2 expired, 0 unreadable\n"),
         "{again}"
     );
     assert_eq!(
@@ -296,7 +296,7 @@ fn connect_pg_simple_sessions_are_imported() {
         &stranger,
     ])
     .expect(2)
-    .says(&["Mend: grant select on the table"])
+    .says(&["Hint: grant select on the table"])
     .hides("Secret");
 }
 
@@ -361,7 +361,7 @@ fn express_pg_session_with_own_columns_is_imported() {
     );
     refused(
         &[&options[..], &["--expiry-column=body"]].concat(),
-        &["type jsonb, which is no type of expiries"],
+        &["type jsonb, which is not a type of expiries"],
     );
     client
         .batch_execute(r#"alter table "Own Schema"."Own.Table" rename expire to "Ends; ""At""""#)
@@ -466,7 +466,7 @@ fn koa_pg_session_sessions_are_imported() {
     stores
         .import(&["--strip-prefix", "koa:sess:"])
         .expect(1)
-        .says(&["25 imported, 0 here already, 2 expired, 1 unreadable (no data: 1)"]);
+        .says(&["25 imported, 0 already present, 2 expired, 1 unreadable (no data: 1)"]);
     assert!(load(&mut database.superuser(), &live[0].0).is_object());
 }
 

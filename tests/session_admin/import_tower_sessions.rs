@@ -141,7 +141,7 @@ fn tower_sessions_are_imported() {
     assert_eq!(counts(&again), [0, 5, 1, 5]);
     assert_eq!(
         again.json()["reasons"],
-        json!({"the data is no MessagePack record of tower-sessions": 5})
+        json!({"the data is not a MessagePack record of tower-sessions": 5})
     );
     // The table of one store is none of another.
     database
@@ -153,5 +153,5 @@ fn tower_sessions_are_imported() {
             "--expiry-column=expiry_date",
         ])
         .expect(2)
-        .says(&["which is no type of this store's data"]);
+        .says(&["which is not a type of this store's data"]);
 }

@@ -47,14 +47,18 @@ fn second_install_changes_nothing() {
 #[test]
 fn install_names_next_command() {
     let database = Database::new();
+    database.run(&["install"]).expect(0).says(&[
+        "created table session\n",
+        &format!("Installed release {} (", newest_release()),
+        "has no password and cannot log in. Set one: session-admin rotate-password",
+    ]);
     database
         .run(&["install"])
         .expect(0)
-        .says(&["created table session\n", "rotate-password"]);
-    database
-        .run(&["install"])
-        .expect(0)
-        .says(&["Nothing to change"])
+        .says(&[&format!(
+            "Already up to date (release {}).",
+            newest_release()
+        )])
         .hides("created");
 }
 
@@ -85,7 +89,7 @@ fn install_repairs_changed_objects() {
     database
         .run(&["install"])
         .expect(0)
-        .says(&["Nothing to change"]);
+        .says(&["Already up to date"]);
 }
 
 #[test]
@@ -102,7 +106,7 @@ fn install_restores_dropped_routine() {
     database
         .run(&["install"])
         .expect(0)
-        .says(&["Nothing to change"]);
+        .says(&["Already up to date"]);
 }
 
 #[test]
@@ -157,7 +161,7 @@ fn eight_concurrent_installs_in_one_database_succeed() {
     database
         .run(&["install"])
         .expect(0)
-        .says(&["Nothing to change"]);
+        .says(&["Already up to date"]);
 }
 
 #[test]
@@ -182,7 +186,7 @@ fn concurrent_installs_in_four_databases_succeed() {
             database
                 .run(&["install"])
                 .expect(0)
-                .says(&["Nothing to change"]);
+                .says(&["Already up to date"]);
         }
     }
 }
@@ -206,7 +210,7 @@ fn database_owner_with_createrole_installs() {
     database
         .run_with(&as_installer, &["install"])
         .expect(0)
-        .says(&["Nothing to change"]);
+        .says(&["Already up to date"]);
 
     // What only a superuser can see is left out, with a note.
     let checked = database
@@ -261,7 +265,7 @@ fn install_without_privileges_is_refused_with_hint() {
     let as_nobody = [("PGUSER", nobody.as_str()), ("PGPASSWORD", "nobody")];
     for command in [&["install"][..], &["install", "--dry-run"]] {
         database.run_with(&as_nobody, command).expect(2).says(&[
-            "Mend:",
+            "Hint:",
             "as a superuser",
             "CREATEROLE",
             "print-sql",
@@ -288,7 +292,7 @@ fn odd_names_are_installed() {
         database
             .run(&["install"])
             .expect(0)
-            .says(&["Nothing to change"]);
+            .says(&["Already up to date"]);
         database
             .run(&["check"])
             .expect(1)
@@ -331,7 +335,7 @@ fn invalid_names_are_refused() {
         database
             .run(&["install"])
             .expect(2)
-            .says(&["Mend: choose another name"]);
+            .says(&["Hint: choose another name"]);
     }
     database.role = role;
     assert_eq!(database.snapshot(), before);
@@ -356,11 +360,11 @@ fn two_stores_in_one_database_are_separate() {
         .says(&["created table session"]);
     with_second(&["install"])
         .expect(0)
-        .says(&["Nothing to change"]);
+        .says(&["Already up to date"]);
     database
         .run(&["install"])
         .expect(0)
-        .says(&["Nothing to change"]);
+        .says(&["Already up to date"]);
 
     let mut client = database.superuser();
     client
@@ -416,7 +420,7 @@ fn failed_install_changes_nothing() {
     database
         .run(&["install"])
         .expect(2)
-        .says(&["not today", "Mend:"]);
+        .says(&["not today", "Hint:"]);
     assert_eq!(database.snapshot(), before);
 
     // The connection of a failed install does not keep the lock.
@@ -461,7 +465,7 @@ fn terminated_install_changes_nothing() {
             &[],
         )
         .unwrap();
-    end(child).expect(2).says(&["Mend:", "run it again"]);
+    end(child).expect(2).says(&["Hint:", "run it again"]);
     assert_eq!(database.snapshot(), before);
     client
         .batch_execute("select pg_advisory_unlock(4711)")
@@ -493,7 +497,7 @@ fn objects_of_another_owner_are_refused() {
         database
             .run(&["install"])
             .expect(2)
-            .says(&["belongs to", &stranger, "Mend:"]);
+            .says(&["belongs to", &stranger, "Hint:"]);
         assert_eq!(database.snapshot(), before, "{trap}");
         superuser
             .batch_execute(&format!("drop owned by {stranger}"))
@@ -515,7 +519,7 @@ fn trigger_on_history_is_refused() {
     database
         .run(&["install"])
         .expect(2)
-        .says(&["trigger", "Mend:"]);
+        .says(&["trigger", "Hint:"]);
 }
 
 #[test]
@@ -530,7 +534,7 @@ fn newer_release_in_database_is_refused() {
         database.run(command).expect(2).says(&[
             "newer",
             "9999",
-            "Mend: use the newer session-admin",
+            "Hint: use the newer session-admin",
         ]);
     }
     assert_eq!(database.snapshot(), before);
@@ -551,7 +555,7 @@ fn newer_release_in_database_is_refused() {
     database.run(&["install"]).expect(2).says(&[
         "newer",
         "9999",
-        "Mend: use the newer session-admin",
+        "Hint: use the newer session-admin",
     ]);
     assert!(
         install(&mut client, &options)
@@ -570,7 +574,7 @@ fn changed_checksum_is_refused() {
     let refused = database
         .run(&["install"])
         .expect(2)
-        .says(&[&format!("release {}", newest_release()), "Mend:"]);
+        .says(&[&format!("release {}", newest_release()), "Hint:"]);
     assert!(!refused.err.contains("newer version"));
 }
 
@@ -586,7 +590,7 @@ fn install_without_changes_waits_for_no_writer() {
     database
         .run_with(&impatient, &["install"])
         .expect(0)
-        .says(&["Nothing to change"]);
+        .says(&["Already up to date"]);
     database
         .run_with(&impatient, &["check"])
         .expect(1)
@@ -609,11 +613,11 @@ fn install_ignores_session_settings() {
     database
         .run_with(&odd, &["install"])
         .expect(0)
-        .says(&["Nothing to change"]);
+        .says(&["Already up to date"]);
     database
         .run(&["install"])
         .expect(0)
-        .says(&["Nothing to change"]);
+        .says(&["Already up to date"]);
 }
 
 #[test]

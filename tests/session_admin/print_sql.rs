@@ -68,7 +68,7 @@ fn printed_sql_installs_with_psql() {
         database
             .run(&["install"])
             .expect(0)
-            .says(&["Nothing to change"]);
+            .says(&["Already up to date"]);
         database
             .run(&["check"])
             .expect(0)
@@ -117,5 +117,5 @@ fn print_sql_needs_no_server() {
     assert!(printed.out.ends_with("commit;\n"));
     run(bare_command(&["print-sql", "--schema", "a\nb"]))
         .expect(2)
-        .says(&["Mend:"]);
+        .says(&["Hint:"]);
 }

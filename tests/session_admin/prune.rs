@@ -61,7 +61,7 @@ fn prune_continues_until_complete() {
     database
         .run(&["prune"])
         .expect(0)
-        .says(&["0 removed", "nothing is left"]);
+        .says(&["Nothing is left to prune: 0 deleted"]);
 }
 
 /// Nothing deleted is not the end while there are rows to file again.

@@ -174,7 +174,7 @@ fn stdin_password_is_set() {
         "x".repeat(1025).as_bytes(),
         "x".repeat(1_000_000).as_bytes(),
     ] {
-        set(refused).expect(2).says(&["Mend:"]);
+        set(refused).expect(2).says(&["Hint:"]);
     }
     assert_eq!(database.stored_password(), before);
 }
@@ -212,7 +212,7 @@ fn invalid_output_file_keeps_password() {
         database
             .run(&["rotate-password", "--output", &target])
             .expect(2)
-            .says(&["Mend:", "nothing was changed"]);
+            .says(&["Hint:", "nothing was changed"]);
     }
     assert_eq!(database.stored_password(), before);
     assert_eq!(directory.file_names(), ["directory"]);
@@ -231,7 +231,7 @@ fn refused_password_keeps_file() {
             &["rotate-password", "--output", &path],
         )
         .expect(2)
-        .says(&["Mend: connect as a superuser"]);
+        .says(&["Hint: connect as a superuser"]);
     let role = std::mem::replace(&mut database.role, "connect_pg_test_missing".into());
     database
         .run(&["rotate-password", "--output", &path])
@@ -268,7 +268,7 @@ fn set_password_with_failed_rename_is_kept() {
 
     let failed = end(child)
         .expect(2)
-        .says(&["has the new password", "move it into place"]);
+        .says(&["has the new password", "into place: mv "]);
     let waiting = directory
         .file_names()
         .into_iter()

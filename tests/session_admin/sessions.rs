@@ -113,7 +113,7 @@ fn runtime_role_lists_and_ends_user_sessions_only() {
         database
             .run_with(&login, arguments)
             .expect(2)
-            .says(&["Mend: connect as a superuser"]);
+            .says(&["Hint: connect as a superuser"]);
     }
     assert_eq!(live(&database), "a1 a2 a3 b1 n1");
     database
@@ -131,12 +131,12 @@ fn end_by_handle_ends_one_session() {
         database
             .run(&["end", "--handle", &handle, "--dry-run"])
             .expect(0)
-            .says(&[&handle, "1 session would end. Nothing was ended."]);
+            .says(&[&handle, "Would end 1 session. Nothing was ended."]);
         assert_eq!(live(&database), before);
         database
             .run(&["end", "--handle", &handle])
             .expect(0)
-            .says(&["1 session ended."]);
+            .says(&["Ended 1 session."]);
         assert_eq!(live(&database), before.replace(id, "").trim());
         // The second time there is nothing.
         for more in [None, Some("--dry-run")] {
@@ -173,14 +173,14 @@ fn end_by_user_ends_all_or_all_others() {
     let run = database
         .run(&[&except[..], &["--dry-run"]].concat())
         .expect(0)
-        .says(&["2 sessions of alice would end"])
+        .says(&["Would end 2 sessions of alice."])
         .hides(&phone);
     assert!(run.out.contains("curl"), "{run}");
     assert_eq!(live(&database), "a1 a2 a3 b1 n1");
     database
         .run(&except)
         .expect(0)
-        .says(&["2 sessions of alice ended."]);
+        .says(&["Ended 2 sessions of alice."]);
     assert_eq!(live(&database), "a1 b1 n1");
     database
         .run(&except)
@@ -216,7 +216,7 @@ fn end_all_requires_yes_and_leaves_tombstones() {
     database
         .run(&["end", "--all"])
         .expect(2)
-        .says(&["would log everybody out; nothing was ended", "--yes"]);
+        .says(&["would log out every user; nothing was ended", "--yes"]);
     assert_eq!(live(&database), "a1 a2 a3 b1 n1");
     let run = database
         .run(&["end", "--all", "--dry-run", "--format", "json"])
@@ -226,7 +226,7 @@ fn end_all_requires_yes_and_leaves_tombstones() {
     database
         .run(&["end", "--all", "--yes"])
         .expect(0)
-        .says(&["5 sessions ended."]);
+        .says(&["Ended 5 sessions."]);
     assert_eq!(live(&database), "");
     let tombstones: i64 = database
         .superuser()

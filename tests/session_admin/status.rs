@@ -76,5 +76,5 @@ fn status_refuses_runtime_role() {
             &["status"],
         )
         .expect(2)
-        .says(&["Mend: connect as a superuser"]);
+        .says(&["Hint: connect as a superuser"]);
 }

@@ -1,11 +1,9 @@
 //! `session-admin completions`
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::cli::Cli;
 use crate::exit::ExitStatus;
-use crate::support::failure::Failure;
+use crate::support::cli_error::CliError;
 use crate::support::output;
 
 const HELP: &str = "\
@@ -14,7 +12,7 @@ Examples:
   session-admin completions zsh > ~/.zfunc/_session-admin
   session-admin completions fish > ~/.config/fish/completions/session-admin.fish";
 
-/// Print the completions of a shell
+/// Print the completions for a shell
 #[derive(clap::Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Args {
@@ -22,15 +20,10 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-pub(crate) fn run(arguments: &Args) -> Result<ExitStatus, Failure> {
-    // Into memory first: the generator does not bear a closed pipe.
+pub(crate) fn run(mut command: clap::Command, args: &Args) -> Result<ExitStatus, CliError> {
+    // Into memory, because the generator panics when a pipe is closed.
     let mut script = Vec::new();
-    clap_complete::generate(
-        arguments.shell,
-        &mut Cli::command(),
-        "session-admin",
-        &mut script,
-    );
+    clap_complete::generate(args.shell, &mut command, "session-admin", &mut script);
     output::print(&String::from_utf8_lossy(&script))?;
     Ok(ExitStatus::Yes)
 }

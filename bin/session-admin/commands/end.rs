@@ -1,30 +1,32 @@
 //! `session-admin end`
 
+use connect_pg::quote_identifier;
 use postgres::{Client, Transaction};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::cli::GlobalArgs;
 use crate::exit::ExitStatus;
+use crate::support::call_error::call_failed;
+use crate::support::cli_error::CliError;
 use crate::support::connection;
-use crate::support::failure::{self, Failure};
-use crate::support::output::{self, Format, grouped, one_line};
-use crate::support::sessions::{self, COLUMNS, Listed};
+use crate::support::global_args::{Format, GlobalArgs};
+use crate::support::output;
+use crate::support::rights::Rights;
+use crate::support::session_table::{self, COLUMNS, Listed};
+use crate::support::text::{counted, one_line};
 
 const HELP: &str = "\
-Ends sessions for good: the next request with one of them finds none, and no save that is under way brings one back. \
-session-admin users USER shows a user's sessions and their handles. Exit status 1 if there was nothing to end.
+Ends sessions permanently: no request can use them afterwards, and no save in progress can restore them. \
+session-admin users USER lists a user's sessions and their handles. Exit status 1 if no live session matched.
 
---dry-run says what would end, and ends nothing.
+--all logs out every user. It requires --yes. While it runs, requests that create or change sessions wait.
 
---all logs everybody out. It wants --yes, and never asks; while it runs, requests that create or change sessions wait.
-
-Rights: a superuser, or a member of the owner role (by default nodepg_owner). For --user without --except-handle the \
-runtime role will do.
+Rights: a superuser, or a member of the owner role (by default nodepg_owner). The runtime role may use --user without \
+--except-handle.
 
 Examples:
   session-admin end --handle 0b6b66a5-3f0c-4c55-9d3a-3a54e1c2a1f7          # a stolen phone
-  session-admin end --user 4711                                           # everywhere
+  session-admin end --user 4711                                           # on all devices
   session-admin end --user 4711 --except-handle 0b6b66a5-3f0c-4c55-9d3a-3a54e1c2a1f7
   session-admin end --all --dry-run
 
@@ -37,25 +39,25 @@ Examples:
 #[group(skip)]
 pub(crate) struct Args {
     #[command(flatten)]
-    which: Which,
-    /// With --user: leave this session alone
+    selection: SelectionArgs,
+    /// With --user: keep this session
     #[arg(long, value_name = "HANDLE", requires = "user", conflicts_with_all = ["handle", "all"])]
     except_handle: Option<Uuid>,
-    /// With --all: yes, everybody
+    /// With --all: confirm
     #[arg(long, requires = "all", conflicts_with_all = ["handle", "user"])]
     yes: bool,
-    /// Say what would end, and end nothing
+    /// Print what would end, and end nothing
     #[arg(long)]
     dry_run: bool,
 }
 
 #[derive(clap::Args)]
 #[group(required = true, multiple = false)]
-struct Which {
-    /// End the session with this handle, whoever's it is
+struct SelectionArgs {
+    /// End the session with this handle
     #[arg(long, value_name = "HANDLE")]
     handle: Option<Uuid>,
-    /// End the sessions of this user
+    /// End all sessions of this user
     #[arg(long, value_name = "USER")]
     user: Option<String>,
     /// End every session of the store
@@ -63,56 +65,49 @@ struct Which {
     all: bool,
 }
 
-const RIGHTS: &str = "connect as a superuser (on the server's own machine: sudo -u postgres session-admin …), or as a member of the store's \
-     owner role: grant nodepg_owner to …";
-
-/// What is to end.
-enum Target<'a> {
+/// The sessions to end.
+enum EndSelection<'a> {
     Handle(Uuid),
     User(&'a str, Option<Uuid>),
     All,
 }
 
-/// What ended, or would.
+/// The sessions that ended, or would end.
 struct Ended {
     count: i64,
     sessions: Option<Vec<Listed>>,
 }
 
-pub(crate) fn run(global: &GlobalArgs, arguments: &Args) -> Result<ExitStatus, Failure> {
-    let target = match (&arguments.which.handle, &arguments.which.user) {
-        (Some(handle), _) => Target::Handle(*handle),
-        (None, Some(user)) => Target::User(user, arguments.except_handle),
-        (None, None) => Target::All,
+pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliError> {
+    let selection = match (&args.selection.handle, &args.selection.user) {
+        (Some(handle), _) => EndSelection::Handle(*handle),
+        (None, Some(user)) => EndSelection::User(user, args.except_handle),
+        (None, None) => EndSelection::All,
     };
-    if matches!(target, Target::All) && !arguments.yes && !arguments.dry_run {
-        return Err(Failure::new(
-            "end --all would log everybody out; nothing was ended",
-            "add --yes if that is meant, or --dry-run to see how many there are",
+    if matches!(selection, EndSelection::All) && !args.yes && !args.dry_run {
+        return Err(CliError::new(
+            "end --all would log out every user; nothing was ended",
+            "confirm with --yes, or count them first: session-admin end --all --dry-run",
         ));
     }
     let mut client = connection::open(global)?;
-    let ended = if arguments.dry_run {
-        look(&mut client, global, &target)
+    let ended = if args.dry_run {
+        look(&mut client, global, &selection)
     } else {
-        end(&mut client, global, &target)
+        end(&mut client, global, &selection)
     }?;
-    report(global, arguments, &target, &ended)?;
-    Ok(if ended.count > 0 {
-        ExitStatus::Yes
-    } else {
-        ExitStatus::No
-    })
+    report(global, args, &selection, &ended)?;
+    Ok(ExitStatus::of(ended.count > 0))
 }
 
 fn report(
     global: &GlobalArgs,
-    arguments: &Args,
-    target: &Target<'_>,
+    args: &Args,
+    selection: &EndSelection<'_>,
     ended: &Ended,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     let Ended { count, sessions } = ended;
-    let dry_run = arguments.dry_run;
+    let dry_run = args.dry_run;
     if global.format == Format::Json {
         return output::print_json(&json!({
             "dry_run": dry_run,
@@ -124,55 +119,56 @@ fn report(
         }));
     }
     if let Some(sessions) = sessions.as_ref().filter(|sessions| !sessions.is_empty()) {
-        output::print(&sessions::table(sessions))?;
+        output::print(&session_table::table(sessions))?;
     }
-    let (whose, nobody) = match target {
-        Target::Handle(handle) => (
+    let (whose, no_match) = match selection {
+        EndSelection::Handle(handle) => (
             String::new(),
-            format!("there is no live session with the handle {handle}"),
+            format!("no live session has the handle {handle}"),
         ),
-        Target::User(user, None) => (
+        EndSelection::User(user, None) => (
             format!(" of {}", one_line(user)),
             format!("{} has no live session", one_line(user)),
         ),
-        Target::User(user, Some(_)) => (
+        EndSelection::User(user, Some(_)) => (
             format!(" of {}", one_line(user)),
             format!("{} has no other live session", one_line(user)),
         ),
-        Target::All => (String::new(), "there is no live session".into()),
+        EndSelection::All => (String::new(), "there is no live session".into()),
     };
-    let number = format!(
-        "{} {}{whose}",
-        grouped(*count),
-        if *count == 1 { "session" } else { "sessions" }
-    );
+    let number = format!("{}{whose}", counted(*count, "session", "sessions"));
     output::remark(&match (count, dry_run) {
-        (0, _) => format!("Nothing to end: {nobody}."),
-        (_, true) => format!("{number} would end. Nothing was ended."),
-        (_, false) => format!("{number} ended."),
+        (0, _) => format!("Nothing to end: {no_match}."),
+        (_, true) => format!("Would end {number}. Nothing was ended."),
+        (_, false) => format!("Ended {number}."),
     });
     Ok(())
 }
 
-fn end(client: &mut Client, global: &GlobalArgs, target: &Target<'_>) -> Result<Ended, Failure> {
-    let schema = connection::identifier(&global.schema);
-    let failed = |error: postgres::Error| failure::calling("end sessions", &error, global, RIGHTS);
-    let count = match target {
-        Target::Handle(handle) => client
+fn end(
+    client: &mut Client,
+    global: &GlobalArgs,
+    selection: &EndSelection<'_>,
+) -> Result<Ended, CliError> {
+    let schema = quote_identifier(&global.schema);
+    let failed =
+        |error: postgres::Error| call_failed("end sessions", &error, global, Rights::OwnerRole);
+    let count = match selection {
+        EndSelection::Handle(handle) => client
             .query_one(
                 &format!("select {schema}.end_session_by_handle($1)::integer::bigint"),
                 &[handle],
             )
             .and_then(|row| row.try_get::<_, i64>(0))
             .map_err(failed)?,
-        Target::User(user, None) => client
+        EndSelection::User(user, None) => client
             .query_one(
                 &format!("select {schema}.end_user_sessions($1)::bigint"),
                 &[user],
             )
             .and_then(|row| row.try_get(0))
             .map_err(failed)?,
-        Target::User(user, Some(except)) => {
+        EndSelection::User(user, Some(except)) => {
             let mut transaction = client.transaction().map_err(failed)?;
             // In the order of end_user_sessions: first the user, then rows. From here on the session keeps its key.
             let key = transaction
@@ -189,7 +185,7 @@ fn end(client: &mut Client, global: &GlobalArgs, target: &Target<'_>) -> Result<
                 .and_then(|count| transaction.commit().map(|()| count))
                 .map_err(failed)?
         }
-        Target::All => client
+        EndSelection::All => client
             .query_one(&format!("select {schema}.end_all_sessions()"), &[])
             .and_then(|row| row.try_get(0))
             .map_err(failed)?,
@@ -222,23 +218,28 @@ fn key_to_keep(
         .transpose()
 }
 
-/// A handle that is not the user's is a mistake, and to end all of his sessions would be another.
-fn not_of_user(user: &str, handle: Uuid) -> Failure {
-    Failure::new(
+/// The handle of another user is a mistake. Ending all sessions of this user would be another.
+fn not_of_user(user: &str, handle: Uuid) -> CliError {
+    CliError::new(
         format!(
             "{} has no live session with the handle {handle}; nothing was ended",
             one_line(user)
         ),
-        "session-admin users USER shows the handles of a user's sessions; without --except-handle all of them end",
+        "list the handles: session-admin users USER; without --except-handle, all sessions of the user end",
     )
 }
 
-fn look(client: &mut Client, global: &GlobalArgs, target: &Target<'_>) -> Result<Ended, Failure> {
-    let schema = connection::identifier(&global.schema);
-    let failed =
-        |error: postgres::Error| failure::calling("look at the sessions", &error, global, RIGHTS);
-    let rows = match target {
-        Target::Handle(handle) => client.query(
+fn look(
+    client: &mut Client,
+    global: &GlobalArgs,
+    selection: &EndSelection<'_>,
+) -> Result<Ended, CliError> {
+    let schema = quote_identifier(&global.schema);
+    let failed = |error: postgres::Error| {
+        call_failed("list the sessions", &error, global, Rights::OwnerRole)
+    };
+    let rows = match selection {
+        EndSelection::Handle(handle) => client.query(
             &format!(
                 "select s.user_id, {COLUMNS}
                 from {schema}.session as s
@@ -247,11 +248,11 @@ fn look(client: &mut Client, global: &GlobalArgs, target: &Target<'_>) -> Result
             ),
             &[handle],
         ),
-        Target::User(user, _) => client.query(
+        EndSelection::User(user, _) => client.query(
             &format!("select $1::text, {COLUMNS} from {schema}.user_sessions($1::text) as s"),
             &[user],
         ),
-        Target::All => {
+        EndSelection::All => {
             return client
                 .query_one(&format!("select {schema}.count_sessions()::bigint"), &[])
                 .and_then(|row| row.try_get(0))
@@ -265,7 +266,7 @@ fn look(client: &mut Client, global: &GlobalArgs, target: &Target<'_>) -> Result
     let mut sessions = rows
         .and_then(|rows| rows.iter().map(Listed::read).collect::<Result<Vec<_>, _>>())
         .map_err(failed)?;
-    if let Target::User(user, Some(except)) = target {
+    if let EndSelection::User(user, Some(except)) = selection {
         let before = sessions.len();
         sessions.retain(|session| session.handle() != except.to_string());
         if sessions.len() == before {

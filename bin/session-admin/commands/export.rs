@@ -4,26 +4,31 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
+use connect_pg::quote_identifier;
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::{Client, Row, Statement};
 use serde_json::json;
 
-use crate::cli::GlobalArgs;
-use crate::commands::prune::{progress, stop_on_interrupt};
 use crate::exit::ExitStatus;
+use crate::support::call_error::call_failed;
+use crate::support::cli_error::CliError;
 use crate::support::connection;
-use crate::support::failure::{self, Failure};
-use crate::support::output::{self, Format, grouped};
+use crate::support::global_args::{Format, GlobalArgs};
+use crate::support::interrupt::stop_on_interrupt;
+use crate::support::output;
 use crate::support::private_file::PrivateFile;
+use crate::support::progress::progress;
+use crate::support::rights::Rights;
+use crate::support::text::{counted, grouped};
 
 const HELP: &str = "\
-Writes every live session as one line of JSON, in the order of the keys: key (sha256 of the session id, in hex), data (a \
-text, as the application stored it), created_at, last_used_at, expires_at, absolute_expires_at (RFC 3339 in UTC), idle_timeout_seconds, \
-user_id, client_address, user_agent, label. session-admin import --from jsonl reads them on another server, and nobody is \
-logged out. No session id is in it, nor could one be computed from it; the data are, so keep the file private.
+Writes each live session as one line of JSON, in the order of the keys: key (sha256 of the session id, in hex), data (text, \
+as the application stored it), created_at, last_used_at, expires_at, absolute_expires_at (RFC 3339 in UTC), idle_timeout_seconds, \
+user_id, client_address, user_agent, label. session-admin import --from jsonl reads them on another server, where the users \
+stay logged in. The output has no session ids and none can be computed from it. It has the data, so keep it private.
 
---output FILE is written with mode 0600, and takes its name when it is complete. A session that is created or ended \
-while this runs is in it or not; one that lives all the time is, as it was at some moment.
+--output FILE is written with mode 0600 and appears under its name when it is complete. A session that is live during the whole \
+export is in it; one that is created or ended meanwhile may be missing.
 
 Rights: a superuser, or a member of the owner role (by default nodepg_owner).
 
@@ -42,33 +47,31 @@ pub(crate) struct Args {
     output: Option<PathBuf>,
 }
 
-const RIGHTS: &str = "connect as a superuser (on the server's own machine: sudo -u postgres session-admin …), or as a member of the store's \
-     owner role: grant nodepg_owner to …";
-
 /// Sessions in a page.
-const PAGE: i32 = 1000;
+const PAGE_SIZE: i32 = 1000;
 
-/// Why the writing stopped.
-enum Stopped {
-    Failed(Failure),
-    /// Whoever read standard output has had enough.
+/// Why a page was not written.
+enum PageError {
+    Failed(CliError),
+    /// The reader closed standard output, which is no failure.
     Closed,
 }
 
-impl From<Failure> for Stopped {
-    fn from(failure: Failure) -> Self {
+impl From<CliError> for PageError {
+    fn from(failure: CliError) -> Self {
         Self::Failed(failure)
     }
 }
 
-pub(crate) fn run(global: &GlobalArgs, arguments: &Args) -> Result<ExitStatus, Failure> {
+pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliError> {
     let mut client = connection::open(global)?;
-    let exported = if let Some(path) = &arguments.output {
-        let mut file = PrivateFile::new(path)?;
+    let exported = if let Some(path) = &args.output {
+        let mut file = PrivateFile::create(path)?;
         write_all(&mut client, global, &mut file).and_then(|exported| {
+            file.sync()?;
             file.put_in_place()
-                .map(|()| exported)
-                .map_err(Stopped::from)
+                .map_err(|error| file.cannot_write(&error))?;
+            Ok(exported)
         })
     } else {
         let mut out = BufWriter::new(io::stdout().lock());
@@ -80,20 +83,19 @@ pub(crate) fn run(global: &GlobalArgs, arguments: &Args) -> Result<ExitStatus, F
     };
     let exported = match exported {
         Ok(exported) => exported,
-        Err(Stopped::Failed(failure)) => return Err(failure),
-        Err(Stopped::Closed) => return Ok(ExitStatus::Yes),
+        Err(PageError::Failed(failure)) => return Err(failure),
+        Err(PageError::Closed) => return Ok(ExitStatus::Yes),
     };
-    match (global.format, &arguments.output) {
+    match (global.format, &args.output) {
         (Format::Json, Some(path)) => {
             output::print_json(&json!({"exported": exported, "output": path.to_string_lossy()}))?;
         }
         (Format::Json, None) => {
             output::remark(&json!({"exported": exported, "output": null}).to_string());
         }
-        (Format::People, _) => output::remark(&format!(
-            "{} {} exported.",
-            grouped(exported),
-            if exported == 1 { "session" } else { "sessions" }
+        (Format::Text, _) => output::remark(&format!(
+            "Exported {}.",
+            counted(exported, "session", "sessions")
         )),
     }
     Ok(ExitStatus::Yes)
@@ -103,11 +105,11 @@ fn write_all(
     client: &mut Client,
     global: &GlobalArgs,
     out: &mut impl Write,
-) -> Result<i64, Stopped> {
+) -> Result<i64, PageError> {
     let stop = stop_on_interrupt();
-    let failed = |error: postgres::Error| failure::calling("export", &error, global, RIGHTS);
+    let failed = |error: postgres::Error| call_failed("export", &error, global, Rights::OwnerRole);
     let time = |column: &str| {
-        // Beyond the calendar of RFC 3339 there is nothing that a session needs.
+        // RFC 3339 has no other years.
         format!(
             r#"case when e.{column} between '0001-01-01 UTC' and '9999-12-31 UTC'
                 then pg_catalog.to_char(e.{column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') end"#
@@ -120,7 +122,7 @@ fn write_all(
         time("last_used_at"),
         time("expires_at"),
         time("absolute_expires_at"),
-        connection::identifier(&global.schema)
+        quote_identifier(&global.schema)
     );
     let statement = client.prepare(&sql).map_err(failed)?;
     let progress = progress("exporting");
@@ -128,7 +130,7 @@ fn write_all(
     let mut last: Option<Vec<u8>> = None;
     loop {
         if stop.load(Ordering::Relaxed) {
-            return Err(Stopped::Failed(Failure::new(
+            return Err(PageError::Failed(CliError::new(
                 "interrupted before all sessions were exported",
                 "run it again",
             )));
@@ -137,23 +139,23 @@ fn write_all(
         exported += count;
         progress.set_message(format!("{} exported", grouped(exported)));
         progress.tick();
-        if count < i64::from(PAGE) {
+        if count < i64::from(PAGE_SIZE) {
             progress.finish_and_clear();
             return Ok(exported);
         }
     }
 }
 
-/// Row by row: a page of large sessions need not fit into memory.
+/// Writes row by row, because a page of large sessions may not fit into memory.
 fn write_page(
     client: &mut Client,
     statement: &Statement,
     last: &mut Option<Vec<u8>>,
     out: &mut impl Write,
-    failed: &impl Fn(postgres::Error) -> Failure,
-) -> Result<i64, Stopped> {
+    failed: &impl Fn(postgres::Error) -> CliError,
+) -> Result<i64, PageError> {
     let after = last.take();
-    let parameters: [&(dyn postgres::types::ToSql + Sync); 2] = [&after, &PAGE];
+    let parameters: [&(dyn postgres::types::ToSql + Sync); 2] = [&after, &PAGE_SIZE];
     let mut rows = client.query_raw(statement, parameters).map_err(failed)?;
     let mut count = 0;
     while let Some(row) = rows.next().map_err(failed)? {
@@ -193,12 +195,12 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn cannot_write(error: &io::Error) -> Stopped {
+fn cannot_write(error: &io::Error) -> PageError {
     if error.kind() == io::ErrorKind::BrokenPipe {
-        return Stopped::Closed;
+        return PageError::Closed;
     }
-    Stopped::Failed(Failure::new(
+    PageError::Failed(CliError::new(
         format!("cannot write the sessions: {error}"),
-        "look at where they go: a full disk, a closed terminal",
+        "check where they go: a full disk, a closed terminal",
     ))
 }

@@ -2,17 +2,21 @@
 
 use std::fmt::Write;
 
+use connect_pg::quote_identifier;
 use serde_json::json;
 
-use crate::cli::GlobalArgs;
 use crate::exit::ExitStatus;
+use crate::support::call_error::call_failed;
+use crate::support::cli_error::CliError;
 use crate::support::connection;
-use crate::support::failure::{self, Failure};
-use crate::support::output::{self, Format, bytes, grouped, one_line};
+use crate::support::global_args::{Format, GlobalArgs};
+use crate::support::output;
+use crate::support::rights::Rights;
+use crate::support::text::{bytes, grouped, one_line};
 
 const HELP: &str = "\
-Reads the whole session table once, and the server's statistics since their last reset. \"HOT\" is the share of the \
-updates that wrote no index entry; slides should keep it near 100 %.
+Reads the whole session table once, and the server's statistics since their last reset. \"HOT\" is the share of \
+updates that wrote no index entry. It should be near 100 %.
 
 Rights: a superuser, or a member of the owner role (by default nodepg_owner).
 
@@ -24,13 +28,10 @@ Examples:
 updates, hot_updates, hot_share (0 to 1, or null before the first update); last_pruned_at, oldest_prune_after \
 (ISO 8601 in UTC, or null).";
 
-/// Show how many sessions there are, and how the table does
+/// Show the number of sessions and the state of the table
 #[derive(clap::Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Args {}
-
-const RIGHTS: &str = "connect as a superuser (on the server's own machine: sudo -u postgres session-admin …), or as a member of the store's \
-     owner role: grant nodepg_owner to …";
 
 struct Status {
     live: i64,
@@ -47,15 +48,15 @@ struct Status {
 }
 
 impl Status {
-    /// The share of updates that wrote no index entry, from 0 to 1.
-    // Counters beyond 2^52 would lose digits that nobody sees.
+    /// Returns the share of updates that wrote no index entry, from 0 to 1.
+    // Counters above 2^52 lose digits that are not shown.
     #[allow(clippy::cast_precision_loss)]
     fn hot_share(&self) -> Option<f64> {
         (self.updates > 0).then(|| self.hot_updates as f64 / self.updates as f64)
     }
 }
 
-pub(crate) fn run(global: &GlobalArgs, _: &Args) -> Result<ExitStatus, Failure> {
+pub(crate) fn run(global: &GlobalArgs, _: &Args) -> Result<ExitStatus, CliError> {
     let status = read(global)?;
     match global.format {
         Format::Json => output::print_json(&json!({
@@ -73,14 +74,14 @@ pub(crate) fn run(global: &GlobalArgs, _: &Args) -> Result<ExitStatus, Failure> 
             "last_pruned_at": status.last_pruned_at,
             "oldest_prune_after": status.oldest_prune_after,
         }))?,
-        Format::People => output::print(&for_people(global, &status))?,
+        Format::Text => output::print(&text(global, &status))?,
     }
     Ok(ExitStatus::Yes)
 }
 
-fn read(global: &GlobalArgs) -> Result<Status, Failure> {
+fn read(global: &GlobalArgs) -> Result<Status, CliError> {
     let mut client = connection::open(global)?;
-    // Times as text in UTC: the same whatever DateStyle and TimeZone are here.
+    // Times as text in UTC, independent of DateStyle and TimeZone.
     let sql = format!(
         r#"select
             s.live, s.expired, s.ended,
@@ -89,7 +90,7 @@ fn read(global: &GlobalArgs) -> Result<Status, Failure> {
             pg_catalog.to_char(s.last_pruned_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
             pg_catalog.to_char(s.oldest_prune_after at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
         from {}.store_status() as s"#,
-        connection::identifier(&global.schema)
+        quote_identifier(&global.schema)
     );
     client
         .query_one(&sql, &[])
@@ -108,10 +109,10 @@ fn read(global: &GlobalArgs) -> Result<Status, Failure> {
                 oldest_prune_after: row.try_get(10)?,
             })
         })
-        .map_err(|error| failure::calling("read the status", &error, global, RIGHTS))
+        .map_err(|error| call_failed("read the status", &error, global, Rights::OwnerRole))
 }
 
-fn for_people(global: &GlobalArgs, status: &Status) -> String {
+fn text(global: &GlobalArgs, status: &Status) -> String {
     let hot = match status.hot_share() {
         None => "no updates yet".into(),
         Some(share) => format!(
@@ -150,9 +151,9 @@ fn for_people(global: &GlobalArgs, status: &Status) -> String {
                 .unwrap_or_else(|| "nothing".into()),
         ),
     ];
-    let mut text = format!("Sessions in schema {}\n", one_line(&global.schema));
+    let mut report = format!("Sessions in schema {}\n", one_line(&global.schema));
     for (label, value) in rows {
-        let _ = writeln!(text, "  {label:<15}{value}");
+        let _ = writeln!(report, "  {label:<15}{value}");
     }
-    text
+    report
 }

@@ -3,51 +3,42 @@
 use connect_pg::ConnectionSettings;
 use postgres::Client;
 
-use crate::cli::GlobalArgs;
-use crate::support::failure::{self, Failure};
+use crate::support::call_error::{connect_failed, names_refused};
+use crate::support::cli_error::CliError;
+use crate::support::global_args::GlobalArgs;
 use crate::support::output;
 
-/// Connects as the options, the environment and libpq's defaults say.
-pub(crate) fn open(global: &GlobalArgs) -> Result<Client, Failure> {
-    // Names that no server would take need no server to be refused.
+/// Connects to the store's database.
+pub(crate) fn open(global: &GlobalArgs) -> Result<Client, CliError> {
     global
-        .options()
+        .install_options()
         .validate()
-        .map_err(|error| failure::calling("use these names", &error, global, ""))?;
-    let settings = settings(
+        .map_err(|error| names_refused(&error))?;
+    connect(
         global.database_url.as_deref(),
         "--database-url, DATABASE_URL",
-    )?;
-    connect(&settings)
+    )
 }
 
-/// Connects to a server that is not the store's.
-pub(crate) fn open_other(url: &str, origin: &str) -> Result<Client, Failure> {
-    connect(&settings(Some(url), origin)?)
+/// Connects to another database. `option` is where its URL came from.
+pub(crate) fn open_other(url: &str, option: &str) -> Result<Client, CliError> {
+    connect(Some(url), option)
 }
 
-fn connect(settings: &ConnectionSettings) -> Result<Client, Failure> {
+fn connect(url: Option<&str>, option: &str) -> Result<Client, CliError> {
+    let url = url.filter(|url| !url.is_empty());
+    let settings = ConnectionSettings::with_environment(url, |name| std::env::var_os(name))
+        .map_err(|error| {
+            CliError::new(
+                error.to_string(),
+                format!("correct {option} or the PG* variable concerned"),
+            )
+        })?
+        .fallback_application_name("session-admin");
     for warning in settings.warnings() {
         output::remark(&format!("session-admin: {warning}"));
     }
     settings
         .connect()
-        .map_err(|error| failure::connecting(&error, settings))
-}
-
-fn settings(url: Option<&str>, origin: &str) -> Result<ConnectionSettings, Failure> {
-    let given = url.filter(|url| !url.is_empty());
-    ConnectionSettings::with_environment(given, |name| std::env::var_os(name))
-        .map(|settings| settings.fallback_application_name("session-admin"))
-        .map_err(|error| {
-            Failure::new(
-                error.to_string(),
-                format!("correct {origin} or the PG* variable that is meant"),
-            )
-        })
-}
-
-/// A name as an SQL identifier.
-pub(crate) fn identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
+        .map_err(|error| connect_failed(&error, &settings))
 }

@@ -1,83 +1,119 @@
-//! A file that nobody else may read, complete or not there at all.
+//! A file that only its owner can read, and that appears under its name only when it is complete.
 
-use std::fs::{self, File, OpenOptions};
+use std::ffi::OsString;
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::support::failure::Failure;
+use crate::support::cli_error::CliError;
 
-/// A file of mode 0600 that takes its name once it is complete. Removed unless it is put in place.
+/// A file of mode 0600 with a temporary name beside its final one. Dropping it removes it, unless it was put in place or kept.
 pub(crate) struct PrivateFile {
     file: BufWriter<File>,
-    waiting: PathBuf,
-    target: PathBuf,
-    placed: bool,
+    temporary: PathBuf,
+    path: PathBuf,
+    /// The file that it replaces.
+    present: Option<Metadata>,
+    is_kept: bool,
 }
 
 impl PrivateFile {
-    /// Makes an empty one beside what it is to become.
-    pub(crate) fn new(path: &Path) -> Result<Self, Failure> {
-        // A link keeps pointing at the file; the file is replaced.
+    /// Creates an empty file beside `path`.
+    pub(crate) fn create(path: &Path) -> Result<Self, CliError> {
+        // A symbolic link stays; the file that it leads to is replaced.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        match fs::metadata(&target) {
-            Ok(metadata) if !metadata.is_file() => {
-                return Err(cannot(format!("{} is not a plain file", path.display())));
-            }
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(cannot(format!(
-                    "cannot look at {}: {error}",
+        let present = match fs::metadata(&target) {
+            Ok(metadata) if metadata.is_file() => Some(metadata),
+            Ok(_) => return Err(refused(&format!("{} is not a plain file", path.display()))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                return Err(refused(&format!(
+                    "cannot inspect {}: {error}",
                     path.display()
                 )));
             }
-            _ => {}
-        }
+        };
         let Some(name) = target.file_name() else {
-            return Err(cannot(format!("{} names no file", path.display())));
+            return Err(refused(&format!(
+                "{} is not the name of a file",
+                path.display()
+            )));
         };
         let random = getrandom::u64().map_err(|error| {
-            cannot(format!(
-                "the operating system gives no random numbers: {error}"
+            refused(&format!(
+                "the operating system has no random numbers: {error}"
             ))
         })?;
-        let mut hidden = std::ffi::OsString::from(".");
+        let mut hidden = OsString::from(".");
         hidden.push(name);
         hidden.push(format!(".{random:016x}"));
-        let waiting = target.with_file_name(hidden);
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt;
-            options.mode(0o600);
-        }
-        let file = options
-            .open(&waiting)
-            .map_err(|error| cannot(format!("cannot write beside {}: {error}", path.display())))?;
+        let temporary = target.with_file_name(hidden);
+        let file = open_private(&temporary).map_err(|error| {
+            refused(&format!("cannot write beside {}: {error}", path.display()))
+        })?;
         Ok(Self {
             file: BufWriter::new(file),
-            waiting,
-            target,
-            placed: false,
+            temporary,
+            path: target,
+            present,
+            is_kept: false,
         })
     }
 
-    /// Complete: forced to disk, then given its name.
-    pub(crate) fn put_in_place(mut self) -> Result<(), Failure> {
+    /// Gives the file the owner of the file that it replaces, so that the application that reads the old one can read it.
+    pub(crate) fn take_over_owner(&self) -> Result<(), CliError> {
+        #[cfg(unix)]
+        if let Some(present) = &self.present {
+            use std::os::unix::fs::{MetadataExt, fchown};
+            let file = self.file.get_ref();
+            let result = file.metadata().and_then(|own| {
+                if (present.uid(), present.gid()) == (own.uid(), own.gid()) {
+                    Ok(())
+                } else {
+                    fchown(file, Some(present.uid()), Some(present.gid()))
+                }
+            });
+            result.map_err(|error| self.cannot_write(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Forces the content to disk.
+    pub(crate) fn sync(&mut self) -> Result<(), CliError> {
         self.file
             .flush()
             .and_then(|()| self.file.get_ref().sync_all())
-            .and_then(|()| fs::rename(&self.waiting, &self.target))
-            .map_err(|error| cannot(format!("cannot write {}: {error}", self.target.display())))?;
-        self.placed = true;
-        // The name, too, is to survive a crash; not every file system can do that.
-        if let Some(directory) = self
-            .target
-            .parent()
-            .and_then(|directory| File::open(directory).ok())
-        {
+            .map_err(|error| self.cannot_write(&error))
+    }
+
+    /// Gives the file its final name.
+    pub(crate) fn put_in_place(&mut self) -> io::Result<()> {
+        fs::rename(&self.temporary, &self.path)?;
+        self.is_kept = true;
+        // The name survives a crash as well, where the file system can sync a directory.
+        if let Some(directory) = self.path.parent().and_then(|path| File::open(path).ok()) {
             let _ = directory.sync_all();
         }
         Ok(())
+    }
+
+    /// Keeps the file under its temporary name, which it returns.
+    pub(crate) fn keep(mut self) -> PathBuf {
+        self.is_kept = true;
+        self.temporary.clone()
+    }
+
+    /// Returns its final name.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Describes a failed write.
+    pub(crate) fn cannot_write(&self, error: &io::Error) -> CliError {
+        refused(&format!(
+            "cannot write beside {}: {error}",
+            self.path.display()
+        ))
     }
 }
 
@@ -93,15 +129,26 @@ impl Write for PrivateFile {
 
 impl Drop for PrivateFile {
     fn drop(&mut self) {
-        if !self.placed {
-            let _ = fs::remove_file(&self.waiting);
+        if !self.is_kept {
+            let _ = fs::remove_file(&self.temporary);
         }
     }
 }
 
-fn cannot(what: String) -> Failure {
-    Failure::new(
-        what,
+fn open_private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(path)
+}
+
+fn refused(what: &str) -> CliError {
+    CliError::new(
+        format!("{what}; nothing was changed"),
         "name another file with --output, or run this as a user who may write there",
     )
 }

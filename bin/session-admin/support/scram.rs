@@ -1,4 +1,4 @@
-//! What a stored password says: whether a given password is the right one for it.
+//! Stored passwords: their form, and whether a password matches one.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -6,29 +6,29 @@ use sha2::{Digest, Sha256};
 
 /// How a role's password is stored in `pg_authid.rolpassword`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Stored {
+pub(crate) enum PasswordForm {
     Scram,
     Md5,
     Unknown,
 }
 
-/// The form of a stored password.
-pub(crate) fn form(stored: &str) -> Stored {
+/// Returns the form of a stored password.
+pub(crate) fn form(stored: &str) -> PasswordForm {
     if stored.starts_with("SCRAM-SHA-256$") {
-        Stored::Scram
+        PasswordForm::Scram
     } else if stored.len() == 35 && stored.starts_with("md5") {
-        Stored::Md5
+        PasswordForm::Md5
     } else {
-        Stored::Unknown
+        PasswordForm::Unknown
     }
 }
 
-/// Whether a password of printable ASCII is the one that is stored for a role. What is stored in an unknown form matches none.
+/// Returns true if a password of printable ASCII is the one that is stored for a role. An unknown form matches none.
 pub(crate) fn matches(stored: &str, role: &str, password: &str) -> bool {
     match form(stored) {
-        Stored::Md5 => postgres_protocol::password::md5(password.as_bytes(), role) == stored,
-        Stored::Scram => matches_scram(stored, password).unwrap_or(false),
-        Stored::Unknown => false,
+        PasswordForm::Md5 => postgres_protocol::password::md5(password.as_bytes(), role) == stored,
+        PasswordForm::Scram => matches_scram(stored, password).unwrap_or(false),
+        PasswordForm::Unknown => false,
     }
 }
 
@@ -81,25 +81,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_verifier_matches_its_password_only() {
+    fn verifier_matches_its_password_only() {
         for password in ["password", "x", &"long".repeat(40)] {
             let stored = postgres_protocol::password::scram_sha_256(password.as_bytes());
-            assert_eq!(form(&stored), Stored::Scram);
+            assert_eq!(form(&stored), PasswordForm::Scram);
             assert!(matches(&stored, "nodepg", password));
             assert!(!matches(&stored, "nodepg", "other"));
         }
     }
 
     #[test]
-    fn md5_is_salted_with_the_role() {
+    fn md5_depends_on_the_role() {
         let stored = postgres_protocol::password::md5(b"password", "nodepg");
-        assert_eq!(form(&stored), Stored::Md5);
+        assert_eq!(form(&stored), PasswordForm::Md5);
         assert!(matches(&stored, "nodepg", "password"));
         assert!(!matches(&stored, "other", "password"));
     }
 
     #[test]
-    fn nonsense_matches_nothing() {
+    fn malformed_verifier_matches_nothing() {
         for stored in [
             "",
             "password",

@@ -1,28 +1,31 @@
-//! What comes in, batch by batch, into the store.
+//! Sends sessions to the store, batch by batch.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
+use connect_pg::quote_identifier;
 use indicatif::ProgressBar;
 use postgres::{Client, Statement};
 
-use crate::cli::GlobalArgs;
-use crate::support::connection;
-use crate::support::failure::{self, Failure};
-use crate::support::output::grouped;
+use super::summary::ImportSummary;
+use crate::support::call_error::call_failed;
+use crate::support::cli_error::CliError;
+use crate::support::global_args::GlobalArgs;
+use crate::support::rights::Rights;
+use crate::support::statement_logging::disable_parameter_logging;
 
-const RIGHTS: &str = "connect as a superuser (on the server's own machine: sudo -u postgres session-admin …), or as a member of the store's \
-     owner role: grant nodepg_owner to …";
+/// A batch is sent at this size, even if it has few sessions.
+const MAX_BATCH_BYTES: usize = 4 << 20;
 
-/// A batch is sent when it is this large, however few sessions are in it.
-const BATCH_BYTES: usize = 4 << 20;
+/// How the reading of a source ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReadEnd {
+    Done,
+    Interrupted,
+}
 
-/// As many places are kept.
-const PLACES: usize = 100;
-
-/// A session from elsewhere. Times are texts that PostgreSQL reads. No `Debug`: it would show the data.
-pub(super) struct Incoming {
-    /// Where it was found, without its id.
-    pub(super) place: String,
+/// A session to import. Times are text that PostgreSQL parses. Has no `Debug`, which would show the data.
+#[derive(Default)]
+pub(super) struct IncomingSession {
     pub(super) key: Vec<u8>,
     pub(super) data: Option<String>,
     pub(super) created_at: Option<String>,
@@ -36,39 +39,30 @@ pub(super) struct Incoming {
     pub(super) label: Option<String>,
 }
 
-/// What became of the sessions.
-#[derive(Default)]
-pub(super) struct ImportSummary {
-    pub(super) imported: i64,
-    pub(super) existing: i64,
-    pub(super) expired: i64,
-    /// How many could not be read, by the reason.
-    pub(super) reasons: BTreeMap<String, i64>,
-    /// The first of them.
-    pub(super) places: Vec<(String, String)>,
-}
+/// A session, and where it was found.
+type Entry = (String, IncomingSession);
 
 pub(super) struct Importer<'a> {
     client: &'a mut Client,
     global: &'a GlobalArgs,
     statement: Statement,
-    most: usize,
+    batch_size: usize,
     dry_run: bool,
     progress: &'a ProgressBar,
-    waiting: Vec<Incoming>,
-    waiting_bytes: usize,
-    waiting_keys: HashSet<Vec<u8>>,
-    tally: ImportSummary,
+    batch: Vec<Entry>,
+    batch_bytes: usize,
+    batch_keys: HashSet<Vec<u8>>,
+    summary: ImportSummary,
 }
 
 impl<'a> Importer<'a> {
     pub(super) fn new(
         client: &'a mut Client,
         global: &'a GlobalArgs,
-        most: usize,
+        batch_size: usize,
         dry_run: bool,
         progress: &'a ProgressBar,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CliError> {
         let sql = format!(
             "select i.outcome
             from {}.import_sessions(
@@ -76,131 +70,127 @@ impl<'a> Importer<'a> {
                 $6::text[]::timestamptz[], $7, $8, $9::text[]::inet[], $10, $11
             ) as i
             order by i.place",
-            connection::identifier(&global.schema)
+            quote_identifier(&global.schema)
         );
-        let statement = disable_statement_logging(client)
+        let statement = disable_parameter_logging(client)
             .and_then(|()| client.batch_execute("set timezone = 'UTC'; set datestyle = 'ISO, YMD'"))
             .and_then(|()| client.prepare(&sql))
-            .map_err(|error| doing(&error, global))?;
+            .map_err(|error| import_failed(&error, global))?;
         Ok(Self {
             client,
             global,
             statement,
-            most,
+            batch_size,
             dry_run,
             progress,
-            waiting: Vec::new(),
-            waiting_bytes: 0,
-            waiting_keys: HashSet::new(),
-            tally: ImportSummary::default(),
+            batch: Vec::new(),
+            batch_bytes: 0,
+            batch_keys: HashSet::new(),
+            summary: ImportSummary::default(),
         })
     }
 
-    /// How many sessions are read at a time.
-    pub(super) fn most(&self) -> usize {
-        self.most
+    /// Returns the most sessions in a batch.
+    pub(super) fn batch_size(&self) -> usize {
+        self.batch_size
     }
 
-    /// Takes a session in; true when that completed a batch.
-    pub(super) fn add(&mut self, session: Incoming) -> Result<bool, Failure> {
-        // Two rows with one id: the first counts, as if the second came in a later batch.
-        if !self.waiting_keys.insert(session.key.clone()) {
-            self.tally.existing += 1;
+    /// Adds a session. Returns true if that completed a batch, which was sent.
+    pub(super) fn add(
+        &mut self,
+        place: String,
+        session: IncomingSession,
+    ) -> Result<bool, CliError> {
+        // Of two rows with one id the first counts, as if the second were in a later batch.
+        if !self.batch_keys.insert(session.key.clone()) {
+            self.summary.existing += 1;
             return Ok(false);
         }
-        self.waiting_bytes += session.data.as_deref().map_or(0, str::len);
-        self.waiting.push(session);
-        if self.waiting.len() >= self.most || self.waiting_bytes >= BATCH_BYTES {
+        self.batch_bytes += session.data.as_deref().map_or(0, str::len);
+        self.batch.push((place, session));
+        let is_full = self.batch.len() >= self.batch_size || self.batch_bytes >= MAX_BATCH_BYTES;
+        if is_full {
             self.send()?;
-            return Ok(true);
         }
-        Ok(false)
+        Ok(is_full)
     }
 
-    /// Counts a session that could not be read.
+    /// Counts a session that cannot be read.
     pub(super) fn refuse(&mut self, place: String, reason: &str) {
-        *self.tally.reasons.entry(reason.to_owned()).or_default() += 1;
-        if self.tally.places.len() < PLACES {
-            self.tally.places.push((place, reason.to_owned()));
-        }
+        self.summary.add_unreadable(place, reason);
     }
 
-    /// Sends what waits.
-    pub(super) fn send(&mut self) -> Result<(), Failure> {
-        let batch = std::mem::take(&mut self.waiting);
-        self.waiting_bytes = 0;
-        self.waiting_keys.clear();
+    /// Sends the incomplete batch.
+    pub(super) fn send(&mut self) -> Result<(), CliError> {
+        let batch = std::mem::take(&mut self.batch);
+        self.batch_bytes = 0;
+        self.batch_keys.clear();
         self.send_batch(&batch)?;
-        self.progress.set_message(format!(
-            "{} imported, {} here already, {} expired, {} unreadable",
-            grouped(self.tally.imported),
-            grouped(self.tally.existing),
-            grouped(self.tally.expired),
-            grouped(self.tally.reasons.values().sum())
-        ));
+        self.progress.set_message(self.summary.counts());
         self.progress.tick();
         Ok(())
     }
 
     pub(super) fn finish(self) -> ImportSummary {
-        self.tally
+        self.summary
     }
 
-    fn send_batch(&mut self, batch: &[Incoming]) -> Result<(), Failure> {
+    fn send_batch(&mut self, batch: &[Entry]) -> Result<(), CliError> {
         if batch.is_empty() {
             return Ok(());
         }
         match self.call(batch) {
             Ok(outcomes) if outcomes.len() == batch.len() => {
-                for (session, outcome) in batch.iter().zip(outcomes) {
+                for ((place, _), outcome) in batch.iter().zip(outcomes) {
                     match outcome.as_str() {
-                        "imported" => self.tally.imported += 1,
-                        "exists" => self.tally.existing += 1,
-                        "expired" => self.tally.expired += 1,
-                        reason => self.refuse(session.place.clone(), reason),
+                        "imported" => self.summary.imported += 1,
+                        "exists" => self.summary.existing += 1,
+                        "expired" => self.summary.expired += 1,
+                        reason => self.refuse(place.clone(), reason),
                     }
                 }
                 Ok(())
             }
-            Ok(_) => Err(Failure::new(
+            Ok(_) => Err(CliError::new(
                 "the store has lost its row of settings",
-                "session-admin install puts it back, with the defaults",
+                "restore it, with the default values: session-admin install",
             )),
-            // One of them does not fit: a character that the database's encoding has not, a time that is none, ….
-            // The server's message would show it.
-            Err(error) => match refusal(&error) {
-                None => Err(doing(&error, self.global)),
+            // A session has a value that the database cannot hold: a character, a time. The server's message would show it, so the
+            // session is found by halving the batch.
+            Err(error) => match refused_value(&error) {
+                None => Err(import_failed(&error, self.global)),
                 Some(code) if batch.len() == 1 => {
-                    self.refuse(
-                        batch[0].place.clone(),
-                        &format!("the database does not take it (SQLSTATE {code})"),
-                    );
+                    let reason = format!("the database refuses it (SQLSTATE {code})");
+                    self.refuse(batch[0].0.clone(), &reason);
                     Ok(())
                 }
                 Some(_) => {
-                    let (one, other) = batch.split_at(batch.len() / 2);
-                    self.send_batch(one)?;
-                    self.send_batch(other)
+                    let (first, second) = batch.split_at(batch.len() / 2);
+                    self.send_batch(first)?;
+                    self.send_batch(second)
                 }
             },
         }
     }
 
-    fn call(&mut self, batch: &[Incoming]) -> Result<Vec<String>, postgres::Error> {
+    fn call(&mut self, batch: &[Entry]) -> Result<Vec<String>, postgres::Error> {
         fn texts(
-            batch: &[Incoming],
-            field: impl Fn(&Incoming) -> &Option<String>,
+            batch: &[Entry],
+            field: impl Fn(&IncomingSession) -> &Option<String>,
         ) -> Vec<Option<&str>> {
             batch
                 .iter()
-                .map(|session| field(session).as_deref())
+                .map(|(_, session)| field(session).as_deref())
                 .collect()
         }
 
-        let keys: Vec<&[u8]> = batch.iter().map(|session| session.key.as_slice()).collect();
+        let keys: Vec<&[u8]> = batch
+            .iter()
+            .map(|(_, session)| session.key.as_slice())
+            .collect();
         let idle_timeout_seconds: Vec<Option<i32>> = batch
             .iter()
-            .map(|session| session.idle_timeout_seconds)
+            .map(|(_, session)| session.idle_timeout_seconds)
             .collect();
         let mut transaction = self.client.transaction()?;
         let rows = transaction.query(
@@ -228,8 +218,8 @@ impl<'a> Importer<'a> {
     }
 }
 
-/// The SQLSTATE of an error that is about what was sent.
-fn refusal(error: &postgres::Error) -> Option<String> {
+/// Returns the SQLSTATE of an error about a value that was sent.
+fn refused_value(error: &postgres::Error) -> Option<String> {
     let code = error.code()?.code();
     ["22", "23", "54"]
         .iter()
@@ -237,33 +227,6 @@ fn refusal(error: &postgres::Error) -> Option<String> {
         .then(|| code.to_owned())
 }
 
-fn doing(error: &postgres::Error, global: &GlobalArgs) -> Failure {
-    failure::calling("import", error, global, RIGHTS)
-}
-
-/// The source is asked for a page by the last id of the one before, and the store is sent data. A superuser can ask that no
-/// parameter is logged; on a server before PostgreSQL 13 only that no statement is.
-pub(super) fn disable_statement_logging(client: &mut Client) -> Result<(), postgres::Error> {
-    let is_superuser: bool = client
-        .query_one(
-            "select r.rolsuper from pg_catalog.pg_roles as r where r.rolname = current_user",
-            &[],
-        )?
-        .try_get(0)?;
-    if is_superuser {
-        client.execute(
-            "select pg_catalog.set_config(v.name, v.value, false)
-            from (
-                values
-                    ('log_parameter_max_length', '0', true),
-                    ('log_statement', 'none', false),
-                    ('log_min_duration_statement', '-1', false)
-            ) as v (name, value, is_enough)
-            where v.is_enough = exists (
-                select from pg_catalog.pg_settings as s where s.name = 'log_parameter_max_length'
-            )",
-            &[],
-        )?;
-    }
-    Ok(())
+fn import_failed(error: &postgres::Error, global: &GlobalArgs) -> CliError {
+    call_failed("import", error, global, Rights::OwnerRole)
 }

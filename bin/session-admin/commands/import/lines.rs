@@ -1,4 +1,4 @@
-//! `--from jsonl`: what `session-admin export` writes.
+//! `--from jsonl`: reads the output of `session-admin export`.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -7,15 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Map, Value};
 
-use super::End;
-use super::importer::{Importer, Incoming};
-use crate::support::failure::Failure;
+use super::importer::{Importer, IncomingSession, ReadEnd};
+use crate::support::cli_error::CliError;
 
+/// Imports all lines of the file, or of standard input.
 pub(super) fn read(
     file: Option<&Path>,
-    target: &mut Importer<'_>,
+    importer: &mut Importer<'_>,
     stop: &AtomicBool,
-) -> Result<End, Failure> {
+) -> Result<ReadEnd, CliError> {
     let mut input: Box<dyn BufRead> = match file {
         Some(path) if path != Path::new("-") => {
             let file = File::open(path).map_err(|error| cannot_read(path, &error))?;
@@ -36,34 +36,34 @@ pub(super) fn read(
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        match session(&line, &place) {
+        match session(&line) {
             Ok(session) => {
-                if target.add(session)? && stop.load(Ordering::Relaxed) {
-                    return Ok(End::Interrupted);
+                if importer.add(place, session)? && stop.load(Ordering::Relaxed) {
+                    return Ok(ReadEnd::Interrupted);
                 }
             }
-            Err(reason) => target.refuse(place, reason),
+            Err(reason) => importer.refuse(place, reason),
         }
     }
-    target.send()?;
-    Ok(End::Done)
+    importer.send()?;
+    Ok(ReadEnd::Done)
 }
 
-fn cannot_read(path: &Path, error: &io::Error) -> Failure {
+fn cannot_read(path: &Path, error: &io::Error) -> CliError {
     let name = if path == Path::new("-") {
         "standard input".into()
     } else {
         path.display().to_string()
     };
-    Failure::new(
+    CliError::new(
         format!("cannot read {name}: {error}"),
-        "name a file that session-admin export wrote, or give its output to standard input; what was imported stays, and can be imported again",
+        "name a file of session-admin export, or pipe its output to standard input; run it again, sessions that were imported are kept",
     )
 }
 
-fn session(line: &[u8], place: &str) -> Result<Incoming, &'static str> {
+fn session(line: &[u8]) -> Result<IncomingSession, &'static str> {
     let mut line: Map<String, Value> =
-        serde_json::from_slice(line).map_err(|_| "the line is no JSON object")?;
+        serde_json::from_slice(line).map_err(|_| "the line is not a JSON object")?;
     let key = line
         .get("key")
         .and_then(Value::as_str)
@@ -81,7 +81,7 @@ fn session(line: &[u8], place: &str) -> Result<Incoming, &'static str> {
     let mut text = |name| match line.remove(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err("a value that should be a text is none"),
+        Some(_) => Err("a value that should be text is not"),
     };
     let data = text("data")?;
     let mut times = [None, None, None, None];
@@ -93,12 +93,11 @@ fn session(line: &[u8], place: &str) -> Result<Incoming, &'static str> {
     ]) {
         *time = text(name)?;
         if time.as_deref().is_some_and(|time| !is_time(time)) {
-            return Err("a time is not as RFC 3339 has it");
+            return Err("a time is not in the format of RFC 3339");
         }
     }
     let [created_at, last_used_at, expires_at, absolute_expires_at] = times;
-    Ok(Incoming {
-        place: place.to_owned(),
+    Ok(IncomingSession {
         key,
         data,
         created_at,
@@ -122,7 +121,7 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-/// Whether a text has the form of RFC 3339. PostgreSQL would read much else as a time: `now`, and times without a zone.
+/// Returns true if a text is a time as in RFC 3339. PostgreSQL accepts other texts as well: `now`, and times without a zone.
 fn is_time(text: &str) -> bool {
     let form = "0000-00-00T00:00:00";
     let (Some(seconds), Some(rest)) = (text.get(..form.len()), text.get(form.len()..)) else {
@@ -149,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times() {
+    fn times_have_the_format_of_rfc_3339() {
         for time in [
             "2026-01-02T03:04:05Z",
             "2026-01-02T03:04:05.123456Z",
@@ -171,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn keys() {
+    fn keys_have_64_hexadecimal_digits() {
         assert_eq!(unhex(&"0aF0".repeat(16)).unwrap(), [0x0a, 0xf0].repeat(16));
         for text in [
             "",

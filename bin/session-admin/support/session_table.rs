@@ -1,13 +1,13 @@
-//! Sessions in a list, as `users` and `end --dry-run` show them.
+//! A list of sessions, as `users` and `end --dry-run` print it.
 
 use std::fmt::Write;
 
 use postgres::Row;
 use serde_json::json;
 
-use crate::support::output::one_line;
+use crate::support::text::one_line;
 
-/// What may be shown of a session: neither its id, nor its key, nor its data.
+/// A session without its id, its key and its data.
 pub(crate) struct Listed {
     handle: String,
     user: Option<String>,
@@ -19,8 +19,7 @@ pub(crate) struct Listed {
     label: Option<String>,
 }
 
-/// The columns of [`Listed`] from `s`, after that of the user. Times as text in UTC: the same whatever `DateStyle` and
-/// `TimeZone` are here.
+/// The columns of [`Listed`] from `s`, after that of the user. Times as text in UTC, independent of `DateStyle` and `TimeZone`.
 pub(crate) const COLUMNS: &str = r#"
     s.handle::text,
     pg_catalog.to_char(s.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
@@ -31,7 +30,7 @@ pub(crate) const COLUMNS: &str = r#"
     s.label"#;
 
 impl Listed {
-    /// Reads a user and [`COLUMNS`].
+    /// Decodes a user and [`COLUMNS`].
     pub(crate) fn read(row: &Row) -> Result<Self, postgres::Error> {
         Ok(Self {
             user: row.try_get(0)?,
@@ -62,7 +61,7 @@ impl Listed {
         })
     }
 
-    /// The cells of a line. What comes last may be long.
+    /// Returns the cells of a line. The last one may be long.
     fn cells(&self) -> [String; 7] {
         let cell = |text: &Option<String>| text.as_deref().map_or_else(|| "-".into(), one_line);
         [
@@ -77,7 +76,7 @@ impl Listed {
     }
 }
 
-/// A table for people.
+/// Returns the sessions as a table.
 pub(crate) fn table(sessions: &[Listed]) -> String {
     let head = [
         "HANDLE",

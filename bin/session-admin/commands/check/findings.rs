@@ -1,0 +1,38 @@
+//! What `check` finds in the environment of the store.
+
+use serde_json::json;
+
+/// One thing in the environment that weakens the store.
+pub(super) struct Finding {
+    /// Its name in JSON.
+    name: &'static str,
+    pub(super) text: String,
+    pub(super) hint: String,
+}
+
+impl Finding {
+    pub(super) fn new(
+        name: &'static str,
+        text: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self {
+            name,
+            text: text.into(),
+            hint: hint.into(),
+        }
+    }
+
+    pub(super) fn json(&self) -> serde_json::Value {
+        json!({"finding": self.name, "text": self.text, "hint": self.hint})
+    }
+}
+
+/// The environment of the store: the passwords, `pg_hba.conf`, memberships and the privileges of PUBLIC.
+#[derive(Default)]
+pub(super) struct EnvironmentReport {
+    /// Exit status 1.
+    pub(super) findings: Vec<Finding>,
+    /// For the administrator to judge.
+    pub(super) notes: Vec<Finding>,
+}

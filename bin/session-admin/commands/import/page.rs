@@ -1,0 +1,158 @@
+//! The rows of another store's table, page by page.
+
+use postgres::Row;
+use sha2::{Digest, Sha256};
+
+use super::catalog::Column;
+use super::data;
+use super::importer::IncomingSession;
+
+/// A table and its columns.
+pub(super) struct PageQuery {
+    /// Quoted, with its schema.
+    pub(super) table: String,
+    pub(super) id: Column,
+    pub(super) data: Column,
+    pub(super) expiry: Column,
+    /// The data is a `MessagePack` record; else JSON.
+    pub(super) is_record: bool,
+    pub(super) has_unique_ids: bool,
+    /// The rows have a ctid, which is no secret.
+    pub(super) has_ctid: bool,
+}
+
+impl PageQuery {
+    /// Returns the expiry as an SQL expression of type timestamptz, or `None` if the column's type has none. Times outside the
+    /// calendar become infinity.
+    pub(super) fn expiry_expression(&self) -> Option<String> {
+        let expiry = self.expiry.quoted();
+        Some(match self.expiry.kind.as_str() {
+            "timestamp with time zone" => expiry,
+            "timestamp without time zone" => format!(
+                "case when {expiry} > '9999-12-30' then 'infinity'
+                    when {expiry} < '0001-01-02' then '-infinity'
+                    else {expiry} at time zone $1::text end"
+            ),
+            "smallint" | "integer" | "bigint" | "numeric" | "real" | "double precision" => format!(
+                "case when {expiry} > 253402214400 then 'infinity'
+                    when {expiry} < -62135510400 then '-infinity'
+                    else to_timestamp({expiry}::double precision) end"
+            ),
+            _ => return None,
+        })
+    }
+
+    /// Returns the statement of the first page. Parameters: the time zone of the expiries, the limit, and null.
+    pub(super) fn first_page(&self) -> String {
+        self.page("$3::bytea is null")
+    }
+
+    /// Returns the statement of the page after an id, which is the third parameter.
+    pub(super) fn next_page(&self) -> String {
+        self.page(&format!(
+            "{} > convert_from($3::bytea, getdatabaseencoding())::{}",
+            self.id.quoted(),
+            self.id.declared
+        ))
+    }
+
+    fn page(&self, is_after: &str) -> String {
+        let (id, data, expiry) = (self.id.quoted(), self.data.quoted(), self.expiry.quoted());
+        // A database with encoding SQL_ASCII may hold bytes that are not UTF-8. One such row must not stop the others.
+        let encoding =
+            "case getdatabaseencoding() when 'SQL_ASCII' then 'SQL_ASCII' else 'UTF8' end";
+        let data = if self.is_record {
+            data
+        } else {
+            format!("convert_to({data}::text, {encoding})")
+        };
+        let place = if self.has_ctid {
+            "s.tableoid::regclass::text || ', ctid ' || s.ctid::text"
+        } else {
+            "null::text"
+        };
+        // Of several rows with one id, the one that expires last comes first.
+        let order = if self.has_unique_ids {
+            id.clone()
+        } else {
+            format!("{id}, {expiry} desc nulls last")
+        };
+        format!(
+            "select
+                convert_to({id}::text, getdatabaseencoding()),
+                convert_to({id}::text, {encoding}),
+                {data},
+                ({expires_at})::text,
+                {place}
+            from {table} as s
+            where {id} is not null
+                and ($1::text is null or true)
+                and {is_after}
+            order by {order}
+            limit $2::bigint",
+            expires_at = self.expiry_expression().unwrap_or_default(),
+            table = self.table
+        )
+    }
+
+    /// Returns the statement that counts rows without an id.
+    pub(super) fn count_without_id(&self) -> String {
+        format!(
+            "select count(*) from {} as s where {} is null",
+            self.table,
+            self.id.quoted()
+        )
+    }
+}
+
+/// A row of a page.
+pub(super) struct PageRow {
+    /// The id, as the next page takes it.
+    pub(super) id: Vec<u8>,
+    pub(super) place: Option<String>,
+    /// The session, or why the row has none.
+    pub(super) session: Result<IncomingSession, &'static str>,
+}
+
+impl PageRow {
+    /// Decodes a row. `prefix` is removed from its id.
+    pub(super) fn decode(
+        row: &Row,
+        is_record: bool,
+        prefix: &str,
+    ) -> Result<PageRow, postgres::Error> {
+        let id: &[u8] = row.try_get(1)?;
+        let data: Option<&[u8]> = row.try_get(2)?;
+        let expires_at: Option<String> = row.try_get(3)?;
+        Ok(PageRow {
+            id: row.try_get(0)?,
+            place: row.try_get(4)?,
+            session: session(id, data, expires_at, is_record, prefix),
+        })
+    }
+}
+
+fn session(
+    id: &[u8],
+    data: Option<&[u8]>,
+    expires_at: Option<String>,
+    is_record: bool,
+    prefix: &str,
+) -> Result<IncomingSession, &'static str> {
+    let id = std::str::from_utf8(id).map_err(|_| "the id is not UTF-8")?;
+    let id = id.strip_prefix(prefix).unwrap_or(id);
+    let data = data.ok_or("no data")?;
+    let expires_at = expires_at.ok_or("no expiry")?;
+    let (data, idle_timeout_seconds) = if is_record {
+        (data::record(data)?, None)
+    } else {
+        data::json(data)?
+    };
+    Ok(IncomingSession {
+        key: Sha256::digest(id.as_bytes()).to_vec(),
+        data: Some(data),
+        expires_at: Some(expires_at),
+        idle_timeout_seconds,
+        ..IncomingSession::default()
+    })
+}

@@ -1,0 +1,45 @@
+//! The options of every subcommand.
+
+use clap::{Args, ValueEnum};
+use connect_pg::install::InstallOptions;
+
+/// The form of a report.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Lines to read
+    Text,
+    /// One JSON value
+    Json,
+}
+
+/// The options of every subcommand. Has no `Debug`, because the URL may hold a password.
+#[derive(Args)]
+pub(crate) struct GlobalArgs {
+    /// The server and database: a URL such as postgresql://user@host/database, or keyword=value pairs
+    #[arg(
+        long,
+        global = true,
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub(crate) database_url: Option<String>,
+    /// The schema of the store
+    #[arg(long, global = true, default_value = "web", value_name = "NAME")]
+    pub(crate) schema: String,
+    /// The runtime role: the role that the application logs in as
+    #[arg(long, global = true, default_value = "nodepg", value_name = "NAME")]
+    pub(crate) role: String,
+    /// The form of the report
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+impl GlobalArgs {
+    /// Returns the store that these options name.
+    pub(crate) fn install_options(&self) -> InstallOptions {
+        InstallOptions::default()
+            .schema(&self.schema)
+            .role(&self.role)
+    }
+}
