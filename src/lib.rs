@@ -190,7 +190,7 @@ mod store;
 
 // What our own signatures are made of: an application needs the very same version.
 #[doc(no_inline)]
-pub use {postgres, uuid};
+pub use {postgres, tokio_postgres, uuid};
 
 pub use connection::{Backend, Borrowed, Pool};
 pub use error::{Error, ParseSessionIdError};

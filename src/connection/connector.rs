@@ -5,7 +5,7 @@ use postgres::{Client, Config, NoTls};
 
 use crate::error::ConnectionTarget;
 use crate::error::Error;
-use crate::settings::{ConnectionSettings, password_file};
+use crate::settings::{ConnectionSettings, read_password_file};
 
 /// How the pool makes a connection.
 pub(crate) struct Connector {
@@ -46,7 +46,7 @@ impl Connector {
 fn connect(config: &Config, password_file: Option<&Path>) -> Result<Client, Error> {
     let mut config = config.clone();
     if let Some(path) = password_file {
-        config.password(password_file::read(path)?);
+        config.password(read_password_file(path)?);
     }
     let has_password = config.get_password().is_some();
     config

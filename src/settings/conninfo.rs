@@ -1,69 +1,10 @@
 //! Connection strings as libpq reads them: a URL, or `keyword=value` pairs.
 //!
-//! No error text repeats what was read: a connection string may hold a password.
+//! No error repeats the text of a connection string, which may hold a password.
 
-use std::collections::BTreeMap;
+use super::keywords::{Keywords, find_keyword, unknown_keyword};
 
-/// The settings of one source, by libpq's keyword.
-pub(super) type Keywords = BTreeMap<&'static str, String>;
-
-/// libpq's keywords, with the environment variable that stands for each ("" where there is none).
-pub(super) const KEYWORDS: &[(&str, &str)] = &[
-    ("application_name", "PGAPPNAME"),
-    ("channel_binding", "PGCHANNELBINDING"),
-    ("client_encoding", "PGCLIENTENCODING"),
-    ("connect_timeout", "PGCONNECT_TIMEOUT"),
-    ("dbname", "PGDATABASE"),
-    ("fallback_application_name", ""),
-    ("gssdelegation", "PGGSSDELEGATION"),
-    ("gssencmode", "PGGSSENCMODE"),
-    ("gsslib", "PGGSSLIB"),
-    ("host", "PGHOST"),
-    ("hostaddr", "PGHOSTADDR"),
-    ("keepalives", ""),
-    ("keepalives_count", ""),
-    ("keepalives_idle", ""),
-    ("keepalives_interval", ""),
-    ("krbsrvname", "PGKRBSRVNAME"),
-    ("load_balance_hosts", "PGLOADBALANCEHOSTS"),
-    ("max_protocol_version", "PGMAXPROTOCOLVERSION"),
-    ("min_protocol_version", "PGMINPROTOCOLVERSION"),
-    ("options", "PGOPTIONS"),
-    ("passfile", "PGPASSFILE"),
-    ("password", "PGPASSWORD"),
-    ("port", "PGPORT"),
-    ("replication", ""),
-    ("require_auth", "PGREQUIREAUTH"),
-    ("requirepeer", "PGREQUIREPEER"),
-    ("service", "PGSERVICE"),
-    ("servicefile", "PGSERVICEFILE"),
-    ("ssl_max_protocol_version", "PGSSLMAXPROTOCOLVERSION"),
-    ("ssl_min_protocol_version", "PGSSLMINPROTOCOLVERSION"),
-    ("sslcert", "PGSSLCERT"),
-    ("sslcertmode", "PGSSLCERTMODE"),
-    ("sslcompression", "PGSSLCOMPRESSION"),
-    ("sslcrl", "PGSSLCRL"),
-    ("sslcrldir", "PGSSLCRLDIR"),
-    ("sslkey", "PGSSLKEY"),
-    ("sslmode", "PGSSLMODE"),
-    ("sslnegotiation", "PGSSLNEGOTIATION"),
-    ("sslpassword", ""),
-    ("sslrootcert", "PGSSLROOTCERT"),
-    ("sslsni", "PGSSLSNI"),
-    ("target_session_attrs", "PGTARGETSESSIONATTRS"),
-    ("tcp_user_timeout", ""),
-    ("user", "PGUSER"),
-];
-
-/// The keyword as this module keeps it, or none if libpq does not know it either.
-pub(super) fn known(keyword: &str) -> Option<&'static str> {
-    KEYWORDS
-        .iter()
-        .map(|&(known, _)| known)
-        .find(|&known| known == keyword)
-}
-
-/// Reads a URL or `keyword=value` pairs.
+/// Parses a URL or `keyword=value` pairs.
 pub(super) fn parse(text: &str) -> Result<Keywords, String> {
     ["postgresql://", "postgres://"]
         .iter()
@@ -71,7 +12,7 @@ pub(super) fn parse(text: &str) -> Result<Keywords, String> {
         .map_or_else(|| parse_pairs(text), parse_url)
 }
 
-/// `host=localhost password='it\'s'`: blanks around `=` are allowed, a backslash keeps the next character.
+/// Parses `host=localhost password='it\'s'`. Blanks may surround `=`; a backslash quotes the next character.
 fn parse_pairs(text: &str) -> Result<Keywords, String> {
     let mut found = Keywords::new();
     let mut rest = text.trim_start();
@@ -79,7 +20,7 @@ fn parse_pairs(text: &str) -> Result<Keywords, String> {
         let end = rest
             .find(|c: char| c == '=' || c.is_whitespace())
             .unwrap_or(rest.len());
-        let keyword = known(&rest[..end]);
+        let keyword = find_keyword(&rest[..end]);
         let Some(after) = rest[end..].trim_start().strip_prefix('=') else {
             return Err(
                 "the connection string is neither a URL (postgresql://user@host/database) nor a list of \
@@ -95,7 +36,7 @@ fn parse_pairs(text: &str) -> Result<Keywords, String> {
     Ok(found)
 }
 
-/// One value and what follows it.
+/// Returns one value and the text after it.
 fn pair_value(text: &str) -> Result<(String, &str), String> {
     let quoted = text.starts_with('\'');
     let mut value = String::new();
@@ -114,11 +55,11 @@ fn pair_value(text: &str) -> Result<(String, &str), String> {
     Ok((value, ""))
 }
 
-/// What follows `postgresql://`: `[user[:password]@][host[:port][,…]][/dbname][?keyword=value[&…]]`
+/// Parses the text after `postgresql://`: `[user[:password]@][host[:port][,…]][/dbname][?keyword=value[&…]]`
 fn parse_url(text: &str) -> Result<Keywords, String> {
     let mut found = Keywords::new();
     let (address, parameters) = text.split_once('?').unwrap_or((text, ""));
-    // As in libpq, the user part ends at the first @ before any slash.
+    // As in libpq, the user ends at the first @ before any slash.
     let (user, address) = match address.find(['@', '/']) {
         Some(at) if address[at..].starts_with('@') => (&address[..at], &address[at + 1..]),
         _ => ("", address),
@@ -137,18 +78,18 @@ fn parse_url(text: &str) -> Result<Keywords, String> {
             return Err("a parameter after ? in the connection URL has no value".into());
         };
         let (name, value) = (decode(name)?, decode(value)?);
-        // What JDBC writes, which libpq accepts.
+        // The form of JDBC, which libpq accepts.
         if name == "ssl" && value == "true" {
             found.insert("sslmode", "require".into());
             continue;
         }
-        let keyword = known(&name).ok_or_else(|| unknown_keyword(&name))?;
+        let keyword = find_keyword(&name).ok_or_else(|| unknown_keyword(&name))?;
         found.insert(keyword, value);
     }
     Ok(found)
 }
 
-/// `host[:port][,host[:port]…]`, an IPv6 address in square brackets.
+/// Parses `host[:port][,host[:port]…]`, with an IPv6 address in square brackets.
 fn url_hosts(text: &str, found: &mut Keywords) -> Result<(), String> {
     if text.is_empty() {
         return Ok(());
@@ -162,7 +103,7 @@ fn url_hosts(text: &str, found: &mut Keywords) -> Result<(), String> {
             };
             match port.strip_prefix(':') {
                 None if !port.is_empty() => {
-                    return Err("an IPv6 address in the connection URL is followed by something else than :port".into());
+                    return Err("an IPv6 address in the connection URL must be followed by :port or by nothing".into());
                 }
                 port => (host, port.unwrap_or("")),
             }
@@ -181,7 +122,7 @@ fn url_hosts(text: &str, found: &mut Keywords) -> Result<(), String> {
     Ok(())
 }
 
-/// Resolves `%41` to `A`.
+/// Decodes `%41` to `A`.
 fn decode(text: &str) -> Result<String, String> {
     let malformed = || {
         "a percent sign in the connection URL is not followed by two hexadecimal digits that make UTF-8 text; write % itself as %25"
@@ -205,19 +146,6 @@ fn decode(text: &str) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| malformed())
 }
 
-/// Names the keyword where it looks like one. What stands before `=` by mistake could be a secret.
-pub(super) fn unknown_keyword(keyword: &str) -> String {
-    let plain = keyword.len() <= 32
-        && keyword
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    if plain {
-        format!("the connection setting \"{keyword}\" is unknown to libpq and to connect-pg")
-    } else {
-        "the connection string holds a setting that is unknown to libpq and to connect-pg".into()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,18 +154,18 @@ mod tests {
         parse(text).unwrap().into_iter().collect()
     }
 
-    fn is(text: &str, expected: &[(&'static str, &str)]) {
+    fn assert_parsed(text: &str, expected: &[(&'static str, &str)]) {
         let mut expected: Vec<_> = expected.iter().map(|&(k, v)| (k, v.to_owned())).collect();
         expected.sort();
         assert_eq!(pairs(text), expected, "{text}");
     }
 
     #[test]
-    fn urls() {
-        is("postgresql://", &[]);
-        is("postgres://localhost", &[("host", "localhost")]);
-        is("postgresql:///shop", &[("dbname", "shop")]);
-        is(
+    fn url_is_parsed() {
+        assert_parsed("postgresql://", &[]);
+        assert_parsed("postgres://localhost", &[("host", "localhost")]);
+        assert_parsed("postgresql:///shop", &[("dbname", "shop")]);
+        assert_parsed(
             "postgresql://al%20ice:p%40ss%2Fw@db.example:5433/shop?connect_timeout=3&application_name=x",
             &[
                 ("user", "al ice"),
@@ -249,7 +177,7 @@ mod tests {
                 ("application_name", "x"),
             ],
         );
-        is(
+        assert_parsed(
             "postgresql://a,b:5433,[::1]:5434/?target_session_attrs=read-write",
             &[
                 ("host", "a,b,::1"),
@@ -257,25 +185,25 @@ mod tests {
                 ("target_session_attrs", "read-write"),
             ],
         );
-        is(
+        assert_parsed(
             "postgresql://%2Ftmp/shop",
             &[("host", "/tmp"), ("dbname", "shop")],
         );
-        is(
+        assert_parsed(
             "postgresql:///shop?host=/tmp",
             &[("host", "/tmp"), ("dbname", "shop")],
         );
-        is(
+        assert_parsed(
             "postgresql://localhost?ssl=true",
             &[("host", "localhost"), ("sslmode", "require")],
         );
-        is("postgresql://user@", &[("user", "user")]);
+        assert_parsed("postgresql://user@", &[("user", "user")]);
     }
 
     #[test]
-    fn keyword_value_pairs() {
-        is("", &[]);
-        is(
+    fn pairs_are_parsed() {
+        assert_parsed("", &[]);
+        assert_parsed(
             r"  host = /tmp user='it\'s a name' password=a\ b\\c dbname=''",
             &[
                 ("host", "/tmp"),
@@ -284,11 +212,11 @@ mod tests {
                 ("dbname", ""),
             ],
         );
-        is("port=1 port=2", &[("port", "2")]);
+        assert_parsed("port=1 port=2", &[("port", "2")]);
     }
 
     #[test]
-    fn refusals_do_not_repeat_the_text() {
+    fn error_does_not_repeat_the_text() {
         for text in [
             "secret",
             "host=a secret",
@@ -302,10 +230,10 @@ mod tests {
             "postgresql://u:secret@h/d?nonsense=secret",
             "postgresql://u:secret@h/d?sslmode",
         ] {
-            let refusal = parse(text).unwrap_err();
+            let error = parse(text).unwrap_err();
             assert!(
-                text == "secret=1" || !refusal.contains("secret"),
-                "{text} gave {refusal}"
+                text == "secret=1" || !error.contains("secret"),
+                "{text} gave {error}"
             );
         }
     }

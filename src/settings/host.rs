@@ -4,35 +4,35 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
 
-use postgres::Config;
+use tokio_postgres::Config;
 
 use super::sources::{Sources, number};
 
-/// Where Debian's and the project's own packages put the server's socket, in this order.
+/// The directories of the server's socket: Debian's packages use the first, PostgreSQL's own build the second.
 pub(super) const SOCKET_DIRECTORIES: [&str; 2] = ["/var/run/postgresql", "/tmp"];
-/// The directory whose lines in a password file are written `localhost`.
+/// In a password file, `localhost` stands for this directory.
 pub(super) const DEFAULT_SOCKET_DIRECTORY: &str = SOCKET_DIRECTORIES[0];
 
 /// One server of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Host {
-    /// A name, an address, or a directory (beginning with `/`) that holds a socket. Empty if only `address` is known.
+    /// A name, an address, or the directory of a socket (it begins with `/`). Empty if only `address` is set.
     pub(super) name: String,
-    /// Where to connect to instead of looking the name up.
+    /// The address to connect to; the name is not looked up then.
     pub(super) address: Option<IpAddr>,
     pub(super) port: u16,
 }
 
 impl Host {
-    /// An address goes before a directory, as in libpq.
+    /// Returns true for a unix socket. An address has priority over a directory, as in libpq.
     pub(super) fn is_socket(&self) -> bool {
         self.address.is_none() && self.name.starts_with('/')
     }
 
     pub(super) fn add_to(&self, config: &mut Config) {
         if let Some(address) = self.address {
-            // The name serves TLS only, which this build has not got.
-            config.host(&address.to_string());
+            // Only TLS would need the name.
+            config.host(address.to_string());
         } else if self.is_socket() {
             config.host_path(&self.name);
         } else {
@@ -55,7 +55,7 @@ impl fmt::Display for Host {
     }
 }
 
-/// `host`, `hostaddr` and `port`, each a list separated by commas. None named: an empty list.
+/// Reads `host`, `hostaddr` and `port`, each a comma-separated list. Returns an empty list if no host is named.
 pub(super) fn read_hosts(sources: &Sources<'_>) -> Result<Vec<Host>, String> {
     let list = |keyword| -> Vec<&str> {
         sources
@@ -65,7 +65,10 @@ pub(super) fn read_hosts(sources: &Sources<'_>) -> Result<Vec<Host>, String> {
     let (names, addresses, ports) = (list("host"), list("hostaddr"), list("port"));
     if names.is_empty() && addresses.is_empty() {
         return if ports.len() > 1 {
-            Err(format!("{} ports are named, but no host", ports.len()))
+            Err(format!(
+                "there are {} ports, but no host; set host= or PGHOST",
+                ports.len()
+            ))
         } else {
             Ok(Vec::new())
         };
@@ -73,54 +76,59 @@ pub(super) fn read_hosts(sources: &Sources<'_>) -> Result<Vec<Host>, String> {
     let count = names.len().max(addresses.len());
     if !names.is_empty() && !addresses.is_empty() && names.len() != addresses.len() {
         return Err(format!(
-            "{} hosts do not go with {} addresses (host and hostaddr, or PGHOST and PGHOSTADDR)",
+            "there are {} hosts, but {} addresses; host and hostaddr (PGHOST and PGHOSTADDR) must have the same number",
             names.len(),
             addresses.len()
         ));
     }
     if ports.len() > 1 && ports.len() != count {
         return Err(format!(
-            "{} ports do not go with {count} hosts",
+            "there are {count} hosts, but {} ports; set one port, or one for each host",
             ports.len()
         ));
     }
-    let mut hosts = Vec::new();
-    for at in 0..count {
-        let port = match ports.get(at).or(ports.first()) {
-            None | Some(&"") => 5432,
-            Some(port) => number("port", port)?,
-        };
-        let address = match addresses.get(at) {
-            None | Some(&"") => None,
-            Some(address) => Some(address.parse().map_err(|_| {
-                format!("hostaddr \"{address}\" is not an IP address; names go into host")
-            })?),
-        };
-        let name = match (names.get(at), address) {
-            (None | Some(&""), None) => default_name(port),
-            (None, Some(_)) => String::new(),
-            (Some(name), _) => (*name).to_owned(),
-        };
-        if name.starts_with('@') {
-            return Err("a host that begins with @ (an abstract socket) is not supported; name the socket's directory".into());
-        }
-        hosts.push(Host {
-            name,
-            address,
-            port,
-        });
-    }
-    Ok(hosts)
+    (0..count)
+        .map(|at| {
+            let port = match ports.get(at).or(ports.first()) {
+                None | Some(&"") => 5432,
+                Some(port) => number("port", port)?,
+            };
+            let address = match addresses.get(at) {
+                None | Some(&"") => None,
+                Some(address) => Some(parse_address(address)?),
+            };
+            let name = match (names.get(at), address) {
+                (None | Some(&""), None) => default_name(&SOCKET_DIRECTORIES, port),
+                (None, Some(_)) => String::new(),
+                (Some(name), _) => (*name).to_owned(),
+            };
+            if name.starts_with('@') {
+                return Err(
+                    "a host that begins with @ (an abstract socket) is not supported; set host to the directory of the socket"
+                        .into(),
+                );
+            }
+            Ok(Host {
+                name,
+                address,
+                port,
+            })
+        })
+        .collect()
 }
 
-/// What an empty entry in a list of hosts stands for.
-pub(super) fn default_name(port: u16) -> String {
-    SOCKET_DIRECTORIES
+fn parse_address(text: &str) -> Result<IpAddr, String> {
+    text.parse()
+        .map_err(|_| format!("hostaddr \"{text}\" is not an IP address; set a name with host="))
+}
+
+/// Returns the first directory that holds a socket for the port, or `localhost`.
+pub(super) fn default_name(directories: &[impl AsRef<Path>], port: u16) -> String {
+    directories
         .iter()
-        .find(|directory| {
-            Path::new(directory)
-                .join(format!(".s.PGSQL.{port}"))
-                .exists()
-        })
-        .map_or_else(|| "localhost".into(), ToString::to_string)
+        .map(AsRef::as_ref)
+        .find(|directory| directory.join(format!(".s.PGSQL.{port}")).exists())
+        .and_then(Path::to_str)
+        .unwrap_or("localhost")
+        .to_owned()
 }

@@ -1,4 +1,4 @@
-//! How a connection that has fallen silent is found dead.
+//! TCP keepalives, which find a dead connection.
 
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ pub(super) struct Keepalives {
     pub(super) count: u32,
 }
 
+/// Reads `keepalives` and `keepalives_*`. Returns None if they are off.
 pub(super) fn read_keepalives(sources: &Sources<'_>) -> Result<Option<Keepalives>, String> {
     if sources.limit("keepalives", 1)?.is_none() {
         return Ok(None);

@@ -1,37 +1,37 @@
-//! The password file of libpq, `~/.pgpass`: lines of `host:port:database:user:password`.
+//! libpq's password file, `~/.pgpass`: lines of `host:port:database:user:password`.
 
 use std::path::Path;
 
-/// What a password file answered.
+/// The result of a lookup in a password file.
 #[derive(Default)]
-pub(super) struct Answer {
+pub(super) struct Lookup {
     /// The password of the first line that matches.
     pub(super) password: Option<String>,
-    /// Why the file was ignored, where it was.
+    /// Why the file was ignored.
     pub(super) warning: Option<String>,
 }
 
-/// Looks up the password for one server. A file that is missing answers nothing; one that others may read
-/// is ignored with a warning, as libpq does.
-pub(super) fn look_up(path: &Path, host: &str, port: u16, database: &str, user: &str) -> Answer {
+/// Looks up the password for one server. As in libpq, a missing file has no passwords, and a file that other users may read
+/// is ignored with a warning.
+pub(super) fn look_up(path: &Path, host: &str, port: u16, database: &str, user: &str) -> Lookup {
     let Ok(metadata) = std::fs::metadata(path) else {
-        return Answer::default();
+        return Lookup::default();
     };
-    if let Some(why) = refusal(&metadata) {
-        return Answer {
+    if let Some(reason) = reason_to_ignore(&metadata) {
+        return Lookup {
             password: None,
             warning: Some(format!(
-                "the password file {} is ignored: {why}",
+                "the password file {} is ignored: {reason}",
                 path.display()
             )),
         };
     }
     match std::fs::read(path) {
-        Ok(bytes) => Answer {
+        Ok(bytes) => Lookup {
             password: find(&String::from_utf8_lossy(&bytes), host, port, database, user),
             warning: None,
         },
-        Err(error) => Answer {
+        Err(error) => Lookup {
             password: None,
             warning: Some(format!(
                 "the password file {} cannot be read: {error}",
@@ -41,8 +41,8 @@ pub(super) fn look_up(path: &Path, host: &str, port: u16, database: &str, user: 
     }
 }
 
-/// Why a file may not be used.
-fn refusal(metadata: &std::fs::Metadata) -> Option<&'static str> {
+/// Returns why the file must not be used.
+fn reason_to_ignore(metadata: &std::fs::Metadata) -> Option<&'static str> {
     if !metadata.is_file() {
         return Some("it is not a plain file");
     }
@@ -50,13 +50,13 @@ fn refusal(metadata: &std::fs::Metadata) -> Option<&'static str> {
     {
         use std::os::unix::fs::PermissionsExt;
         if metadata.permissions().mode() & 0o077 != 0 {
-            return Some("its group or others have access to it; make it private with chmod 0600");
+            return Some("its group or other users have access to it; run chmod 0600 on it");
         }
     }
     None
 }
 
-/// The password of the first line that matches.
+/// Returns the password of the first line that matches.
 fn find(text: &str, host: &str, port: u16, database: &str, user: &str) -> Option<String> {
     let port = port.to_string();
     text.lines()
@@ -69,7 +69,7 @@ fn find(text: &str, host: &str, port: u16, database: &str, user: &str) -> Option
         .map(|password| unescape_field(password).0)
 }
 
-/// If the first field of the line is `*` or equals the value, what follows its colon.
+/// Returns the text after the first field if the field is `*` or equals the value.
 fn match_field<'a>(line: &'a str, value: &str) -> Option<&'a str> {
     if let Some(rest) = line.strip_prefix("*:") {
         return Some(rest);
@@ -78,7 +78,7 @@ fn match_field<'a>(line: &'a str, value: &str) -> Option<&'a str> {
     rest.filter(|_| field == value)
 }
 
-/// The text up to the first colon without a backslash, its escapes resolved, and what follows that colon.
+/// Returns the text before the first unquoted colon, without its backslashes, and the text after the colon.
 fn unescape_field(text: &str) -> (String, Option<&str>) {
     let mut field = String::new();
     let mut characters = text.char_indices();
@@ -108,7 +108,7 @@ short:5432
 ";
 
     #[test]
-    fn the_first_matching_line_answers() {
+    fn find_returns_the_first_matching_line() {
         let ask = |host, port, database, user| find(FILE, host, port, database, user);
         assert_eq!(ask("db", 5432, "shop", "alice").as_deref(), Some("first"));
         assert_eq!(ask("db", 1, "x", "bob").as_deref(), Some(r"any:thing\here"));

@@ -1,9 +1,11 @@
+//! The password file of the application.
+
 use std::path::Path;
 
 use crate::error::Error;
 
-/// The password in the first line of a file of the application's own.
-pub(crate) fn read(path: &Path) -> Result<String, Error> {
+/// Returns the password in the first line of the file.
+pub(crate) fn read_password_file(path: &Path) -> Result<String, Error> {
     let fail =
         |why: &str| Error::password_file(format!("the password file {} {why}", path.display()));
     let bytes = std::fs::read(path).map_err(|error| fail(&format!("cannot be read: {error}")))?;
@@ -12,7 +14,7 @@ pub(crate) fn read(path: &Path) -> Result<String, Error> {
         .next()
         .unwrap_or_default();
     match std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line)) {
-        Ok("") => Err(fail("holds no password in its first line")),
+        Ok("") => Err(fail("has no password in its first line")),
         Ok(line) => Ok(line.to_owned()),
         Err(_) => Err(fail("is not UTF-8 text")),
     }

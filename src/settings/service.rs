@@ -1,20 +1,20 @@
-//! Connection services of libpq, `pg_service.conf`: sections `[name]` of `keyword=value` lines.
+//! libpq's connection services, `pg_service.conf`: sections `[name]` of `keyword=value` lines.
 
 use std::path::{Path, PathBuf};
 
-use super::conninfo::{self, Keywords};
+use super::keywords::{Keywords, find_keyword, unknown_keyword};
 use super::sources::Sources;
 
 /// The system-wide service file of Debian's libpq.
 const SYSTEM_SERVICE_FILE: &str = "/etc/postgresql-common/pg_service.conf";
 
-/// The settings of the service that the connection string or `PGSERVICE` names.
-pub(super) fn read(
+/// Reads the settings of the service that the connection string or `PGSERVICE` names.
+pub(super) fn read_service(
     given: &Keywords,
     environment: &Keywords,
     home: Option<&Path>,
 ) -> Result<Keywords, String> {
-    let sources = Sources(&[given, environment]);
+    let sources = Sources(vec![given, environment]);
     let Some(name) = sources.get("service") else {
         return Ok(Keywords::new());
     };
@@ -22,7 +22,7 @@ pub(super) fn read(
         .get("servicefile")
         .map(PathBuf::from)
         .or_else(|| home.map(|home| home.join(".pg_service.conf")));
-    let mut looked = Vec::new();
+    let mut searched = Vec::new();
     for path in own.into_iter().chain([PathBuf::from(SYSTEM_SERVICE_FILE)]) {
         match std::fs::read_to_string(&path) {
             Ok(text) => {
@@ -44,16 +44,16 @@ pub(super) fn read(
                 ));
             }
         }
-        looked.push(path.display().to_string());
+        searched.push(path.display().to_string());
     }
     Err(format!(
-        "the connection service \"{name}\" (service= or PGSERVICE) is in none of {}; add a section [{name}] there, \
-         or name the server in the connection string, DATABASE_URL or PGHOST",
-        looked.join(", ")
+        "the connection service \"{name}\" (service= or PGSERVICE) is not in {}; add a section [{name}] there, \
+         or set the server in the connection string, DATABASE_URL or PGHOST",
+        searched.join(", ")
     ))
 }
 
-/// The settings of one service in the text of a service file, or none if it has no such section.
+/// Returns the settings of one service in the text of a service file, or None if it has no such section.
 fn find(text: &str, service: &str) -> Result<Option<Keywords>, String> {
     let mut found: Option<Keywords> = None;
     for line in text.lines().map(str::trim) {
@@ -71,21 +71,18 @@ fn find(text: &str, service: &str) -> Result<Option<Keywords>, String> {
         }
         let Some(settings) = &mut found else { continue };
         if line.starts_with("ldap") {
-            return Err("looks its settings up in LDAP, which connect-pg does not do".into());
+            return Err("reads its settings from LDAP, which connect-pg does not support".into());
         }
         let Some((keyword, value)) = line.split_once('=') else {
             return Err("has a line that is not keyword=value".into());
         };
-        match conninfo::known(keyword) {
+        match find_keyword(keyword) {
             Some("service" | "servicefile") => {
                 return Err("names another service, which is not allowed".into());
             }
             Some(keyword) => settings.entry(keyword).or_insert_with(|| value.to_owned()),
             None => {
-                return Err(format!(
-                    "is not usable: {}",
-                    conninfo::unknown_keyword(keyword)
-                ));
+                return Err(format!("cannot be used: {}", unknown_keyword(keyword)));
             }
         };
     }
@@ -109,7 +106,7 @@ nonsense=1
 ";
 
     #[test]
-    fn a_section_holds_the_settings() {
+    fn find_returns_the_settings_of_the_section() {
         let shop = find(FILE, "shop").unwrap().unwrap();
         assert_eq!(shop.len(), 2);
         assert_eq!(shop["host"], "db.example");

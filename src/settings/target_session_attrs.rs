@@ -1,4 +1,4 @@
-//! Which of several servers is the right one.
+//! Which of several servers is accepted.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,6 +14,27 @@ pub(super) enum TargetSessionAttrs {
     PreferStandby,
 }
 
+impl TargetSessionAttrs {
+    /// Returns what to look for in each round over the hosts.
+    pub(super) fn rounds(self) -> Vec<TargetSessionAttrs> {
+        match self {
+            Self::PreferStandby => vec![Self::Standby, Self::Any],
+            other => vec![other],
+        }
+    }
+
+    /// Returns a query whose one value is true if the server is accepted, or None if every server is.
+    pub(super) fn query(self) -> Option<&'static str> {
+        match self {
+            Self::Any | Self::PreferStandby => None,
+            Self::ReadWrite => Some("select current_setting('transaction_read_only') = 'off'"),
+            Self::ReadOnly => Some("select current_setting('transaction_read_only') = 'on'"),
+            Self::Primary => Some("select not pg_catalog.pg_is_in_recovery()"),
+            Self::Standby => Some("select pg_catalog.pg_is_in_recovery()"),
+        }
+    }
+}
+
 impl FromStr for TargetSessionAttrs {
     type Err = String;
 
@@ -27,7 +48,7 @@ impl FromStr for TargetSessionAttrs {
             "prefer-standby" => Self::PreferStandby,
             _ => {
                 return Err(
-                    "target_session_attrs is none of any, read-write, read-only, primary, standby, prefer-standby"
+                    "target_session_attrs must be any, read-write, read-only, primary, standby or prefer-standby"
                         .into(),
                 );
             }

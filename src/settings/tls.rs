@@ -1,16 +1,16 @@
-//! TLS, which this build has not got.
+//! TLS, which this build does not support.
 
-use super::host::{Host, default_name};
+use super::host::{Host, SOCKET_DIRECTORIES, default_name};
 use super::sources::Sources;
 
-/// Never go on without TLS where it was asked for. On a socket libpq does not use it either.
-pub(super) fn refuse_tls(
+/// Checks that the settings do not require TLS. On a unix socket libpq ignores such a setting.
+pub(super) fn check_tls(
     sources: &Sources<'_>,
     hosts: &mut Vec<Host>,
     default_port: u16,
 ) -> Result<(), String> {
     let mode = match sources.get("sslmode") {
-        // libpq's meaning of the value: verify against the system's authorities.
+        // In libpq this value implies the strictest mode.
         _ if sources.get("sslrootcert") == Some("system") => "verify-full",
         None => "prefer",
         Some(mode) => mode,
@@ -20,14 +20,14 @@ pub(super) fn refuse_tls(
         "require" | "verify-ca" | "verify-full" => {}
         _ => {
             return Err(
-                "sslmode is none of disable, allow, prefer, require, verify-ca, verify-full".into(),
+                "sslmode must be disable, allow, prefer, require, verify-ca or verify-full".into(),
             );
         }
     }
     if hosts.is_empty() {
-        // Named now, so that the default cannot become TCP later, when the socket is gone.
+        // The default is fixed now, so that it cannot change from the socket to TCP later.
         hosts.push(Host {
-            name: default_name(default_port),
+            name: default_name(&SOCKET_DIRECTORIES, default_port),
             address: None,
             port: default_port,
         });
@@ -36,8 +36,7 @@ pub(super) fn refuse_tls(
         return Ok(());
     }
     Err(format!(
-        "sslmode={mode} asks for TLS, which this build of connect-pg does not have yet, and it will not go on without; \
-         connect through the server's unix socket (host=/var/run/postgresql), through a TLS tunnel on this machine \
-         (with sslmode=disable), or, on a network that you trust, with sslmode=disable"
+        "sslmode={mode} requires TLS, which this build of connect-pg does not support; connect through the server's unix \
+         socket (host=/var/run/postgresql), or with sslmode=disable through a TLS tunnel or a network that you trust"
     ))
 }

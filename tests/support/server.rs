@@ -9,6 +9,7 @@ use postgres::{Client, Config, NoTls};
 pub fn superuser_config() -> Config {
     ConnectionSettings::from_env()
         .and_then(|settings| settings.to_config())
+        .map(Config::from)
         .expect("the server's settings: run the tests by `bin/with-pg cargo test --all-features`")
 }
 

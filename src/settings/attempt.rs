@@ -1,0 +1,113 @@
+//! The attempts of one connect, and what their results mean. A client makes the connections, so any client can share this.
+
+use tokio_postgres::Config;
+use tokio_postgres::error::SqlState;
+
+use super::connection_settings::ConnectionSettings;
+use super::host::Host;
+use super::target_session_attrs::TargetSessionAttrs;
+use crate::error::Error;
+
+/// One attempt to connect to one host.
+pub(super) struct Attempt {
+    host: Host,
+    target_session_attrs: TargetSessionAttrs,
+    has_password: bool,
+    pub(super) config: Config,
+}
+
+/// Why an attempt failed.
+pub(super) enum AttemptError {
+    /// The next host may accept the connection.
+    TryNext(Error),
+    /// The next host is not tried.
+    Stop(Error),
+}
+
+impl ConnectionSettings {
+    /// Returns the hosts to try, in order, each with the servers that are accepted there.
+    pub(super) fn candidates(&self) -> Vec<(Host, TargetSessionAttrs)> {
+        let mut hosts = self.hosts();
+        if self.random_order {
+            shuffle(&mut hosts);
+        }
+        self.target_session_attrs
+            .rounds()
+            .into_iter()
+            .flat_map(|attrs| hosts.iter().map(move |host| (host.clone(), attrs)))
+            .collect()
+    }
+
+    /// Prepares an attempt. Password files are read now.
+    pub(super) fn attempt(
+        &self,
+        (host, target_session_attrs): (Host, TargetSessionAttrs),
+    ) -> Result<Attempt, AttemptError> {
+        let password = self.password_for(&host).map_err(AttemptError::Stop)?;
+        let mut config = self.base_config(password.as_deref());
+        host.add_to(&mut config);
+        Ok(Attempt {
+            host,
+            target_session_attrs,
+            has_password: password.is_some(),
+            config,
+        })
+    }
+}
+
+impl Attempt {
+    /// Returns the error of a connection that could not be made.
+    pub(super) fn connect_error(&self, error: tokio_postgres::Error) -> AttemptError {
+        // A server that starts up or shuts down sends the client to the next one. Any other reply is final.
+        let is_final = error
+            .code()
+            .is_some_and(|code| *code != SqlState::CANNOT_CONNECT_NOW);
+        let error = Error::connect(error, self.has_password);
+        if is_final {
+            AttemptError::Stop(error)
+        } else {
+            AttemptError::TryNext(error)
+        }
+    }
+
+    /// Returns the query to send on the new connection, if the kind of server matters.
+    pub(super) fn query(&self) -> Option<&'static str> {
+        self.target_session_attrs.query()
+    }
+
+    /// Checks the value that the query returned.
+    pub(super) fn check_reply(
+        &self,
+        reply: Result<bool, tokio_postgres::Error>,
+    ) -> Result<(), AttemptError> {
+        match reply {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(unreachable_host(std::io::Error::new(
+                std::io::ErrorKind::AddrNotAvailable,
+                format!(
+                    "no server has target_session_attrs={}; the last one tried was {}",
+                    self.target_session_attrs, self.host
+                ),
+            ))),
+            Err(error) => Err(AttemptError::TryNext(Error::call(error))),
+        }
+    }
+}
+
+/// Returns the error of a host that did not reply.
+pub(super) fn unreachable_host(error: std::io::Error) -> AttemptError {
+    AttemptError::TryNext(Error::unreachable(error))
+}
+
+/// Puts the hosts in a random order, or leaves them if the operating system has no random source.
+fn shuffle(hosts: &mut [Host]) {
+    for last in (1..hosts.len()).rev() {
+        let mut random = [0; 8];
+        if getrandom::fill(&mut random).is_err() {
+            return;
+        }
+        let bound = u64::try_from(last + 1).unwrap_or(u64::MAX);
+        let at = usize::try_from(u64::from_le_bytes(random) % bound).unwrap_or(last);
+        hosts.swap(at, last);
+    }
+}
