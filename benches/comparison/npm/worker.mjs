@@ -1,5 +1,5 @@
-// connect-pg-simple under the same workloads as the other sides: one JSON object a line in (the job), one out (what was
-// measured). See ../src/sides/npm.rs; the session ids are those of ../src/ids.rs, the data that of ../src/payload.rs.
+// connect-pg-simple under the workloads of the other stores. It reads one job a line and writes one result a line, in JSON.
+// src/stores/npm.rs starts it. The session ids are those of src/measure/ids.rs, the data that of src/measure/payload.rs.
 
 import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
@@ -74,7 +74,7 @@ class Latencies {
 
 const expires = () => new Date(Date.now() + DAY).toISOString();
 
-// The cart's items, as payload.rs makes them.
+// The cart's items, as payload.rs creates them.
 function payloadOf(index, bytes) {
     const hex = (n) => n.toString(16).padStart(8, '0');
     const payload = {
@@ -194,7 +194,7 @@ class Client {
                 this.loggedIn.push(fresh);
                 break;
             }
-            case 'log-out': {
+            case 'logout': {
                 const id = this.created.pop();
                 if (!id) return false;
                 await this.call('destroy', id);

@@ -4,34 +4,35 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use crate::server::Transport;
-use crate::workload::Workload;
+use crate::measure::workload::Workload;
+use crate::server::transport::Transport;
+use crate::stores::kind::StoreKind;
 
-/// Measures connect-pg beside other session stores, in turn, on one machine.
+/// Measures connect-pg beside other session stores on one machine. The stores take turns.
 ///
-/// Sides that are not there (no Node, no Redis) are left out, and their budgets not measured.
+/// A store that is not available here (no Node, no Redis) is left out, and its budgets are not measured.
 ///
-/// Exit codes: 0 every budget that was measured is met, 1 one falls short, 2 wrong use or failure.
+/// Exit codes: 0 every measured budget is met, 1 a budget is missed, 2 wrong use or failure.
 #[derive(Debug, Parser)]
 #[command(bin_name = "bin/bench", max_term_width = 100)]
 pub struct Arguments {
-    /// Only what the budgets need, in short rounds, in less than 3 minutes
+    /// Measure only what the budgets need, in short rounds: less than 3 minutes
     #[arg(long)]
     pub quick: bool,
 
-    /// JSON into this file beside the tables, or without a file instead of them
+    /// Write JSON to this file beside the tables; without a file, print JSON instead of the tables
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     pub json: Option<PathBuf>,
 
-    /// Sessions in the store, one size after the other [default: 10000,1000000; quick: see its output]
+    /// Sessions in the store; several sizes are measured in turn [default: 10000,1000000; quick: 100000]
     #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1000..))]
     pub sessions: Vec<u32>,
 
-    /// Clients at once
+    /// Concurrent clients
     #[arg(long, value_delimiter = ',', default_value = "1,4,16", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub clients: Vec<u32>,
 
-    /// Bytes of data in a session. The first size is for all workloads, further ones for load, rolling and save by 4 clients
+    /// Bytes of data in a session. All workloads use the first size; load, rolling and save by 4 clients use the others too
     #[arg(long, value_delimiter = ',', default_value = "300,4096")]
     pub bytes: Vec<usize>,
 
@@ -39,27 +40,27 @@ pub struct Arguments {
     #[arg(long, value_delimiter = ',')]
     pub workloads: Vec<Workload>,
 
-    /// Sides, by a part of the name; ours are always there [default: all]
+    /// Stores to compare with connect-pg, which is always measured [default: all]
     #[arg(long, value_delimiter = ',')]
-    pub sides: Vec<String>,
+    pub stores: Vec<StoreKind>,
 
     /// Rounds of each comparison [default: 5]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub rounds: Option<u32>,
 
-    /// Seconds of each side in each round [default: 2; quick: 0.6]
+    /// Seconds of each store in each round [default: 2; quick: 0.6]
     #[arg(long)]
     pub seconds: Option<f64>,
 
-    /// How the sides reach their server
+    /// How clients reach their server
     #[arg(long, value_enum, default_value = "tcp")]
     pub transport: Transport,
 
-    /// Live sessions that as many expired ones are pruned among; 0 = no pruning [default: 1000000; quick: see its output]
+    /// Live sessions among which as many expired sessions are pruned; 0 = no pruning [default: 1000000; quick: 100000]
     #[arg(long)]
     pub pruning: Option<u32>,
 
-    /// Write the two plots into this directory
+    /// Write the two plots to this directory
     #[arg(long, value_name = "DIRECTORY")]
     pub plots: Option<PathBuf>,
 }

@@ -1,34 +1,29 @@
-//! Measures connect-pg beside other session stores. Run it by `bin/bench`, which installs what it needs and starts the
-//! PostgreSQL that it measures on.
+//! Measures connect-pg beside other session stores. `bin/bench` runs it: it installs what is needed, and starts PostgreSQL.
+//!
+//! The layers, low to high: `measure` (instruments and workloads), `server`, `stores` and `storage`, `plan` (from the arguments),
+//! `stages` (what is measured, in order), `report` (tables, budgets, plots).
 
 mod arguments;
-mod budgets;
-mod compare;
-mod cpu;
-mod histogram;
-mod ids;
-mod machine;
-mod payload;
-mod plots;
-mod pruning;
+mod measure;
+mod plan;
 mod report;
-mod round_trips;
-mod run;
 mod server;
-mod sides;
-mod spread;
 mod stages;
-mod workload;
+mod storage;
+mod stores;
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::Parser;
 
 use arguments::Arguments;
+use plan::Plan;
+use report::Report;
+use report::budgets;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match stages::run(&arguments) {
+    match run(&Arguments::parse()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -36,4 +31,15 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Returns true if every measured budget is met.
+fn run(arguments: &Arguments) -> Result<bool> {
+    let plan = Plan::from_arguments(arguments);
+    // An output that cannot be written must fail now, and not after the measurement.
+    let report = Report::create(arguments)?;
+    let findings = stages::run(&plan)?;
+    let budgets = budgets::judge(&findings);
+    report.write(&findings, &budgets)?;
+    Ok(budgets::all_met(&budgets))
 }

@@ -1,10 +1,10 @@
-//! Counts what one load allocates: through the client, and through the bare `postgres` crate. A program of its own, since
-//! counting costs time. The connection settings come by the environment (`ALLOCATIONS_CONNECTION`), the answer is JSON.
+//! Counts the allocations of one load: by the client, and by the bare `postgres` crate. It is a program of its own because
+//! counting costs time. It reads the connection settings from `ALLOCATIONS_CONNECTION` and prints JSON.
 
-#[path = "../ids.rs"]
+#[path = "../measure/ids.rs"]
 #[allow(dead_code)]
 mod ids;
-#[path = "../payload.rs"]
+#[path = "../measure/payload.rs"]
 #[allow(dead_code)]
 mod payload;
 
@@ -31,7 +31,7 @@ fn main() -> Result<()> {
     let mut client = config.connect(NoTls)?;
     let statement = client
         .prepare("select data, version, expires_at, user_id from web.load_session($1, $2)")?;
-    let bare = allocations(|id| {
+    let bare_postgres = allocations(|id| {
         let key = Sha256::digest(id.as_bytes());
         let row = client.query_one(&statement, &[&key.as_slice(), &true])?;
         let _: Payload = serde_json::from_str(row.try_get(0)?)?;
@@ -42,18 +42,19 @@ fn main() -> Result<()> {
     })?;
 
     let store = Store::builder().config(config).pool_size(1).connect()?;
-    let ours = allocations(|id| {
+    let connect_pg = allocations(|id| {
         store
             .load::<Payload>(&id.parse()?)?
             .context("no such session")?;
         Ok(())
     })?;
 
-    println!("{}", serde_json::json!({ "bare": bare, "ours": ours }));
+    let counts = serde_json::json!({ "connect_pg": connect_pg, "bare_postgres": bare_postgres });
+    println!("{counts}");
     Ok(())
 }
 
-/// Allocations and reallocations per call.
+/// Counts the allocations and reallocations per call.
 fn allocations(mut call: impl FnMut(&str) -> Result<()>) -> Result<f64> {
     let ids: Vec<String> = (0..CALLS).map(id_of).collect();
     for id in &ids {

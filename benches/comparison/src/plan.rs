@@ -1,0 +1,178 @@
+//! What will be measured: the command line with its defaults.
+
+use std::time::Duration;
+
+use crate::arguments::Arguments;
+use crate::measure::job::Job;
+use crate::measure::number::grouped;
+use crate::measure::workload::Workload;
+use crate::server::transport::Transport;
+use crate::stores::bare_postgres::BarePostgres;
+use crate::stores::connect_pg::pool::ConnectPg;
+use crate::stores::connect_pg_simple::ConnectPgSimple;
+use crate::stores::hand_written::HandWritten;
+use crate::stores::kind::StoreKind;
+use crate::stores::redis::RedisStore;
+use crate::stores::tower_sessions::TowerSessions;
+
+/// Clients at which the budgets are measured.
+pub const BUDGET_CLIENTS: u32 = 4;
+/// Sessions at which most budgets are measured.
+pub const BUDGET_SESSIONS: u32 = 1_000_000;
+/// Sessions at which connect-pg 1.1.5 is measured.
+pub const CONNECT_PG_1_1_5_SESSIONS: u32 = 100_000;
+/// The two sizes whose loads are compared.
+pub const FEW_SESSIONS: u32 = 10_000;
+pub const MANY_SESSIONS: u32 = 10_000_000;
+
+const QUICK_SESSIONS: u32 = 100_000;
+const QUICK_PRUNING: u32 = 100_000;
+
+/// What will be measured.
+pub struct Plan {
+    pub quick: bool,
+    pub sizes: Vec<u32>,
+    pub bytes: Vec<usize>,
+    pub clients: Vec<u32>,
+    pub workloads: Vec<Workload>,
+    stores: Vec<StoreKind>,
+    pub rounds: u32,
+    seconds: f64,
+    /// Live sessions among which as many expired ones are pruned.
+    pub pruning: u32,
+    pub transport: Transport,
+}
+
+impl Plan {
+    /// Adds the defaults to the command line.
+    pub fn from_arguments(arguments: &Arguments) -> Plan {
+        let quick = arguments.quick;
+        let sizes: &[u32] = if !arguments.sessions.is_empty() {
+            &arguments.sessions
+        } else if quick {
+            &[QUICK_SESSIONS]
+        } else {
+            &[10_000, 1_000_000]
+        };
+        Plan {
+            quick,
+            sizes: sizes.to_vec(),
+            bytes: if quick {
+                vec![arguments.bytes[0]]
+            } else {
+                arguments.bytes.clone()
+            },
+            clients: if quick {
+                vec![BUDGET_CLIENTS]
+            } else {
+                arguments.clients.clone()
+            },
+            workloads: workloads(arguments),
+            stores: arguments.stores.clone(),
+            rounds: arguments.rounds.unwrap_or(5),
+            seconds: arguments.seconds.unwrap_or(if quick { 0.6 } else { 2.0 }),
+            pruning: arguments
+                .pruning
+                .unwrap_or(if quick { QUICK_PRUNING } else { 1_000_000 }),
+            transport: arguments.transport,
+        }
+    }
+
+    /// Returns true if a store is to be measured.
+    pub fn includes(&self, store: StoreKind) -> bool {
+        self.stores.is_empty() || self.stores.contains(&store)
+    }
+
+    /// Returns the job of a workload.
+    pub fn job(
+        &self,
+        workload: Workload,
+        sessions: u32,
+        bytes: usize,
+        clients: u32,
+        slide_interval_seconds: u32,
+    ) -> Job {
+        Job {
+            workload,
+            clients,
+            seconds: self.seconds,
+            sessions,
+            bytes,
+            seed: 0,
+            requests_per_slide: workload.requests_per_slide(slide_interval_seconds),
+            odd_only: false,
+            until: None,
+        }
+    }
+
+    /// Returns the job of loads by as many clients as the budgets are about.
+    pub fn load_job(&self, sessions: u32, bytes: usize) -> Job {
+        self.job(Workload::Load, sessions, bytes, BUDGET_CLIENTS, 0)
+    }
+
+    /// Returns how long the clients are measured before pruning starts, and the interval of their latencies.
+    pub fn pruning_times(&self) -> (Duration, Duration) {
+        let (calm, interval) = if self.quick { (4, 250) } else { (20, 500) };
+        (Duration::from_secs(calm), Duration::from_millis(interval))
+    }
+
+    /// Explains the tables.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = vec![
+            "The stores take turns, round after round. calls/s is the median of the rounds. A ratio is the median of the rounds' \
+             ratios, with the smallest and the largest. Autovacuum is off during comparisons, and on while pruning is measured."
+                .to_owned(),
+            "rolling: each session is used once a second, so one request in slide_interval_seconds finds its slide due. These \
+             sessions are made due before each round. rolling-20s: once in 20 seconds. rolling-seldom: every request slides."
+                .to_owned(),
+            "login: connect-pg loads a visitor's session, then gives it a new id and a user. hand-written: SELECT, and one UPDATE \
+             of the primary key and the user. The other stores have no users: load, delete, create. user-sessions: a user has five."
+                .to_owned(),
+        ];
+        if self.quick {
+            let sizes: Vec<String> = self.sizes.iter().map(|&size| grouped(size)).collect();
+            notes.push(format!(
+                "Quick: the budgets are defined for {} sessions, and for {} where sizes are compared. This run has {} \
+                 (pruning: {} live, as many expired).",
+                grouped(BUDGET_SESSIONS),
+                grouped(MANY_SESSIONS),
+                sizes.join(" and "),
+                grouped(self.pruning),
+            ));
+        }
+        notes
+    }
+}
+
+fn workloads(arguments: &Arguments) -> Vec<Workload> {
+    if !arguments.workloads.is_empty() {
+        let is_wanted = |workload: &Workload| arguments.workloads.contains(workload);
+        Workload::ALL.into_iter().filter(is_wanted).collect()
+    } else if arguments.quick {
+        vec![
+            Workload::Load,
+            Workload::Rolling,
+            Workload::RollingSeldom,
+            Workload::Save,
+        ]
+    } else {
+        Workload::ALL.to_vec()
+    }
+}
+
+/// Returns true if a budget compares the store with connect-pg in this workload.
+pub fn budget_needs(workload: Workload, store: &str) -> bool {
+    store == ConnectPg::NAME
+        || match workload {
+            Workload::Load => [HandWritten::NAME, BarePostgres::NAME].contains(&store),
+            Workload::Rolling => [
+                HandWritten::NAME,
+                TowerSessions::NAME,
+                ConnectPgSimple::NAME,
+                RedisStore::NAME,
+            ]
+            .contains(&store),
+            Workload::Save => store == HandWritten::NAME,
+            _ => false,
+        }
+}

@@ -1,0 +1,232 @@
+//! Tables in Markdown, as docs/performance-tables.md shows them.
+
+use std::fmt::Write;
+
+use super::budgets::{Budget, Verdict};
+use crate::measure::number::{grouped, rounded};
+use crate::stages::Findings;
+use crate::stages::comparison::{Comparison, StoreResult};
+use crate::stages::pruning::Pruning;
+use crate::storage::DiskUsage;
+use crate::stores::connect_pg::pool::ConnectPg;
+
+/// Writes everything.
+pub fn all(findings: &Findings, budgets: &[Budget]) -> String {
+    let mut text = findings.machine.text() + "\n";
+    for note in &findings.notes {
+        text += note;
+        text.push('\n');
+    }
+    text += "\n";
+    let comparisons = findings.comparisons.iter().map(comparison_table);
+    let tables = std::iter::once(disk_usage_table(&findings.disk_usage))
+        .chain(comparisons)
+        .chain(findings.pruning.iter().map(pruning_tables))
+        .chain([budget_table(budgets)]);
+    for table in tables {
+        text += &table;
+        text.push('\n');
+    }
+    text
+}
+
+/// Writes a Markdown table with aligned columns. The first column is text, the others are numbers.
+fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    let mut widths: Vec<usize> = head.iter().map(|cell| cell.chars().count()).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    let mut line = |cells: &[String], fill: char| {
+        for (place, (cell, width)) in cells.iter().zip(&widths).enumerate() {
+            let padding: String = std::iter::repeat_n(fill, width - cell.chars().count()).collect();
+            // Writing to a String cannot fail.
+            let _ = match (place, fill) {
+                (0, '-') => write!(text, "|-{cell}{padding}-"),
+                (_, '-') => write!(text, "|-{cell}{padding}:"),
+                (0, _) => write!(text, "| {cell}{padding} "),
+                _ => write!(text, "| {padding}{cell} "),
+            };
+        }
+        text.push_str("|\n");
+    };
+    line(
+        &head.iter().map(|&cell| cell.to_owned()).collect::<Vec<_>>(),
+        ' ',
+    );
+    line(&vec![String::new(); head.len()], '-');
+    for row in rows {
+        line(row, ' ');
+    }
+    text
+}
+
+fn disk_usage_table(disk_usage: &[DiskUsage]) -> String {
+    #[allow(clippy::cast_precision_loss)] // bytes of files
+    let rows: Vec<Vec<String>> = disk_usage
+        .iter()
+        .map(|usage| {
+            let each = |bytes: i64| rounded(bytes as f64 / f64::from(usage.sessions));
+            vec![
+                usage.store.clone(),
+                grouped(usage.sessions),
+                grouped(usage.bytes as u64),
+                each(usage.table),
+                each(usage.indexes),
+                each(usage.table + usage.indexes),
+            ]
+        })
+        .collect();
+    let head = [
+        "just filled",
+        "sessions",
+        "bytes of data",
+        "table B/session",
+        "indexes B/session",
+        "total B/session",
+    ];
+    format!("### On disk\n\n{}", table(&head, &rows))
+}
+
+fn comparison_table(comparison: &Comparison) -> String {
+    let Comparison {
+        workload,
+        sessions,
+        bytes,
+        clients,
+        rounds,
+        seconds,
+        ..
+    } = comparison;
+    let head = [
+        "store",
+        "calls/s",
+        "min to max",
+        "p50 µs",
+        "p99 µs",
+        "p99.9 µs",
+        "CPU µs/call, client + server",
+        "WAL B/call",
+        "full pages B/call",
+        "updates/call",
+        "HOT %",
+        "growth B/call",
+        "connect-pg does",
+    ];
+    let rows: Vec<Vec<String>> = comparison
+        .stores
+        .iter()
+        .map(|result| comparison_row(comparison, result))
+        .collect();
+    format!(
+        "### {workload}: {} sessions of {bytes} bytes, {clients} client{}\n\n{}\n{rounds} rounds of {seconds} s\n",
+        grouped(*sessions),
+        if *clients == 1 { "" } else { "s" },
+        table(&head, &rows)
+    )
+}
+
+fn comparison_row(comparison: &Comparison, result: &StoreResult) -> Vec<String> {
+    let speed = result.calls_per_second;
+    let ratio = comparison.ratio(ConnectPg::NAME, &result.store);
+    let mut cells = vec![
+        result.store.clone(),
+        rounded(speed.median),
+        format!("{} to {}", rounded(speed.min), rounded(speed.max)),
+        rounded(result.p50_us),
+        rounded(result.p99_us),
+        rounded(result.p999_us),
+        result.cpu_us.map_or_else(String::new, |(client, server)| {
+            format!("{client:.0} + {server:.0}")
+        }),
+    ];
+    match result.server {
+        Some(server) => cells.extend([
+            format!("{:.1}", server.wal_bytes),
+            format!("{:.1}", server.full_page_bytes),
+            format!("{:.4}", server.updates),
+            server
+                .hot_share
+                .map_or_else(String::new, |share| format!("{:.1}", share * 100.0)),
+            format!("{:.1}", server.growth_bytes),
+        ]),
+        None => cells.resize(12, String::new()),
+    }
+    cells.push(match ratio {
+        Some(ratio) if result.store != ConnectPg::NAME => format!("{ratio} x"),
+        _ => String::new(),
+    });
+    cells
+}
+
+fn pruning_tables(pruning: &Pruning) -> String {
+    let mut text = format!(
+        "### Pruning {} expired sessions among {} live ones, {} clients at work\n\n\
+         {} deleted and {} rescheduled in {:.1} s.\n\n",
+        grouped(pruning.expired),
+        grouped(pruning.live),
+        pruning.clients,
+        grouped(pruning.deleted),
+        grouped(pruning.rescheduled),
+        pruning.seconds
+    );
+    let row =
+        |name: &str, calls: f64, p99: f64| vec![name.to_owned(), rounded(calls), rounded(p99)];
+    text += &table(
+        &["the clients", "calls/s", "p99 µs"],
+        &[
+            row(
+                "without pruning",
+                pruning.calls_without,
+                pruning.p99_us_without,
+            ),
+            row("with pruning", pruning.calls_with, pruning.p99_us_with),
+        ],
+    );
+    text.push('\n');
+    let mut head = vec!["MB"];
+    head.extend(pruning.sizes.iter().map(|sizes| sizes.when));
+    let names: Vec<&String> = pruning
+        .sizes
+        .first()
+        .map(|sizes| sizes.bytes.keys().collect())
+        .unwrap_or_default();
+    let rows: Vec<Vec<String>> = names
+        .into_iter()
+        .map(|name| {
+            let mut cells = vec![name.clone()];
+            #[allow(clippy::cast_precision_loss)] // bytes of files
+            cells.extend(pruning.sizes.iter().map(|sizes| {
+                let bytes = sizes.bytes.get(name).copied().unwrap_or_default();
+                format!("{:.1}", bytes as f64 / 1e6)
+            }));
+            cells
+        })
+        .collect();
+    text + &table(&head, &rows)
+}
+
+fn budget_table(budgets: &[Budget]) -> String {
+    let rows: Vec<Vec<String>> = budgets
+        .iter()
+        .map(|budget| {
+            let verdict = match budget.verdict {
+                Verdict::Ok => "ok",
+                Verdict::Short => "SHORT",
+                Verdict::NotMeasured => "-",
+            };
+            vec![
+                budget.what.clone(),
+                budget.measured.clone(),
+                budget.limit.clone(),
+                verdict.to_owned(),
+            ]
+        })
+        .collect();
+    format!(
+        "### Budgets\n\n{}",
+        table(&["what", "measured", "budget", ""], &rows)
+    )
+}

@@ -1,0 +1,6 @@
+//! connect-pg: this crate.
+
+pub mod borrowed;
+pub mod client;
+pub mod data;
+pub mod pool;

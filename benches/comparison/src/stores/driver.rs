@@ -1,0 +1,260 @@
+//! Drives one client through a job.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use hdrhistogram::Histogram;
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use rand_distr::{Distribution, Zipf};
+
+use super::store::StoreClient;
+use crate::measure::ids::{user_name, users};
+use crate::measure::job::{Job, SPREAD, WARM_UP_CALLS};
+use crate::measure::payload::Payload;
+use crate::measure::workload::Workload;
+use crate::measure::{cpu, histogram};
+
+/// How many sessions a client keeps loaded, to save them.
+const MAX_KEPT: u32 = 4096;
+
+/// What one client did.
+pub struct Driven {
+    pub began: Instant,
+    pub ended: Instant,
+    /// Calls with the warm-up.
+    pub all_calls: u64,
+    pub latencies: Histogram<u64>,
+    pub timeline: Vec<Histogram<u64>>,
+    pub cpu: u64,
+    pub created: Vec<String>,
+}
+
+/// Drives one client through a job.
+pub struct Driver<'a> {
+    client: Box<dyn StoreClient>,
+    job: &'a Job,
+    /// The number of the client.
+    number: u32,
+    random: SmallRng,
+    zipf: Zipf<f64>,
+    payload: Payload,
+    /// Sessions that were created, here or in an earlier run, and have not been ended.
+    created: Vec<String>,
+    /// Sessions with a user. The run does not log them in again.
+    logged_in: Vec<String>,
+    kept: usize,
+    /// How many sessions the lists of users' sessions held.
+    listed: usize,
+    calls: u64,
+    rolling_calls: u32,
+    due_used: u32,
+}
+
+/// The result of one step.
+#[derive(PartialEq, Eq)]
+enum Step {
+    Done,
+    NothingLeft,
+}
+
+impl<'a> Driver<'a> {
+    /// Creates the driver of client `number`, and makes the calls of the warm-up.
+    pub fn new(
+        client: Box<dyn StoreClient>,
+        job: &'a Job,
+        number: u32,
+        created: Vec<String>,
+    ) -> Result<Driver<'a>> {
+        let mut driver = Driver {
+            client,
+            job,
+            number,
+            random: SmallRng::seed_from_u64(job.seed ^ (u64::from(number) << 32)),
+            zipf: Zipf::new(f64::from(job.sessions), 1.0)?,
+            payload: Payload::new(number, job.bytes),
+            created,
+            logged_in: Vec::new(),
+            kept: 0,
+            listed: 0,
+            calls: 0,
+            // The clients slide at different moments.
+            rolling_calls: job.requests_per_slide / job.clients * number,
+            due_used: 0,
+        };
+        if job.workload == Workload::Save {
+            // No two clients save the same session, and no session is kept twice. They are spread over the whole table.
+            let each = job.sessions / job.clients;
+            let first: u32 = driver.random.random_range(0..each);
+            for n in 0..MAX_KEPT.min(each) {
+                let place = u64::from(first + n) * SPREAD % u64::from(each);
+                let session = u32::try_from(place)? * job.clients + number;
+                driver.client.keep(&job.id(session))?;
+                driver.kept += 1;
+            }
+        }
+        for _ in 0..WARM_UP_CALLS {
+            driver.step()?;
+        }
+        Ok(driver)
+    }
+
+    /// Makes calls until the job's time is over, and measures them.
+    pub fn drive(&mut self) -> Result<Driven> {
+        let mut latencies = histogram::new()?;
+        let mut timeline = Vec::new();
+        let cpu_before = cpu::of_this_thread();
+        let began = Instant::now();
+        let deadline = began + Duration::from_secs_f64(self.job.seconds);
+        let mut ended = began;
+        loop {
+            match &self.job.until {
+                None if ended >= deadline => break,
+                Some(until) if until.stop.load(Ordering::Relaxed) => break,
+                _ => {}
+            }
+            let start = Instant::now();
+            if self.step()? == Step::NothingLeft {
+                break;
+            }
+            ended = Instant::now();
+            let nanoseconds = u64::try_from(ended.duration_since(start).as_nanos())?.max(1);
+            latencies.saturating_record(nanoseconds);
+            if let Some(until) = &self.job.until {
+                let interval =
+                    ended.duration_since(began).as_nanos() / until.interval.as_nanos().max(1);
+                let interval = usize::try_from(interval)?;
+                while timeline.len() <= interval {
+                    timeline.push(histogram::new()?);
+                }
+                timeline[interval].saturating_record(nanoseconds);
+            }
+        }
+        if self.job.workload == Workload::UserSessions && self.listed == 0 {
+            bail!("no user has a session");
+        }
+        Ok(Driven {
+            began,
+            ended,
+            all_calls: self.calls,
+            latencies,
+            timeline,
+            cpu: cpu::of_this_thread().saturating_sub(cpu_before),
+            created: Vec::new(),
+        })
+    }
+
+    /// Returns the sessions that later runs can end.
+    pub fn into_created(mut self) -> Vec<String> {
+        self.created.append(&mut self.logged_in);
+        self.created
+    }
+
+    fn step(&mut self) -> Result<Step> {
+        match self.job.workload {
+            Workload::Load => {
+                let session = self.any_session();
+                let id = self.job.id(session);
+                self.client.load(&id)?;
+            }
+            Workload::Rolling | Workload::Rolling20s | Workload::RollingSeldom => {
+                let Some(id) = self.rolling_session() else {
+                    return Ok(Step::NothingLeft);
+                };
+                self.client.rolling(&id)?;
+            }
+            Workload::Save => {
+                let n = usize::try_from(self.calls)? % self.kept;
+                self.client.save(n)?;
+            }
+            Workload::UserSessions => {
+                let user = self.random.random_range(0..users(self.job.sessions));
+                self.listed += self.client.user_sessions(&user_name(user))?;
+            }
+            Workload::Create => self.create()?,
+            Workload::Login => {
+                let Some(id) = self.created.pop() else {
+                    return Ok(Step::NothingLeft);
+                };
+                // Users whose sessions no workload lists; no two clients log in the same user.
+                let users = users(self.job.sessions);
+                let turn = u32::try_from(self.calls)? * self.job.clients + self.number;
+                let user = user_name(users + turn % users);
+                let new = self.client.login(&id, &user)?;
+                self.logged_in.push(new);
+            }
+            Workload::Logout => {
+                let Some(id) = self.created.pop() else {
+                    return Ok(Step::NothingLeft);
+                };
+                self.client.end(&id)?;
+            }
+            Workload::Mix => match self.random.random_range(0..100) {
+                0..90 => {
+                    if let Some(id) = self.rolling_session() {
+                        self.client.rolling(&id)?;
+                    }
+                }
+                90..98 => {
+                    let session = self.popular_session();
+                    let id = self.job.id(session);
+                    self.client.change(&id)?;
+                }
+                98 => self.create()?,
+                _ => match self.created.pop() {
+                    Some(id) => self.client.end(&id)?,
+                    None => self.create()?,
+                },
+            },
+        }
+        self.calls += 1;
+        Ok(Step::Done)
+    }
+
+    fn create(&mut self) -> Result<()> {
+        let id = self.client.create(&self.payload)?;
+        self.created.push(id);
+        Ok(())
+    }
+
+    fn any_session(&mut self) -> u32 {
+        self.random.random_range(0..self.job.sessions)
+    }
+
+    fn popular_session(&mut self) -> u32 {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        // from 1 to the number of sessions
+        let rank = self.zipf.sample(&mut self.random) as u64;
+        let spread = rank.wrapping_mul(SPREAD) % u64::from(self.job.sessions);
+        u32::try_from(spread).unwrap_or(0)
+    }
+
+    /// Returns the session of the next rolling request: one with a due slide at every `requests_per_slide`th request. Returns
+    /// `None` if every request slides and no due session is left.
+    fn rolling_session(&mut self) -> Option<String> {
+        self.rolling_calls += 1;
+        let every = self.job.requests_per_slide.max(1);
+        if self.job.requests_per_slide > 0 && self.rolling_calls.is_multiple_of(every) {
+            let n = self.due_used * self.job.clients + self.number;
+            if n < self.job.due_sessions() {
+                self.due_used += 1;
+                return Some(self.job.due_id(n));
+            }
+            if every == 1 {
+                return None;
+            }
+        }
+        loop {
+            let session = if self.job.workload == Workload::Mix {
+                self.popular_session()
+            } else {
+                self.any_session()
+            };
+            // Due sessions are chosen above.
+            if !self.job.is_due(session) {
+                return Some(self.job.id(session));
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The hand-written table with an indexed user, for the workloads with users. The index would slow down the other statements of
+//! [`super::hand_written`], so this is a table of its own.
+
+use std::net::IpAddr;
+use std::time::SystemTime;
+
+use anyhow::{Result, bail};
+use postgres::types::{Json, ToSql, Type};
+use postgres::{Client, NoTls, Statement};
+
+use super::copy::{self, expiry, filled_expiry};
+use super::store::{StoreClient, ThreadedStore, live};
+use crate::measure::ids::{id_of, random_id, user_of};
+use crate::measure::payload::Payload;
+use crate::measure::workload::Workload;
+use crate::server::postgres::{Relation, Server, TABLE_OWNER};
+
+/// Creates the table in a new database and fills it.
+pub fn fill(server: &Server, database: &str, sessions: u32, bytes: usize) -> Result<Relation> {
+    server.create_database(database)?;
+    server.batch(
+        database,
+        &format!(
+            "create table public.session (
+                 id text primary key, data json not null, expires_at timestamptz not null, user_id text,
+                 created_at timestamptz not null default now(), client_address inet, user_agent text
+             );
+             create index on public.session (expires_at);
+             create index on public.session (user_id);
+             alter table public.session owner to {TABLE_OWNER}"
+        ),
+    )?;
+    let now = SystemTime::now();
+    copy::fill(
+        server,
+        database,
+        "copy public.session (id, data, expires_at, user_id) from stdin (format binary)",
+        &[Type::TEXT, Type::JSON, Type::TIMESTAMPTZ, Type::TEXT],
+        0..sessions,
+        |index| {
+            Ok(vec![
+                Box::new(id_of(index)) as Box<dyn ToSql + Sync>,
+                Box::new(Json(Payload::new(index, bytes))),
+                Box::new(filled_expiry(now, index)),
+                Box::new(user_of(index, sessions)),
+            ])
+        },
+    )?;
+    let relation = Relation {
+        database: database.to_owned(),
+        table: "public.session",
+    };
+    server.settle(&relation)?;
+    Ok(relation)
+}
+
+/// The hand-written table with users.
+pub struct HandWrittenUsers<'a> {
+    server: &'a Server,
+    relation: Relation,
+}
+
+impl<'a> HandWrittenUsers<'a> {
+    pub const NAME: &'static str = "hand-written SQL, users";
+
+    pub fn new(server: &'a Server, relation: Relation) -> HandWrittenUsers<'a> {
+        HandWrittenUsers { server, relation }
+    }
+
+    /// Returns true if the workload needs users.
+    pub fn is_for(workload: Workload) -> bool {
+        matches!(workload, Workload::Login | Workload::UserSessions)
+    }
+}
+
+impl ThreadedStore for HandWrittenUsers<'_> {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn supports(&self, workload: Workload) -> bool {
+        Self::is_for(workload)
+    }
+
+    fn relation(&self) -> Option<Relation> {
+        Some(self.relation.clone())
+    }
+
+    fn server_process(&self) -> u32 {
+        self.server.process()
+    }
+
+    fn connect(&self, clients: u32) -> Result<Vec<Box<dyn StoreClient>>> {
+        let config = self.server.config(TABLE_OWNER, &self.relation.database);
+        (0..clients)
+            .map(
+                |_| Ok(Box::new(UsersClient::new(config.connect(NoTls)?)?) as Box<dyn StoreClient>),
+            )
+            .collect()
+    }
+}
+
+struct UsersClient {
+    client: Client,
+    select: Statement,
+    insert: Statement,
+    login: Statement,
+    list: Statement,
+}
+
+impl UsersClient {
+    fn new(mut client: Client) -> Result<UsersClient> {
+        Ok(UsersClient {
+            select: client.prepare("select data from public.session where id = $1 and expires_at > now()")?,
+            insert: client.prepare("insert into public.session (id, data, expires_at) values ($1, $2, $3)")?,
+            login: client.prepare(
+                "update public.session set id = $2, user_id = $3, expires_at = $4 where id = $1 and expires_at > now()",
+            )?,
+            list: client.prepare(
+                "select created_at, expires_at, client_address, user_agent from public.session
+                 where user_id = $1 and expires_at > now()
+                 order by expires_at desc",
+            )?,
+            client,
+        })
+    }
+}
+
+impl StoreClient for UsersClient {
+    fn load(&mut self, _: &str) -> Result<()> {
+        bail!("not measured")
+    }
+
+    fn rolling(&mut self, _: &str) -> Result<()> {
+        bail!("not measured")
+    }
+
+    fn keep(&mut self, _: &str) -> Result<()> {
+        bail!("not measured")
+    }
+
+    fn save(&mut self, _: usize) -> Result<()> {
+        bail!("not measured")
+    }
+
+    fn change(&mut self, _: &str) -> Result<()> {
+        bail!("not measured")
+    }
+
+    fn create(&mut self, payload: &Payload) -> Result<String> {
+        let id = random_id()?;
+        self.client
+            .execute(&self.insert, &[&id, &Json(payload), &expiry()])?;
+        Ok(id)
+    }
+
+    fn login(&mut self, id: &str, user: &str) -> Result<String> {
+        let row = live(self.client.query_opt(&self.select, &[&id])?)?;
+        let Json(_): Json<Payload> = row.try_get(0)?;
+        let new = random_id()?;
+        let changed = self
+            .client
+            .execute(&self.login, &[&id, &new, &user, &expiry()])?;
+        if changed != 1 {
+            bail!("there was no live session to log in");
+        }
+        Ok(new)
+    }
+
+    fn end(&mut self, _: &str) -> Result<()> {
+        bail!("not measured")
+    }
+
+    fn user_sessions(&mut self, user: &str) -> Result<usize> {
+        let rows = self.client.query(&self.list, &[&user])?;
+        for row in &rows {
+            let _: SystemTime = row.try_get(0)?;
+            let _: SystemTime = row.try_get(1)?;
+            let _: Option<IpAddr> = row.try_get(2)?;
+            let _: Option<&str> = row.try_get(3)?;
+        }
+        Ok(rows.len())
+    }
+}

@@ -1,0 +1,202 @@
+//! Redis as session stores use it: GET and EXPIRE for a rolling request, SET EX for a save.
+
+use anyhow::{Result, bail};
+use redis::{Connection, cmd, pipe};
+
+use super::copy::IDLE_TIMEOUT_SECONDS;
+use super::store::{StoreClient, ThreadedStore, live};
+use crate::measure::ids::{id_of, random_id};
+use crate::measure::payload::Payload;
+use crate::measure::workload::Workload;
+use crate::server::postgres::Relation;
+use crate::server::redis::{Durability, Redis};
+
+/// Replaces the server's content by the sessions.
+pub fn fill(redis: &Redis, sessions: u32, bytes: usize) -> Result<()> {
+    let mut connection = redis.connect()?;
+    cmd("FLUSHALL").query::<()>(&mut connection)?;
+    let mut index = 0;
+    while index < sessions {
+        let end = sessions.min(index + 1000);
+        let mut pipe = pipe();
+        for i in index..end {
+            let json = Payload::new(i, bytes).to_json();
+            pipe.cmd("SET")
+                .arg(key(&id_of(i)))
+                .arg(json)
+                .arg("EX")
+                .arg(IDLE_TIMEOUT_SECONDS)
+                .ignore();
+        }
+        pipe.query::<()>(&mut connection)?;
+        index = end;
+    }
+    Ok(())
+}
+
+/// How GET and EXPIRE are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sending {
+    /// One after the other, as session stores do.
+    OneByOne,
+    /// In one round trip.
+    Pipelined,
+}
+
+/// Redis with one way of sending commands.
+pub struct RedisStore<'a> {
+    redis: &'a Redis,
+    sending: Sending,
+}
+
+impl<'a> RedisStore<'a> {
+    pub const NAME: &'static str = "Redis";
+
+    pub fn new(redis: &'a Redis, sending: Sending) -> RedisStore<'a> {
+        RedisStore { redis, sending }
+    }
+}
+
+impl ThreadedStore for RedisStore<'_> {
+    fn name(&self) -> &'static str {
+        match (self.redis.durability(), self.sending) {
+            (Durability::None, Sending::OneByOne) => Self::NAME,
+            (Durability::None, Sending::Pipelined) => "Redis, pipelined",
+            (Durability::EverySecond, Sending::OneByOne) => "Redis, fsync 1/s",
+            (Durability::EverySecond, Sending::Pipelined) => "Redis, pipelined, fsync 1/s",
+        }
+    }
+
+    fn supports(&self, workload: Workload) -> bool {
+        match self.sending {
+            Sending::OneByOne => !matches!(
+                workload,
+                Workload::Rolling20s | Workload::RollingSeldom | Workload::UserSessions
+            ),
+            Sending::Pipelined => workload == Workload::Rolling,
+        }
+    }
+
+    fn relation(&self) -> Option<Relation> {
+        None
+    }
+
+    fn server_process(&self) -> u32 {
+        self.redis.process()
+    }
+
+    fn connect(&self, clients: u32) -> Result<Vec<Box<dyn StoreClient>>> {
+        (0..clients)
+            .map(|_| {
+                Ok(Box::new(RedisClient {
+                    connection: self.redis.connect()?,
+                    sending: self.sending,
+                    kept: Vec::new(),
+                }) as Box<dyn StoreClient>)
+            })
+            .collect()
+    }
+}
+
+struct RedisClient {
+    connection: Connection,
+    sending: Sending,
+    kept: Vec<(String, Payload)>,
+}
+
+impl RedisClient {
+    fn get(&mut self, id: &str) -> Result<Payload> {
+        let json: Option<String> = cmd("GET").arg(key(id)).query(&mut self.connection)?;
+        parse(json)
+    }
+
+    fn set(&mut self, id: &str, payload: &Payload) -> Result<()> {
+        Ok(cmd("SET")
+            .arg(key(id))
+            .arg(payload.to_json())
+            .arg("EX")
+            .arg(IDLE_TIMEOUT_SECONDS)
+            .query(&mut self.connection)?)
+    }
+}
+
+impl StoreClient for RedisClient {
+    fn load(&mut self, id: &str) -> Result<()> {
+        self.get(id)?;
+        Ok(())
+    }
+
+    fn rolling(&mut self, id: &str) -> Result<()> {
+        match self.sending {
+            Sending::OneByOne => {
+                self.get(id)?;
+                let there: bool = cmd("EXPIRE")
+                    .arg(key(id))
+                    .arg(IDLE_TIMEOUT_SECONDS)
+                    .query(&mut self.connection)?;
+                if !there {
+                    bail!("a session is gone");
+                }
+            }
+            Sending::Pipelined => {
+                let (json, _): (Option<String>, bool) = pipe()
+                    .cmd("GET")
+                    .arg(key(id))
+                    .cmd("EXPIRE")
+                    .arg(key(id))
+                    .arg(IDLE_TIMEOUT_SECONDS)
+                    .query(&mut self.connection)?;
+                parse(json)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, id: &str) -> Result<()> {
+        let payload = self.get(id)?;
+        self.kept.push((id.to_owned(), payload));
+        Ok(())
+    }
+
+    fn save(&mut self, n: usize) -> Result<()> {
+        let (id, mut payload) = self.kept[n].clone();
+        payload.change();
+        self.set(&id, &payload)?;
+        self.kept[n].1 = payload;
+        Ok(())
+    }
+
+    fn change(&mut self, id: &str) -> Result<()> {
+        let mut payload = self.get(id)?;
+        payload.change();
+        self.set(id, &payload)
+    }
+
+    fn create(&mut self, payload: &Payload) -> Result<String> {
+        let id = random_id()?;
+        self.set(&id, payload)?;
+        Ok(id)
+    }
+
+    fn login(&mut self, id: &str, _: &str) -> Result<String> {
+        let payload = self.get(id)?;
+        self.end(id)?;
+        self.create(&payload)
+    }
+
+    fn end(&mut self, id: &str) -> Result<()> {
+        let ended: u32 = cmd("DEL").arg(key(id)).query(&mut self.connection)?;
+        if ended != 1 {
+            bail!("there was no session to end");
+        }
+        Ok(())
+    }
+}
+
+fn key(id: &str) -> String {
+    format!("sess:{id}")
+}
+
+fn parse(json: Option<String>) -> Result<Payload> {
+    Ok(serde_json::from_str(&live(json)?)?)
+}
