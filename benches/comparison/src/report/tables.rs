@@ -121,11 +121,16 @@ fn comparison_table(comparison: &Comparison) -> String {
         .map(|result| comparison_row(comparison, result))
         .collect();
     format!(
-        "### {workload}: {} sessions of {bytes} bytes, {clients} client{}\n\n{}\n{rounds} rounds of {seconds} s\n",
+        "### {workload}: {} sessions of {bytes} bytes, {clients} client{}\n\n{}\n{rounds} round{} of {seconds} s\n",
         grouped(*sessions),
-        if *clients == 1 { "" } else { "s" },
-        table(&head, &rows)
+        plural(*clients),
+        table(&head, &rows),
+        plural(*rounds)
     )
+}
+
+fn plural(count: u32) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }
 
 fn comparison_row(comparison: &Comparison, result: &StoreResult) -> Vec<String> {
