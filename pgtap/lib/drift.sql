@@ -1,13 +1,13 @@
--- Included by tests of correct_web(): damage something, let it repair that, say what it reported, and undo it all.
+-- Included by tests of correct_web(): damage the store, let correct_web() repair it, compare its report, undo everything.
 
--- A session that must survive whatever is done to the store.
+-- A session that must survive every damage and repair.
 select web.set_session_data('survivor', '{"n":1}', null) \g /dev/null
 
 create function pg_temp.correction(p_schema text default 'web', p_role text default 'nodepg')
 returns text
 language sql
 as $$
-    -- Bodies, comments and lists of privileges are named only.
+    -- Of bodies, comments and lists of privileges the name is enough.
     select string_agg(
         concat_ws(
             ' ',
@@ -26,7 +26,7 @@ as $$
     from public.correct_web(p_schema, p_role) as c;
 $$;
 
--- What was reported; after that what a second call reports (nothing, that is), and what became of the session.
+-- The report of the repair. If a second call reports anything or the session is lost, that follows; an error replaces all.
 create function pg_temp.repaired(damage text)
 returns text
 language plpgsql
@@ -42,7 +42,7 @@ begin
         v_again := pg_temp.correction();
         set local role nodepg;
         v_data := (select g from web.get_session_data('survivor') as g);
-        -- Everything works.
+        -- The store works.
         perform web.create_session(sha256(convert_to(damage, 'UTF8')), '{}', p_user_id => 'alice');
         perform web.load_session(sha256(convert_to(damage, 'UTF8')));
         perform web.save_session(sha256(convert_to(damage, 'UTF8')), '{"n":2}');
@@ -62,4 +62,12 @@ begin
             return format('%s: %s', sqlstate, sqlerrm);
     end;
 end;
+$$;
+
+-- The damage is repaired: the report is this, a second call reports nothing, the store works, and sessions survive.
+create function pg_temp.repairs(damage text, report text, description text)
+returns text
+language sql
+as $$
+    select is(pg_temp.repaired(damage), report, 'repaired and reported: ' || description);
 $$;
