@@ -27,7 +27,7 @@ select results_eq(
         ) as i
     $$,
     $$ values (1, 'imported'::text) $$,
-    'imported: its place, from 1 on, and the outcome'
+    'ordinality counts from 1, outcome is imported'
 );
 select results_eq(
     $$

@@ -7,7 +7,7 @@ set local role nodepg_owner;
 select web.create_session(pg_temp.key('a'), '{"n":1}', 1200, 100000, 'alice', '192.0.2.1', 'curl', 'phone') \g /dev/null
 create temporary table before as select * from pg_temp.stored('a');
 create temporary table counted as select pg_temp.access('updated') as updated, pg_temp.access('hot') as hot;
-select is(web.tombstone_session(pg_temp.key('a'), 'evicted'), true, 'true: a live session was ended');
+select is(web.tombstone_session((select handle from pg_temp.stored('a')), 'evicted'), true, 'true: a live session was ended');
 select results_eq(
     $$ select pg_temp.access('updated') - updated, pg_temp.access('hot') - hot from counted $$,
     $$ values (1::bigint, 1::bigint) $$,
@@ -24,13 +24,13 @@ select results_eq(
     'no indexed column is touched'
 );
 create temporary table tombstone as select pg_temp.place('a') as place, s.* from pg_temp.stored('a') as s;
-select is(web.tombstone_session(pg_temp.key('a'), 'logout'), false, 'false: it had been ended');
+select is(web.tombstone_session((select handle from pg_temp.stored('a')), 'logout'), false, 'false: it had been ended');
 select results_eq($$ select pg_temp.place('a') as place, s.* from pg_temp.stored('a') as s $$, 'select * from tombstone', 'the first reason stays');
-select is(web.tombstone_session(pg_temp.key('unknown'), 'logout'), false, 'false: an unknown key');
+select is(web.tombstone_session(gen_random_uuid(), 'logout'), false, 'false: an unknown handle');
 select is(web.tombstone_session(null, 'logout'), false, 'false: none at all');
 select pg_temp.make('past', '{}', 1) \g /dev/null
 select pg_temp.pass('1 s') \g /dev/null
-select is(web.tombstone_session(pg_temp.key('past'), 'logout'), false, 'false: an expired session');
+select is(web.tombstone_session((select handle from pg_temp.stored('past')), 'logout'), false, 'false: an expired session');
 select is(pg_temp.rows(), 2::bigint, 'none of these leaves a row');
 
 select * from finish();

@@ -80,6 +80,114 @@ declare
     v_functions constant text[] := array[
         array[
         'admin',
+        'configure_store',
+        $head$create or replace function web.configure_store(
+    p_settings jsonb
+)
+returns table (
+    name text,
+    before text,
+    after text
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- Each value is checked alone, so that an error can name its setting; the update then sets all of them or none.
+#variable_conflict use_column
+declare
+    v_before web.settings;
+    v_after web.settings;
+    v_setting record;
+    v_constraint text;
+begin
+    if jsonb_typeof(p_settings) is distinct from 'object' then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'settings must be a JSON object',
+            hint = 'Pass names and values, for example {"idle_timeout_seconds": 1800}.';
+    end if;
+
+    select s.* into v_before from web.settings as s for no key update;
+    if not found then
+        perform web.raise_missing_settings();
+    end if;
+
+    for v_setting in
+        select g.key as name, g.value, n.name is not null as is_known, n.required, n.type, n.rules
+        from jsonb_each(p_settings) as g
+        left join web.store_settings() as n on n.name = g.key
+        order by g.key
+    loop
+        if not v_setting.is_known then
+            raise exception using
+                errcode = 'invalid_parameter_value',
+                message = format('there is no setting "%s"', v_setting.name),
+                hint = (
+                    select format('The settings are %s.', string_agg(n.name, ', '))
+                    from web.store_settings() as n
+                );
+        end if;
+        begin
+            if jsonb_typeof(v_setting.value) in ('object', 'array')
+                or v_setting.required and jsonb_typeof(v_setting.value) = 'null'
+            then
+                raise exception using errcode = 'invalid_text_representation';
+            end if;
+            v_after := jsonb_populate_record(v_before, jsonb_build_object(v_setting.name, v_setting.value));
+        exception
+            when data_exception then
+                raise exception using
+                    errcode = 'invalid_parameter_value',
+                    message = format('setting %s cannot be %s', v_setting.name, v_setting.value),
+                    hint = concat_ws(', ', format('Its type is %s', v_setting.type), 'its rule is ' || v_setting.rules) || '.';
+        end;
+    end loop;
+
+    v_after := jsonb_populate_record(v_before, p_settings);
+    begin
+        update web.settings as s
+        set
+            idle_timeout_seconds = v_after.idle_timeout_seconds,
+            absolute_timeout_seconds = v_after.absolute_timeout_seconds,
+            max_data_bytes = v_after.max_data_bytes,
+            tombstone_retention_seconds = v_after.tombstone_retention_seconds,
+            slide_percent = v_after.slide_percent,
+            slide_min_seconds = v_after.slide_min_seconds,
+            slide_max_seconds = v_after.slide_max_seconds,
+            max_sessions_per_user = v_after.max_sessions_per_user,
+            reject_over_limit = v_after.reject_over_limit,
+            notify_channel = v_after.notify_channel;
+    exception
+        when check_violation then
+            -- The settings that were passed and that the constraint is about.
+            get stacked diagnostics v_constraint = constraint_name;
+            select
+                string_agg(format('%s cannot be %s', a.attname, p_settings -> a.attname::text), ', ' order by a.attnum) as refused,
+                min(pg_get_expr(c.conbin, c.conrelid, true)) as rule
+            into v_setting
+            from web.settings as s
+            join pg_constraint as c on c.conrelid = s.tableoid and c.conname = v_constraint
+            join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = any (c.conkey)
+            where p_settings ? a.attname::text;
+            raise exception using
+                errcode = 'invalid_parameter_value',
+                message = format('setting %s', v_setting.refused),
+                hint = format('The rule is %s.', v_setting.rule);
+    end;
+
+    return query
+    select n.name, to_jsonb(v_before) ->> n.name, n.value
+    from web.store_settings() as n
+    where n.value is distinct from to_jsonb(v_before) ->> n.name;
+end;
+$body$,
+        'web.configure_store(jsonb)',
+        'Set the given settings of the store, all or none. Returns the settings that changed. API: private'
+        ],
+        array[
+        'admin',
         'end_all_sessions',
         $head$create or replace function web.end_all_sessions()
 returns bigint
@@ -134,21 +242,44 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- For support people, who have a handle before them and not the user. Applications call end_user_session.
-declare
-    v_key bytea;
+-- For support staff, who have a handle but not the user. Applications call end_user_session.
 begin
-    select s.key
-    into v_key
-    from web.session as s
-    where s.handle = p_handle
-        and s.expires_at > statement_timestamp()
-    for no key update;
-    return coalesce(web.tombstone_session(v_key, 'revoked'), false);
+    return web.tombstone_session(p_handle, 'revoked');
 end;
 $body$,
         'web.end_session_by_handle(uuid)',
-        'End one session by its handle, whoever''s it is. True when a live session was ended. Not for the runtime role. API: private'
+        'End one session by its handle, for any user. Returns false when no live session has that handle. API: private'
+        ],
+        array[
+        'admin',
+        'end_user_sessions_except_handle',
+        $head$create or replace function web.end_user_sessions_except_handle(
+    p_user_id text,
+    p_handle uuid
+)
+returns integer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- Null for a wrong handle, and nothing ends: ending all sessions of the user instead would be another mistake.
+begin
+    perform web.lock_user(p_user_id);
+    if not exists (
+        select
+        from web.session as s
+        where s.handle = p_handle
+            and s.user_id = p_user_id
+            and s.expires_at > statement_timestamp()
+    ) then
+        return null;
+    end if;
+    return web.end_sessions_of_user(p_user_id, p_handle);
+end;
+$body$,
+        'web.end_user_sessions_except_handle(text, uuid)',
+        'End the live sessions of a user, except the one with this handle, and return their number. Returns null, and ends none, when the user has no live session with that handle. API: private'
         ],
         array[
         'admin',
@@ -209,6 +340,48 @@ $body$,
         ],
         array[
         'admin',
+        'find_session',
+        $head$create or replace function web.find_session(
+    p_handle uuid
+)
+returns table (
+    handle uuid,
+    user_id text,
+    created_at timestamptz,
+    last_used_at timestamptz,
+    expires_at timestamptz,
+    client_address inet,
+    user_agent text,
+    label text
+)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- What support staff may see before they end a session: neither its key nor its data.
+#variable_conflict use_column
+begin
+    return query
+    select
+        s.handle,
+        s.user_id,
+        s.created_at,
+        s.last_used_at,
+        s.expires_at,
+        s.client_address,
+        s.user_agent,
+        s.label
+    from web.session as s
+    where s.handle = p_handle
+        and s.expires_at > statement_timestamp();
+end;
+$body$,
+        'web.find_session(uuid)',
+        'Return the live session with this handle: its user, times and device. No row when there is none. API: private'
+        ],
+        array[
+        'admin',
         'import_sessions',
         $head$create or replace function web.import_sessions(
     p_keys bytea[],
@@ -224,7 +397,7 @@ $body$,
     p_labels text[]
 )
 returns table (
-    place integer,
+    ordinality integer,
     outcome text
 )
 language plpgsql
@@ -283,7 +456,7 @@ begin
             client_address,
             user_agent,
             label,
-            place
+            ordinality
         )
         cross join web.settings as n
     ),
@@ -300,7 +473,7 @@ begin
             ) as until
         from source as o
         where o.fault is null
-        order by o.key, o.place
+        order by o.key, o.ordinality
     ),
     timed as (
         select
@@ -348,16 +521,67 @@ begin
         returning s.key
     )
     select
-        o.place::integer,
+        o.ordinality::integer,
         coalesce(o.fault, case when a.key is null then 'exists' else 'imported' end)
     from source as o
-    left join dated as d on d.place = o.place
+    left join dated as d on d.ordinality = o.ordinality
     left join added as a on a.key = d.key
-    order by o.place;
+    order by o.ordinality;
 end;
 $body$,
         'web.import_sessions(bytea[], text[], timestamptz[], timestamptz[], timestamptz[], timestamptz[], integer[], text[], inet[], text[], text[])',
-        'Add sessions from elsewhere. One row for each: its place in the arrays from 1 on, and the outcome: imported, exists (left as it was), expired, bad key, no data, data too large, bad user id or bad timeout. A null time or timeout is the default of the store. Not for the runtime role. API: private'
+        'Add sessions from elsewhere. One row for each: its ordinality in the arrays, from 1 on, and the outcome: imported, exists (left as it was), expired, bad key, no data, data too large, bad user id or bad timeout. A null time or timeout is the default of the store. Not for the runtime role. API: private'
+        ],
+        array[
+        'admin',
+        'store_settings',
+        $head$create or replace function web.store_settings()
+returns table (
+    name text,
+    type text,
+    required boolean,
+    default_value text,
+    rules text,
+    meaning text,
+    value text
+)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- The catalog is the only source: the name, type, default, constraints and comment of each column.
+#variable_conflict use_column
+begin
+    return query
+    select
+        a.attname::text,
+        format_type(a.atttypid, a.atttypmod),
+        a.attnotnull,
+        pg_get_expr(d.adbin, d.adrelid),
+        (
+            select string_agg(pg_get_expr(c.conbin, c.conrelid, true), ' AND ' order by c.conname)
+            from pg_constraint as c
+            where c.conrelid = a.attrelid
+                and c.contype = 'c'
+                and a.attnum = any (c.conkey)
+        ),
+        col_description(a.attrelid, a.attnum),
+        to_jsonb(s) ->> a.attname::text
+    from web.settings as s
+    join pg_attribute as a on a.attrelid = s.tableoid
+    left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
+    where a.attnum > 0
+        and not a.attisdropped
+        and a.attname <> 'only_row'
+    order by a.attnum;
+    if not found then
+        perform web.raise_missing_settings();
+    end if;
+end;
+$body$,
+        'web.store_settings()',
+        'Return one row for each setting of the store: its type, default, rules, meaning and value. API: private'
         ],
         array[
         'admin',
@@ -575,16 +799,9 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- Leaves a tombstone, for a key that is unknown too: its first save may be on its way, or in a transaction that has
--- not committed yet, and must find that the session was ended.
+-- An unknown key gets a tombstone too: its first save may be under way, or uncommitted, and must find an ended session.
 declare
-    v_now constant timestamptz := statement_timestamp();
-    v_key bytea := p_key;
-    v_idle_timeout_seconds integer;
-    v_tombstone_retention_seconds integer;
     v_handle uuid;
-    v_has_expired boolean;
-    v_successor bytea;
 begin
     if current_setting('transaction_isolation') = 'serializable' then
         perform web.raise_serializable();
@@ -593,84 +810,35 @@ begin
         perform web.raise_invalid_key();
     end if;
 
-    select s.idle_timeout_seconds, s.tombstone_retention_seconds into v_idle_timeout_seconds, v_tombstone_retention_seconds from web.settings as s;
-    if not found then
-        perform web.raise_missing_settings();
-    end if;
-
     loop
-        if web.tombstone_session(v_key, 'logout') then
+        -- With the key of before a rotation, a log-out means the session under its present key.
+        v_handle := web.resolve_key(p_key, false);
+        if web.tombstone_session(v_handle, 'logout') then
             return true;
         end if;
 
-        -- Waits for an uncommitted insert of the same key.
-        insert into web.session as s (
-            expires_at,
-            slide_at,
-            last_used_at,
-            version,
-            created_at,
-            absolute_expires_at,
-            prune_after,
-            ended_at,
-            ended_reason,
-            idle_timeout_seconds,
-            slide_interval_seconds,
-            key
-        )
-        values (
-            '-infinity',
-            '-infinity',
-            v_now,
-            1,
-            v_now,
-            v_now,
-            v_now + make_interval(secs => v_tombstone_retention_seconds),
-            v_now,
-            'logout',
-            v_idle_timeout_seconds,
-            0,
-            v_key
-        )
-        on conflict (key) do update
-        set
-            expires_at = excluded.expires_at,
-            slide_at = excluded.slide_at,
-            version = s.version + 1,
-            ended_at = excluded.ended_at,
-            ended_reason = excluded.ended_reason,
-            client_address = null,
-            user_agent = null,
-            label = null,
-            data = null
-        where s.ended_at is null
-            and s.expires_at <= v_now
-        returning s.handle, s.created_at <> v_now into v_handle, v_has_expired;
-        if found then
-            if v_has_expired then
-                perform web.notify_session_end(v_handle, 'expired');
+        if v_handle is null then
+            if web.insert_tombstone(p_key, 'logout', null, null) then
+                perform web.prune_neighbors(p_key);
+                return false;
             end if;
-            perform web.prune_neighbors(v_key);
-            exit;
+            if exists (
+                select
+                from web.session as s
+                where s.key = p_key
+                    and s.ended_at is not null
+            )
+                and web.resolve_key(p_key, false) is null
+            then
+                return false;
+            end if;
         end if;
-
-        -- Ended already; or rotated: who logs out with an old id means the session, whatever its id is by now.
-        select s.successor
-        into v_successor
-        from web.session as s
-        where s.key = v_key
-            and s.ended_at is not null;
-        if found then
-            exit when v_successor is null;
-            v_key := v_successor;
-        end if;
-        -- Otherwise a live session appeared between the two statements, or its row was pruned: try again.
+        -- The session changed between two statements: try again.
     end loop;
-    return false;
 end;
 $body$,
         'web.end_session(bytea)',
-        'End a session for good: nothing brings it back for settings.tombstone_retention_seconds at least, a save that is already under way included. The key of before a rotation ends the session too. True when a live session was ended, false when there was none. API: public'
+        'End a session, so that no save brings it back. Returns false when there was no live session. API: public'
         ],
         array[
         'api',
@@ -685,25 +853,29 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- "Log out this device". The user is asked for besides the handle, so that no user can end the session of another.
-declare
-    v_key bytea;
+-- "Log out this device". The user id must match, so that no user can end the session of another user.
 begin
     if current_setting('transaction_isolation') = 'serializable' then
         perform web.raise_serializable();
     end if;
-    select s.key
-    into v_key
-    from web.session as s
-    where s.handle = p_handle
-        and s.user_id = p_user_id
-        and s.expires_at > statement_timestamp()
-    for no key update;
-    return coalesce(web.tombstone_session(v_key, 'revoked'), false);
+    return coalesce(
+        (
+            select web.tombstone_session(v.handle, 'revoked')
+            from (
+                select s.handle
+                from web.session as s
+                where s.handle = p_handle
+                    and s.user_id = p_user_id
+                    and s.expires_at > statement_timestamp()
+                for no key update
+            ) as v
+        ),
+        false
+    );
 end;
 $body$,
         'web.end_user_session(text, uuid)',
-        'End one session of a user by its handle. True when a live session was ended. API: public'
+        'End one session of a user by its handle. Returns false when the user has no live session with that handle. API: public'
         ],
         array[
         'api',
@@ -719,55 +891,21 @@ security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
 -- "Log out everywhere", or everywhere else (OWASP ASVS 5.0, 7.4.3). The lock lets a login that is under way finish first,
--- so that its session is among those that end.
-declare
-    v_except_key bytea := p_except_key;
-    v_successor bytea;
-    v_keys bytea[];
+-- so that its session ends too.
 begin
     if current_setting('transaction_isolation') = 'serializable' then
         perform web.raise_serializable();
     end if;
-    if p_except_key is not null and octet_length(p_except_key) <> 32 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a session key has 32 bytes',
-            hint = 'Pass sha256 of the session id, as bytea; or null to end them all.';
+    if octet_length(p_except_key) <> 32 then
+        perform web.raise_invalid_key();
     end if;
 
     perform web.lock_user(p_user_id);
-    for v_round in 1..2 loop
-        -- The request may carry the id of before a rotation: it means the session, whatever its id is by now.
-        loop
-            select t.successor into v_successor from web.session as t where t.key = v_except_key;
-            exit when v_successor is null;
-            v_except_key := v_successor;
-        end loop;
-        exit when v_round = 2;
-
-        -- Locked in one order; the one to keep may be locked already, by the caller himself. From here on none gets another
-        -- key, so a second look tells whether the one to keep got its own just before.
-        select array_agg(v.key)
-        into v_keys
-        from (
-            select s.key
-            from web.session as s
-            where s.user_id = p_user_id
-                and s.expires_at > statement_timestamp()
-                and s.key is distinct from v_except_key
-            order by s.key
-            for no key update
-        ) as v;
-    end loop;
-    return (
-        select count(*) filter (where web.tombstone_session(k.key, 'revoked'))::integer
-        from unnest(v_keys) as k (key)
-        where k.key is distinct from v_except_key
-    );
+    return web.end_sessions_of_user(p_user_id, web.resolve_key(p_except_key, false));
 end;
 $body$,
         'web.end_user_sessions(text, bytea)',
-        'End the sessions of a user, but that of p_except_key, rotated or not. Returns how many were ended. API: public'
+        'End the live sessions of a user, except the one with the key p_except_key, and return their number. API: public'
         ],
         array[
         'api',
@@ -1674,8 +1812,6 @@ $body$
 -- old one, in one transaction. So a late save under the old key finds an ended session, and a log-out finds the way.
 declare
     v_now constant timestamptz := statement_timestamp();
-    v_idle_timeout_seconds integer;
-    v_tombstone_retention_seconds integer;
 begin
     if current_setting('transaction_isolation') = 'serializable' then
         perform web.raise_serializable();
@@ -1693,11 +1829,6 @@ begin
         raise exception using
             errcode = 'invalid_parameter_value',
             message = 'the grace of a rotation is 0 to 60 seconds';
-    end if;
-
-    select s.idle_timeout_seconds, s.tombstone_retention_seconds into v_idle_timeout_seconds, v_tombstone_retention_seconds from web.settings as s;
-    if not found then
-        perform web.raise_missing_settings();
     end if;
 
     -- The key may be in use: known before the row is touched, or by the unique index if somebody is just creating it.
@@ -1737,38 +1868,7 @@ begin
         return 'gone';
     end if;
 
-    insert into web.session (
-        expires_at,
-        slide_at,
-        last_used_at,
-        version,
-        created_at,
-        absolute_expires_at,
-        prune_after,
-        ended_at,
-        ended_reason,
-        successor,
-        grace_until,
-        idle_timeout_seconds,
-        slide_interval_seconds,
-        key
-    )
-    values (
-        '-infinity',
-        '-infinity',
-        v_now,
-        1,
-        v_now,
-        v_now,
-        v_now + make_interval(secs => v_tombstone_retention_seconds),
-        v_now,
-        'rotated',
-        p_new_key,
-        v_now + make_interval(secs => p_grace_seconds),
-        v_idle_timeout_seconds,
-        0,
-        p_old_key
-    );
+    perform web.insert_tombstone(p_old_key, 'rotated', p_new_key, p_grace_seconds);
     perform web.prune_neighbors(p_new_key);
     return 'rotated';
 end;
@@ -1803,6 +1903,39 @@ end;
 $body$,
         'web.check_data_size(integer)',
         'Raise 54000 when session data of this many bytes is over the limit of the store. API: private'
+        ],
+        array[
+        'internal',
+        'end_sessions_of_user',
+        $head$create or replace function web.end_sessions_of_user(
+    p_user_id text,
+    p_except_handle uuid
+)
+returns integer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- The caller holds lock_user, so that no login adds a session meanwhile. Rows are locked in the order of their keys, which
+-- a rotation may change; the handle of the session to keep stays the same.
+begin
+    return (
+        select count(*) filter (where web.tombstone_session(v.handle, 'revoked'))::integer
+        from (
+            select s.handle
+            from web.session as s
+            where s.user_id = p_user_id
+                and s.expires_at > statement_timestamp()
+                and s.handle is distinct from p_except_handle
+            order by s.key
+            for no key update
+        ) as v
+    );
+end;
+$body$,
+        'web.end_sessions_of_user(text, uuid)',
+        'End the live sessions of a user except the one with this handle, and return their number. API: private'
         ],
         array[
         'internal',
@@ -1846,9 +1979,9 @@ begin
         return false;
     end if;
 
-    perform web.tombstone_session(v.key, 'evicted')
+    perform web.tombstone_session(v.handle, 'evicted')
     from (
-        select s.key
+        select s.handle
         from web.session as s
         where s.user_id = p_user_id
             and s.expires_at > statement_timestamp()
@@ -1861,6 +1994,95 @@ end;
 $body$,
         'web.enforce_session_limit(text, integer)',
         'Before a session of this user is added: end the least recently used ones over the limit. False when the settings refuse instead. API: private'
+        ],
+        array[
+        'internal',
+        'insert_tombstone',
+        $head$create or replace function web.insert_tombstone(
+    p_key bytea,
+    p_reason text,
+    p_successor bytea,
+    p_grace_seconds integer
+)
+returns boolean
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- The insert waits for an uncommitted insert of the same key. An expired session under the key becomes the tombstone.
+declare
+    v_now constant timestamptz := statement_timestamp();
+    v_idle_timeout_seconds integer;
+    v_tombstone_retention_seconds integer;
+    v_handle uuid;
+    v_has_expired boolean;
+begin
+    select s.idle_timeout_seconds, s.tombstone_retention_seconds
+    into v_idle_timeout_seconds, v_tombstone_retention_seconds
+    from web.settings as s;
+    if not found then
+        perform web.raise_missing_settings();
+    end if;
+
+    insert into web.session as s (
+        expires_at,
+        slide_at,
+        last_used_at,
+        version,
+        created_at,
+        absolute_expires_at,
+        prune_after,
+        ended_at,
+        ended_reason,
+        successor,
+        grace_until,
+        idle_timeout_seconds,
+        slide_interval_seconds,
+        key
+    )
+    values (
+        '-infinity',
+        '-infinity',
+        v_now,
+        1,
+        v_now,
+        v_now,
+        v_now + make_interval(secs => v_tombstone_retention_seconds),
+        v_now,
+        p_reason,
+        p_successor,
+        v_now + make_interval(secs => p_grace_seconds),
+        v_idle_timeout_seconds,
+        0,
+        p_key
+    )
+    on conflict (key) do update
+    set
+        expires_at = excluded.expires_at,
+        slide_at = excluded.slide_at,
+        version = s.version + 1,
+        ended_at = excluded.ended_at,
+        ended_reason = excluded.ended_reason,
+        client_address = null,
+        user_agent = null,
+        label = null,
+        data = null
+    where s.ended_at is null
+        and s.expires_at <= v_now
+    returning s.handle, s.created_at <> v_now into v_handle, v_has_expired;
+    if not found then
+        return false;
+    end if;
+
+    if v_has_expired then
+        perform web.notify_session_end(v_handle, 'expired');
+    end if;
+    return true;
+end;
+$body$,
+        'web.insert_tombstone(bytea, text, bytea, integer)',
+        'Insert a tombstone under a key that no live session has. Returns false when a live session or a tombstone has the key. API: private'
         ],
         array[
         'internal',
@@ -1878,7 +2100,7 @@ $body$
 -- What load_session leaves: no such session, one that is dead, one that was rotated, or one whose slide is due.
 #variable_conflict use_column
 declare
-    v_key bytea := p_key;
+    v_handle uuid;
 begin
     if current_setting('transaction_isolation') = 'serializable' then
         perform web.raise_serializable();
@@ -1907,21 +2129,15 @@ begin
         return;
     end if;
 
-    -- A request that was under way during a rotation, with the old key: the session as it is now, while the grace lasts.
-    loop
-        select s.successor
-        into v_key
-        from web.session as s
-        where s.key = v_key
-            and s.grace_until > statement_timestamp();
-        exit when v_key is null;
+    -- The old key of a rotation loads the session as it is now, while the grace lasts.
+    v_handle := web.resolve_key(p_key, true);
+    if v_handle is not null then
         return query
         select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id, statement_timestamp()
         from web.session as s
-        where s.key = v_key
+        where s.handle = v_handle
             and s.expires_at > statement_timestamp();
-        exit when found;
-    end loop;
+    end if;
 end;
 $body$,
         'web.load_session_slow(bytea, boolean)',
@@ -1993,46 +2209,57 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- Whoever adds a row looks at four others, and clears away the dead among them. Which four depends on a digest of the
--- new key: a caller who could choose the place would learn from the statistics where other keys lie. Four at random: the share of dead rows settles at a quarter where nobody runs a
--- pruner, whatever the traffic. Nothing is remembered from call to call, nothing living is locked, and an old snapshot
--- that keeps deleted rows in the index costs no more here than anywhere.
+-- Each insert deletes the expired rows among the four that follow a hash of its key. The hash keeps callers from probing
+-- other keys; and no key of another session leaves the statement, because settings of the caller can print parameters.
 declare
     v_now constant timestamptz := statement_timestamp();
     v_forgotten timestamptz;
-    v_dead bytea[];
     v_removed record;
 begin
+    -- On an older snapshot, a row that was used since would be an error.
+    if current_setting('transaction_isolation') <> 'read committed' then
+        return;
+    end if;
     v_forgotten := v_now - (select make_interval(secs => s.tombstone_retention_seconds) from web.settings as s);
 
-    select array_agg(n.key)
-    into v_dead
-    from (
-        select s.key, s.expires_at, s.ended_at
-        from web.session as s
-        where s.key > sha256(p_key)
-            and s.key <> p_key
-        order by s.key
-        limit 4
-    ) as n
-    where n.expires_at <= v_now
-        and coalesce(n.ended_at <= v_forgotten, true);
-    -- On an old snapshot, a row that was used since would be an error.
-    if v_dead is null or current_setting('transaction_isolation') <> 'read committed' then
+    -- Most inserts find nothing to delete, and then a read is the cheapest way to know.
+    if not exists (
+        select
+        from (
+            select n.expires_at, n.ended_at
+            from web.session as n
+            where n.key > sha256(p_key)
+                and n.key <> p_key
+            order by n.key
+            limit 4
+        ) as c
+        where c.expires_at <= v_now
+            and coalesce(c.ended_at <= v_forgotten, true)
+    ) then
         return;
     end if;
 
     for v_removed in
         delete from web.session as s
-        where s.key in (
+        using (
             select d.key
-            from web.session as d
-            where d.key = any (v_dead)
-                -- it may have been set again, or ended, since
+            from (
+                select n.key, n.expires_at, n.ended_at
+                from web.session as n
+                where n.key > sha256(p_key)
+                    and n.key <> p_key
+                order by n.key
+                limit 4
+            ) as c
+            join web.session as d on d.key = c.key
+            where c.expires_at <= v_now
+                and coalesce(c.ended_at <= v_forgotten, true)
+                -- The newest version of the row counts: it may have been set again, or ended, since.
                 and d.expires_at <= v_now
                 and coalesce(d.ended_at <= v_forgotten, true)
-            for update skip locked
-        )
+            for update of d skip locked
+        ) as r
+        where s.key = r.key
         returning s.handle, s.ended_at
     loop
         if v_removed.ended_at is null then
@@ -2042,7 +2269,7 @@ begin
 end;
 $body$,
         'web.prune_neighbors(bytea)',
-        'The small share of pruning that every new row carries: of four rows, which a digest of this key chooses, remove the dead. API: private'
+        'Delete the dead rows among the four that follow a hash of this key. API: private'
         ],
         array[
         'internal',
@@ -2106,6 +2333,43 @@ end;
 $body$,
         'web.raise_serializable()',
         'Raise 25000: the isolation level is serializable. API: private'
+        ],
+        array[
+        'internal',
+        'resolve_key',
+        $head$create or replace function web.resolve_key(
+    p_key bytea,
+    p_within_grace boolean
+)
+returns uuid
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- A handle and not a key: what passes between two statements can be printed by a setting of the caller, and the key of the
+-- session would give the session to a caller who has only its old key.
+begin
+    return (
+        with recursive chain as (
+            select s.handle, s.successor, s.expires_at, s.grace_until
+            from web.session as s
+            where s.key = p_key
+            union all
+            select s.handle, s.successor, s.expires_at, s.grace_until
+            from chain as c
+            join web.session as s on s.key = c.successor
+            where not p_within_grace
+                or c.grace_until > statement_timestamp()
+        )
+        select c.handle
+        from chain as c
+        where c.expires_at > statement_timestamp()
+    );
+end;
+$body$,
+        'web.resolve_key(bytea, boolean)',
+        'Return the handle of the live session that a key means, by way of the rotations since; null when there is none. With p_within_grace only rotations whose grace lasts count. API: private'
         ],
         array[
         'internal',
@@ -2301,7 +2565,7 @@ $body$,
         'internal',
         'tombstone_session',
         $head$create or replace function web.tombstone_session(
-    p_key bytea,
+    p_handle uuid,
     p_reason text
 )
 returns boolean
@@ -2310,10 +2574,8 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- The one place where a live session becomes a tombstone. No indexed column is touched, so that this stays a heap-only
--- update; user_id and handle therefore stay until the row is pruned, all else about the visitor goes.
-declare
-    v_handle uuid;
+-- No indexed column changes, so that the update is heap-only. So user_id and handle stay until the row is pruned; all other
+-- data of the visitor is erased.
 begin
     update web.session as s
     set
@@ -2326,19 +2588,18 @@ begin
         user_agent = null,
         label = null,
         data = null
-    where s.key = p_key
-        and s.expires_at > statement_timestamp()
-    returning s.handle into v_handle;
+    where s.handle = p_handle
+        and s.expires_at > statement_timestamp();
     if not found then
         return false;
     end if;
 
-    perform web.notify_session_end(v_handle, p_reason);
+    perform web.notify_session_end(p_handle, p_reason);
     return true;
 end;
 $body$,
-        'web.tombstone_session(bytea, text)',
-        'End a live session for this reason; false when there is none. API: private'
+        'web.tombstone_session(uuid, text)',
+        'Turn a live session into a tombstone with this reason, and announce it. Returns false when no live session has the handle. API: private'
         ]
     ];
     v_function_names constant text[] := (

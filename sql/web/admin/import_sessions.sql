@@ -12,7 +12,7 @@ create function web.import_sessions(
     p_labels text[]
 )
 returns table (
-    place integer,
+    ordinality integer,
     outcome text
 )
 language plpgsql
@@ -71,7 +71,7 @@ begin
             client_address,
             user_agent,
             label,
-            place
+            ordinality
         )
         cross join web.settings as n
     ),
@@ -88,7 +88,7 @@ begin
             ) as until
         from source as o
         where o.fault is null
-        order by o.key, o.place
+        order by o.key, o.ordinality
     ),
     timed as (
         select
@@ -136,14 +136,14 @@ begin
         returning s.key
     )
     select
-        o.place::integer,
+        o.ordinality::integer,
         coalesce(o.fault, case when a.key is null then 'exists' else 'imported' end)
     from source as o
-    left join dated as d on d.place = o.place
+    left join dated as d on d.ordinality = o.ordinality
     left join added as a on a.key = d.key
-    order by o.place;
+    order by o.ordinality;
 end;
 $function$;
 
 comment on function web.import_sessions(bytea[], text[], timestamptz[], timestamptz[], timestamptz[], timestamptz[], integer[], text[], inet[], text[], text[]) is
-'Add sessions from elsewhere. One row for each: its place in the arrays from 1 on, and the outcome: imported, exists (left as it was), expired, bad key, no data, data too large, bad user id or bad timeout. A null time or timeout is the default of the store. Not for the runtime role. API: private';
+'Add sessions from elsewhere. One row for each: its ordinality in the arrays, from 1 on, and the outcome: imported, exists (left as it was), expired, bad key, no data, data too large, bad user id or bad timeout. A null time or timeout is the default of the store. Not for the runtime role. API: private';

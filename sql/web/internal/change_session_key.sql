@@ -13,8 +13,6 @@ as $function$
 -- old one, in one transaction. So a late save under the old key finds an ended session, and a log-out finds the way.
 declare
     v_now constant timestamptz := statement_timestamp();
-    v_idle_timeout_seconds integer;
-    v_tombstone_retention_seconds integer;
 begin
     if current_setting('transaction_isolation') = 'serializable' then
         perform web.raise_serializable();
@@ -32,11 +30,6 @@ begin
         raise exception using
             errcode = 'invalid_parameter_value',
             message = 'the grace of a rotation is 0 to 60 seconds';
-    end if;
-
-    select s.idle_timeout_seconds, s.tombstone_retention_seconds into v_idle_timeout_seconds, v_tombstone_retention_seconds from web.settings as s;
-    if not found then
-        perform web.raise_missing_settings();
     end if;
 
     -- The key may be in use: known before the row is touched, or by the unique index if somebody is just creating it.
@@ -76,38 +69,7 @@ begin
         return 'gone';
     end if;
 
-    insert into web.session (
-        expires_at,
-        slide_at,
-        last_used_at,
-        version,
-        created_at,
-        absolute_expires_at,
-        prune_after,
-        ended_at,
-        ended_reason,
-        successor,
-        grace_until,
-        idle_timeout_seconds,
-        slide_interval_seconds,
-        key
-    )
-    values (
-        '-infinity',
-        '-infinity',
-        v_now,
-        1,
-        v_now,
-        v_now,
-        v_now + make_interval(secs => v_tombstone_retention_seconds),
-        v_now,
-        'rotated',
-        p_new_key,
-        v_now + make_interval(secs => p_grace_seconds),
-        v_idle_timeout_seconds,
-        0,
-        p_old_key
-    );
+    perform web.insert_tombstone(p_old_key, 'rotated', p_new_key, p_grace_seconds);
     perform web.prune_neighbors(p_new_key);
     return 'rotated';
 end;

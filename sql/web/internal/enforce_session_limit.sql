@@ -37,9 +37,9 @@ begin
         return false;
     end if;
 
-    perform web.tombstone_session(v.key, 'evicted')
+    perform web.tombstone_session(v.handle, 'evicted')
     from (
-        select s.key
+        select s.handle
         from web.session as s
         where s.user_id = p_user_id
             and s.expires_at > statement_timestamp()

@@ -11,7 +11,7 @@ as $function$
 -- What load_session leaves: no such session, one that is dead, one that was rotated, or one whose slide is due.
 #variable_conflict use_column
 declare
-    v_key bytea := p_key;
+    v_handle uuid;
 begin
     if current_setting('transaction_isolation') = 'serializable' then
         perform web.raise_serializable();
@@ -40,21 +40,15 @@ begin
         return;
     end if;
 
-    -- A request that was under way during a rotation, with the old key: the session as it is now, while the grace lasts.
-    loop
-        select s.successor
-        into v_key
-        from web.session as s
-        where s.key = v_key
-            and s.grace_until > statement_timestamp();
-        exit when v_key is null;
+    -- The old key of a rotation loads the session as it is now, while the grace lasts.
+    v_handle := web.resolve_key(p_key, true);
+    if v_handle is not null then
         return query
         select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id, statement_timestamp()
         from web.session as s
-        where s.key = v_key
+        where s.handle = v_handle
             and s.expires_at > statement_timestamp();
-        exit when found;
-    end loop;
+    end if;
 end;
 $function$;
 

@@ -1,5 +1,5 @@
 create function web.tombstone_session(
-    p_key bytea,
+    p_handle uuid,
     p_reason text
 )
 returns boolean
@@ -8,10 +8,8 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- The one place where a live session becomes a tombstone. No indexed column is touched, so that this stays a heap-only
--- update; user_id and handle therefore stay until the row is pruned, all else about the visitor goes.
-declare
-    v_handle uuid;
+-- No indexed column changes, so that the update is heap-only. So user_id and handle stay until the row is pruned; all other
+-- data of the visitor is erased.
 begin
     update web.session as s
     set
@@ -24,17 +22,16 @@ begin
         user_agent = null,
         label = null,
         data = null
-    where s.key = p_key
-        and s.expires_at > statement_timestamp()
-    returning s.handle into v_handle;
+    where s.handle = p_handle
+        and s.expires_at > statement_timestamp();
     if not found then
         return false;
     end if;
 
-    perform web.notify_session_end(v_handle, p_reason);
+    perform web.notify_session_end(p_handle, p_reason);
     return true;
 end;
 $function$;
 
-comment on function web.tombstone_session(bytea, text) is
-'End a live session for this reason; false when there is none. API: private';
+comment on function web.tombstone_session(uuid, text) is
+'Turn a live session into a tombstone with this reason, and announce it. Returns false when no live session has the handle. API: private';

@@ -69,7 +69,7 @@ impl<'a> Importer<'a> {
                 $1, $2, $3::text[]::timestamptz[], $4::text[]::timestamptz[], $5::text[]::timestamptz[],
                 $6::text[]::timestamptz[], $7, $8, $9::text[]::inet[], $10, $11
             ) as i
-            order by i.place",
+            order by i.ordinality",
             quote_identifier(&global.schema)
         );
         let statement = disable_parameter_logging(client)
