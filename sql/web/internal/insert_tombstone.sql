@@ -10,7 +10,8 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- The insert waits for an uncommitted insert of the same key. An expired session under the key becomes the tombstone.
+-- The insert waits for an uncommitted insert of the same key. An expired session under the key becomes the tombstone. One
+-- statement follows the rotations of the key, so that the key of a successor is no parameter that a caller could print.
 declare
     v_now constant timestamptz := statement_timestamp();
     v_idle_timeout_seconds integer;
@@ -41,7 +42,7 @@ begin
         slide_interval_seconds,
         key
     )
-    values (
+    select
         '-infinity',
         '-infinity',
         v_now,
@@ -55,8 +56,19 @@ begin
         v_now + make_interval(secs => p_grace_seconds),
         v_idle_timeout_seconds,
         0,
-        p_key
-    )
+        l.key
+    from (
+        with recursive chain as (
+            select p_key as key, (select t.successor from web.session as t where t.key = p_key) as successor
+            union all
+            select c.successor, (select t.successor from web.session as t where t.key = c.successor)
+            from chain as c
+            where c.successor is not null
+        )
+        select c.key
+        from chain as c
+        where c.successor is null
+    ) as l
     on conflict (key) do update
     set
         expires_at = excluded.expires_at,
@@ -83,4 +95,4 @@ end;
 $function$;
 
 comment on function web.insert_tombstone(bytea, text, bytea, integer) is
-'Insert a tombstone under a key that no live session has. Returns false when a live session or a tombstone has the key. API: private';
+'Insert a tombstone under a key, or under the key that its rotations lead to. Returns false when a live session or a tombstone has that key. API: private';
