@@ -1,8 +1,8 @@
-//! What the client itself costs, without a server: session ids, keys, the data's JSON. Run by `cargo bench`.
+//! Measures the client without a server: session ids, keys, the JSON of the data. `cargo bench` runs it.
 //!
-//! Beside a call's round trip, tens of microseconds at best, all of it should be small change.
+//! Each of these should cost little beside the round trip of a call.
 
-#![allow(missing_docs, clippy::unwrap_used)] // criterion's macros document nothing; a panic is how a bench fails
+#![allow(missing_docs, clippy::unwrap_used)] // criterion's macros have no documentation; a bench fails by a panic
 
 use std::hint::black_box;
 
@@ -25,7 +25,7 @@ struct Item {
     count: u32,
 }
 
-/// A session's data, of about so many bytes as JSON.
+/// Creates session data whose JSON has about `bytes` bytes.
 fn data(bytes: usize) -> Data {
     let mut data = Data {
         user: "user-00004711".to_owned(),
@@ -49,10 +49,10 @@ fn ids(criterion: &mut Criterion) {
     let key = id.key();
     let mut group = criterion.benchmark_group("session id");
     group.bench_function("generate", |b| b.iter(|| SessionId::generate().unwrap()));
-    group.bench_function("parse a cookie", |b| {
+    group.bench_function("parse a cookie value", |b| {
         b.iter(|| black_box(cookie.as_str()).parse::<SessionId>().unwrap());
     });
-    group.bench_function("refuse a cookie", |b| {
+    group.bench_function("reject a cookie value", |b| {
         b.iter(|| {
             black_box("../../etc/passwd")
                 .parse::<SessionId>()
@@ -60,7 +60,7 @@ fn ids(criterion: &mut Criterion) {
         });
     });
     group.bench_function("key (SHA-256)", |b| b.iter(|| black_box(&id).key()));
-    group.bench_function("generate in the slot of a key", |b| {
+    group.bench_function("generate for a slot", |b| {
         b.iter(|| SessionId::generate_for_slot(black_box(&key)).unwrap());
     });
     group.finish();

@@ -170,11 +170,11 @@ fn save(evidence: &Evidence<'_>, budgets: &mut Vec<Budget>) {
         " x",
     ));
     let wal = |store| Some(comparison?.store(store)?.server?.wal_bytes);
-    let (ours, theirs) = (wal(ConnectPg::NAME), wal(HandWritten::NAME));
+    let (new, upsert) = (wal(ConnectPg::NAME), wal(HandWritten::NAME));
     budgets.push(Budget::at_most(
         "WAL per save without full pages, against the upsert's",
-        ours,
-        theirs.unwrap_or_default(),
+        new,
+        upsert.unwrap_or_default(),
         " B",
         0,
     ));
@@ -243,7 +243,7 @@ fn pruning(pruning: Option<&Pruning>, budgets: &mut Vec<Budget>) {
 fn client(findings: &Findings, evidence: &Evidence<'_>, budgets: &mut Vec<Budget>) {
     let ratio = evidence.ratio(Workload::Load, BarePostgres::NAME);
     budgets.push(Budget::at_least(
-        "our client / the bare postgres crate, same function",
+        "load / the bare postgres crate, same function",
         ratio,
         0.95,
         " x",

@@ -31,7 +31,7 @@ pub struct SizeResult {
 }
 
 /// The filled stores. The stores that share the table of connect-pg come first.
-struct Stores<'a> {
+struct Filled<'a> {
     stores: Vec<Box<dyn ComparedStore + 'a>>,
     /// How many stores share the table of connect-pg.
     sharing: usize,
@@ -53,7 +53,7 @@ pub fn measure(
     let name = database(bench, "connect-pg", sessions, bytes);
     let table = data::fill(server, &name, sessions, bytes, Age::Live)?;
     let slide_interval_seconds = data::slide_interval_seconds(server, &table.database)?;
-    let Stores {
+    let Filled {
         stores,
         sharing,
         databases,
@@ -126,7 +126,7 @@ fn fill<'a>(
     sessions: u32,
     bytes: usize,
     all_workloads: bool,
-) -> Result<Stores<'a>> {
+) -> Result<Filled<'a>> {
     let (plan, server) = (bench.plan, &bench.server);
     let database = |store| database(bench, store, sessions, bytes);
     let mut stores: Vec<Box<dyn ComparedStore + 'a>> = vec![Box::new(Threads::new(
@@ -182,7 +182,7 @@ fn fill<'a>(
             stores.push(Box::new(Threads::new(RedisStore::new(redis, sending))));
         }
     }
-    Ok(Stores {
+    Ok(Filled {
         stores,
         sharing,
         databases,

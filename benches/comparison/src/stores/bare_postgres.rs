@@ -1,4 +1,4 @@
-//! The functions of connect-pg, called by the `postgres` crate alone with prepared statements: the measure of our client.
+//! The functions of connect-pg, called by the `postgres` crate alone. The difference to connect-pg is the cost of the client.
 
 use std::time::SystemTime;
 

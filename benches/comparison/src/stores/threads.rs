@@ -91,9 +91,9 @@ impl<S: ThreadedStore> ComparedStore for Threads<S> {
                         let result = driver.and_then(|mut driver| Ok((driver.drive()?, driver)));
                         barrier.wait();
                         barrier.wait();
-                        let (mut driven, driver) = result?;
-                        driven.created = driver.into_created();
-                        Ok(driven)
+                        let (mut done, driver) = result?;
+                        done.created = driver.into_created();
+                        Ok(done)
                     })
                 })
                 .collect();

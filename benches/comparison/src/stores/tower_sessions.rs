@@ -201,7 +201,7 @@ impl StoreClient for TowerSessionsClient {
     }
 }
 
-/// Returns an id of 128 bits: the first half of ours, or the store's own.
+/// Returns an id of 128 bits: the first half of the given id, or the store's own id.
 fn tower_id(id: &str) -> Result<Id> {
     if id.len() == 22 {
         return Ok(id.parse()?);
