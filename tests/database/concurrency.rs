@@ -11,7 +11,7 @@ use std::{
     thread,
 };
 
-use crate::support::raw_store::{Calls, Micros, PruneBatch, RawStore, SaveOutcome, code_of};
+use crate::support::raw_store::{Calls, Micros, PruneOutcome, RawStore, SaveOutcome, code_of};
 use postgres::{Client, IsolationLevel};
 
 const THREADS: usize = 16;
@@ -140,7 +140,7 @@ fn increment(client: &mut Client, id: &str, author: Option<usize>) {
             None => (number + 1).to_string(),
         };
         match client.save(id, &data, Some(loaded.version)).unwrap() {
-            SaveOutcome::Written { .. } => return,
+            SaveOutcome::Saved { .. } => return,
             SaveOutcome::Same { version } | SaveOutcome::Conflict { version } => {
                 assert!(version > loaded.version);
             }
@@ -202,7 +202,7 @@ fn concurrent_unversioned_saves_write_each_once() {
             .map(|round| {
                 let data = format!("{thread} {round}");
                 match client.save("a", &data, None).unwrap() {
-                    SaveOutcome::Written { version, .. } => (version, data),
+                    SaveOutcome::Saved { version, .. } => (version, data),
                     other => panic!("{other:?}"),
                 }
             })
@@ -236,8 +236,7 @@ fn version_identifies_one_data() {
                 _ => loaded.data,
             };
             let version = (dice.below(2) == 0).then_some(loaded.version);
-            if let SaveOutcome::Written { version, .. } = client.save("a", &data, version).unwrap()
-            {
+            if let SaveOutcome::Saved { version, .. } = client.save("a", &data, version).unwrap() {
                 seen.push((version, data));
             }
         }
@@ -403,7 +402,7 @@ fn concurrent_prune_deletes_dead_sessions_only() {
         for round in 0..60 {
             match dice.below(6) {
                 0 => {
-                    if client.prune(3).unwrap() == PruneBatch::Busy {
+                    if client.prune(3).unwrap() == PruneOutcome::Busy {
                         busy.fetch_add(1, Ordering::Relaxed);
                     }
                 }
@@ -430,7 +429,7 @@ fn concurrent_prune_deletes_dead_sessions_only() {
     });
     let mut client = store.nodepg();
     while client.prune(50).unwrap()
-        != (PruneBatch::PruneBatch {
+        != (PruneOutcome::Pruned {
             deleted: 0,
             rescheduled: 0,
         })
@@ -561,7 +560,7 @@ impl Call {
         let id = format!("session {session}");
         let data = dice.below(3).to_string();
         let saved = |saved: &SaveOutcome| match saved {
-            SaveOutcome::Written {
+            SaveOutcome::Saved {
                 version,
                 expires_at,
             } => {

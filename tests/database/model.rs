@@ -256,7 +256,7 @@ fn created(row: &PgRow) -> Reply {
 /// What `save_session` returned.
 fn saved(row: &PgRow) -> Reply {
     match row.get("outcome") {
-        "saved" => Reply::SaveOutcome {
+        "saved" => Reply::Saved {
             version: row.get("version"),
             expires_at: row.get("expires_at"),
         },
@@ -342,7 +342,7 @@ fn call_function(
             let row = client.query_one("select * from web.prune_sessions($1)", &[max_rows])?;
             assert_eq!(row.get::<_, &str>("outcome"), "pruned");
             let number = |column| usize::try_from(row.get::<_, i32>(column)).unwrap();
-            Reply::PruneBatch {
+            Reply::Pruned {
                 deleted: number("deleted"),
                 rescheduled: number("rescheduled"),
             }
@@ -571,7 +571,7 @@ impl Run<'_> {
                     let request = Request::Prune {
                         max_rows: *max_rows,
                     };
-                    let Reply::PruneBatch {
+                    let Reply::Pruned {
                         deleted,
                         rescheduled,
                     } = self.call(0, Way::Autocommit, &request)?
@@ -602,7 +602,7 @@ impl Run<'_> {
 
         // The statement's time lay between the two. Where it was written down, it is known.
         let mut times: BTreeSet<i64> = [before.0, after.0].into();
-        if let Reply::SaveOutcome { expires_at, .. }
+        if let Reply::Saved { expires_at, .. }
         | Reply::Same { expires_at, .. }
         | Reply::Created { expires_at, .. }
         | Reply::Loaded { expires_at, .. }
@@ -690,7 +690,7 @@ impl Run<'_> {
             self.model
                 .explain_tidying(actual, Tidying::None, self.settings, now)?;
             match reply {
-                Reply::PruneBatch {
+                Reply::Pruned {
                     deleted,
                     rescheduled,
                 } => (*deleted, *rescheduled),
@@ -700,7 +700,7 @@ impl Run<'_> {
             model.explain_tidying(actual, tidying, self.settings, now)?
         };
         let expected = match expected {
-            Reply::PruneBatch { .. } => Reply::PruneBatch {
+            Reply::Pruned { .. } => Reply::Pruned {
                 deleted: tidied.0,
                 rescheduled: tidied.1,
             },
@@ -737,7 +737,7 @@ impl Run<'_> {
         let is_sign_of_life = match reply {
             Reply::Created { .. }
             | Reply::Loaded { .. }
-            | Reply::SaveOutcome { .. }
+            | Reply::Saved { .. }
             | Reply::Same { .. }
             | Reply::Conflict { .. }
             | Reply::Touched(_)
@@ -747,7 +747,7 @@ impl Run<'_> {
             | Reply::Nothing
             | Reply::Gone
             | Reply::Ended(false)
-            | Reply::PruneBatch { .. }
+            | Reply::Pruned { .. }
             | Reply::Counted(_)
             | Reply::Done
             | Reply::Refused(_) => false,

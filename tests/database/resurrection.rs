@@ -1,17 +1,130 @@
-//! Every order in which an end, a save and the rest can meet, each made on purpose: transactions are held open on one
-//! connection while another is seen to wait, or seen not to. What was ended stays ended.
+//! Every order in which an end, a save and the other calls can meet, each made on purpose: one connection holds its
+//! transaction open, and another is seen to wait for it or not to wait. What has ended stays ended.
 
 use std::{panic::resume_unwind, thread};
 
+use crate::support::case::case;
 use crate::support::raw_store::{
-    Calls, PruneBatch, RawStore, SaveOutcome, code_of, key_of, pid_of,
+    Calls, PruneOutcome, RawStore, SaveOutcome, code_of, key_of, pid_of,
 };
 use crate::support::wait::wait_until;
 use postgres::{Client, Error};
 
+// ── The words of the tables ──────────────────────────────────────────────────────────────────────────────────────
+
+/// What there is before a case.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Start {
+    /// No session.
+    Empty,
+    /// A live session "a" with the data "old".
+    Live,
+    /// A session "a" that has expired.
+    Expired,
+}
+
+/// A call on the session "a".
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Call {
+    Create(&'static str),
+    Load,
+    Save(&'static str, Option<i64>),
+    End,
+    Set(&'static str),
+    Destroy,
+    Clear,
+    Prune,
+}
+
+/// What a call returns.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Reply {
+    Created(bool),
+    Loaded(Option<String>),
+    Saved(i64),
+    Same(i64),
+    Conflict(i64),
+    Gone,
+    Ended(bool),
+    Pruned(PruneOutcome),
+    Done,
+}
+
+/// How a transaction ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Close {
+    Commit,
+    Rollback,
+    /// The connection breaks.
+    Crash,
+}
+
+/// What there is after a case.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum After {
+    /// No call brings the session back.
+    Dead,
+    /// The session is live and has these data.
+    Alive(&'static str),
+    /// The table is empty.
+    NoRows,
+}
+
+use After::{Alive, Dead, NoRows};
+use Call::{Clear, Create, Destroy, End, Load, Prune, Save, Set};
+use Close::{Commit, Crash, Rollback};
+use Reply::{Conflict, Created, Done, Ended, Gone, Same, Saved};
+use Start::{Empty, Expired, Live};
+
+/// Both ways to end a session.
+const ENDS: [Call; 2] = [End, Destroy];
+
+/// The ways to make a row for a new id, each with a key that has at least four others behind it.
+const NEW_ROWS: [Call; 3] = [Create("{}"), Set("{}"), End];
+
+impl Call {
+    fn make(self, client: &mut Client) -> Result<Reply, Error> {
+        Ok(match self {
+            Create(data) => Created(client.create("a", data)?),
+            Load => Reply::Loaded(client.load("a")?.map(|loaded| loaded.data)),
+            Save(data, version) => match client.save("a", data, version)? {
+                SaveOutcome::Saved { version, .. } => Saved(version),
+                SaveOutcome::Same { version } => Same(version),
+                SaveOutcome::Conflict { version } => Conflict(version),
+                SaveOutcome::Gone => Gone,
+            },
+            End => Ended(client.end("a")?),
+            Set(data) => client.set("a", data).map(|()| Done)?,
+            Destroy => client.destroy("a").map(|()| Done)?,
+            Clear => client.clear().map(|()| Done)?,
+            Prune => Reply::Pruned(client.prune(10)?),
+        })
+    }
+
+    /// Returns the reply to the call if nothing happens between the start and the call.
+    fn reply_alone(self, start: Start) -> Reply {
+        match self {
+            Create(_) => Created(start == Empty),
+            Load => Reply::Loaded((start == Live).then(|| "old".to_owned())),
+            Save(..) if start == Live => Saved(2),
+            Save(..) => Gone,
+            End => Ended(start == Live),
+            Set(_) | Destroy | Clear => Done,
+            Prune => Reply::Pruned(pruned(i32::from(start == Expired))),
+        }
+    }
+}
+
+fn pruned(deleted: i32) -> PruneOutcome {
+    PruneOutcome::Pruned {
+        deleted,
+        rescheduled: 0,
+    }
+}
+
 // ── How two calls meet ───────────────────────────────────────────────────────────────────────────────────────────
 
-/// A store, a client whose transaction stays open, and one that comes upon it.
+/// A store, a client whose transaction stays open, and another client.
 struct Meeting {
     holder: Client,
     holder_pid: i32,
@@ -33,7 +146,17 @@ impl Meeting {
         }
     }
 
-    /// From the beginning: nothing is held, and there are no sessions.
+    fn start(&mut self, start: Start) {
+        self.start_empty();
+        if start != Empty {
+            assert!(self.other.create("a", "old").unwrap());
+        }
+        if start == Expired {
+            self.age("1 day");
+            assert_eq!(self.other.load("a").unwrap(), None);
+        }
+    }
+
     fn start_empty(&mut self) {
         for client in [&mut self.holder, &mut self.other] {
             client
@@ -47,29 +170,16 @@ impl Meeting {
             .unwrap();
     }
 
-    /// With a live session "a".
-    fn start_live(&mut self) {
-        self.start_empty();
-        assert!(self.other.create("a", "old").unwrap());
-    }
-
-    /// With a session "a" that has expired.
-    fn start_expired(&mut self) {
-        self.start_live();
-        self.age("1 day");
-        assert_eq!(self.other.load("a").unwrap(), None);
-    }
-
-    /// With live sessions "a" and "due" whose slides are due.
+    /// Starts with live sessions "a" and "due" whose slides are due.
     fn start_due(&mut self) {
-        self.start_live();
+        self.start(Live);
         assert!(self.other.create("due", "old").unwrap());
         self.superuser
             .batch_execute("update web.session set slide_at = now() - interval '1 second'")
             .unwrap();
     }
 
-    /// With so many dead sessions that the neighbours of any new one are dead.
+    /// Starts with so many dead sessions that the neighbors of any new one are dead.
     fn start_dead(&mut self) {
         self.start_empty();
         self.superuser
@@ -87,35 +197,41 @@ impl Meeting {
     }
 
     /// Opens the holder's transaction and makes its call.
-    fn hold<T>(&mut self, call: impl FnOnce(&mut Client) -> Result<T, Error>) -> T {
+    fn hold(&mut self, call: Call) -> Reply {
         self.holder.batch_execute("begin").unwrap();
-        call(&mut self.holder).unwrap()
+        call.make(&mut self.holder).unwrap()
     }
 
-    /// Makes a call that must wait for the holder; once it is seen to wait, the holder ends his transaction by `how`.
-    fn meets<T: Send>(&mut self, how: &str, call: impl FnOnce(&mut Client) -> T + Send) -> T {
+    fn close(&mut self, close: Close) {
+        match close {
+            Commit => self.holder.batch_execute("commit").unwrap(),
+            Rollback => self.holder.batch_execute("rollback").unwrap(),
+            Crash => self.crash(),
+        }
+    }
+
+    /// Makes a call that must wait for the holder. Closes the holder's transaction once the call is seen to wait.
+    fn call_waits(&mut self, call: Call, close: Close) -> Reply {
         let other_pid = pid_of(&mut self.other);
+        let mut other = std::mem::replace(&mut self.other, self.store.nodepg());
         thread::scope(|scope| {
-            let other = &mut self.other;
-            let waiting = scope.spawn(move || call(other));
+            let waiting = scope.spawn(move || (call.make(&mut other).unwrap(), other));
             wait_until("the call waits for the open transaction", || {
                 assert!(
                     !waiting.is_finished(),
                     "the call did not wait for the open transaction"
                 );
-                let row = self
-                    .superuser
-                    .query_one("select pg_blocking_pids($1)", &[&other_pid])
-                    .unwrap();
-                row.get::<_, Vec<i32>>(0).contains(&self.holder_pid)
+                is_blocked_by(&mut self.superuser, other_pid, self.holder_pid)
             });
-            self.holder.batch_execute(how).unwrap();
-            waiting.join().unwrap_or_else(|panic| resume_unwind(panic))
+            self.close(close);
+            let (reply, other) = waiting.join().unwrap_or_else(|panic| resume_unwind(panic));
+            self.other = other;
+            reply
         })
     }
 
     /// Makes a call that must return while the holder's transaction is open.
-    fn passes<T>(&mut self, call: impl FnOnce(&mut Client) -> Result<T, Error>) -> T {
+    fn call_passes<T>(&mut self, call: impl FnOnce(&mut Client) -> Result<T, Error>) -> T {
         self.other
             .batch_execute("set statement_timeout = '5s'")
             .unwrap();
@@ -130,6 +246,24 @@ impl Meeting {
             .get(0);
         assert_eq!(state, "idle in transaction", "nothing was held");
         result
+    }
+
+    /// Breaks the holder's connection while its transaction is open.
+    fn crash(&mut self) {
+        self.superuser
+            .query_one("select pg_terminate_backend($1)", &[&self.holder_pid])
+            .unwrap();
+        wait_until("the backend is gone", || {
+            self.superuser
+                .query(
+                    "select from pg_stat_activity where pid = $1",
+                    &[&self.holder_pid],
+                )
+                .unwrap()
+                .is_empty()
+        });
+        self.holder = self.store.nodepg();
+        self.holder_pid = pid_of(&mut self.holder);
     }
 
     /// Moves all times into the past.
@@ -150,6 +284,11 @@ impl Meeting {
             .unwrap();
     }
 
+    /// Prunes until nothing is left to prune.
+    fn prune_all(&mut self) {
+        while self.other.prune(10).unwrap() != pruned(0) {}
+    }
+
     fn rows(&mut self) -> i64 {
         self.superuser
             .query_one("select count(*) from web.session", &[])
@@ -157,7 +296,15 @@ impl Meeting {
             .get(0)
     }
 
-    /// Whatever comes late, in either interface, finds the session dead and leaves it so.
+    fn assert_after(&mut self, after: After) {
+        match after {
+            Dead => self.assert_dead("a"),
+            Alive(data) => self.assert_alive("a", data),
+            NoRows => assert_eq!(self.rows(), 0),
+        }
+    }
+
+    /// Every late call, in either interface, finds the session dead and leaves it dead.
     fn assert_dead(&mut self, id: &str) {
         let mut client = self.store.nodepg();
         for _ in 0..2 {
@@ -182,304 +329,259 @@ impl Meeting {
     }
 }
 
-type Call = fn(&mut Client) -> Result<(), Error>;
+fn is_blocked_by(superuser: &mut Client, pid: i32, holder_pid: i32) -> bool {
+    superuser
+        .query_one("select pg_blocking_pids($1)", &[&pid])
+        .unwrap()
+        .get::<_, Vec<i32>>(0)
+        .contains(&holder_pid)
+}
 
-/// Both ways to end a session.
-const ENDS: [Call; 2] = [
-    |client| client.end("a").map(drop),
-    |client| client.destroy("a"),
-];
+// ── A call that waits ────────────────────────────────────────────────────────────────────────────────────────────
 
-// ── Log-out, and then a late save ────────────────────────────────────────────────────────────────────────────────
+/// The start, the call of the open transaction, how that ends, the call that waits for it, its reply, what there is then.
+type Waiting = (Start, Call, Close, Call, Reply, After);
 
-#[test]
-fn a_late_save_after_an_end() {
+fn assert_waits(cases: &[Waiting]) {
     let mut meeting = Meeting::new();
-    for end in ENDS {
-        meeting.start_live();
-        end(&mut meeting.other).unwrap();
-        meeting.assert_dead("a");
+    for (start, held, close, call, reply, after) in cases {
+        case(
+            format!("{start:?}, {held:?}, {close:?} while {call:?} waits"),
+            || {
+                meeting.start(*start);
+                assert_eq!(meeting.hold(*held), held.reply_alone(*start));
+                assert_eq!(meeting.call_waits(*call, *close), *reply);
+                meeting.assert_after(*after);
+            },
+        );
     }
 }
 
 #[test]
-fn an_end_of_an_unknown_id_and_then_its_first_save() {
+fn end_during_first_save_ends_session() {
+    assert_waits(&[
+        (Empty, Set("first"), Commit, End, Ended(true), Dead),
+        (Empty, Set("first"), Commit, Destroy, Done, Dead),
+        (Empty, Set("first"), Rollback, End, Ended(false), Dead),
+        (Empty, Set("first"), Rollback, Destroy, Done, Dead),
+        (Empty, Create("first"), Commit, End, Ended(true), Dead),
+        (Empty, Create("first"), Commit, Destroy, Done, Dead),
+        (Empty, Create("first"), Rollback, End, Ended(false), Dead),
+        (Empty, Create("first"), Rollback, Destroy, Done, Dead),
+    ]);
+}
+
+#[rustfmt::skip] // one case a line
+#[test]
+fn second_of_two_first_saves_waits() {
+    assert_waits(&[
+        (Empty, Set("first"), Commit, Set("second"), Done, Alive("second")),
+        (Empty, Create("first"), Commit, Create("second"), Created(false), Alive("first")),
+        (Empty, Create("first"), Rollback, Create("second"), Created(true), Alive("second")),
+    ]);
+}
+
+#[test]
+fn end_waits_for_save_and_ends_session() {
+    assert_waits(&[
+        (Live, Save("new", None), Commit, End, Ended(true), Dead),
+        (Live, Save("new", None), Commit, Destroy, Done, Dead),
+        (Live, Save("new", None), Rollback, End, Ended(true), Dead),
+        (Live, Save("new", None), Rollback, Destroy, Done, Dead),
+        (Live, Set("new"), Commit, End, Ended(true), Dead),
+        (Live, Set("new"), Commit, Destroy, Done, Dead),
+        (Live, Set("new"), Rollback, End, Ended(true), Dead),
+        (Live, Set("new"), Rollback, Destroy, Done, Dead),
+    ]);
+}
+
+#[test]
+fn save_waits_for_end_and_returns_gone() {
+    assert_waits(&[
+        (Live, End, Commit, Save("late", None), Gone, Dead),
+        (Live, End, Commit, Save("late", Some(1)), Gone, Dead),
+        (Live, End, Commit, Set("late"), Done, Dead),
+        (Live, Destroy, Commit, Save("late", None), Gone, Dead),
+        (Live, Destroy, Commit, Save("late", Some(1)), Gone, Dead),
+        (Live, Destroy, Commit, Set("late"), Done, Dead),
+    ]);
+}
+
+#[rustfmt::skip] // one case a line
+#[test]
+fn save_waits_for_rolled_back_end_and_saves() {
+    assert_waits(&[
+        (Live, End, Rollback, Save("new", None), Saved(2), Alive("new")),
+        (Live, End, Rollback, Save("new", Some(1)), Saved(2), Alive("new")),
+        (Live, End, Rollback, Set("new"), Done, Alive("new")),
+        (Live, Destroy, Rollback, Save("new", None), Saved(2), Alive("new")),
+        (Live, Destroy, Rollback, Save("new", Some(1)), Saved(2), Alive("new")),
+        (Live, Destroy, Rollback, Set("new"), Done, Alive("new")),
+    ]);
+}
+
+#[test]
+fn first_save_waits_for_end_of_unknown_id() {
+    assert_waits(&[
+        (Empty, End, Commit, Set("late"), Done, Dead),
+        (Empty, End, Rollback, Set("first"), Done, Alive("first")),
+        (Empty, End, Commit, Create("late"), Created(false), Dead),
+        (Empty, Destroy, Commit, Set("late"), Done, Dead),
+        (Empty, Destroy, Rollback, Set("first"), Done, Alive("first")),
+        (Empty, Destroy, Commit, Create("late"), Created(false), Dead),
+    ]);
+}
+
+#[test]
+fn one_of_two_ends_returns_true() {
+    assert_waits(&[
+        (Live, End, Commit, End, Ended(false), Dead),
+        (Live, End, Rollback, End, Ended(true), Dead),
+    ]);
+}
+
+#[rustfmt::skip] // one case a line
+#[test]
+fn second_save_of_one_version_waits_and_conflicts() {
+    let one = Save("one", Some(1));
+    let two = Save("two", Some(1));
+    assert_waits(&[
+        (Live, one, Commit, two, Conflict(2), Alive("one")),
+        (Live, one, Commit, one, Same(2), Alive("one")),
+        (Live, one, Rollback, two, Saved(2), Alive("two")),
+    ]);
+}
+
+#[test]
+fn end_and_set_of_expired_session_wait_for_each_other() {
+    assert_waits(&[
+        (Expired, Set("new"), Commit, End, Ended(true), Dead),
+        (Expired, Set("new"), Commit, Destroy, Done, Dead),
+        (Expired, Set("new"), Rollback, End, Ended(false), Dead),
+        (Expired, Set("new"), Rollback, Destroy, Done, Dead),
+        (Expired, End, Commit, Set("late"), Done, Dead),
+        (Expired, Destroy, Commit, Set("late"), Done, Dead),
+    ]);
+}
+
+#[test]
+fn clear_waits_for_first_save_and_deletes_it() {
+    assert_waits(&[
+        (Empty, Set("first"), Commit, Clear, Done, NoRows),
+        (Empty, Create("first"), Commit, Clear, Done, NoRows),
+    ]);
+}
+
+/// A set creates or replaces, and a clear leaves no tombstone that forbids it.
+#[test]
+fn save_waits_for_clear_and_set_creates_session() {
+    assert_waits(&[
+        (Live, Clear, Commit, Save("late", None), Gone, NoRows),
+        (Live, Clear, Commit, Set("late"), Done, Alive("late")),
+    ]);
+}
+
+#[test]
+fn set_and_end_wait_for_prune_of_their_row() {
+    assert_waits(&[
+        (Expired, Prune, Commit, Set("new"), Done, Alive("new")),
+        (Expired, Prune, Commit, End, Ended(false), Dead),
+        (Expired, Prune, Commit, Destroy, Done, Dead),
+        (Expired, Prune, Rollback, End, Ended(false), Dead),
+        (Expired, Prune, Rollback, Destroy, Done, Dead),
+    ]);
+}
+
+// ── One call after another ───────────────────────────────────────────────────────────────────────────────────────
+
+#[test]
+fn late_call_after_end_finds_nothing() {
     let mut meeting = Meeting::new();
-    for end in ENDS {
-        meeting.start_empty();
-        end(&mut meeting.other).unwrap();
-        meeting.assert_dead("a");
+    for start in [Live, Empty, Expired] {
+        for end in ENDS {
+            case(format!("{start:?}, {end:?}"), || {
+                meeting.start(start);
+                assert_eq!(
+                    end.make(&mut meeting.other).unwrap(),
+                    end.reply_alone(start)
+                );
+                meeting.assert_dead("a");
+            });
+        }
     }
 }
 
 #[test]
-fn an_end_of_an_expired_session() {
+fn undone_call_leaves_no_trace() {
     let mut meeting = Meeting::new();
-    for end in ENDS {
-        meeting.start_expired();
-        end(&mut meeting.other).unwrap();
-        meeting.assert_dead("a");
+    for (start, undone, close, after, end) in [
+        (Empty, Set("first"), Rollback, NoRows, Destroy),
+        (Empty, Create("first"), Rollback, NoRows, Destroy),
+        (Empty, Set("first"), Crash, NoRows, Destroy),
+        (Empty, Create("first"), Crash, NoRows, Destroy),
+        (Live, Save("new", None), Crash, Alive("old"), End),
+        (Live, End, Crash, Alive("old"), End),
+        (Live, Destroy, Crash, Alive("old"), Destroy),
+    ] {
+        case(
+            format!("{start:?}, {undone:?}, {close:?}, then {end:?}"),
+            || {
+                meeting.start(start);
+                assert_eq!(meeting.hold(undone), undone.reply_alone(start));
+                meeting.close(close);
+                meeting.assert_after(after);
+                assert_eq!(
+                    end.make(&mut meeting.other).unwrap(),
+                    end.reply_alone(start)
+                );
+                meeting.assert_dead("a");
+            },
+        );
     }
 }
 
-/// The slow request loads before the log-out and saves after it, in a transaction of its own making.
+/// The slow request loads before the end and writes after it, in one transaction.
 #[test]
-fn a_slow_request_whose_transaction_began_before_the_log_out() {
+fn slow_transaction_writes_nothing_after_end() {
+    const READ_COMMITTED: &str = "read committed";
+    const REPEATABLE_READ: &str = "repeatable read";
     let mut meeting = Meeting::new();
-    for end in ENDS {
-        for native in [false, true] {
-            meeting.start_live();
-            let loaded = meeting.hold(|client| client.load("a")).unwrap();
-            end(&mut meeting.other).unwrap();
-            if native {
-                let saved = meeting
-                    .holder
-                    .save("a", "late", Some(loaded.version))
+    for (isolation, late, expected) in [
+        (READ_COMMITTED, Save("late", Some(1)), Ok(Gone)),
+        (READ_COMMITTED, Set("late"), Ok(Done)),
+        (REPEATABLE_READ, Save("late", None), Err("40001".to_owned())),
+        (REPEATABLE_READ, Set("late"), Err("40001".to_owned())),
+    ] {
+        for end in ENDS {
+            case(format!("{isolation}, {end:?}, {late:?}"), || {
+                meeting.start(Live);
+                let slow = &mut meeting.holder;
+                slow.batch_execute(&format!("begin isolation level {isolation}"))
                     .unwrap();
-                assert_eq!(saved, SaveOutcome::Gone);
-            } else {
-                meeting.holder.set("a", "late").unwrap();
-            }
-            meeting.holder.batch_execute("commit").unwrap();
-            meeting.assert_dead("a");
-        }
-    }
-}
-
-#[test]
-fn a_repeatable_read_request_is_told_by_an_error() {
-    let mut meeting = Meeting::new();
-    for end in ENDS {
-        for native in [false, true] {
-            meeting.start_live();
-            meeting
-                .holder
-                .batch_execute("begin isolation level repeatable read")
+                assert_eq!(Load.make(slow).unwrap(), Load.reply_alone(Live));
+                end.make(&mut meeting.other).unwrap();
+                if isolation == REPEATABLE_READ {
+                    // Its snapshot is from before the end, so it may still read.
+                    assert_eq!(Load.make(slow).unwrap(), Load.reply_alone(Live));
+                }
+                assert_eq!(late.make(slow).map_err(|error| code_of(&error)), expected);
+                slow.batch_execute(if expected.is_ok() {
+                    "commit"
+                } else {
+                    "rollback"
+                })
                 .unwrap();
-            let loaded = meeting.holder.load("a").unwrap().unwrap();
-            end(&mut meeting.other).unwrap();
-            // Its snapshot is of before the end, so it may still read.
-            assert_eq!(meeting.holder.load("a").unwrap().unwrap(), loaded);
-            let error = if native {
-                meeting.holder.save("a", "late", None).unwrap_err()
-            } else {
-                meeting.holder.set("a", "late").unwrap_err()
-            };
-            assert_eq!(code_of(&error), "40001");
-            meeting.holder.batch_execute("rollback").unwrap();
-            meeting.assert_dead("a");
-        }
-    }
-}
-
-// ── The first save is not committed yet ──────────────────────────────────────────────────────────────────────────
-
-/// Both ways to make a session.
-const FIRST_SAVES: [Call; 2] = [
-    |client| client.set("a", "first"),
-    |client| client.create("a", "first").map(|created| assert!(created)),
-];
-
-#[test]
-fn an_end_while_the_first_save_is_uncommitted() {
-    let mut meeting = Meeting::new();
-    for first_save in FIRST_SAVES {
-        for end in ENDS {
-            meeting.start_empty();
-            meeting.hold(first_save);
-            meeting.meets("commit", |client| end(client).unwrap());
-            meeting.assert_dead("a");
-        }
-    }
-}
-
-#[test]
-fn an_end_while_the_first_save_is_rolled_back_and_then_a_late_save() {
-    let mut meeting = Meeting::new();
-    for first_save in FIRST_SAVES {
-        for end in ENDS {
-            meeting.start_empty();
-            meeting.hold(first_save);
-            meeting.meets("rollback", |client| end(client).unwrap());
-            meeting.assert_dead("a");
-        }
-    }
-}
-
-#[test]
-fn a_first_save_that_was_rolled_back_and_then_an_end() {
-    let mut meeting = Meeting::new();
-    for first_save in FIRST_SAVES {
-        meeting.start_empty();
-        meeting.hold(first_save);
-        meeting.holder.batch_execute("rollback").unwrap();
-        meeting.other.destroy("a").unwrap();
-        meeting.assert_dead("a");
-    }
-}
-
-#[test]
-fn two_first_saves() {
-    let mut meeting = Meeting::new();
-    meeting.hold(|client| client.set("a", "first"));
-    meeting.meets("commit", |client| client.set("a", "second").unwrap());
-    meeting.assert_alive("a", "second");
-
-    meeting.start_empty();
-    meeting.hold(|client| client.create("a", "first"));
-    assert!(!meeting.meets("commit", |client| client.create("a", "second").unwrap()));
-    meeting.assert_alive("a", "first");
-
-    meeting.start_empty();
-    meeting.hold(|client| client.create("a", "first"));
-    assert!(meeting.meets("rollback", |client| client.create("a", "second").unwrap()));
-    meeting.assert_alive("a", "second");
-}
-
-// ── An end and a save wait for each other ────────────────────────────────────────────────────────────────────────
-
-#[test]
-fn an_end_waits_for_a_save() {
-    let mut meeting = Meeting::new();
-    for end in ENDS {
-        for how in ["commit", "rollback"] {
-            meeting.start_live();
-            assert!(
-                meeting
-                    .hold(|client| client.save("a", "new", None))
-                    .is_saved()
-            );
-            meeting.meets(how, |client| end(client).unwrap());
-            meeting.assert_dead("a");
-
-            meeting.start_live();
-            meeting.hold(|client| client.set("a", "new"));
-            meeting.meets(how, |client| end(client).unwrap());
-            meeting.assert_dead("a");
-        }
-    }
-}
-
-#[test]
-fn a_save_waits_for_an_end() {
-    let mut meeting = Meeting::new();
-    for end in ENDS {
-        for version in [None, Some(1)] {
-            meeting.start_live();
-            meeting.hold(end);
-            let saved = meeting.meets("commit", |client| {
-                client.save("a", "late", version).unwrap()
+                meeting.assert_dead("a");
             });
-            assert_eq!(saved, SaveOutcome::Gone);
-            meeting.assert_dead("a");
         }
-        meeting.start_live();
-        meeting.hold(end);
-        meeting.meets("commit", |client| client.set("a", "late").unwrap());
-        meeting.assert_dead("a");
     }
 }
 
+/// In the connect-pg interface a set creates or replaces: the result is a new session, and not the old one again.
 #[test]
-fn a_save_waits_for_an_end_that_is_rolled_back() {
+fn expired_session_is_replaced_by_set_only() {
     let mut meeting = Meeting::new();
-    for end in ENDS {
-        for version in [None, Some(1)] {
-            meeting.start_live();
-            meeting.hold(end);
-            let saved = meeting.meets("rollback", |client| {
-                client.save("a", "new", version).unwrap()
-            });
-            assert!(saved.is_saved());
-            meeting.assert_alive("a", "new");
-        }
-        meeting.start_live();
-        meeting.hold(end);
-        meeting.meets("rollback", |client| client.set("a", "new").unwrap());
-        meeting.assert_alive("a", "new");
-    }
-}
-
-#[test]
-fn a_first_save_waits_for_the_end_of_its_unknown_id() {
-    let mut meeting = Meeting::new();
-    for end in ENDS {
-        meeting.start_empty();
-        meeting.hold(end);
-        meeting.meets("commit", |client| client.set("a", "late").unwrap());
-        meeting.assert_dead("a");
-
-        meeting.start_empty();
-        meeting.hold(end);
-        meeting.meets("rollback", |client| client.set("a", "first").unwrap());
-        meeting.assert_alive("a", "first");
-
-        meeting.start_empty();
-        meeting.hold(end);
-        assert!(!meeting.meets("commit", |client| client.create("a", "late").unwrap()));
-        meeting.assert_dead("a");
-    }
-}
-
-#[test]
-fn two_ends_of_which_one_is_told() {
-    let mut meeting = Meeting::new();
-    meeting.start_live();
-    assert!(meeting.hold(|client| client.end("a")));
-    assert!(!meeting.meets("commit", |client| client.end("a").unwrap()));
-    meeting.assert_dead("a");
-
-    meeting.start_live();
-    assert!(meeting.hold(|client| client.end("a")));
-    assert!(meeting.meets("rollback", |client| client.end("a").unwrap()));
-    meeting.assert_dead("a");
-}
-
-#[test]
-fn two_saves_of_the_same_version() {
-    let mut meeting = Meeting::new();
-    meeting.start_live();
-    assert!(
-        meeting
-            .hold(|client| client.save("a", "one", Some(1)))
-            .is_saved()
-    );
-    let saved = meeting.meets("commit", |client| client.save("a", "two", Some(1)).unwrap());
-    assert_eq!(saved, SaveOutcome::Conflict { version: 2 });
-    meeting.assert_alive("a", "one");
-
-    meeting.start_live();
-    assert!(
-        meeting
-            .hold(|client| client.save("a", "one", Some(1)))
-            .is_saved()
-    );
-    let saved = meeting.meets("commit", |client| client.save("a", "one", Some(1)).unwrap());
-    assert_eq!(saved, SaveOutcome::Same { version: 2 });
-
-    meeting.start_live();
-    assert!(
-        meeting
-            .hold(|client| client.save("a", "one", Some(1)))
-            .is_saved()
-    );
-    let saved = meeting.meets("rollback", |client| {
-        client.save("a", "two", Some(1)).unwrap()
-    });
-    assert!(
-        matches!(saved, SaveOutcome::Written { version: 2, .. }),
-        "{saved:?}"
-    );
-    meeting.assert_alive("a", "two");
-}
-
-// ── Expired sessions ─────────────────────────────────────────────────────────────────────────────────────────────
-
-/// The connect-pg interface creates or replaces: this is no resurrection, and a new session.
-#[test]
-fn an_expired_session_is_replaced_by_a_set_and_by_nothing_else() {
-    let mut meeting = Meeting::new();
-    meeting.start_expired();
+    meeting.start(Expired);
     assert_eq!(
         meeting.other.save("a", "new", None).unwrap(),
         SaveOutcome::Gone
@@ -504,29 +606,12 @@ fn an_expired_session_is_replaced_by_a_set_and_by_nothing_else() {
     );
 }
 
+/// The time of the call counts, and not the time when the caller's transaction began.
 #[test]
-fn an_end_and_a_set_on_an_expired_session() {
+fn old_transaction_finds_no_session_that_expired_since() {
     let mut meeting = Meeting::new();
-    for end in ENDS {
-        for how in ["commit", "rollback"] {
-            meeting.start_expired();
-            meeting.hold(|client| client.set("a", "new"));
-            meeting.meets(how, |client| end(client).unwrap());
-            meeting.assert_dead("a");
-        }
-        meeting.start_expired();
-        meeting.hold(end);
-        meeting.meets("commit", |client| client.set("a", "late").unwrap());
-        meeting.assert_dead("a");
-    }
-}
-
-/// The time that counts is that of the call, not that at which the caller's transaction began.
-#[test]
-fn an_old_transaction_finds_nothing_that_has_expired_since() {
-    let mut meeting = Meeting::new();
-    meeting.start_live();
-    meeting.hold(|client| client.batch_execute("select"));
+    meeting.start(Live);
+    meeting.holder.batch_execute("begin; select").unwrap();
     meeting
         .superuser
         .batch_execute(
@@ -543,23 +628,10 @@ fn an_old_transaction_finds_nothing_that_has_expired_since() {
     assert!(!client.end("a").unwrap());
 }
 
-// ── Clear ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
 #[test]
-fn clear_waits_for_a_first_save_and_removes_it() {
+fn clear_deletes_tombstones() {
     let mut meeting = Meeting::new();
-    for first_save in FIRST_SAVES {
-        meeting.start_empty();
-        meeting.hold(first_save);
-        meeting.meets("commit", |client| client.clear().unwrap());
-        assert_eq!(meeting.rows(), 0);
-    }
-}
-
-#[test]
-fn clear_removes_tombstones_so_that_ids_can_be_used_again() {
-    let mut meeting = Meeting::new();
-    meeting.start_live();
+    meeting.start(Live);
     meeting.other.destroy("a").unwrap();
     meeting.other.clear().unwrap();
     meeting.other.set("a", "again").unwrap();
@@ -567,9 +639,9 @@ fn clear_removes_tombstones_so_that_ids_can_be_used_again() {
 }
 
 #[test]
-fn a_repeatable_read_transaction_never_sees_a_session_twice() {
+fn repeatable_read_transaction_sees_session_once() {
     let mut meeting = Meeting::new();
-    meeting.start_live();
+    meeting.start(Live);
     meeting
         .holder
         .batch_execute("begin isolation level repeatable read")
@@ -582,116 +654,79 @@ fn a_repeatable_read_transaction_never_sees_a_session_twice() {
     assert_eq!(meeting.rows(), 0);
 }
 
-#[test]
-fn a_save_waits_for_a_clear() {
-    let mut meeting = Meeting::new();
-    meeting.start_live();
-    meeting.hold(Calls::clear);
-    let saved = meeting.meets("commit", |client| client.save("a", "late", None).unwrap());
-    assert_eq!(saved, SaveOutcome::Gone);
+// ── Reads never wait ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    // "Create or replace", and nothing is left that would forbid it.
-    meeting.start_live();
-    meeting.hold(Calls::clear);
-    meeting.meets("commit", |client| client.set("a", "late").unwrap());
-    meeting.assert_alive("a", "late");
-}
-
-// ── What never waits ─────────────────────────────────────────────────────────────────────────────────────────────
-
-/// All calls that only read. The first use of a session that nobody holds slides it, so the second round finds one that
-/// is due and one that is not.
+/// Makes all calls that only read. The first round finds slides that are due, and the second those that were written.
 fn assert_reads_pass(meeting: &mut Meeting) {
     for _ in 0..2 {
         for id in ["a", "due"] {
             assert_eq!(
-                meeting.passes(|client| client.load(id)).unwrap().data,
+                meeting.call_passes(|client| client.load(id)).unwrap().data,
                 "old"
             );
             assert_eq!(
-                meeting.passes(|client| client.peek(id)).unwrap().data,
+                meeting.call_passes(|client| client.peek(id)).unwrap().data,
                 "old"
             );
-            assert_eq!(meeting.passes(|client| client.get(id)).unwrap(), "old");
-            assert!(meeting.passes(|client| client.touch(id)).is_some());
+            assert_eq!(meeting.call_passes(|client| client.get(id)).unwrap(), "old");
+            assert!(meeting.call_passes(|client| client.touch(id)).is_some());
         }
-        assert_eq!(meeting.passes(Calls::count), 2);
+        assert_eq!(meeting.call_passes(Calls::count), 2);
     }
 }
 
 #[test]
-fn reads_pass_an_open_save() {
+fn reads_pass_open_transaction() {
     let mut meeting = Meeting::new();
-    meeting.start_due();
-    meeting.hold(|client| client.save("a", "new", None));
-    assert_reads_pass(&mut meeting);
-
-    meeting.start_due();
-    meeting.hold(|client| client.set("a", "new"));
-    assert_reads_pass(&mut meeting);
-}
-
-#[test]
-fn reads_pass_an_open_end() {
-    let mut meeting = Meeting::new();
-    for end in ENDS {
-        meeting.start_due();
-        meeting.hold(end);
-        assert_reads_pass(&mut meeting);
-        meeting.holder.batch_execute("commit").unwrap();
-        assert_eq!(meeting.other.load("a").unwrap(), None);
+    for (held, after_commit) in [
+        (Save("new", None), Some("new")),
+        (Set("new"), Some("new")),
+        (Load, Some("old")),
+        (End, None),
+        (Destroy, None),
+        (Clear, None),
+    ] {
+        case(format!("{held:?}"), || {
+            meeting.start_due();
+            assert_eq!(meeting.hold(held), held.reply_alone(Live));
+            assert_reads_pass(&mut meeting);
+            meeting.close(Commit);
+            let loaded = meeting.other.load("a").unwrap().map(|loaded| loaded.data);
+            assert_eq!(loaded.as_deref(), after_commit);
+        });
     }
 }
 
+/// A call that asks for a lock would queue behind the clear that waits.
 #[test]
-fn reads_pass_an_open_slide() {
+fn reads_pass_waiting_clear() {
     let mut meeting = Meeting::new();
     meeting.start_due();
-    meeting.hold(|client| client.load("a"));
-    assert_reads_pass(&mut meeting);
-}
-
-#[test]
-fn reads_pass_an_open_clear() {
-    let mut meeting = Meeting::new();
-    meeting.start_due();
-    meeting.hold(Calls::clear);
-    assert_reads_pass(&mut meeting);
-}
-
-/// One that waits stands in a queue, and whoever asks for a lock after it stands behind it.
-#[test]
-fn reads_pass_a_clear_that_waits() {
-    let mut meeting = Meeting::new();
-    meeting.start_due();
-    meeting.hold(|client| client.save("a", "new", None));
+    meeting.hold(Save("new", None));
     let mut clearing = meeting.store.nodepg();
     let clearing_pid = pid_of(&mut clearing);
     thread::scope(|scope| {
         let waiting = scope.spawn(move || clearing.clear().unwrap());
         let mut superuser = meeting.store.superuser();
-        wait_until("clear waits", || {
-            let row = superuser
-                .query_one("select pg_blocking_pids($1)", &[&clearing_pid])
-                .unwrap();
-            row.get::<_, Vec<i32>>(0).contains(&meeting.holder_pid)
+        wait_until("the clear waits", || {
+            is_blocked_by(&mut superuser, clearing_pid, meeting.holder_pid)
         });
         for id in ["a", "due"] {
             assert_eq!(
-                meeting.passes(|client| client.load(id)).unwrap().data,
+                meeting.call_passes(|client| client.load(id)).unwrap().data,
                 "old"
             );
-            assert!(meeting.passes(|client| client.touch(id)).is_some());
+            assert!(meeting.call_passes(|client| client.touch(id)).is_some());
         }
         assert!(!waiting.is_finished());
-        meeting.holder.batch_execute("commit").unwrap();
+        meeting.close(Commit);
         waiting.join().unwrap();
     });
     assert_eq!(meeting.rows(), 0);
 }
 
 #[test]
-fn reads_pass_a_row_that_the_owner_holds() {
+fn reads_pass_row_lock_of_owner() {
     let mut meeting = Meeting::new();
     for lock in [
         "for update",
@@ -699,225 +734,115 @@ fn reads_pass_a_row_that_the_owner_holds() {
         "for share",
         "for key share",
     ] {
-        meeting.start_due();
-        let key = key_of("a");
-        let mut owner = meeting.store.superuser();
-        let mut held = owner.transaction().unwrap();
-        held.query_one(
-            &format!("select key from web.session where key = $1 {lock}"),
-            &[&key],
-        )
-        .unwrap();
-        meeting
-            .other
-            .batch_execute("set statement_timeout = '5s'")
+        case(lock, || {
+            meeting.start_due();
+            let mut owner = meeting.store.superuser();
+            let mut held = owner.transaction().unwrap();
+            held.query_one(
+                &format!("select key from web.session where key = $1 {lock}"),
+                &[&key_of("a")],
+            )
             .unwrap();
-        assert_eq!(meeting.other.load("a").unwrap().unwrap().data, "old");
-        assert!(meeting.other.touch("a").unwrap().is_some());
-        held.rollback().unwrap();
+            meeting
+                .other
+                .batch_execute("set statement_timeout = '5s'")
+                .unwrap();
+            assert_eq!(meeting.other.load("a").unwrap().unwrap().data, "old");
+            assert!(meeting.other.touch("a").unwrap().is_some());
+            held.rollback().unwrap();
+        });
     }
 }
 
-/// A slide that finds its row held leaves it; the next one, that does not, writes it.
+/// A slide skips a locked row. The next slide of the unlocked row is written.
 #[test]
-fn a_slide_that_was_left_out_is_made_up_for() {
+fn skipped_slide_is_made_by_next_load() {
     let mut meeting = Meeting::new();
     meeting.start_due();
     meeting
         .superuser
         .batch_execute("update web.session set expires_at = now() + interval '10 minutes'")
         .unwrap();
-    meeting.hold(|client| client.save("a", "new", None));
-    let left_out = meeting.passes(|client| client.load("a")).unwrap();
-    meeting.holder.batch_execute("rollback").unwrap();
+    meeting.hold(Save("new", None));
+    let skipped = meeting.call_passes(|client| client.load("a")).unwrap();
+    meeting.close(Rollback);
     let made = meeting.other.load("a").unwrap().unwrap();
-    assert!(made.expires_at > left_out.expires_at.plus_seconds(3_600));
-}
-
-// ── A crash in the middle ────────────────────────────────────────────────────────────────────────────────────────
-
-impl Meeting {
-    /// The holder's connection breaks while its transaction is open.
-    fn crash(&mut self) {
-        self.superuser
-            .query_one("select pg_terminate_backend($1)", &[&self.holder_pid])
-            .unwrap();
-        wait_until("the backend is gone", || {
-            self.superuser
-                .query(
-                    "select from pg_stat_activity where pid = $1",
-                    &[&self.holder_pid],
-                )
-                .unwrap()
-                .is_empty()
-        });
-        self.holder = self.store.nodepg();
-        self.holder_pid = pid_of(&mut self.holder);
-    }
-}
-
-#[test]
-fn a_crash_in_an_end_leaves_the_session_live() {
-    let mut meeting = Meeting::new();
-    for end in ENDS {
-        meeting.start_live();
-        meeting.hold(end);
-        meeting.crash();
-        meeting.assert_alive("a", "old");
-        end(&mut meeting.other).unwrap();
-        meeting.assert_dead("a");
-    }
-}
-
-#[test]
-fn a_crash_in_a_save_leaves_what_was() {
-    let mut meeting = Meeting::new();
-    meeting.start_live();
-    meeting.hold(|client| client.save("a", "new", None));
-    meeting.crash();
-    meeting.assert_alive("a", "old");
-}
-
-#[test]
-fn a_crash_in_a_first_save_leaves_nothing() {
-    let mut meeting = Meeting::new();
-    for first_save in FIRST_SAVES {
-        meeting.start_empty();
-        meeting.hold(first_save);
-        meeting.crash();
-        assert_eq!(meeting.rows(), 0);
-        meeting.other.destroy("a").unwrap();
-        meeting.assert_dead("a");
-    }
+    assert!(made.expires_at > skipped.expires_at.plus_seconds(3_600));
 }
 
 // ── Tombstones and pruning ───────────────────────────────────────────────────────────────────────────────────────
 
 #[test]
-fn a_tombstone_outlives_every_prune_for_an_hour_and_no_longer() {
+fn tombstone_outlives_prune_for_one_hour() {
     let mut meeting = Meeting::new();
     for known in [true, false] {
-        meeting.start_empty();
-        if known {
-            // Short-lived: due for pruning long before its tombstone may go.
-            meeting
-                .other
-                .query_one("select web.create_session($1, 'old', 60)", &[&key_of("a")])
-                .unwrap();
-        }
-        meeting.other.destroy("a").unwrap();
-        meeting.age("59 minutes");
-        while meeting.other.prune(10).unwrap()
-            != (PruneBatch::PruneBatch {
-                deleted: 0,
-                rescheduled: 0,
-            })
-        {}
-        meeting.assert_dead("a");
-        meeting.age("2 minutes");
-        while meeting.other.prune(10).unwrap()
-            != (PruneBatch::PruneBatch {
-                deleted: 0,
-                rescheduled: 0,
-            })
-        {}
-        assert_eq!(meeting.rows(), 0);
-        // Forgotten: the id is as good as new.
-        assert!(meeting.other.create("a", "again").unwrap());
+        case(format!("known: {known}"), || {
+            meeting.start_empty();
+            if known {
+                // A short lifetime: the session is due for pruning long before its tombstone.
+                meeting
+                    .other
+                    .query_one("select web.create_session($1, 'old', 60)", &[&key_of("a")])
+                    .unwrap();
+            }
+            meeting.other.destroy("a").unwrap();
+            meeting.age("59 minutes");
+            meeting.prune_all();
+            meeting.assert_dead("a");
+            meeting.age("2 minutes");
+            meeting.prune_all();
+            assert_eq!(meeting.rows(), 0);
+            // The id can be used again.
+            assert!(meeting.other.create("a", "again").unwrap());
+        });
     }
 }
 
 #[test]
-fn one_prunes_and_the_others_are_told() {
+fn prune_beside_another_prune_returns_busy() {
     let mut meeting = Meeting::new();
-    meeting.start_expired();
-    let pruned = meeting.hold(|client| client.prune(10));
+    meeting.start(Expired);
+    assert_eq!(meeting.hold(Prune), Reply::Pruned(pruned(1)));
     assert_eq!(
-        pruned,
-        PruneBatch::PruneBatch {
-            deleted: 1,
-            rescheduled: 0
-        }
+        meeting.call_passes(|client| client.prune(10)),
+        PruneOutcome::Busy
     );
-    assert_eq!(meeting.passes(|client| client.prune(10)), PruneBatch::Busy);
-    meeting.holder.batch_execute("rollback").unwrap();
-    assert_eq!(
-        meeting.other.prune(10).unwrap(),
-        PruneBatch::PruneBatch {
-            deleted: 1,
-            rescheduled: 0
-        }
-    );
+    meeting.close(Rollback);
+    assert_eq!(meeting.other.prune(10).unwrap(), pruned(1));
 }
 
 #[test]
-fn prune_skips_what_is_held_and_takes_it_later() {
+fn prune_skips_locked_row_and_deletes_it_later() {
     let mut meeting = Meeting::new();
     for id in ["a", "b", "c"] {
         meeting.other.set(id, "old").unwrap();
     }
     meeting.age("1 day");
-    meeting.hold(|client| client.set("a", "new"));
-    assert_eq!(
-        meeting.passes(|client| client.prune(10)),
-        PruneBatch::PruneBatch {
-            deleted: 2,
-            rescheduled: 0
-        }
-    );
-    meeting.holder.batch_execute("rollback").unwrap();
-    assert_eq!(
-        meeting.other.prune(10).unwrap(),
-        PruneBatch::PruneBatch {
-            deleted: 1,
-            rescheduled: 0
-        }
-    );
+    meeting.hold(Set("new"));
+    assert_eq!(meeting.call_passes(|client| client.prune(10)), pruned(2));
+    meeting.close(Rollback);
+    assert_eq!(meeting.other.prune(10).unwrap(), pruned(1));
 }
 
-#[test]
-fn a_set_and_an_end_upon_a_row_that_is_being_pruned() {
-    let mut meeting = Meeting::new();
-    meeting.start_expired();
-    meeting.hold(|client| client.prune(10));
-    meeting.meets("commit", |client| client.set("a", "new").unwrap());
-    meeting.assert_alive("a", "new");
-
-    for end in ENDS {
-        for how in ["commit", "rollback"] {
-            meeting.start_expired();
-            meeting.hold(|client| client.prune(10));
-            meeting.meets(how, |client| end(client).unwrap());
-            meeting.assert_dead("a");
-        }
-    }
-}
-
-// ── Pruning that new rows carry ──────────────────────────────────────────────────────────────────────────────────
+// ── New rows prune their neighbors ───────────────────────────────────────────────────────────────────────────────
 
 const DEAD: i64 = 40;
 
-/// A new row, in each way to make one, with a key that leaves room for four after it.
-const NEW_ROWS: [Call; 3] = [
-    |client| client.create("a", "{}").map(drop),
-    |client| client.set("a", "{}"),
-    |client| client.end("a").map(drop),
-];
-
 #[test]
-fn a_new_row_clears_away_four_dead_ones_at_most() {
+fn new_row_deletes_four_dead_neighbors() {
     let mut meeting = Meeting::new();
     for new_row in NEW_ROWS {
-        meeting.start_dead();
-        new_row(&mut meeting.other).unwrap();
-        let gone = DEAD + 1 - meeting.rows();
-        assert_eq!(gone, 4, "sessions cleared away by one new row");
+        case(format!("{new_row:?}"), || {
+            meeting.start_dead();
+            new_row.make(&mut meeting.other).unwrap();
+            assert_eq!(DEAD + 1 - meeting.rows(), 4, "deleted by one new row");
+        });
     }
 }
 
-/// Drivers speak one of two protocols, and both must carry.
+/// Drivers use the simple or the extended protocol.
 #[test]
-fn a_new_row_carries_in_the_simple_protocol_too() {
+fn new_row_in_simple_protocol_deletes_four_dead_neighbors() {
     let mut meeting = Meeting::new();
     meeting.start_dead();
     meeting
@@ -928,7 +853,7 @@ fn a_new_row_carries_in_the_simple_protocol_too() {
 }
 
 #[test]
-fn without_a_pruner_the_dead_stay_a_small_share() {
+fn new_rows_keep_dead_sessions_few_without_pruner() {
     let mut meeting = Meeting::new();
     meeting.start_dead();
     for number in 0..3 * DEAD {
@@ -947,66 +872,72 @@ fn without_a_pruner_the_dead_stay_a_small_share() {
 }
 
 #[test]
-fn a_new_row_leaves_alone_what_is_held_and_what_lives() {
+fn new_row_keeps_locked_and_live_neighbors() {
     let mut meeting = Meeting::new();
     for new_row in NEW_ROWS {
-        meeting.start_dead();
-        meeting
-            .superuser
-            .batch_execute("begin; select from web.session for update")
-            .unwrap();
-        meeting
-            .other
-            .batch_execute("set statement_timeout = '5s'")
-            .unwrap();
-        new_row(&mut meeting.other).unwrap();
-        meeting.superuser.batch_execute("rollback").unwrap();
-        assert_eq!(meeting.rows(), DEAD + 1);
+        case(format!("{new_row:?}"), || {
+            meeting.start_dead();
+            meeting
+                .superuser
+                .batch_execute("begin; select from web.session for update")
+                .unwrap();
+            meeting
+                .other
+                .batch_execute("set statement_timeout = '5s'")
+                .unwrap();
+            new_row.make(&mut meeting.other).unwrap();
+            meeting.superuser.batch_execute("rollback").unwrap();
+            assert_eq!(meeting.rows(), DEAD + 1);
 
-        // Live again, by a later expiry, and fresh tombstones.
-        meeting
-            .superuser
-            .batch_execute(
-                "update web.session set expires_at = now() + interval '1 hour' where key < '\\x80' and ended_at is null;
-                update web.session set ended_at = now(), expires_at = '-infinity' where key >= '\\x80' and ended_at is null",
-            )
-            .unwrap();
-        for number in 0..20 {
-            meeting.other.set(&format!("more {number}"), "{}").unwrap();
-        }
-        assert_eq!(meeting.rows(), DEAD + 1 + 20);
+            // Half of them live again by a later expiry, and the others are fresh tombstones.
+            meeting
+                .superuser
+                .batch_execute(
+                    "update web.session set expires_at = now() + interval '1 hour' where key < '\\x80' and ended_at is null;
+                    update web.session set ended_at = now(), expires_at = '-infinity' where key >= '\\x80' and ended_at is null",
+                )
+                .unwrap();
+            for number in 0..20 {
+                meeting.other.set(&format!("more {number}"), "{}").unwrap();
+            }
+            assert_eq!(meeting.rows(), DEAD + 1 + 20);
+        });
     }
 }
 
-/// Within a transaction they are held until its end, so whoever comes for one of them waits: dead ones only, therefore.
+/// A transaction locks the rows that it deletes until it ends. It deletes dead rows only, so no call on a live session waits.
 #[test]
-fn a_new_row_carries_in_a_transaction_too_and_undoes_it_with_it() {
+fn new_row_in_transaction_deletes_neighbors_with_it() {
     let mut meeting = Meeting::new();
     for new_row in NEW_ROWS {
-        meeting.start_dead();
-        meeting.hold(new_row);
-        meeting.passes(|client| client.set("some other", "{}"));
-        meeting.holder.batch_execute("rollback").unwrap();
-        assert_eq!(meeting.rows(), DEAD + 1 - 4);
+        case(format!("{new_row:?}"), || {
+            meeting.start_dead();
+            meeting.hold(new_row);
+            meeting.call_passes(|client| client.set("some other", "{}"));
+            meeting.close(Rollback);
+            assert_eq!(meeting.rows(), DEAD + 1 - 4);
+        });
     }
 }
 
-/// On an old snapshot, a row that was used since would be an error.
+/// In an old snapshot a row that was used since would be an error.
 #[test]
-fn a_new_row_in_repeatable_read_carries_nothing() {
+fn new_row_in_repeatable_read_deletes_nothing() {
     let mut meeting = Meeting::new();
     for new_row in NEW_ROWS {
-        meeting.start_dead();
-        meeting
-            .holder
-            .batch_execute("begin isolation level repeatable read")
-            .unwrap();
-        assert_eq!(meeting.holder.count().unwrap(), 0);
-        for number in 1..=DEAD {
-            meeting.other.set(&number.to_string(), "revived").unwrap();
-        }
-        new_row(&mut meeting.holder).unwrap();
-        meeting.holder.batch_execute("commit").unwrap();
-        assert_eq!(meeting.rows(), DEAD + 1);
+        case(format!("{new_row:?}"), || {
+            meeting.start_dead();
+            meeting
+                .holder
+                .batch_execute("begin isolation level repeatable read")
+                .unwrap();
+            assert_eq!(meeting.holder.count().unwrap(), 0);
+            for number in 1..=DEAD {
+                meeting.other.set(&number.to_string(), "revived").unwrap();
+            }
+            new_row.make(&mut meeting.holder).unwrap();
+            meeting.close(Commit);
+            assert_eq!(meeting.rows(), DEAD + 1);
+        });
     }
 }

@@ -1,5 +1,6 @@
 //! What the tests share.
 
+pub(crate) mod case;
 pub(crate) mod environment;
 pub(crate) mod node;
 pub(crate) mod proxy;

@@ -153,7 +153,7 @@ pub enum Reply {
         user_id: Option<String>,
     },
     Nothing,
-    SaveOutcome {
+    Saved {
         version: i64,
         expires_at: Micros,
     },
@@ -168,7 +168,7 @@ pub enum Reply {
     Gone,
     Touched(Micros),
     Ended(bool),
-    PruneBatch {
+    Pruned {
         deleted: usize,
         rescheduled: usize,
     },
@@ -268,7 +268,7 @@ impl Model {
             }
             // The numbers come from what was tidied up: see `explain_tidying`.
             Request::Prune { max_rows } => (
-                Reply::PruneBatch {
+                Reply::Pruned {
                     deleted: 0,
                     rescheduled: 0,
                 },
@@ -373,7 +373,7 @@ impl Model {
             row.version += 1;
             row.data = Some(data.to_owned());
         }
-        Reply::SaveOutcome {
+        Reply::Saved {
             version: row.version,
             expires_at: row.expires_at,
         }

@@ -15,7 +15,7 @@ pub struct Loaded {
 /// What `save_session` returns.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SaveOutcome {
-    Written { version: i64, expires_at: Micros },
+    Saved { version: i64, expires_at: Micros },
     Same { version: i64 },
     Conflict { version: i64 },
     Gone,
@@ -23,15 +23,15 @@ pub enum SaveOutcome {
 
 impl SaveOutcome {
     pub fn is_saved(&self) -> bool {
-        matches!(self, Self::Written { .. })
+        matches!(self, Self::Saved { .. })
     }
 }
 
 /// What `prune_sessions` returns.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum PruneBatch {
+pub enum PruneOutcome {
     Busy,
-    PruneBatch { deleted: i32, rescheduled: i32 },
+    Pruned { deleted: i32, rescheduled: i32 },
 }
 
 /// Sessions are named by their ids, in both interfaces.
@@ -44,7 +44,7 @@ pub trait Calls {
     fn save(&mut self, id: &str, data: &str, version: Option<i64>) -> Result<SaveOutcome, Error>;
     fn touch(&mut self, id: &str) -> Result<Option<Micros>, Error>;
     fn end(&mut self, id: &str) -> Result<bool, Error>;
-    fn prune(&mut self, max_rows: i32) -> Result<PruneBatch, Error>;
+    fn prune(&mut self, max_rows: i32) -> Result<PruneOutcome, Error>;
     fn set(&mut self, id: &str, data: &str) -> Result<(), Error>;
     /// Sets with an expiry so many seconds from now.
     fn set_for(&mut self, id: &str, data: &str, seconds: i32) -> Result<(), Error>;
@@ -81,7 +81,7 @@ impl<C: GenericClient> Calls for C {
             &[&key_of(id), &data, &version],
         )?;
         Ok(match row.get(0) {
-            "saved" => SaveOutcome::Written {
+            "saved" => SaveOutcome::Saved {
                 version: row.get(1),
                 expires_at: row.get(2),
             },
@@ -106,17 +106,17 @@ impl<C: GenericClient> Calls for C {
         Ok(row.get(0))
     }
 
-    fn prune(&mut self, max_rows: i32) -> Result<PruneBatch, Error> {
+    fn prune(&mut self, max_rows: i32) -> Result<PruneOutcome, Error> {
         let row = self.query_one(
             "select outcome, deleted, rescheduled from web.prune_sessions($1)",
             &[&max_rows],
         )?;
         Ok(match row.get(0) {
-            "pruned" => PruneBatch::PruneBatch {
+            "pruned" => PruneOutcome::Pruned {
                 deleted: row.get(1),
                 rescheduled: row.get(2),
             },
-            "busy" => PruneBatch::Busy,
+            "busy" => PruneOutcome::Busy,
             outcome => panic!("prune_sessions: {outcome}"),
         })
     }

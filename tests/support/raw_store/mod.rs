@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 mod calls;
 
-pub use calls::{Calls, PruneBatch, SaveOutcome};
+pub use calls::{Calls, PruneOutcome, SaveOutcome};
 
 use super::server::quoted;
 use super::test_database::TestDatabase;
