@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::support::repository::root;
 use crate::support::temporary_directory::TemporaryDirectory;
 
 /// A copy of `sql/` and `bin/compose-sql` that a test may edit.
@@ -13,7 +14,7 @@ struct Copy(TemporaryDirectory);
 impl Copy {
     fn new() -> Self {
         let directory = TemporaryDirectory::new();
-        let source = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let source = root();
         fs::create_dir(directory.path().join("bin")).unwrap();
         fs::copy(
             source.join("bin/compose-sql"),

@@ -1,9 +1,8 @@
 //! `docs/sql-interface.md` says what an installed database says: each function's signature and who may call it, each setting.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
 
+use crate::support::repository::{files, read, stem};
 use crate::support::server::quoted;
 use crate::support::test_database::TestDatabase;
 
@@ -14,13 +13,9 @@ struct Function {
     who_may_call: String,
 }
 
-fn file(path: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
-}
-
 /// The page's text under each heading of the third level.
 fn sections() -> BTreeMap<String, String> {
-    let page = file("docs/sql-interface.md");
+    let page = read("docs/sql-interface.md");
     let mut sections = BTreeMap::new();
     for chapter in page.split("\n## ") {
         for section in chapter.split("\n### ").skip(1) {
@@ -32,7 +27,7 @@ fn sections() -> BTreeMap<String, String> {
     sections
 }
 
-/// Whatever line breaks a signature has on the page.
+/// Returns a signature without the line breaks that it has on the page.
 fn on_one_line(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     words.join(" ").replace("( ", "(").replace(" )", ")")
@@ -116,10 +111,24 @@ fn each_function_section_matches_catalog() {
     }
 }
 
+#[test]
+fn runtime_role_executes_functions_of_api_and_compat_only() {
+    let (catalog, _) = functions_of_the_catalog(&TestDatabase::new());
+    let executable: Vec<&str> = catalog
+        .iter()
+        .filter(|(_, function)| function.who_may_call == "the runtime role")
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let mut sources = [files("sql/web/api", "sql"), files("sql/web/compat", "sql")].concat();
+    sources.sort_by_key(|path| stem(path).to_owned());
+    let sources: Vec<&str> = sources.iter().map(|path| stem(path)).collect();
+    assert_eq!(executable, sources);
+}
+
 /// That a section without its signature, or with a heading that is misspelt, does not go by unnoticed.
 #[test]
 fn each_function_section_has_its_signature() {
-    let page = file("docs/sql-interface.md");
+    let page = read("docs/sql-interface.md");
     let functions = functions_of_the_page();
     assert_eq!(page.matches("\nWho may call: ").count(), functions.len());
     for (name, function) in &functions {
@@ -131,17 +140,25 @@ fn each_function_section_has_its_signature() {
     }
 }
 
+/// Returns the names of the methods that an application can call.
+fn methods_of_the_client() -> BTreeSet<String> {
+    ["src/store", "src/events", "src/pruning"]
+        .iter()
+        .flat_map(|folder| files(folder, "rs"))
+        .flat_map(|path| {
+            let text = read(&path);
+            let methods = text.split("    pub fn ").skip(1);
+            methods
+                .filter_map(|rest| rest.split(['(', '<']).next().map(ToOwned::to_owned))
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
 #[test]
 fn each_function_section_has_examples() {
     let sections = sections();
-    let client: String = [
-        "src/store.rs",
-        "src/store/locking.rs",
-        "src/store/rotation.rs",
-        "src/store/users.rs",
-    ]
-    .map(file)
-    .concat();
+    let client = methods_of_the_client();
     for (name, function) in functions_of_the_page() {
         let text = &sections[&name];
         assert!(text.contains(&format!("web.{name}(")), "{name}: from psql");
@@ -159,8 +176,7 @@ fn each_function_section_has_examples() {
                 .take_while(|character| character.is_ascii_lowercase() || *character == '_')
                 .collect();
             assert!(
-                client.contains(&format!("pub fn {method}("))
-                    || client.contains(&format!("pub fn {method}<")),
+                client.contains(&method),
                 "{name}: the client has no method {method}"
             );
         }
@@ -192,7 +208,7 @@ fn settings_table_matches_catalog() {
         .iter()
         .map(|row| row.get(0))
         .collect();
-    let page = file("docs/sql-interface.md");
+    let page = read("docs/sql-interface.md");
     let page: Vec<&str> = between(
         &page,
         "| setting | default | meaning |\n|---|---|---|\n",
@@ -208,7 +224,7 @@ fn settings_table_matches_catalog() {
 #[test]
 fn each_documented_error_occurs() {
     let database = TestDatabase::new();
-    let page = file("docs/sql-interface.md");
+    let page = read("docs/sql-interface.md");
     let errors = between(&page, "\n## Errors\n", "\n## ").unwrap();
     let mut client = database.superuser();
     client

@@ -5,6 +5,7 @@ pub(crate) mod environment;
 pub(crate) mod node;
 pub(crate) mod proxy;
 pub(crate) mod raw_store;
+pub(crate) mod repository;
 pub(crate) mod running_application;
 pub(crate) mod server;
 #[cfg(feature = "admin")]

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use postgres::{Client, Config, NoTls};
 
 use super::environment::{clear, set_superuser_login};
+use super::repository::files;
 use super::server::{connect, quoted, superuser_config, unique_name};
 
 /// A database for one test, and names for its schema and runtime role. Dropping it drops the database and every role that
@@ -283,16 +284,5 @@ fn finish(command: String, output: Output) -> Run {
 
 /// The newest release that the program holds.
 pub fn newest_release() -> usize {
-    let released = concat!(env!("CARGO_MANIFEST_DIR"), "/sql/released");
-    std::fs::read_dir(released)
-        .unwrap()
-        .filter(|entry| {
-            entry
-                .as_ref()
-                .unwrap()
-                .path()
-                .extension()
-                .is_some_and(|extension| extension == "sql")
-        })
-        .count()
+    files("sql/released", "sql").len()
 }

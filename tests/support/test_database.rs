@@ -1,13 +1,11 @@
 //! A database for one test of the client, of the functions or of the example.
 
+use super::repository::{files, read};
+use super::server::{connect, quoted, random, superuser_config, unique_name};
+use super::wait::wait_until;
 use connect_pg::{NewSession, Session, Store, StoreBuilder};
 use postgres::config::Host;
 use postgres::{Client, Config};
-use std::fs;
-use std::path::Path;
-
-use super::server::{connect, quoted, random, superuser_config, unique_name};
-use super::wait::wait_until;
 
 /// A database with the store installed, for one test. Dropping it drops the database and its roles.
 pub struct TestDatabase {
@@ -27,17 +25,8 @@ impl TestDatabase {
     pub fn with(schema: &str, encoding: &str) -> TestDatabase {
         let database = TestDatabase::without_store(schema, encoding);
         let mut client = database.superuser();
-        let mut released: Vec<_> =
-            fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/released"))
-                .unwrap()
-                .map(|entry| entry.unwrap().path())
-                .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
-                .collect();
-        released.sort();
-        for file in released {
-            client
-                .batch_execute(&fs::read_to_string(file).unwrap())
-                .unwrap();
+        for file in files("sql/released", "sql") {
+            client.batch_execute(&read(&file)).unwrap();
         }
         client
             .query(
