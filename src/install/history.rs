@@ -1,15 +1,17 @@
-//! The history of releases, which is not to be believed before it is known whose it is.
+//! The history of releases in the database.
 
 use postgres::Transaction;
 use refinery_core::Migration;
 
 use crate::error::Error;
 
-/// refinery's table of what was released into a database.
+/// refinery's table of the releases that were installed.
 pub(super) const HISTORY: &str = "public.correct_web_history";
 
-/// Whether the history is there. One that somebody else owns could hold a trigger of his, which would run with our
-/// rights; the lock keeps it from being exchanged after we have looked.
+/// Locks the history and checks that it can be trusted. Returns false if there is none.
+///
+/// Another owner could put a trigger on the table, which would run with the rights of the install. The lock keeps the table
+/// from being replaced after the check.
 pub(super) fn lock_history(transaction: &mut Transaction<'_>) -> Result<bool, Error> {
     let row = transaction
         .query_one(
@@ -23,7 +25,7 @@ pub(super) fn lock_history(transaction: &mut Transaction<'_>) -> Result<bool, Er
     );
     if !public {
         return Err(Error::install(
-            "this database has no schema public, where correct_web() lives; make it: create schema public",
+            "this database has no schema public, which must hold correct_web(); run: create schema public",
         ));
     }
     if !history {
@@ -52,20 +54,35 @@ pub(super) fn lock_history(transaction: &mut Transaction<'_>) -> Result<bool, Er
     let owner: String = row.try_get(0).map_err(Error::column)?;
     if !row.try_get::<_, bool>(1).map_err(Error::column)? {
         return Err(Error::install(format!(
-            "the table {HISTORY} belongs to {owner}, who could make an install do what he likes; connect as its owner, or \
-             find out who made it, drop it, and install again"
+            "the table {HISTORY} belongs to {owner}, which could change what an install does; connect as {owner} if you \
+             trust that role, or drop the table and install again"
         )));
     }
     if !row.try_get::<_, bool>(2).map_err(Error::column)? {
         return Err(Error::install(format!(
-            "{HISTORY} is not the plain table that connect-pg made (a trigger, a rule or the like is on it); \
-             find out why, and remove that"
+            "{HISTORY} is not the plain table that connect-pg creates; remove its triggers, rules, policies and parent tables"
         )));
     }
     Ok(true)
 }
 
-/// Refuses to build on releases that are not ours: newer ones, or others under the same number.
+/// Creates the history. It fails if another session has just created the table, so the table is never another owner's.
+pub(super) fn create_history(transaction: &mut Transaction<'_>) -> Result<(), Error> {
+    transaction
+        .batch_execute(&format!(
+            "create table {HISTORY} (
+                version int4 primary key,
+                name varchar(255),
+                applied_on varchar(255),
+                checksum varchar(255)
+            );
+            revoke all on table {HISTORY} from public;
+            comment on table {HISTORY} is 'The releases of correct_web() that session-admin has installed here. API: private'"
+        ))
+        .map_err(Error::call)
+}
+
+/// Checks that the history holds no newer releases, and no other releases under the same numbers.
 pub(super) fn check_history(
     transaction: &mut Transaction<'_>,
     embedded: &[Migration],
@@ -87,22 +104,22 @@ pub(super) fn check_history(
         let version: i32 = row.try_get(0).map_err(Error::column)?;
         if version > newest {
             return Err(Error::newer_database(format!(
-                "it has release {version}, this program's newest is {newest}"
+                "the database has release {version}, this program has release {newest}"
             )));
         }
         let (name, checksum): (Option<String>, Option<String>) = (
             row.try_get(1).map_err(Error::column)?,
             row.try_get(2).map_err(Error::column)?,
         );
-        let same = embedded.iter().any(|migration| {
-            migration.version() == version
-                && name.as_deref() == Some(migration.name())
-                && checksum == Some(migration.checksum().to_string())
+        let is_same = embedded.iter().any(|release| {
+            release.version() == version
+                && name.as_deref() == Some(release.name())
+                && checksum == Some(release.checksum().to_string())
         });
-        if !same {
+        if !is_same {
             return Err(Error::install(format!(
-                "release {version} in {HISTORY} is not this program's release {version}: one of the two was never released; \
-                 use the program that installed this database"
+                "release {version} in {HISTORY} differs from release {version} of this program, so one of them is no official \
+                 release; use the program that installed this database"
             )));
         }
     }

@@ -425,7 +425,7 @@ fn failed_install_changes_nothing() {
 
     // The connection of a failed install does not keep the lock.
     let mut client = database.superuser();
-    let options = InstallOptions::default().role(&database.role);
+    let options = InstallOptions::default().role(&database.role).unwrap();
     assert!(install(&mut client, &options).is_err());
     let locks: i64 = client
         .query_one(
@@ -538,7 +538,7 @@ fn newer_release_in_database_is_refused() {
         ]);
     }
     assert_eq!(database.snapshot(), before);
-    let options = InstallOptions::default().role(&database.role);
+    let options = InstallOptions::default().role(&database.role).unwrap();
     assert!(
         install(&mut client, &options)
             .unwrap_err()
@@ -658,7 +658,7 @@ fn install_waits_for_documented_lock_key() {
 fn install_in_task_is_refused() {
     let database = Database::new();
     let mut client = database.superuser();
-    let options = InstallOptions::default().role(&database.role);
+    let options = InstallOptions::default().role(&database.role).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();

@@ -6,7 +6,7 @@ use connect_pg::install::{Change, InstallReport, dry_run, install};
 use serde_json::json;
 
 use crate::exit::ExitStatus;
-use crate::support::call_error::call_failed;
+use crate::support::call_error::{call_failed, names_refused};
 use crate::support::change_list::{json_changes, value};
 use crate::support::cli_error::CliError;
 use crate::support::connection;
@@ -51,7 +51,10 @@ pub(crate) struct Args {
 
 pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliError> {
     let mut client = connection::open(global)?;
-    let options = global.install_options().drop_additions(args.drop_additions);
+    let options = global
+        .install_options()
+        .map_err(|error| names_refused(&error))?
+        .drop_additions(args.drop_additions);
     let report = if args.dry_run {
         dry_run(&mut client, &options)
     } else {

@@ -22,7 +22,10 @@ Examples:
 pub(crate) struct Args {}
 
 pub(crate) fn run(global: &GlobalArgs, _: &Args) -> Result<ExitStatus, CliError> {
-    let sql = script(&global.install_options()).map_err(|error| names_refused(&error))?;
+    let sql = global
+        .install_options()
+        .and_then(|options| script(&options))
+        .map_err(|error| names_refused(&error))?;
     output::print(&sql)?;
     Ok(ExitStatus::Yes)
 }

@@ -12,7 +12,6 @@ use crate::support::output;
 pub(crate) fn open(global: &GlobalArgs) -> Result<Client, CliError> {
     global
         .install_options()
-        .validate()
         .map_err(|error| names_refused(&error))?;
     connect(
         global.database_url.as_deref(),

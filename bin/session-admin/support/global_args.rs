@@ -37,9 +37,9 @@ pub(crate) struct GlobalArgs {
 
 impl GlobalArgs {
     /// Returns the store that these options name.
-    pub(crate) fn install_options(&self) -> InstallOptions {
+    pub(crate) fn install_options(&self) -> Result<InstallOptions, connect_pg::Error> {
         InstallOptions::default()
-            .schema(&self.schema)
+            .schema(&self.schema)?
             .role(&self.role)
     }
 }

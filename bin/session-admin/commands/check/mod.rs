@@ -44,7 +44,10 @@ pub(crate) struct Args {}
 
 pub(crate) fn run(global: &GlobalArgs, _: &Args) -> Result<ExitStatus, CliError> {
     let mut client = connection::open(global)?;
-    let store = match install::check(&mut client, &global.install_options()) {
+    let checked = global
+        .install_options()
+        .and_then(|options| install::check(&mut client, &options));
+    let store = match checked {
         Ok(store) => store,
         Err(error) if error.is_not_installed() => {
             report::print_not_installed(global)?;

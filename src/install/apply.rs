@@ -1,0 +1,205 @@
+//! The transaction of an install, a dry run or a check.
+
+use postgres::{Client, IsolationLevel, Transaction};
+use refinery_core::Migration;
+
+use super::history::{check_history, lock_history};
+use super::options::InstallOptions;
+use super::refinery::run_releases;
+use super::report::{InstallReport, history_changes, routine_changes};
+use super::{releases, routine};
+use crate::error::Error;
+use crate::runtime::async_context;
+
+/// The key of the advisory lock that an install holds: the bytes of `conectpg` as a big-endian integer.
+///
+/// The lock makes installs into one database wait for each other. `pg_locks` shows it while an install runs.
+pub const LOCK_KEY: i64 = i64::from_be_bytes(*b"conectpg");
+
+/// How long a check waits for a lock before it fails with SQLSTATE 55P03.
+const CHECK_LOCK_TIMEOUT: &str = "5s";
+
+/// Creates, repairs or upgrades a store. A second call changes nothing and reports nothing; sessions survive every call.
+///
+/// # Errors
+///
+/// - The database is newer than this library ([`Error::is_newer_database`]).
+/// - The role lacks a privilege (SQLSTATE 42501): connect as a superuser, or as a role with `CREATEROLE` that owns the database.
+/// - An object in the way belongs to a role that is not trusted.
+/// - The database refuses a name, or the server fails.
+///
+/// The database is then unchanged, unless the connection broke during the commit ([`Error::is_outcome_unknown`]). It is always
+/// safe to repeat the call.
+pub fn install(client: &mut Client, options: &InstallOptions) -> Result<InstallReport, Error> {
+    async_context::block(|| {
+        client
+            .execute("select pg_catalog.pg_advisory_lock($1)", &[&LOCK_KEY])
+            .map_err(Error::call)?;
+        let result = run_transaction(client, options, Mode::Install);
+        // A connection that stays open must not keep the lock. A closed one has lost it.
+        if !client.is_closed() {
+            let unlocked = client.execute("select pg_catalog.pg_advisory_unlock($1)", &[&LOCK_KEY]);
+            if result.is_ok() {
+                unlocked.map_err(Error::call)?;
+            }
+        }
+        result
+    })
+}
+
+/// Returns what [`install`] would change now.
+///
+/// It runs the install in a transaction and rolls that back, so it needs the same rights and waits for the same locks.
+///
+/// # Errors
+///
+/// As for [`install`].
+pub fn dry_run(client: &mut Client, options: &InstallOptions) -> Result<InstallReport, Error> {
+    async_context::block(|| run_transaction(client, options, Mode::DryRun))
+}
+
+/// Returns how an existing store differs from what [`install`] would make of it.
+///
+/// It works as [`dry_run`], but fails with SQLSTATE 55P03 if it waits more than 5 seconds for a lock.
+///
+/// # Errors
+///
+/// As for [`install`]; and there is no store under these names ([`Error::is_not_installed`]).
+pub fn check(client: &mut Client, options: &InstallOptions) -> Result<InstallReport, Error> {
+    async_context::block(|| run_transaction(client, options, Mode::Check))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Install,
+    DryRun,
+    Check,
+}
+
+fn run_transaction(
+    client: &mut Client,
+    options: &InstallOptions,
+    mode: Mode,
+) -> Result<InstallReport, Error> {
+    check_primary(client)?;
+    let mut transaction = client
+        .build_transaction()
+        .isolation_level(IsolationLevel::ReadCommitted)
+        .read_only(false)
+        .start()
+        .map_err(Error::call)?;
+    set_parameters(&mut transaction, options)?;
+    if mode == Mode::Check {
+        transaction
+            .batch_execute(&format!("set local lock_timeout = '{CHECK_LOCK_TIMEOUT}'"))
+            .map_err(Error::call)?;
+        check_installed(&mut transaction, options)?;
+    }
+    if mode != Mode::Install {
+        transaction
+            .execute("select pg_advisory_xact_lock($1)", &[&LOCK_KEY])
+            .map_err(Error::call)?;
+    }
+    let report = apply(&mut transaction, options, mode)?;
+    if mode == Mode::Install {
+        transaction.commit().map_err(|error| {
+            let is_broken = error.code().is_none();
+            let error = Error::call(error);
+            if is_broken {
+                error.with_outcome_unknown()
+            } else {
+                error
+            }
+        })?;
+    } else {
+        transaction.rollback().map_err(Error::call)?;
+    }
+    Ok(report)
+}
+
+/// Checks that the server is no standby. A standby refuses each kind of statement with another SQLSTATE.
+fn check_primary(client: &mut Client) -> Result<(), Error> {
+    let is_standby: bool = client
+        .query_one("select pg_catalog.pg_is_in_recovery()", &[])
+        .and_then(|row| row.try_get(0))
+        .map_err(Error::call)?;
+    if is_standby {
+        return Err(Error::standby());
+    }
+    Ok(())
+}
+
+/// Sets what the released SQL relies on. The search path keeps objects of other schemas from shadowing PostgreSQL's.
+fn set_parameters(
+    transaction: &mut Transaction<'_>,
+    options: &InstallOptions,
+) -> Result<(), Error> {
+    transaction
+        .batch_execute(
+            "set local search_path = pg_catalog, pg_temp;
+             set local standard_conforming_strings = on;
+             set local quote_all_identifiers = off;
+             set local check_function_bodies = on",
+        )
+        .map_err(Error::call)?;
+    if options.drops_additions() {
+        transaction
+            .batch_execute("set local connect_pg.drop_additions = on")
+            .map_err(Error::call)?;
+    }
+    Ok(())
+}
+
+/// Checks that there is a store. Without this, the report would list every object as missing.
+fn check_installed(
+    transaction: &mut Transaction<'_>,
+    options: &InstallOptions,
+) -> Result<(), Error> {
+    let row = transaction
+        .query_one(
+            "select to_regprocedure('public.correct_web(text, text)') is not null
+                and exists (select from pg_namespace as n where n.nspname = $1::text)",
+            &[&options.schema_name()],
+        )
+        .map_err(Error::call)?;
+    if row.try_get(0).map_err(Error::column)? {
+        Ok(())
+    } else {
+        Err(Error::not_installed())
+    }
+}
+
+/// Brings the routine up to date, and calls it to bring the store up to date.
+fn apply(
+    transaction: &mut Transaction<'_>,
+    options: &InstallOptions,
+    mode: Mode,
+) -> Result<InstallReport, Error> {
+    let runner = releases::runner();
+    let (version, newest_sql) = releases::newest(&runner)?;
+    let newest_sql = newest_sql.to_owned();
+    let has_history = lock_history(transaction)?;
+    if has_history {
+        check_history(transaction, runner.get_migrations())?;
+    }
+    let before = routine::digests(transaction)?;
+    let recorded = run_releases(runner, transaction, has_history)?;
+    if recorded.is_empty() {
+        routine::restore(transaction, &newest_sql, &before)?;
+    }
+    let after = routine::digests(transaction)?;
+
+    let mut report = InstallReport {
+        version,
+        changes: Vec::new(),
+        missing_from_history: Vec::new(),
+    };
+    if mode == Mode::Check && after == before {
+        report.missing_from_history = recorded.iter().map(Migration::version).collect();
+    } else {
+        report.changes = history_changes(!has_history, &recorded);
+    }
+    report.changes.extend(routine_changes(&before, &after));
+    report.changes.extend(routine::call(transaction, options)?);
+    Ok(report)
+}

@@ -1,0 +1,130 @@
+//! The names of a store.
+
+use crate::error::Error;
+use crate::functions::SchemaName;
+
+/// The longest name of PostgreSQL, in bytes.
+const MAX_NAME_BYTES: usize = 63;
+
+/// The names of a store's schema and runtime role. Several stores can be in one database under different names.
+///
+/// A name may hold any character but control characters. Its length is 1 to 63 bytes for a schema, and 1 to 57 bytes for a role,
+/// because the owner role's name adds `_owner`. The database refuses reserved names (`pg_…`, `public`).
+///
+/// ```
+/// use connect_pg::install::InstallOptions;
+///
+/// # fn main() -> Result<(), connect_pg::Error> {
+/// let options = InstallOptions::default().schema("shop_web")?.role("shop_app")?;
+/// assert_eq!(options.owner_role(), "shop_app_owner");
+/// assert_eq!(InstallOptions::default(), InstallOptions::default().schema("web")?.role("nodepg")?);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstallOptions {
+    schema: String,
+    role: String,
+    drop_additions: bool,
+}
+
+impl Default for InstallOptions {
+    /// Returns the schema `web` and the role `nodepg`.
+    fn default() -> Self {
+        Self {
+            schema: "web".into(),
+            role: "nodepg".into(),
+            drop_additions: false,
+        }
+    }
+}
+
+impl InstallOptions {
+    /// Sets the name of the schema. Default: `web`.
+    ///
+    /// # Errors
+    ///
+    /// The name is empty, too long, or holds a control character ([`Error::is_invalid_argument`]).
+    pub fn schema(mut self, name: impl Into<String>) -> Result<Self, Error> {
+        self.schema = name.into();
+        SchemaName::new(&self.schema)?;
+        Ok(self)
+    }
+
+    /// Sets the name of the runtime role, which the application logs in as. Default: `nodepg`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`schema`](Self::schema).
+    pub fn role(mut self, name: impl Into<String>) -> Result<Self, Error> {
+        self.role = name.into();
+        if self.role.is_empty() {
+            return Err(Error::argument("the role name is empty"));
+        }
+        if self.owner_role().len() > MAX_NAME_BYTES {
+            return Err(Error::argument(
+                "the role name is longer than 57 bytes, so there is no room for the _owner of its owner role",
+            ));
+        }
+        if self.role.chars().any(char::is_control) {
+            return Err(Error::argument("the role name holds a control character"));
+        }
+        Ok(self)
+    }
+
+    /// Sets whether an upgrade of connect-pg 1.1.5 drops what users added to its table: columns, triggers, constraints, indexes,
+    /// and dependent objects such as views. Default: false, so that the upgrade fails and names them.
+    #[must_use]
+    pub fn drop_additions(mut self, drop: bool) -> Self {
+        self.drop_additions = drop;
+        self
+    }
+
+    /// Returns the name of the schema.
+    #[must_use]
+    pub fn schema_name(&self) -> &str {
+        &self.schema
+    }
+
+    /// Returns the name of the runtime role.
+    #[must_use]
+    pub fn role_name(&self) -> &str {
+        &self.role
+    }
+
+    /// Returns the name of the role that owns the store: the runtime role's name and `_owner`.
+    #[must_use]
+    pub fn owner_role(&self) -> String {
+        format!("{}_owner", self.role)
+    }
+
+    pub(super) fn drops_additions(&self) -> bool {
+        self.drop_additions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_with_any_printable_character_is_accepted() {
+        let options = InstallOptions::default();
+        assert!(options.clone().schema("we\"\"b; drop").is_ok());
+        assert!(options.clone().schema("s".repeat(63)).is_ok());
+        assert!(options.clone().role("r".repeat(57)).is_ok());
+        assert!(options.role("sélect").is_ok());
+    }
+
+    #[test]
+    fn name_that_is_empty_too_long_or_unprintable_is_an_error() {
+        let options = InstallOptions::default();
+        for schema in [String::new(), "a\nb".into(), "s".repeat(64)] {
+            let error = options.clone().schema(schema).unwrap_err();
+            assert!(error.is_invalid_argument());
+        }
+        for role in [String::new(), "a\u{7f}".into(), "r".repeat(58)] {
+            let error = options.clone().role(role).unwrap_err();
+            assert!(error.is_invalid_argument());
+        }
+    }
+}
