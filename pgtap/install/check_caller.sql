@@ -1,10 +1,10 @@
--- Names of schema and role: all sane ones work, however odd; the others are refused before anything is done.
+-- Names of schema and role: any name that PostgreSQL takes works; the others are refused before anything is created.
 begin;
 \ir ../lib/store.sql
 \ir ../lib/drift.sql
 select plan(101);
 
--- A whole life of a store with these names: install, install again, use as the runtime role, what its functions are.
+-- A store with these names: install, install again, use as the runtime role, look at its functions.
 create function pg_temp.try_names(p_schema text, p_role text)
 returns text
 language plpgsql
@@ -57,7 +57,7 @@ $$;
 
 -- ---- Names that work ----
 
-select is(pg_temp.try_names(n.name, n.name), 'works', format('as schema and as role: %s', n.name))
+select is(pg_temp.try_names(n.name, n.name), 'works', format('schema and role %s work', n.name))
 from (
     values
     ('pgtap_shop'), ('Pgtap Shop'), ('pgtap.shop'), ('pgtap-shop'), ('1pgtap'), ('webweb.session'), ('web.'), ('x web.session y'),
@@ -66,13 +66,13 @@ from (
     ('user'), ('select'), ('current_user'), ('session_user'), ('table'), ('all'), ('null'), ('true'), ('default'), ('group'), ('owner'), ('session'),
     ('ünïcödé'), ('Ωμέγα'), ('会議'), (U&'\+01F600'), (U&'\0301'), ('pgtap_' || repeat('x', 51)), (repeat('é', 28)), ('PUBLIC'), ('Public'), ('PG_x')
 ) as n (name);
-select is(pg_temp.try_names(repeat('s', 63), repeat('r', 57)), 'works', '63 bytes for the schema, and 57 for the role');
-select is(pg_temp.try_names(repeat('é', 31) || 's', repeat('é', 28) || 'r'), 'works', 'the same in letters of two bytes');
-select is(pg_temp.try_names('pgtap_shop', 'nodepg'), 'works', 'another schema for the same role');
+select is(pg_temp.try_names(repeat('s', 63), repeat('r', 57)), 'works', 'a schema of 63 bytes and a role of 57 bytes work');
+select is(pg_temp.try_names(repeat('é', 31) || 's', repeat('é', 28) || 'r'), 'works', 'a schema of 63 bytes and a role of 57 bytes work in letters of two bytes');
+select is(pg_temp.try_names('pgtap_shop', 'nodepg'), 'works', 'another schema for the same role works');
 
 -- ---- Names that are refused ----
 
-select is(pg_temp.try_names(n.p_schema, n.p_role), n.code, format('%s: %s', n.code, n.what))
+select is(pg_temp.try_names(n.p_schema, n.p_role), n.code, format('%s fails with %s', n.what, n.code))
 from (
     values
     ('42602', null, 'pgtap_x', 'a null schema'),
@@ -87,16 +87,16 @@ from (
     ('42602', 'pgtap_x', E'pgtap\x7f', 'DEL'),
     ('42602', E'x\n; create role pgtap_evil superuser; --', 'pgtap_x', 'a line of SQL'),
     ('42622', repeat('s', 64), 'pgtap_x', 'a schema of 64 bytes'),
-    ('42622', 'pgtap_x', repeat('r', 58), 'a role of 58 bytes: no room for its _owner'),
-    ('42622', 'pgtap_x', repeat('r', 63), 'a role of 63 bytes, which would be its own owner'),
-    ('42622', repeat('é', 32), 'pgtap_x', 'a schema of 32 letters, 64 bytes'),
-    ('42622', 'pgtap_x', repeat('é', 29), 'a role of 29 letters, 58 bytes'),
-    ('42939', 'pg_x', 'pgtap_x', 'a schema of PostgreSQL''s'),
-    ('42939', 'pgtap_x', 'pg_x', 'a role of PostgreSQL''s'),
-    ('42939', 'pgtap_x', 'pg', 'the role pg, whose owner role would be one of PostgreSQL''s'),
-    ('42939', 'pg_catalog', 'pgtap_x', 'pg_catalog'),
-    ('42939', 'pg_temp', 'pgtap_x', 'pg_temp'),
-    ('42939', 'information_schema', 'pgtap_x', 'information_schema'),
+    ('42622', 'pgtap_x', repeat('r', 58), 'a role of 58 bytes, without room for _owner,'),
+    ('42622', 'pgtap_x', repeat('r', 63), 'a role of 63 bytes, its own owner role when cut,'),
+    ('42622', repeat('é', 32), 'pgtap_x', 'a schema of 32 letters in 64 bytes'),
+    ('42622', 'pgtap_x', repeat('é', 29), 'a role of 29 letters in 58 bytes'),
+    ('42939', 'pg_x', 'pgtap_x', 'a schema name that PostgreSQL reserves'),
+    ('42939', 'pgtap_x', 'pg_x', 'a role name that PostgreSQL reserves'),
+    ('42939', 'pgtap_x', 'pg', 'the role pg, whose owner role has a reserved name,'),
+    ('42939', 'pg_catalog', 'pgtap_x', 'the schema pg_catalog'),
+    ('42939', 'pg_temp', 'pgtap_x', 'the schema pg_temp'),
+    ('42939', 'information_schema', 'pgtap_x', 'the schema information_schema'),
     ('42939', 'public', 'pgtap_x', 'the schema public'),
     ('42939', 'pgtap_x', 'public', 'the role public'),
     ('42939', 'pgtap_x', 'none', 'the role none'),
@@ -109,51 +109,51 @@ select is_empty(
 
 -- ---- Two stores in one database ----
 
-select isnt(pg_temp.correction('pgtap_shop', 'pgtap_clerk'), null, 'a second store is made');
-select is(pg_temp.correction(), null, 'which is no drift of the first');
-select is(pg_temp.correction('pgtap_shop', 'pgtap_clerk'), null, 'nor the first of the second');
+select isnt(pg_temp.correction('pgtap_shop', 'pgtap_clerk'), null, 'a second store is created');
+select is(pg_temp.correction(), null, 'a second store is no drift of the first');
+select is(pg_temp.correction('pgtap_shop', 'pgtap_clerk'), null, 'the first store is no drift of the second');
 set local session authorization pgtap_clerk;
-select is_empty($$ select pgtap_shop.get_session_data('survivor') $$, 'the second does not see the sessions of the first');
+select is_empty($$ select pgtap_shop.get_session_data('survivor') $$, 'the second store does not see the sessions of the first');
 select pgtap_shop.set_session_data('survivor', '{"shop":1}', null) \g /dev/null
 select pgtap_shop.set_session_data('another', '{"shop":2}', null) \g /dev/null
-select is(pgtap_shop.count_sessions(), 2, 'and has its own');
-select throws_ok($$ select web.get_session_data('survivor') $$, '42501', null, 'its role has no way into the first');
-select throws_ok('set local role nodepg', '42501', null, 'nor can it become the role of that');
+select is(pgtap_shop.count_sessions(), 2, 'the second store counts its own sessions');
+select throws_ok($$ select web.get_session_data('survivor') $$, '42501', null, 'the second role cannot call the functions of the first store');
+select throws_ok('set local role nodepg', '42501', null, 'the second role cannot become the first');
 reset session authorization;
 set local session authorization nodepg;
-select results_eq($$ select web.get_session_data('survivor') $$, $$ values ('{"n":1}'::text) $$, 'the session of the first is as it was');
-select throws_ok('select pgtap_shop.count_sessions()', '42501', null, 'the role of the first has no way into the second');
+select results_eq($$ select web.get_session_data('survivor') $$, $$ values ('{"n":1}'::text) $$, 'the session of the first store is unchanged');
+select throws_ok('select pgtap_shop.count_sessions()', '42501', null, 'the first role cannot call the functions of the second store');
 select web.clear_sessions() \g /dev/null
 reset session authorization;
-select is(pgtap_shop.count_sessions(), 2, 'clearing the one leaves the other');
+select is(pgtap_shop.count_sessions(), 2, 'clear_sessions of the first store leaves the second unchanged');
 select web.prune_sessions() \g /dev/null
-select results_eq('select outcome from pgtap_shop.prune_sessions()', $$ values ('pruned'::text) $$, 'each has a pruner of its own');
+select results_eq('select outcome from pgtap_shop.prune_sessions()', $$ values ('pruned'::text) $$, 'prune_sessions of each store works alone');
 update pgtap_shop.settings set idle_timeout_seconds = 60;
 select results_eq(
     $$ select w.idle_timeout_seconds, s.idle_timeout_seconds from web.settings as w, pgtap_shop.settings as s $$,
     'values (86400, 60)',
-    'and settings of its own'
+    'each store has settings of its own'
 );
 drop function pgtap_shop.end_session(bytea);
-select is(pg_temp.correction(), null, 'drift of the second is none of the first');
+select is(pg_temp.correction(), null, 'drift of the second store is no drift of the first');
 select is(
     pg_temp.correction('pgtap_shop', 'pgtap_clerk'),
     E'created function end_session(bytea)\ncreated privilege EXECUTE on function end_session(bytea) to pgtap_clerk',
-    'but of the second'
+    'drift of the second store is repaired there'
 );
 
--- The runtime role of a store is another's, or its owner.
+-- Roles that belong to another store already.
 select throws_ok(
     $$ select * from correct_web('web', 'pgtap_other') $$,
     '42501',
     'schema web belongs to nodepg_owner',
-    'a store is not given to another role by the way'
+    'a store with another role is refused'
 );
 select throws_ok(
     $$ select * from correct_web('pgtap_third', 'nodepg_owner') $$,
     '42501',
     null,
-    'the owner role of a store cannot be the runtime role of another'
+    'the owner role of a store as the runtime role of another is refused'
 );
 
 select * from finish();

@@ -1,7 +1,7 @@
--- The guard at the head of the released file: nothing that somebody left in public is replaced blindly.
+-- The check at the head of the released file: a correct_web() of another role or of a newer release is not replaced.
 --
--- The file itself is run, as one statement, as psql -f or refinery would run it. bin/test and pg_prove start in the root of the repository.
-\set routine `cat "$(git rev-parse --show-toplevel 2>/dev/null || pwd)/$(cd "$(git rev-parse --show-toplevel 2>/dev/null || pwd)" && ls sql/released/V*.sql | sort | tail -n 1)"`
+-- The file is run as one statement, as refinery runs it. bin/lib/run-pgtap runs psql in the root of the repository.
+\set routine `cat "$(ls sql/released/V*.sql | sort | tail -n 1)"`
 begin;
 \ir ../lib/store.sql
 \ir ../lib/drift.sql
@@ -19,44 +19,44 @@ $$;
 
 -- ---- Again ----
 
-select ok(length(text) > 50000, 'the released file is there') from routine;
+select ok(length(text) > 50000, 'the released file is read') from routine;
 create temporary table before as select p.oid, p.proname, p.proowner, p.proacl, md5(p.prosrc) as body from pg_proc as p where p.proname = 'correct_web';
-select lives_ok('select pg_temp.install()', 'it can be run again');
+select lives_ok('select pg_temp.install()', 'the released file can be run again');
 select pg_temp.same_rows(
     $$ select p.oid, p.proname, p.proowner, p.proacl, md5(p.prosrc) from pg_proc as p where p.proname = 'correct_web' order by 1 $$,
     'select * from before order by 1',
-    'which changes nothing: owner, privileges and body are what they were'
+    'a second run leaves owner, privileges and body unchanged'
 );
-select is(pg_temp.correction(), null, 'nor is there anything to correct then');
-select is(current_setting('search_path'), '"$user", public', 'the search_path is that of the caller again');
+select is(pg_temp.correction(), null, 'a second run leaves nothing to correct');
+select is(current_setting('search_path'), '"$user", public', 'the search_path of the caller is set again');
 
--- ---- A stranger's ----
+-- ---- Of another role ----
 
 create role pgtap_eve;
 select throws_ok(
     a.prepare || '; select pg_temp.install()',
     '42501',
     a.message,
-    a.sentence
+    a.description
 )
 from (
     values
     (
         'alter function public.correct_web() owner to pgtap_eve',
         'function public.correct_web() belongs to pgtap_eve, which could change what it does',
-        'refused: correct_web() of a stranger'
+        'correct_web() of another role is refused'
     ),
     (
         'alter function public.correct_web(text, text) owner to pgtap_eve',
         'function public.correct_web(text,text) belongs to pgtap_eve, which could change what it does',
-        'refused: correct_web(text, text) of a stranger'
+        'correct_web(text, text) of another role is refused'
     ),
     (
         $$ create function public.correct_web(p_schema text default 'web') returns void language sql as 'select'; alter function public.correct_web(text) owner to pgtap_eve $$,
         'function public.correct_web(text) belongs to pgtap_eve, which could change what it does',
-        'refused: an overload of a stranger'
+        'an overload of another role is refused'
     )
-) as a (prepare, message, sentence);
+) as a (prepare, message, description);
 
 -- ---- A newer release ----
 
@@ -64,24 +64,24 @@ select throws_ok(
     $$ comment on function public.correct_web(text, text) is 'From the future. Release 999. API: public'; select pg_temp.install() $$,
     '55000',
     'this database has release 999 of correct_web(), newer than this one',
-    'refused: a newer release is not replaced by an older'
+    'a newer release is not replaced'
 );
 select matches(
     obj_description('public.correct_web(text, text)'::regprocedure, 'pg_proc'),
     'Release \d+\. API: public$',
-    'the comment tells the release'
+    'the comment ends with the release'
 );
 
--- ---- The original's ----
+-- ---- Of connect-pg 1.1.5 ----
 
 drop function public.correct_web();
 create function public.correct_web() returns setof text language sql as $$ select 'the original''s'::text $$;
-select lives_ok('select pg_temp.install()', 'the correct_web() of connect-pg 1.1.5, which returned setof text, is replaced');
-select is(pg_temp.correction(), null, 'and ours works');
+select lives_ok('select pg_temp.install()', 'correct_web() of connect-pg 1.1.5, which returns setof text, is replaced');
+select is(pg_temp.correction(), null, 'correct_web() works in its place');
 drop function public.correct_web();
 create function public.correct_web() returns setof text language sql as $$ select 'x'::text $$;
 alter function public.correct_web() owner to pgtap_eve;
-select throws_ok('select pg_temp.install()', '42501', null, 'but not when it is a stranger''s');
+select throws_ok('select pg_temp.install()', '42501', null, 'correct_web() of connect-pg 1.1.5 that belongs to another role is refused');
 drop function public.correct_web();
 select pg_temp.install() \g /dev/null
 
@@ -118,14 +118,14 @@ exception
         return sqlstate;
 end;
 $$;
-select is(pg_temp.install_in('pgtap_trap, pg_catalog, public'), '00000', 'traps in the path of the caller catch neither the file nor the routine');
+select is(pg_temp.install_in('pgtap_trap, pg_catalog, public'), '00000', 'functions and operators on the search_path of the caller are not used');
 
 -- A type is found by the path as well, and a domain may have a check.
 create function pgtap_trap.sprung() returns boolean language plpgsql as $$ begin raise exception 'trapped'; end $$;
 create domain pgtap_trap.text as pg_catalog.text check (pgtap_trap.sprung());
-select is(pg_temp.install_in('pgtap_trap, pg_catalog, public'), '00000', 'nor does a type in that path');
+select is(pg_temp.install_in('pgtap_trap, pg_catalog, public'), '00000', 'types on the search_path of the caller are not used');
 
--- ---- Not for everybody ----
+-- ---- Callers ----
 
 select is_empty(
     $$
@@ -136,12 +136,12 @@ select is_empty(
             and p.proname = 'correct_web'
             and x.grantee <> p.proowner
     $$,
-    'nobody but its owner may call the routine'
+    'no role but the owner may call correct_web'
 );
-create role pgtap_anybody;
-set local role pgtap_anybody;
-select throws_ok('select * from public.correct_web()', '42501', null, 'which anybody else finds');
-select throws_ok('select pg_temp.install()', '42501', null, 'nor can anybody replace it');
+create role pgtap_other;
+set local role pgtap_other;
+select throws_ok('select * from public.correct_web()', '42501', null, 'a call by another role fails with 42501');
+select throws_ok('select pg_temp.install()', '42501', null, 'a replacement by another role fails with 42501');
 reset role;
 
 select * from finish();

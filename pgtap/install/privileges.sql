@@ -59,7 +59,7 @@ select is_empty(
                     and h.privilege_type = d.privilege_type
             )
     $$,
-    'the owner has all that an owner has'
+    'the owner role holds every privilege of an owner'
 );
 select pg_temp.same_rows(
     $$
@@ -71,7 +71,7 @@ select pg_temp.same_rows(
         order by 1
     $$,
     $$ values ('function'::text, 'nodepg_owner'::text), ('relation', 'nodepg_owner'), ('schema', 'nodepg_owner') $$,
-    'who is the owner of everything in the schema'
+    'the owner role owns the schema and everything in it'
 );
 select is_empty(
     $$
@@ -90,7 +90,7 @@ select is_empty(
         where 'nodepg'::regrole in (select x.grantee from aclexplode(a.defaclacl) as x)
             or 'nodepg_owner'::regrole in (a.defaclrole)
     $$,
-    'and gets nothing by default of what is made later'
+    'no default privileges grant to the runtime role or belong to the owner role'
 );
 select is_empty(
     $$
@@ -102,13 +102,13 @@ select is_empty(
             and not (a.classid = 'pg_namespace'::regclass and a.objid = 'web'::regnamespace)
             and not (a.classid = 'pg_proc'::regclass and (select p.pronamespace from pg_proc as p where p.oid = a.objid) = 'web'::regnamespace)
     $$,
-    'nor has it been granted anything elsewhere in this database'
+    'the runtime role holds no privilege elsewhere in this database'
 );
 
--- ---- As the runtime role: what it may not do ----
+-- ---- What the runtime role may not do ----
 
 select pg_temp.make('victim', '{"secret":1}') \g /dev/null
--- Not "set role", from which a superuser's session may always go on to another role.
+-- Not "set role", after which a superuser's session may take any other role.
 set local session authorization nodepg;
 
 select throws_ok(s.statement, '42501', null, format('refused: %s', s.statement))
@@ -218,13 +218,13 @@ select throws_ok(
     'alter default privileges for role nodepg_owner grant all on tables to nodepg',
     '42501',
     null,
-    'refused: default privileges of the owner'
+    'refused: default privileges of the owner role'
 );
 select throws_ok(
     'create function pg_temp.as_the_owner() returns integer language sql security definer as $f$ select 1 $f$; alter function pg_temp.as_the_owner() owner to nodepg_owner',
     '42501',
     null,
-    'refused: a function of its own, given to the owner'
+    'refused: a function of the runtime role, given to the owner role'
 );
 select throws_ok(
     'create operator class web.x for type bytea using btree as operator 1 <',
@@ -234,7 +234,7 @@ select throws_ok(
 );
 
 set local client_min_messages = error;
--- These only warn, for who holds something but not the right to pass it on.
+-- These only warn: the runtime role holds the privilege, but not the grant option.
 select lives_ok(s.statement, format('without effect: %s', s.statement))
 from (
     values
@@ -243,37 +243,37 @@ from (
     ('revoke execute on function web.count_sessions() from nodepg'),
     ('analyze web.session')
 ) as s (statement);
-select pg_temp.the_list('after all these attempts the list of privileges is what it was');
+select pg_temp.the_list('the list of privileges is unchanged after all these attempts');
 
--- What statistics tell.
-select is_empty($$ select * from pg_stats where schemaname = 'web' $$, 'the statistics of the tables are not shown to it');
+-- Statistics.
+select is_empty($$ select * from pg_stats where schemaname = 'web' $$, 'the runtime role does not see the statistics of the tables');
 select is(
     has_any_column_privilege('web.session', 'select, insert, update, references'),
     false,
-    'no privilege on any column'
+    'the runtime role holds no privilege on a column'
 );
 
 -- ---- Another role's data ----
 
 reset session authorization;
-create table public.private_to_somebody_else (secret text);
+create table public.private_to_another_role (secret text);
 create schema elsewhere;
 create table elsewhere.secret (secret text);
 set local session authorization nodepg;
-select throws_ok('select * from public.private_to_somebody_else', '42501', null, 'refused: the table of another role');
+select throws_ok('select * from public.private_to_another_role', '42501', null, 'refused: the table of another role');
 select throws_ok('select * from elsewhere.secret', '42501', null, 'refused: another schema');
 select is(
     (select array_agg(n.nspname::text order by n.nspname) from pg_namespace as n
         where has_schema_privilege('nodepg', n.oid, 'USAGE') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
             and n.nspname not in (select m.nspname from pg_namespace as m cross join aclexplode(m.nspacl) as x where x.grantee = 0)),
     array['web'],
-    'the only schema that it may use, beside what PUBLIC may, is web'
+    'the runtime role may use the schema web and those that PUBLIC may use'
 );
 
--- ---- What PUBLIC's defaults leave ----
+-- ---- Privileges of PUBLIC ----
 
--- PostgreSQL grants TEMPORARY on a database to PUBLIC. That is the database owner's to revoke, not ours: other
--- applications may live in it. What matters is that it comes from nowhere else, and gives no door.
+-- PostgreSQL grants TEMPORARY on a database to PUBLIC. Only the owner of the database should revoke that, since it may
+-- serve other applications. The store must not grant it, and must be safe with it.
 select is(
     has_database_privilege('nodepg', current_database(), 'TEMPORARY'),
     exists (
@@ -284,7 +284,7 @@ select is(
             and x.grantee = 0
             and x.privilege_type = 'TEMPORARY'
     ),
-    'temporary tables: only if PUBLIC may, not by a grant of ours'
+    'the runtime role creates temporary tables only if PUBLIC may'
 );
 select is_empty(
     $$
@@ -295,7 +295,7 @@ select is_empty(
             and x.grantee in ('nodepg'::regrole, 'nodepg_owner'::regrole)
             and (x.privilege_type <> 'CONNECT' or x.is_grantable)
     $$,
-    'of the database it has CONNECT at most'
+    'the runtime role holds no privilege on the database but CONNECT'
 );
 select throws_ok('create table public.x ()', '42501', null, 'refused: a table in public')
 from (select current_setting('server_version_num')::integer >= 150000) as v (is_since_15)
@@ -303,8 +303,8 @@ where v.is_since_15;
 
 -- ---- Escaping through the search_path ----
 
--- Things of its own, named like ours and like PostgreSQL's, in the schema that it may always write, and the path that
--- would find them first. A function that looked at one of them would fail, or lie.
+-- Objects of the runtime role, named like those of the store and of PostgreSQL, in the schema that it can always write, and
+-- a path that finds them first. A function that used one of them would fail or return something else.
 create temporary table session (key bytea, data text, expires_at timestamptz, slide_at timestamptz, version bigint, user_id text);
 create temporary table settings (idle_timeout_seconds integer, absolute_timeout_seconds integer, max_data_bytes integer, tombstone_retention_seconds integer);
 create temporary table prune_state (resume_from timestamptz);
@@ -326,11 +326,11 @@ create function pg_temp.greater(pg_catalog.timestamptz, pg_catalog.timestamptz) 
 create operator pg_temp.> (leftarg = pg_catalog.timestamptz, rightarg = pg_catalog.timestamptz, function = pg_temp.greater);
 create function pg_temp.equal(pg_catalog.bytea, pg_catalog.bytea) returns boolean language sql as $f$ select pg_temp.trap(); select true $f$;
 create operator pg_temp.= (leftarg = pg_catalog.bytea, rightarg = pg_catalog.bytea, function = pg_temp.equal);
--- (pgTAP would step on them too.)
+-- A path that keeps pgTAP itself from using them.
 set local search_path = pg_catalog, public, pg_temp;
-select throws_ok($$ select pg_temp.statement_timestamp() $$, 'TRAP0', null, 'the traps work, for who steps on them');
+select throws_ok($$ select pg_temp.statement_timestamp() $$, 'TRAP0', null, 'a trap springs');
 
--- The calls one after another, their answers in one text. A path that names pg_temp and web before pg_catalog.
+-- All calls in turn, their results in one text, with a search_path that has pg_temp and web before pg_catalog.
 create function pg_temp.all_calls() returns pg_catalog.text
 language plpgsql
 set search_path = pg_temp, web, pg_catalog, public
@@ -367,11 +367,11 @@ discard plans;
 select is(
     pg_temp.all_calls()::pg_catalog.text,
     'created,1 {"n":1},1 saved,2 t {"secret":1} {"n":3} 3 t created rotated {} rotated {} live,alice 1 t 0 created rotated pruned,0 0'::pg_catalog.text,
-    'the functions use none of what the caller has put into pg_temp'
+    'no function uses what the caller has in pg_temp'
 );
-select is((select count(*) from pg_temp.session), 1::bigint, 'nor its tables, to read or to write');
+select is((select count(*) from pg_temp.session), 1::bigint, 'no function writes to a table in pg_temp');
 
--- A setting of the caller's that would rewrite what the functions mean.
+-- Settings of the caller that change what SQL means.
 set local plpgsql.extra_errors = 'all';
 set local transform_null_equals = on;
 set local datestyle = 'German';
@@ -385,7 +385,7 @@ discard plans;
 select is(
     pg_temp.all_calls()::pg_catalog.text,
     'created,1 {"n":1},1 saved,2 t {"n":3} 2 t created rotated {} rotated {} live,alice 1 t 0 created rotated pruned,0 0'::pg_catalog.text,
-    'nor does it matter what he has set'
+    'no setting of the caller changes what a function does'
 );
 
 select * from finish();

@@ -1,6 +1,6 @@
--- The upgrade in place of what connect-pg 1.1.5 for Node made: originals.sql moves its table away, original_sessions.sql its
--- sessions in. Here its table and functions are made by hand, in a schema of their own; tests/upgrade_connect_pg.rs has the
--- real module make them, helpers in public and all.
+-- The upgrade of a store of connect-pg 1.1.5 for Node: upgrade_1_1_5_schema.sql renames its table, and
+-- upgrade_1_1_5_sessions.sql moves its sessions. Here table and functions are made by hand;
+-- tests/session_admin/upgrade_connect_pg.rs lets the real module make them.
 begin;
 \ir ../lib/store.sql
 \ir ../lib/drift.sql
@@ -38,31 +38,31 @@ values
 ('long expired', '{"secret":2}', '-infinity');
 create trigger delete_expired_trig after insert or update on pgtap_old.session for each statement execute function pgtap_old.remove_expired();
 
--- What an attempt answers; undone, whatever it was.
+-- The result of an upgrade after this preparation, undone.
 create function pg_temp.attempt(prepare text)
 returns text
 language plpgsql
 as $$
 declare
-    v_said text;
+    v_moved text;
 begin
     begin
         execute prepare;
-        v_said := (select coalesce(max(after), '(nothing)') from public.correct_web('pgtap_old', 'pgtap_old') where attribute = 'live sessions of connect-pg 1.1.5');
+        v_moved := (select coalesce(max(after), '(nothing)') from public.correct_web('pgtap_old', 'pgtap_old') where attribute = 'live sessions of connect-pg 1.1.5');
         raise exception using errcode = 'UNDO0';
     exception
         when sqlstate 'UNDO0' then
-            return v_said;
+            return v_moved;
         when others then
             return format('%s: %s', sqlstate, replace(sqlerrm, 'the table session of connect-pg 1.1.5 has additions that an upgrade would drop: ', ''));
     end;
 end;
 $$;
 
--- ---- What its users added ----
+-- ---- Additions of its users ----
 
-select is(pg_temp.attempt(''), '6', '(as it is, six live sessions move)');
-select is(pg_temp.attempt(a.prepare), '2BP01: ' || a.named, format('named and refused: %s', a.named))
+select is(pg_temp.attempt(''), '6', 'six live sessions move without additions');
+select is(pg_temp.attempt(a.prepare), '2BP01: ' || a.named, format('an addition is named and refused: %s', a.named))
 from (
     values
     ('create rule mine as on insert to pgtap_old.session do also select 1', 'rule mine on table pgtap_old.session'),
@@ -80,9 +80,9 @@ from (
 select matches(
     pg_temp.attempt('create function pgtap_old.mine() returns setof pgtap_old.session language sql as $f$ select * from pgtap_old.session $f$'),
     '^2BP01: ',
-    'refused: a function in the schema itself'
+    'an additional function in the schema is refused'
 );
-select matches(pg_temp.attempt(a.prepare), '^2BP01: .*' || a.named, format('refused: a %s', a.named))
+select matches(pg_temp.attempt(a.prepare), '^2BP01: .*' || a.named, format('an additional %s is refused', a.named))
 from (
     values
     ('create policy mine on pgtap_old.session', 'policy'),
@@ -91,44 +91,44 @@ from (
 select is(
     pg_temp.attempt($$ set local connect_pg.drop_additions = on; alter table pgtap_old.session add column "Mine" integer; create view public.pgtap_mine as select sess_id from pgtap_old.session $$),
     '6',
-    'dropped, when that is asked for'
+    'additions are dropped with connect_pg.drop_additions'
 );
-select is((select count(*) from pgtap_old.session), 8::bigint, 'and nothing was lost by all these attempts');
+select is((select count(*) from pgtap_old.session), 8::bigint, 'refused upgrades lose no session');
 
 -- ---- The upgrade ----
 
-create temporary table said as select * from public.correct_web('pgtap_old', 'pgtap_old');
+create temporary table report as select * from public.correct_web('pgtap_old', 'pgtap_old');
 select results_eq(
-    $$ select attribute, before, after from said where object = 'session' and attribute like 'live%' $$,
+    $$ select attribute, before, after from report where object = 'session' and attribute like 'live%' $$,
     $$ values ('live sessions of connect-pg 1.1.5'::text, null::text, '6'::text) $$,
-    'it says how many sessions have moved in'
+    'the report counts the sessions that moved'
 );
-select is(pg_temp.correction('pgtap_old', 'pgtap_old'), null, 'and a second call has nothing to say');
+select is(pg_temp.correction('pgtap_old', 'pgtap_old'), null, 'a second call reports nothing');
 select results_eq(
     format('select pgtap_old.get_session_data(%L)', s.id),
     format('values (%L::text)', s.data),
-    format('a live session loads by its id: %s', coalesce(nullif(s.id, ''), 'the empty one'))
+    format('a live session loads by its id %L', s.id)
 )
 from (values ('live', '{"n":1}'), ('odd '' " \ ü€ id', '{"n":2}'), ('for ever', '{"n":3}'), ('until the end of time', '{"n":4}'), ('null', null), ('', 'empty id')) as s (id, data);
-select is_empty(format('select pgtap_old.get_session_data(%L)', id), format('an expired one does not: %s', id)) from unnest(array['expired', 'long expired', 'unknown']) as id;
+select is_empty(format('select pgtap_old.get_session_data(%L)', id), format('an expired session does not load by its id %L', id)) from unnest(array['expired', 'long expired', 'unknown']) as id;
 select results_eq(
     $$ select data, version from pgtap_old.load_session(sha256('live')) $$,
     $$ values ('{"n":1}'::text, 1::bigint) $$,
-    'they load by the native interface too'
+    'a live session loads by its key'
 );
 select results_eq(
     $$ select extract(epoch from expires_at - last_used_at) between 7100 and 7200, round(extract(epoch from absolute_expires_at - created_at)), idle_timeout_seconds between 7100 and 7200, prune_after = expires_at, slide_at < expires_at from pgtap_old.session where key = sha256('live') $$,
     $$ values (true, 2592000::numeric, true, true, true) $$,
-    'with the lifetime that each had left as its idle timeout'
+    'the lifetime that a session had left is its idle timeout'
 );
 select results_eq(
     $$ select k, round(extract(epoch from s.expires_at - s.last_used_at)) from (values ('for ever'), ('until the end of time'), ('odd '' " \ ü€ id')) as v (k) join pgtap_old.session as s on s.key = sha256(convert_to(k, 'UTF8')) order by 2, 1 $$,
     $$ values ('for ever'::text, 86400::numeric), ('odd '' " \ ü€ id', 2592000), ('until the end of time', 2592000) $$,
-    'without an expiry the idle timeout of the store; longer ones end with the absolute timeout'
+    'a session without an expiry gets the idle timeout of the store, a longer one ends with the absolute timeout'
 );
-select is((select count(*) from pgtap_old.session), 6::bigint, 'no expired one is kept');
+select is((select count(*) from pgtap_old.session), 6::bigint, 'no expired session moves');
 
--- ---- What is left ----
+-- ---- After the upgrade ----
 
 select is_empty(
     $$
@@ -144,23 +144,22 @@ select is_empty(
     $$,
     'no column of any table holds an id'
 );
-select is(to_regclass('pgtap_old.session_of_connect_pg_1'), null, 'the old table is gone');
+select is(to_regclass('pgtap_old.session_of_connect_pg_1'), null, 'the old table is dropped');
 select is_empty(
     $$ select p.proname from pg_proc as p where p.pronamespace = 'pgtap_old'::regnamespace and p.proname in ('valid_sessions', 'remove_expired', 'all_session_ids') $$,
-    'and so are its functions'
+    'the old functions are dropped'
 );
 select pg_temp.same_rows(
     $$ select c.relname::text, c.relkind::text from pg_class as c where c.relnamespace = 'pgtap_old'::regnamespace order by 1 $$,
     $$ select c.relname::text, c.relkind::text from pg_class as c where c.relnamespace = 'web'::regnamespace order by 1 $$,
-    'the schema is as a new one'
+    'the relations are those of a new store'
 );
-select is(to_regprocedure('public.pgtap_new_session_id()') is not null, true, 'a function in public that is not the original''s stays, whatever its name');
--- And it can be used.
+select is(to_regprocedure('public.pgtap_new_session_id()') is not null, true, 'a function in public with another text stays');
 set local session authorization pgtap_old;
 select pgtap_old.set_session_data('live', '{"n":9}', null) \g /dev/null
-select is((select pgtap_old.get_session_data('live')), '{"n":9}', 'as the runtime role a session that moved in can be set');
+select is((select pgtap_old.get_session_data('live')), '{"n":9}', 'the runtime role sets a session that moved');
 select pgtap_old.destroy_session('for ever') \g /dev/null
-select is(pgtap_old.count_sessions(), 5, 'destroyed, and counted');
+select is(pgtap_old.count_sessions(), 5, 'the runtime role destroys and counts sessions that moved');
 reset session authorization;
 
 select * from finish();

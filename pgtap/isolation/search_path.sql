@@ -1,10 +1,10 @@
--- load_session and save_session pin no search_path: whatever a caller's path finds before pg_catalog, they use none of it.
--- (privileges.sql does the same to all functions, with what a caller can make for himself: tables and types in pg_temp.)
+-- load_session and save_session pin no search_path, and use nothing that the caller's path finds before pg_catalog.
+-- (install/privileges.sql tests all functions with tables and types in pg_temp.)
 begin;
 \ir ../lib/store.sql
 select plan(15);
 
--- A schema that somebody else made, and that the runtime role may use: functions and operators named like PostgreSQL's.
+-- A schema of another role that the runtime role may use: functions and operators named like PostgreSQL's.
 create schema trap;
 grant usage on schema trap to nodepg;
 create function trap.sprung() returns void language plpgsql as $$ begin raise exception using errcode = 'TRAP0', message = current_user; end $$;
@@ -30,7 +30,7 @@ create operator trap.+ (leftarg = bigint, rightarg = integer, function = trap.su
 select pg_temp.make('a', '{"n":1}', 1200, 100000) \g /dev/null
 set local role nodepg;
 
--- pgTAP itself would step on them, so each answer is taken first, in text, and looked at with the usual path.
+-- pgTAP itself would use them, so each result is taken as text first and compared with the usual path.
 create function pg_temp.with_traps(statement text)
 returns text
 language plpgsql
@@ -51,7 +51,7 @@ $$;
 select is(
     pg_temp.with_traps(t.statement),
     'the trap sprang, as nodepg',
-    'the traps work, for who steps on them: ' || t.statement
+    'the trap springs: ' || t.statement
 )
 from (
     values
@@ -69,30 +69,30 @@ from (
 select is(
     pg_temp.with_traps(format($$ select pg_catalog.concat_ws(' ', l.data, l.version) from web.load_session(%L) as l $$, pg_temp.key('a'))),
     '{"n":1} 1',
-    'load_session steps on none'
+    'load_session springs no trap'
 );
 select is(
     pg_temp.with_traps(format($$ select pg_catalog.concat_ws(' ', s.outcome, s.version) from web.save_session(%L, '{"n":2}', 1) as s $$, pg_temp.key('a'))),
     'saved 2',
-    'nor does save_session'
+    'save_session springs no trap'
 );
 select is(
     pg_temp.with_traps(format($$ select pg_catalog.concat_ws(' ', s.outcome, s.version) from web.save_session(%L, '{"n":2}', 1) as s $$, pg_temp.key('a'))),
     'same 2',
-    'nor where it goes on in save_session_slow'
+    'save_session_slow springs no trap'
 );
 select is(
     pg_temp.with_traps(format($$ select s.outcome from web.save_session(%L, '{"n":2}') as s $$, pg_temp.key('unknown'))),
     'gone',
-    'nor for a key that there is not'
+    'save_session with an unknown key springs no trap'
 );
 select pg_temp.pass('61 s') \g /dev/null
 select is(
     pg_temp.with_traps(format($$ select pg_catalog.concat_ws(' ', l.data, l.version) from web.load_session(%L) as l $$, pg_temp.key('a'))),
     '{"n":2} 2',
-    'nor load_session where a slide is due'
+    'load_session with a due slide springs no trap'
 );
-select ok((select slide_at > statement_timestamp() from pg_temp.stored('a')), 'which it wrote');
+select ok((select slide_at > statement_timestamp() from pg_temp.stored('a')), 'load_session with a due slide writes it');
 
 select * from finish();
 rollback;

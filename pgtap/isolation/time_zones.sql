@@ -1,10 +1,10 @@
--- Expiry does not depend on the time zone of whoever asks, nor on clocks being put forward or back.
+-- Expiry depends neither on the time zone of the caller nor on a change of clocks.
 begin;
 \ir ../lib/store.sql
 select plan(18);
 set local role nodepg;
 
--- ---- Lengths: the same wherever one is ----
+-- ---- Lengths are the same in every zone ----
 
 -- 30 days and more hold a change of clocks in one of these zones at any time of the year: New York and Lord Howe (half an
 -- hour) change in opposite directions, Tokyo never does. A day of 23 or 25 hours would show.
@@ -56,7 +56,7 @@ select results_eq(
 )
 from (values ('UTC'), ('America/New_York'), ('Asia/Tokyo'), ('Australia/Lord_Howe'), ('Pacific/Kiritimati'), ('Etc/GMT+12')) as z (zone);
 
--- ---- Live or not: the same wherever one is ----
+-- ---- A session is live or not in every zone ----
 
 select web.clear_sessions() \g /dev/null
 select pg_temp.make('an hour left', '{}', 3600) \g /dev/null
@@ -79,8 +79,8 @@ begin
         case when exists (select from web.get_session_data('an hour left')) then 'gets' end,
         case when web.touch_session(pg_temp.key('an hour left')) is not null then 'touches' end,
         (select s.outcome from web.save_session(pg_temp.key('an hour left'), zone) as s),
-        case when exists (select from web.load_session(pg_temp.key('gone for an hour'))) then 'LOADS THE DEAD' end,
-        case when exists (select from web.get_session_data('gone for an hour')) then 'GETS THE DEAD' end,
+        case when exists (select from web.load_session(pg_temp.key('gone for an hour'))) then 'LOADS AN EXPIRED SESSION' end,
+        case when exists (select from web.get_session_data('gone for an hour')) then 'GETS AN EXPIRED SESSION' end,
         (select s.outcome from web.save_session(pg_temp.key('gone for an hour'), zone) as s),
         (select s.outcome from web.save_session(pg_temp.key('ended'), zone) as s)
     );
@@ -91,24 +91,24 @@ $$;
 select is(
     pg_temp.seen_from(z.zone),
     '1, loads, gets, touches, saved, gone, gone',
-    format('seen from %s: an hour left is live, an hour ago is not', z.zone)
+    format('a session with an hour left is live in %s, one that expired an hour ago is not', z.zone)
 )
 from (values ('UTC'), ('America/New_York'), ('Asia/Tokyo'), ('Pacific/Kiritimati'), ('Etc/GMT+12')) as z (zone);
 
--- Pruning: New York must not take what has an hour left, nor Tokyo leave what has been gone for one.
+-- New York must not delete the session with an hour left, nor Tokyo leave the one that expired an hour ago.
 set local timezone = 'America/New_York';
-select results_eq('select deleted, rescheduled from web.prune_sessions()', 'values (1, 0)', 'pruned from New York: the dead one');
+select results_eq('select deleted, rescheduled from web.prune_sessions()', 'values (1, 0)', 'prune in New York deletes the expired session');
 set local timezone = 'Asia/Tokyo';
-select results_eq('select deleted, rescheduled from web.prune_sessions()', 'values (0, 0)', 'pruned from Tokyo: nothing is left to do');
-select isnt_empty($$ select * from web.load_session(pg_temp.key('an hour left')) $$, 'and the living are there');
+select results_eq('select deleted, rescheduled from web.prune_sessions()', 'values (0, 0)', 'prune in Tokyo finds nothing more');
+select isnt_empty($$ select * from web.load_session(pg_temp.key('an hour left')) $$, 'the live session is not pruned');
 
--- ---- An expiry that is given without a zone means the caller's ----
+-- ---- An expiry without a zone is in the caller's ----
 
 set local timezone = 'America/New_York';
 select web.set_session_data('local', '{}', (statement_timestamp() + interval '1 hour')::timestamp) \g /dev/null
 set local timezone = 'Asia/Tokyo';
-select isnt_empty($$ select * from web.get_session_data('local') $$, 'an expiry without a zone is taken in that of the session that sets it');
-select is((select expires_at - created_at from pg_temp.stored('local')), interval '1 hour', 'and is the same moment everywhere');
+select isnt_empty($$ select * from web.get_session_data('local') $$, 'an expiry without a zone is in the zone of its caller');
+select is((select expires_at - created_at from pg_temp.stored('local')), interval '1 hour', 'an expiry without a zone is stored as a point in time');
 
 -- ---- Across a change of clocks ----
 
@@ -117,7 +117,7 @@ set local timezone = 'America/New_York';
 select is(
     (timestamptz '2026-03-07 12:00' + make_interval(secs => 86400))::text,
     '2026-03-08 13:00:00-04',
-    '(86400 seconds are not a day there)'
+    '86400 seconds are not a day across a change of clocks'
 );
 reset role;
 update web.session
@@ -129,7 +129,7 @@ select web.load_session(pg_temp.key('an hour left')) \g /dev/null
 select is(
     (select extract(epoch from slide_at - last_used_at) from pg_temp.stored('an hour left')),
     600::numeric,
-    'a slide there counts seconds as well'
+    'a slide counts seconds across a change of clocks'
 );
 
 select * from finish();

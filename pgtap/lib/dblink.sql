@@ -1,7 +1,7 @@
--- Included after begin by tests that need a second session: sets has_dblink, and the functions to speak to it as "other".
+-- Included after begin by tests that need a second session: sets has_dblink, and the functions that use the session "other".
 --
--- Needs dblink (part of Debian's server package, or postgresql-contrib), and a server whose backend may connect to itself
--- by its socket without a password, as that of bin/with-pg may. What the other session commits, the test removes.
+-- Needs dblink (part of Debian's server package, or postgresql-contrib) and a server that may connect to itself by its
+-- socket without a password, as that of bin/with-pg. The test removes what the other session commits.
 
 set local client_min_messages = warning;
 set local timezone = 'UTC';
@@ -36,7 +36,7 @@ $$;
 select pg_temp.connects() as has_dblink \gset
 \endif
 
--- The keys of this test are nobody else's.
+-- Keys that no other test uses.
 create function pg_temp.key(id text)
 returns bytea
 language sql
@@ -46,7 +46,7 @@ as $$
 $$;
 
 \if :has_dblink
--- A query of the other session: its one answer.
+-- Runs a query in the other session and returns its one value.
 create function pg_temp.other(statement text)
 returns text
 language sql
@@ -61,7 +61,7 @@ as $$
     select dblink_exec('other', statement);
 $$;
 
--- A session as the other makes it: committed, its slide due.
+-- Creates a session from the other one: committed, its slide due.
 create function pg_temp.make_due(id text)
 returns void
 language plpgsql

@@ -1,6 +1,6 @@
--- Included by tests of plans: a store of any size, and what the planner does with the statements inside a function.
+-- Included by tests of plans: a store of any size, and how the planner executes the statements inside a function.
 
--- A store of so many sessions, ten a user, with fresh statistics.
+-- Fills the store with so many sessions, ten a user, and fresh statistics.
 create function pg_temp.fill(sessions integer)
 returns void
 language plpgsql
@@ -28,8 +28,8 @@ begin
 end;
 $$;
 
--- How the one statement of a function that reads web.session finds its rows, as EXPLAIN says of its generic plan: the names
--- of the indexes, or "Seq Scan". The statement is taken from the function's body, so that this is about that very text.
+-- How the one statement of a function that reads web.session finds its rows, by EXPLAIN of its generic plan: the names of
+-- the indexes, or "Seq Scan". The statement comes from the function's body.
 create function pg_temp.scans(function regproc, parameters integer)
 returns text
 language plpgsql

@@ -1,11 +1,11 @@
--- Included by every test after "begin": a time that can pass, and eyes that see the private table while the test itself
--- runs as the runtime role. All of it lies in pg_temp, and goes with the rollback.
+-- Included by every test after "begin": time that can pass, and views of the private tables while the test runs as the
+-- runtime role. All of it is in pg_temp, and gone with the rollback.
 --
 -- Within one statement statement_timestamp() stands still, in the functions under test as well: times are compared exactly.
 
--- Notices of "drop … cascade" and the like are no part of a test's output.
+-- Notices, as of "drop … cascade", are no output of a test.
 set local client_min_messages = warning;
--- Tests say so where they want another zone.
+-- A test that needs another zone sets it.
 set local timezone = 'UTC';
 
 -- The key of a session id, as every client computes it.
@@ -17,7 +17,7 @@ as $$
     select sha256(convert_to(id, 'UTF8'));
 $$;
 
--- Time passes: all that the store remembers lies so much longer back. Nobody sleeps.
+-- Lets time pass: everything in the store becomes so much older.
 create function pg_temp.pass(span interval)
 returns void
 language sql
@@ -40,7 +40,7 @@ as $$
         last_pruned_at = last_pruned_at - span;
 $$;
 
--- The row of a session, whoever asks; none when there is none.
+-- The row of a session, for any caller.
 create function pg_temp.stored(id text)
 returns setof web.session
 language sql
@@ -50,7 +50,7 @@ as $$
     select s.* from web.session as s where s.key = sha256(convert_to(id, 'UTF8'));
 $$;
 
--- Where the row lies: another place means that it was written.
+-- The place of the row: another one means that it was written.
 create function pg_temp.place(id text)
 returns text
 language sql
@@ -70,7 +70,7 @@ as $$
     select count(*) from web.session;
 $$;
 
--- Run a statement as the owner of the store.
+-- Runs a statement as a superuser.
 create function pg_temp.as_owner(statement text)
 returns void
 language plpgsql
@@ -82,7 +82,7 @@ begin
 end;
 $$;
 
--- Run a statement so many times, as the caller; how many rows it returned altogether. (A lateral join is no loop: the
+-- Runs a statement so many times as the caller and returns the number of rows of all runs. (A lateral join is no loop: the
 -- planner may call a function once, or in another order.)
 create function pg_temp.repeat(times integer, statement text)
 returns bigint
@@ -101,7 +101,7 @@ begin
 end;
 $$;
 
--- The SQLSTATE that a statement ends with, 00000 without an error; a statement_timeout counts too.
+-- The SQLSTATE of a statement, 00000 without an error. It catches a statement_timeout too.
 create function pg_temp.sqlstate_of(statement text)
 returns text
 language plpgsql
@@ -127,7 +127,7 @@ as $$
     );
 $$;
 
--- Time passes and a session is used, in turn, so many times; in how many of them it was there.
+-- Lets time pass and loads a session, in turn, so many times. Returns how often it was live.
 create function pg_temp.use(id text, span interval, times integer)
 returns bigint
 language plpgsql
@@ -146,7 +146,7 @@ begin
 end;
 $$;
 
--- A session with this id, by the native interface; its outcome.
+-- Creates a session with this id by the native interface and returns the outcome.
 create function pg_temp.make(id text, data text default '{}', idle integer default null, absolute integer default null)
 returns text
 language sql
@@ -154,7 +154,7 @@ as $$
     select c.outcome from web.create_session(pg_temp.key(id), data, idle, absolute) as c;
 $$;
 
--- What this transaction did to the table: read as a whole, found by an index, updated, updated heap-only.
+-- What this transaction did to the table: reads of the whole, uses of an index, updates, heap-only updates.
 create function pg_temp.access(what text)
 returns bigint
 language sql
@@ -174,7 +174,7 @@ as $$
         and c.relname = 'session';
 $$;
 
--- No session of an earlier run is in the way; back at the rollback.
+-- An empty store with default settings, until the rollback.
 delete from web.session;
 update web.prune_state set resume_from = default, last_pruned_at = null;
 update web.settings
