@@ -192,19 +192,19 @@ mod store;
 #[doc(no_inline)]
 pub use {postgres, tokio_postgres, uuid};
 
-pub use connection::{Backend, Borrowed, Pool};
-pub use error::{Error, ParseSessionIdError};
+pub use connection::{Backend, Borrowed, Pool, PoolStatus};
+pub use error::{Error, ErrorKind, ParseSessionIdError};
 pub use events::{ListenerThread, SessionEnded, SessionEvent, SessionListener};
 #[cfg(feature = "admin")]
 #[doc(hidden)]
 pub use functions::StoreStatus;
 pub use pruning::{PruneBatch, PruneOptions, PruneRun, Pruner};
 pub use session::{
-    EndReason, Login, NewSession, Session, SessionId, SessionInfo, SessionKey, SessionState,
+    EndReason, Session, SessionAttributes, SessionId, SessionInfo, SessionKey, SessionState,
     UserSession,
 };
 pub use settings::ConnectionSettings;
-pub use store::{RotateOutcome, SaveOutcome, Store, StoreBuilder};
+pub use store::{RotateOutcome, SaveOutcome, Store, StoreBuilder, UpdateOutcome};
 
 /// Returns a name as a quoted SQL identifier, for session-admin.
 #[cfg(feature = "admin")]

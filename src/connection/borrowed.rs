@@ -3,9 +3,9 @@ use std::fmt;
 
 use postgres::{GenericClient, Transaction};
 
-use crate::connection::backend::Backend;
-use crate::connection::backend::sealed::Executor;
-use crate::connection::{retry, unnamed};
+use super::backend::Backend;
+use super::backend::sealed::Executor;
+use super::{retry, unnamed};
 use crate::error::Error;
 use crate::functions::{Call, Reply, SchemaName};
 use crate::runtime::async_context;

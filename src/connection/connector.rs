@@ -1,18 +1,19 @@
 use std::path::{Path, PathBuf};
 
-use postgres::config::Host;
-use postgres::{Client, Config, NoTls};
+use postgres::{Client, NoTls};
+use tokio_postgres::Config;
+use tokio_postgres::config::Host;
 
-use crate::error::ConnectionTarget;
-use crate::error::Error;
+use crate::error::{ConnectionTarget, Error};
 use crate::settings::{ConnectionSettings, read_password_file};
 
-/// How the pool makes a connection.
+/// Makes the connections of a pool.
 pub(crate) struct Connector {
-    target: ConnectSource,
-    prepares: bool,
+    source: ConnectSource,
+    prepare_statements: bool,
 }
 
+/// Where to connect to.
 pub(crate) enum ConnectSource {
     Settings(ConnectionSettings),
     Config {
@@ -22,17 +23,20 @@ pub(crate) enum ConnectSource {
 }
 
 impl Connector {
-    pub(crate) fn new(target: ConnectSource, prepares: bool) -> Connector {
-        Connector { target, prepares }
+    pub(crate) fn new(source: ConnectSource, prepare_statements: bool) -> Connector {
+        Connector {
+            source,
+            prepare_statements,
+        }
     }
 
-    /// Whether statements are prepared on the connection, once each; otherwise they are unnamed.
-    pub(crate) fn prepares(&self) -> bool {
-        self.prepares
+    /// Returns true if statements are prepared on the connection, once each. Otherwise they are unnamed.
+    pub(crate) fn prepares_statements(&self) -> bool {
+        self.prepare_statements
     }
 
     pub(crate) fn connect(&self) -> Result<Client, Error> {
-        match &self.target {
+        match &self.source {
             ConnectSource::Settings(settings) => settings.connect(),
             ConnectSource::Config {
                 config,
@@ -49,12 +53,12 @@ fn connect(config: &Config, password_file: Option<&Path>) -> Result<Client, Erro
         config.password(read_password_file(path)?);
     }
     let has_password = config.get_password().is_some();
-    config
+    postgres::Config::from(config)
         .connect(NoTls)
         .map_err(|error| Error::connect(error, has_password))
 }
 
-/// Where the driver's configuration leads to, for an error.
+/// Returns where the driver's configuration leads to, for an error.
 fn connection_target(config: &Config) -> ConnectionTarget {
     let ports = config.get_ports();
     // One port is for all hosts.

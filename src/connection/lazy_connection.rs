@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use postgres::{Client, IsolationLevel, Row, Statement, Transaction};
 
-use crate::connection::connector::Connector;
-use crate::connection::retry::{Attempt, AttemptError, Decision};
-use crate::connection::unnamed;
+use super::connector::Connector;
+use super::retry::{Attempt, AttemptError, Decision};
+use super::unnamed;
 use crate::error::Error;
 use crate::functions::{Call, Reply, SchemaName};
 use crate::runtime::async_context;
@@ -20,10 +20,6 @@ pub(crate) struct LazyConnection {
     open: Option<OpenConnection>,
 }
 
-/// How old a connection may grow. A server process keeps its caches for as long as it lives, and a host name may lead
-/// elsewhere by then.
-const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
-
 struct OpenConnection {
     client: Client,
     since: Instant,
@@ -32,14 +28,14 @@ struct OpenConnection {
 }
 
 impl LazyConnection {
-    /// Makes a call, and repeats it as the [retry policy](crate::connection::retry) says.
+    /// Makes a call, and repeats it as the [retry policy](super::retry) says.
     pub(crate) fn execute(
         &mut self,
         connector: &Connector,
         schema: &SchemaName,
         call: &Call<'_>,
     ) -> Result<Reply, Error> {
-        let mut attempt = Attempt::first(connector.prepares());
+        let mut attempt = Attempt::first(connector.prepares_statements());
         loop {
             let failed = match self.attempt(connector, schema, call) {
                 Ok(rows) => return Ok(Reply::repeated(rows, attempt.may_have_executed)),
@@ -103,11 +99,11 @@ impl LazyConnection {
             .is_some_and(|open| !open.client.is_closed())
     }
 
-    /// Returns true if it has been connected for so long that it should connect anew.
-    pub(crate) fn is_expired(&self) -> bool {
+    /// Returns true if it has been connected for this long.
+    pub(crate) fn is_older_than(&self, lifetime: Duration) -> bool {
         self.open
             .as_ref()
-            .is_some_and(|open| open.since.elapsed() >= MAX_LIFETIME)
+            .is_some_and(|open| open.since.elapsed() >= lifetime)
     }
 
     /// Closes the connection.
@@ -142,7 +138,7 @@ impl LazyConnection {
         let open = self
             .connected(connector)
             .map_err(AttemptError::before_sending)?;
-        if connector.prepares() {
+        if connector.prepares_statements() {
             open.query_prepared(schema, call)
         } else {
             unnamed::query(&mut open.client, schema, call).map_err(AttemptError::after_sending)

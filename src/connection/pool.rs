@@ -4,19 +4,20 @@ use std::time::Duration;
 
 use postgres::Transaction;
 
-use crate::connection::backend::Backend;
-use crate::connection::backend::sealed::Executor;
-use crate::connection::connector::Connector;
-use crate::connection::pool_inner::{PoolInner, PooledConnection};
+use super::backend::Backend;
+use super::backend::sealed::Executor;
+use super::connector::Connector;
+use super::pool_inner::{AcquireError, PoolInner, PoolOptions, PooledConnection};
+use super::pool_status::PoolStatus;
 use crate::error::Error;
 use crate::functions::{Call, Reply, SchemaName};
 use crate::runtime::async_context;
 
 /// The connections of a [`Store`](crate::Store) of its own.
 ///
-/// A few are enough, since each call is one round trip of well under a millisecond: 4 by default. They are opened when they are
-/// needed, never pinged, and renewed after 30 minutes. Cloning a pool, like cloning a store, gives another handle to the same
-/// connections. Dropping the last handle closes them; that is safe anywhere, inside an async runtime too.
+/// A few are enough, because each call is one round trip: 4 by default. A connection is opened when a call needs it, is
+/// never pinged, and is replaced after its [lifetime](crate::StoreBuilder::connection_max_lifetime). A clone shares the
+/// connections. Dropping the last clone closes them, which is safe inside an async runtime too.
 #[derive(Clone)]
 pub struct Pool {
     inner: Arc<PoolInner>,
@@ -25,10 +26,10 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// A pool of at most `size` connections, none of them open. Neither `size` nor `timeout` is 0.
-    pub(crate) fn new(connector: Connector, size: u32, timeout: Duration) -> Pool {
+    /// Returns a pool without an open connection. `timeout` is not 0.
+    pub(crate) fn new(connector: Connector, options: PoolOptions, timeout: Duration) -> Pool {
         Pool {
-            inner: Arc::new(PoolInner::new(size)),
+            inner: Arc::new(PoolInner::new(options)),
             connector: Arc::new(connector),
             timeout,
         }
@@ -40,15 +41,26 @@ impl Pool {
         self.acquire()?.connect(&self.connector)
     }
 
-    /// How connections are made, for one that is not the pool's.
+    /// Returns how connections are made, for one outside of the pool.
     pub(crate) fn connector(&self) -> Arc<Connector> {
         Arc::clone(&self.connector)
+    }
+
+    pub(crate) fn status(&self) -> PoolStatus {
+        self.inner.status()
+    }
+
+    pub(crate) fn close(&self) {
+        self.inner.close();
     }
 
     fn acquire(&self) -> Result<PooledConnection<'_>, Error> {
         self.inner
             .acquire(self.timeout)
-            .ok_or_else(|| Error::pool_timeout(self.timeout))
+            .map_err(|error| match error {
+                AcquireError::Timeout => Error::pool_timeout(self.timeout),
+                AcquireError::Closed => Error::pool_closed(),
+            })
     }
 }
 
@@ -81,7 +93,7 @@ impl Executor for Pool {
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool")
-            .field("inner", &self.inner)
+            .field("status", &self.inner)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }

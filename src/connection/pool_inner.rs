@@ -5,70 +5,98 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use crate::connection::lazy_connection::LazyConnection;
+use super::lazy_connection::LazyConnection;
+use super::pool_status::PoolStatus;
 
-/// How many of the last returned connections are looked at.
+/// How many of the last released connections are searched.
 const MAX_SEARCH: usize = 32;
 
-/// The pool of a pool, each for one connection: who calls takes one, and gives it back.
+/// The connections of a pool. A caller acquires one, and releases it by dropping it.
 ///
-/// A thread takes the connection that it used last, if that is free: the server process behind it then mostly runs where the
-/// thread runs, and finds its caches warm. So 4 threads on 2 cores make as many loads a second as with a connection of their own
-/// each. With r2d2, which gives out what was returned last, they made 0.75 to 0.81 of that (2026-11-20, AMD EPYC).
-/// Otherwise it takes the one that has waited longest, which is the least likely to be missed. Open pool come before others,
-/// so that no more are opened than are in use at once.
+/// A thread gets the connection that it used last, if that is idle: the server process behind it then mostly runs on the
+/// thread's processor, with warm caches. Otherwise it gets the one that has been idle longest, which another thread is least
+/// likely to want. Open connections come before others, so that no more are opened than are in use at the same time.
 pub(crate) struct PoolInner {
-    size: u32,
+    options: PoolOptions,
     state: Mutex<State>,
-    returned: Condvar,
+    /// A connection was released, or the pool was closed.
+    changed: Condvar,
+}
+
+/// How many connections a pool may hold, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PoolOptions {
+    /// More than 0.
+    pub(crate) size: u32,
+    pub(crate) max_lifetime: Duration,
+    pub(crate) idle_timeout: Option<Duration>,
 }
 
 struct State {
-    /// By the time of their return, each with the thread that returned it.
-    open: VecDeque<(ThreadId, LazyConnection)>,
-    /// PoolInner without a connection, which is made by who takes one.
+    /// By the time of their release.
+    idle: VecDeque<IdleConnection>,
+    /// How many more may be opened.
     unopened: u32,
     waiting: u32,
+    closed: bool,
+}
+
+struct IdleConnection {
+    /// The thread that released it.
+    thread: ThreadId,
+    since: Instant,
+    connection: LazyConnection,
+}
+
+/// Why there is no connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AcquireError {
+    Timeout,
+    Closed,
 }
 
 impl PoolInner {
-    pub(crate) fn new(size: u32) -> PoolInner {
+    pub(crate) fn new(options: PoolOptions) -> PoolInner {
         PoolInner {
-            size,
+            options,
             state: Mutex::new(State {
-                open: VecDeque::new(),
-                unopened: size,
+                idle: VecDeque::new(),
+                unopened: options.size,
                 waiting: 0,
+                closed: false,
             }),
-            returned: Condvar::new(),
+            changed: Condvar::new(),
         }
     }
 
-    /// A connection of one's own, or `None` after waiting so long for one.
-    pub(crate) fn acquire(&self, timeout: Duration) -> Option<PooledConnection<'_>> {
+    /// Acquires a connection, and waits for one if necessary.
+    pub(crate) fn acquire(&self, timeout: Duration) -> Result<PooledConnection<'_>, AcquireError> {
         let thread = thread::current().id();
         let mut state = self.lock();
         let mut give_up = None;
         loop {
-            if let Some(connection) = state.take(thread) {
+            if state.closed {
+                return Err(AcquireError::Closed);
+            }
+            if let Some((connection, idle_since)) = state.take(thread) {
                 drop(state);
                 let mut connection = PooledConnection {
                     pool: self,
                     connection,
                 };
-                if connection.is_expired() {
+                if idle_since.is_some_and(|since| self.options.is_expired(&connection, since)) {
                     connection.discard();
                 }
-                return Some(connection);
+                return Ok(connection);
             }
             let give_up = *give_up.get_or_insert_with(|| Instant::now() + timeout);
             let left = give_up.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return None;
+                return Err(AcquireError::Timeout);
             }
             state.waiting += 1;
             state = self
-                .returned
+                .changed
                 .wait_timeout(state, left)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
@@ -76,66 +104,98 @@ impl PoolInner {
         }
     }
 
+    pub(crate) fn status(&self) -> PoolStatus {
+        let state = self.lock();
+        PoolStatus {
+            size: self.options.size,
+            open: self.options.size - state.unopened,
+            idle: u32::try_from(state.idle.len()).unwrap_or(u32::MAX),
+            waiting: state.waiting,
+        }
+    }
+
+    /// Closes the idle connections now, and the others when they are released. Nothing can be acquired any more.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        let idle = std::mem::take(&mut state.idle);
+        state.unopened += u32::try_from(idle.len()).unwrap_or(u32::MAX);
+        self.changed.notify_all();
+        drop(state);
+        drop(idle); // sends a message to the server
+    }
+
     fn release(&self, connection: LazyConnection) {
         let thread = thread::current().id();
         let mut state = self.lock();
-        if connection.is_usable() {
-            state.open.push_back((thread, connection));
+        let mut unusable = None;
+        if connection.is_usable() && !state.closed {
+            state.idle.push_back(IdleConnection {
+                thread,
+                since: Instant::now(),
+                connection,
+            });
         } else {
             state.unopened += 1;
+            unusable = Some(connection);
         }
-        let unused = state.take_expired();
-        // A system call, which the usual case can do without.
+        let expired = state.take_expired(&self.options);
+        // A system call, which is rarely necessary.
         if state.waiting > 0 {
-            self.returned.notify_one();
+            self.changed.notify_one();
         }
         drop(state);
-        drop(unused); // says good-bye to the server
+        drop((unusable, expired)); // sends a message to the server
     }
 
-    // Nothing panics while it holds the lock, and the state is whole at any moment.
+    // Nothing panics while it holds the lock, and the state is consistent at any moment.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl PoolOptions {
+    fn is_expired(&self, connection: &LazyConnection, idle_since: Instant) -> bool {
+        connection.is_older_than(self.max_lifetime)
+            || self
+                .idle_timeout
+                .is_some_and(|timeout| idle_since.elapsed() >= timeout)
+    }
+}
+
 impl State {
-    fn take(&mut self, thread: ThreadId) -> Option<LazyConnection> {
-        // What the thread returned lies near the end; in a large pool it is not worth a long search.
-        let last = self.open.len();
-        let mine = (last.saturating_sub(MAX_SEARCH)..last)
+    /// Takes a connection. If it is open, returns since when it was idle.
+    fn take(&mut self, thread: ThreadId) -> Option<(LazyConnection, Option<Instant>)> {
+        // What the thread released is near the end; in a large pool it is not worth a long search.
+        let last = self.idle.len();
+        let own = (last.saturating_sub(MAX_SEARCH)..last)
             .rev()
-            .find(|&at| self.open[at].0 == thread);
-        if let Some((_, connection)) = self.open.remove(mine.unwrap_or(0)) {
-            return Some(connection);
+            .find(|&at| self.idle[at].thread == thread);
+        if let Some(idle) = self.idle.remove(own.unwrap_or(0)) {
+            return Some((idle.connection, Some(idle.since)));
         }
         self.unopened = self.unopened.checked_sub(1)?;
-        Some(LazyConnection::default())
+        Some((LazyConnection::default(), None))
     }
 
-    /// The connection that has waited longest, if it is old by now: what a rush has opened does not stay for ever.
-    fn take_expired(&mut self) -> Option<LazyConnection> {
-        if !self.open.front()?.1.is_expired() {
+    /// Takes the connection that has been idle longest, if it has expired. So the pool shrinks after a peak.
+    fn take_expired(&mut self, options: &PoolOptions) -> Option<LazyConnection> {
+        let oldest = self.idle.front()?;
+        if !options.is_expired(&oldest.connection, oldest.since) {
             return None;
         }
         self.unopened += 1;
-        self.open.pop_front().map(|(_, connection)| connection)
+        self.idle.pop_front().map(|idle| idle.connection)
     }
 }
 
 impl fmt::Debug for PoolInner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.lock();
-        f.debug_struct("PoolInner")
-            .field("size", &self.size)
-            .field("open_and_idle", &state.open.len())
-            .field("unopened", &state.unopened)
-            .field("waiting", &state.waiting)
-            .finish_non_exhaustive()
+        self.status().fmt(f)
     }
 }
 
-/// A connection that is taken, until this is dropped.
+/// A connection in use. Dropping it releases it.
 pub(crate) struct PooledConnection<'a> {
     pool: &'a PoolInner,
     connection: LazyConnection,
@@ -168,30 +228,41 @@ mod tests {
     const AT_ONCE: Duration = Duration::from_nanos(1);
     const LONG: Duration = Duration::from_secs(300);
 
-    #[test]
-    fn there_are_so_many_and_no_more() {
-        let pool = PoolInner::new(2);
-        let first = pool.acquire(AT_ONCE);
-        let second = pool.acquire(AT_ONCE);
-        assert!(first.is_some() && second.is_some());
-        assert!(pool.acquire(AT_ONCE).is_none());
-        drop(first);
-        assert!(pool.acquire(AT_ONCE).is_some());
-        assert_eq!(
-            format!("{pool:?}"),
-            "PoolInner { size: 2, open_and_idle: 0, unopened: 1, waiting: 0, .. }"
-        );
+    fn pool(size: u32) -> PoolInner {
+        PoolInner::new(PoolOptions {
+            size,
+            max_lifetime: LONG,
+            idle_timeout: None,
+        })
     }
 
     #[test]
-    fn who_waits_gets_what_is_returned() {
-        let pool = PoolInner::new(1);
-        let mut taken = pool.acquire(AT_ONCE);
+    fn acquire_returns_at_most_size_connections() {
+        let pool = pool(2);
+        let first = pool.acquire(AT_ONCE);
+        let second = pool.acquire(AT_ONCE);
+        assert!(first.is_ok() && second.is_ok());
+        assert_eq!(pool.acquire(AT_ONCE).err(), Some(AcquireError::Timeout));
+        drop(first);
+        assert!(pool.acquire(AT_ONCE).is_ok());
+        let status = PoolStatus {
+            size: 2,
+            open: 1,
+            idle: 0,
+            waiting: 0,
+        };
+        assert_eq!(pool.status(), status);
+    }
+
+    #[test]
+    fn waiting_caller_gets_released_connection() {
+        let pool = pool(1);
+        let mut taken = pool.acquire(AT_ONCE).ok();
         thread::scope(|scope| {
             let waiting: Vec<_> = (0..8)
-                .map(|_| scope.spawn(|| pool.acquire(LONG).is_some()))
+                .map(|_| scope.spawn(|| pool.acquire(LONG).is_ok()))
                 .collect();
-            while pool.lock().waiting < 8 {
+            while pool.status().waiting < 8 {
                 thread::yield_now();
             }
             taken = None;
@@ -203,17 +274,34 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_gives_the_place_back() {
-        let pool = PoolInner::new(1);
+    fn panic_releases_connection() {
+        let pool = pool(1);
         let panicked = thread::scope(|scope| {
             scope
                 .spawn(|| {
-                    let _place = pool.acquire(AT_ONCE);
+                    let _connection = pool.acquire(AT_ONCE);
                     panic!("on purpose");
                 })
                 .join()
         });
         assert!(panicked.is_err());
-        assert!(pool.acquire(AT_ONCE).is_some());
+        assert!(pool.acquire(AT_ONCE).is_ok());
+    }
+
+    #[test]
+    fn close_wakes_waiting_callers() {
+        let pool = pool(1);
+        let taken = pool.acquire(AT_ONCE);
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| pool.acquire(LONG).err());
+            while pool.status().waiting == 0 {
+                thread::yield_now();
+            }
+            pool.close();
+            assert_eq!(waiting.join().unwrap(), Some(AcquireError::Closed));
+        });
+        drop(taken);
+        assert_eq!(pool.acquire(AT_ONCE).err(), Some(AcquireError::Closed));
+        assert_eq!(pool.status().open, 0);
     }
 }

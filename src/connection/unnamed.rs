@@ -2,7 +2,7 @@
 
 use postgres::{GenericClient, Row, Transaction};
 
-use crate::connection::retry;
+use super::retry;
 use crate::error::Error;
 use crate::functions::{Call, Reply, SchemaName};
 

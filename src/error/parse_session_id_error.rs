@@ -1,7 +1,7 @@
 use std::error::Error;
 use std::fmt;
 
-/// A text is not a [`SessionId`](crate::SessionId). It comes from a visitor, so it says nothing of the text.
+/// A text is not a [`SessionId`](crate::SessionId). The text comes from a visitor, so the error does not show it.
 ///
 /// It becomes an [`Error`](crate::Error) by `?`, one that [`is_malformed_id`](crate::Error::is_malformed_id).
 ///
@@ -10,17 +10,17 @@ use std::fmt;
 /// ```
 /// use connect_pg::SessionId;
 ///
-/// /// A cookie that is no session id is one that we did not set: as good as none.
+/// /// A cookie that is no session id is not from this application.
 /// fn session_id(cookie: &str) -> Option<SessionId> {
 ///     cookie.parse().ok()
 /// }
 ///
-/// fn insist(cookie: &str) -> Result<SessionId, connect_pg::Error> {
+/// fn required_id(cookie: &str) -> Result<SessionId, connect_pg::Error> {
 ///     Ok(cookie.parse()?)
 /// }
 ///
 /// assert!(session_id("nonsense").is_none());
-/// assert!(insist("nonsense").unwrap_err().is_malformed_id());
+/// assert!(required_id("nonsense").unwrap_err().is_malformed_id());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ParseSessionIdError(());
@@ -33,7 +33,7 @@ impl ParseSessionIdError {
 
 impl fmt::Display for ParseSessionIdError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a session id: 43 characters of base64url without padding are one")
+        f.write_str("not a session id: expected 43 characters of base64url")
     }
 }
 

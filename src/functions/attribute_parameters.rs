@@ -53,6 +53,30 @@ impl<'a> AttributeParameters<'a> {
         })
     }
 
+    /// Returns the attributes of a session that becomes this user's.
+    pub(crate) fn of_user(
+        user_id: &'a str,
+        attributes: &'a SessionAttributes,
+    ) -> Result<AttributeParameters<'a>, Error> {
+        if attributes
+            .user_id
+            .as_deref()
+            .is_some_and(|other| other != user_id)
+        {
+            return Err(Error::argument("the attributes name another user"));
+        }
+        check_user_id(user_id)?;
+        Ok(AttributeParameters {
+            user_id: Some(user_id),
+            ..AttributeParameters::new(attributes)?
+        })
+    }
+
+    /// Returns the user id.
+    pub(crate) fn user_id(&self) -> Option<&'a str> {
+        self.user_id
+    }
+
     /// Returns the parameters behind two others: `$3` to `$9` of both functions.
     pub(crate) fn after(&self, first: Parameter<'a>, second: Parameter<'a>) -> [Parameter<'a>; 9] {
         [
@@ -130,6 +154,23 @@ mod tests {
                 assert!(is_refused(&attributes), "{bad:?}");
             }
         }
+    }
+
+    #[test]
+    fn attributes_of_another_user_are_refused() {
+        let attributes = SessionAttributes::new();
+        let ada = AttributeParameters::of_user("ada", &attributes).unwrap();
+        assert_eq!(ada.user_id(), Some("ada"));
+        let attributes = attributes.user_id("ada");
+        assert!(AttributeParameters::of_user("ada", &attributes).is_ok());
+        for user_id in ["bob", ""] {
+            let error = AttributeParameters::of_user(user_id, &attributes)
+                .err()
+                .unwrap();
+            assert!(error.is_invalid_argument());
+        }
+        let error = AttributeParameters::of_user("", &SessionAttributes::new()).err();
+        assert!(error.unwrap().is_invalid_argument());
     }
 
     #[test]

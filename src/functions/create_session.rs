@@ -1,13 +1,11 @@
-use std::time::SystemTime;
-
 use uuid::Uuid;
 
 use crate::error::Error;
 use crate::functions::attribute_parameters::AttributeParameters;
 use crate::functions::call::Function;
 use crate::functions::parameter::{Parameter, Parameters};
-use crate::functions::reply::{Reply, column};
-use crate::session::SessionKey;
+use crate::functions::reply::{Reply, column, expiry};
+use crate::session::{Expiry, SessionKey};
 
 /// Creates a session.
 pub(crate) struct CreateSession<'a> {
@@ -21,7 +19,7 @@ pub(crate) struct CreateSession<'a> {
 pub(crate) enum CreateReply {
     Created {
         version: i64,
-        expires_at: SystemTime,
+        expiry: Expiry,
         handle: Uuid,
     },
     /// There is a session of this key. If the call was repeated, the first one created it.
@@ -31,7 +29,7 @@ pub(crate) enum CreateReply {
 }
 
 impl<'a> Function<'a> for CreateSession<'a> {
-    const STATEMENT: &'static str = "select outcome, version, expires_at, handle \
+    const STATEMENT: &'static str = "select outcome, version, expires_at, handle, server_time \
         from {schema}.create_session($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     const CHANGES: bool = true;
     type Output = CreateReply;
@@ -48,12 +46,12 @@ impl<'a> Function<'a> for CreateSession<'a> {
         match column(&row, 0)? {
             "created" => Ok(CreateReply::Created {
                 version: column(&row, 1)?,
-                expires_at: column(&row, 2)?,
+                expiry: expiry(&row, 2, 4)?,
                 handle: column(&row, 3)?,
             }),
             "exists" => Ok(CreateReply::Exists { repeated }),
             "limit_reached" => Ok(CreateReply::LimitReached),
-            _ => Err(Error::answer("create_session has another outcome")),
+            _ => Err(Error::reply("create_session has another outcome")),
         }
     }
 }

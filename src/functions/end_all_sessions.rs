@@ -21,6 +21,6 @@ impl<'a> Function<'a> for EndAllSessions {
 
     fn decode(reply: Reply) -> Result<u64, Error> {
         let count: i64 = reply.value()?;
-        u64::try_from(count).map_err(|_| Error::answer("a negative number of rows"))
+        u64::try_from(count).map_err(|_| Error::reply("a negative number of rows"))
     }
 }

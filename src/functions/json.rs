@@ -6,9 +6,7 @@ use crate::error::Error;
 /// `serde_json` reads arrays and objects nested this deep and no deeper.
 const MAX_DEPTH: usize = 127;
 
-/// Writes a session's data as JSON, byte for byte as `serde_json` does.
-///
-/// What `serde_json` would not read back is refused here, while what is stored is still whole.
+/// Writes a session's data as JSON, byte for byte as `serde_json` does. Refuses what `serde_json` would not read back.
 pub(crate) fn encode<T: Serialize + ?Sized>(data: &T) -> Result<String, Error> {
     let text = serde_json::to_string(data).map_err(|error| Error::encode::<T>(&error))?;
     if depth(&text) > MAX_DEPTH {
@@ -22,8 +20,8 @@ pub(crate) fn decode<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
     serde_json::from_str(text).map_err(|error| Error::decode::<T>(&error))
 }
 
-/// The same JSON in ASCII, for a database whose encoding cannot hold all of Unicode: a character outside ASCII stands in a
-/// string, where `\u` and its UTF-16 code units mean the same (RFC 8259, section 7).
+/// Writes the same JSON in ASCII, for a database whose encoding cannot hold all of Unicode. A character outside ASCII stands in
+/// a string, where `\u` and its UTF-16 code units mean the same (RFC 8259, section 7).
 pub(crate) fn to_ascii(text: &str) -> String {
     use std::fmt::Write;
 
@@ -78,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_written_can_be_read() {
+    fn written_data_can_be_read() {
         let deepest = nested(MAX_DEPTH);
         assert_eq!(
             decode::<Value>(&encode(&deepest).unwrap()).unwrap(),
@@ -90,12 +88,12 @@ mod tests {
     }
 
     #[test]
-    fn brackets_in_a_string_nest_nothing() {
+    fn brackets_in_strings_add_no_depth() {
         assert_eq!(depth(r#"{"[[[\"{{{":["\\",{}]}"#), 3);
     }
 
     #[test]
-    fn ascii_is_the_same_json() {
+    fn ascii_decodes_to_the_same_value() {
         let value = json!({"grün": "🦀\u{0}\"\\", "z": "\u{ffff}\u{10ffff}"});
         let ascii = to_ascii(&encode(&value).unwrap());
         assert!(ascii.is_ascii());
@@ -104,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_quotes_no_data() {
+    fn errors_quote_no_data() {
         #[derive(serde::Deserialize, Debug)]
         #[serde(deny_unknown_fields)]
         #[allow(dead_code)]

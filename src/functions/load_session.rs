@@ -1,5 +1,3 @@
-use std::time::SystemTime;
-
 use serde::de::DeserializeOwned;
 use tokio_postgres::Row;
 
@@ -7,8 +5,8 @@ use crate::error::Error;
 use crate::functions::call::Function;
 use crate::functions::json;
 use crate::functions::parameter::{Parameter, Parameters};
-use crate::functions::reply::{Reply, column};
-use crate::session::{Session, SessionId, SessionKey};
+use crate::functions::reply::{Reply, column, expiry};
+use crate::session::{Expiry, Session, SessionId, SessionKey};
 
 /// Loads a live session, and slides its expiry if `slide` is set.
 pub(crate) struct LoadSession<'a> {
@@ -18,7 +16,7 @@ pub(crate) struct LoadSession<'a> {
 
 impl<'a> Function<'a> for LoadSession<'a> {
     const STATEMENT: &'static str =
-        "select data, version, expires_at, user_id from {schema}.load_session($1, $2)";
+        "select data, version, expires_at, user_id, server_time from {schema}.load_session($1, $2)";
     const CHANGES: bool = false;
     type Output = Option<LoadedSession>;
 
@@ -38,7 +36,7 @@ impl<'a> Function<'a> for LoadSession<'a> {
 pub(crate) struct LoadedSession {
     data: StoredData,
     pub(crate) version: i64,
-    pub(crate) expires_at: SystemTime,
+    pub(crate) expiry: Expiry,
     pub(crate) user_id: Option<String>,
 }
 
@@ -53,7 +51,7 @@ impl LoadedSession {
     pub(crate) fn from_row(row: Row) -> Result<LoadedSession, Error> {
         Ok(LoadedSession {
             version: column(&row, 1)?,
-            expires_at: column(&row, 2)?,
+            expiry: expiry(&row, 2, 4)?,
             user_id: column(&row, 3)?,
             data: StoredData::Column(row),
         })
@@ -64,7 +62,7 @@ impl LoadedSession {
         LoadedSession {
             data: StoredData::Text(data),
             version,
-            expires_at: SystemTime::UNIX_EPOCH,
+            expiry: Expiry::NEVER,
             user_id: None,
         }
     }
@@ -85,7 +83,7 @@ impl LoadedSession {
             id,
             key,
             version: self.version,
-            expires_at: self.expires_at,
+            expiry: self.expiry,
             user_id: self.user_id,
             handle: None,
         })

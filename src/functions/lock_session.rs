@@ -31,7 +31,7 @@ impl<'a> LockSession<'a> {
 
 impl<'a> Function<'a> for LockSession<'a> {
     const STATEMENT: &'static str =
-        "select data, version, expires_at, user_id from {schema}.lock_session($1, $2)";
+        "select data, version, expires_at, user_id, server_time from {schema}.lock_session($1, $2)";
     const CHANGES: bool = false;
     type Output = Option<LoadedSession>;
 

@@ -15,7 +15,7 @@ pub(crate) struct LoginSession<'a> {
 
 impl<'a> Function<'a> for LoginSession<'a> {
     // By name, because the parameters come in the order of create_session.
-    const STATEMENT: &'static str = "select outcome, expires_at from {schema}.login_session(\
+    const STATEMENT: &'static str = "select outcome, expires_at, server_time from {schema}.login_session(\
         p_old_key => $1, p_new_key => $2, \
         p_idle_timeout_seconds => $3, p_absolute_timeout_seconds => $4, p_user_id => $5, \
         p_client_address => $6, p_user_agent => $7, p_label => $8, p_max_sessions => $9)";

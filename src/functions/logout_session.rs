@@ -13,7 +13,7 @@ pub(crate) struct LogoutSession<'a> {
 
 impl<'a> Function<'a> for LogoutSession<'a> {
     const STATEMENT: &'static str =
-        "select outcome, expires_at from {schema}.logout_session($1, $2)";
+        "select outcome, expires_at, server_time from {schema}.logout_session($1, $2)";
     const CHANGES: bool = true;
     type Output = ChangeIdReply;
 

@@ -40,7 +40,7 @@ impl<'a> Function<'a> for PruneSessions {
         let busy = match column(&row, 0)? {
             "pruned" => false,
             "busy" => true,
-            _ => return Err(Error::answer("prune_sessions has another outcome")),
+            _ => return Err(Error::reply("prune_sessions has another outcome")),
         };
         Ok(PruneReply {
             busy,

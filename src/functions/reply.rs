@@ -1,7 +1,10 @@
+use std::time::SystemTime;
+
 use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 
 use crate::error::Error;
+use crate::session::Expiry;
 
 /// What the server returned for a call.
 #[allow(missing_debug_implementations)] // part of a sealed trait
@@ -43,7 +46,7 @@ impl Reply {
 
     /// Returns the first row.
     pub(crate) fn row(self) -> Result<Row, Error> {
-        self.optional_row().ok_or_else(|| Error::answer("no row"))
+        self.optional_row().ok_or_else(|| Error::reply("no row"))
     }
 
     /// Returns the value of a reply that is one row of one column.
@@ -57,8 +60,18 @@ pub(crate) fn column<'a, T: FromSql<'a>>(row: &'a Row, index: usize) -> Result<T
     row.try_get(index).map_err(Error::column)
 }
 
+/// Reads the columns `expires_at` and `server_time`, by their positions.
+pub(crate) fn expiry(row: &Row, expires_at: usize, server_time: usize) -> Result<Expiry, Error> {
+    let at: SystemTime = column(row, expires_at)?;
+    let now: SystemTime = column(row, server_time)?;
+    Ok(Expiry {
+        at,
+        left: at.duration_since(now).unwrap_or_default(),
+    })
+}
+
 /// Reads a column that holds a number of rows.
 pub(crate) fn count(row: &Row, index: usize) -> Result<u32, Error> {
     let count: i32 = column(row, index)?;
-    u32::try_from(count).map_err(|_| Error::answer("a negative number of rows"))
+    u32::try_from(count).map_err(|_| Error::reply("a negative number of rows"))
 }

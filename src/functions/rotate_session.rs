@@ -1,10 +1,10 @@
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crate::error::Error;
 use crate::functions::call::{Function, Waits};
 use crate::functions::parameter::{Parameter, Parameters};
-use crate::functions::reply::{Reply, column};
-use crate::session::SessionKey;
+use crate::functions::reply::{Reply, column, expiry};
+use crate::session::{Expiry, SessionKey};
 
 /// Gives a session a new key. The old one can load it during the grace.
 pub(crate) struct RotateSession<'a> {
@@ -17,7 +17,7 @@ pub(crate) struct RotateSession<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ChangeIdReply {
     /// The session has the new key. A repeated call with the same keys gets this again.
-    Rotated { expires_at: SystemTime },
+    Rotated { expiry: Expiry },
     /// There is no live session of the old key.
     Gone,
     /// There is another session of the new key.
@@ -27,17 +27,17 @@ pub(crate) enum ChangeIdReply {
 }
 
 impl ChangeIdReply {
-    /// Decodes the columns `outcome, expires_at`.
+    /// Decodes the columns `outcome, expires_at, server_time`.
     pub(crate) fn decode(reply: Reply) -> Result<ChangeIdReply, Error> {
         let row = reply.row()?;
         match column(&row, 0)? {
             "rotated" => Ok(ChangeIdReply::Rotated {
-                expires_at: column(&row, 1)?,
+                expiry: expiry(&row, 1, 2)?,
             }),
             "gone" => Ok(ChangeIdReply::Gone),
             "exists" => Ok(ChangeIdReply::Exists),
             "limit_reached" => Ok(ChangeIdReply::LimitReached),
-            _ => Err(Error::answer("a new id has another outcome")),
+            _ => Err(Error::reply("a new id has another outcome")),
         }
     }
 }
@@ -56,7 +56,7 @@ impl RotateSession<'_> {
 
 impl<'a> Function<'a> for RotateSession<'a> {
     const STATEMENT: &'static str =
-        "select outcome, expires_at from {schema}.rotate_session($1, $2, $3)";
+        "select outcome, expires_at, server_time from {schema}.rotate_session($1, $2, $3)";
     const CHANGES: bool = true;
     type Output = ChangeIdReply;
 

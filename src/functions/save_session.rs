@@ -1,10 +1,8 @@
-use std::time::SystemTime;
-
 use crate::error::Error;
 use crate::functions::call::{Function, Waits};
 use crate::functions::parameter::{Parameter, Parameters};
-use crate::functions::reply::{Reply, column};
-use crate::session::SessionKey;
+use crate::functions::reply::{Reply, column, expiry};
+use crate::session::{Expiry, SessionKey};
 
 /// Saves the data of a session on top of the version that was loaded.
 pub(crate) struct SaveSession<'a> {
@@ -17,14 +15,11 @@ pub(crate) struct SaveSession<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SaveReply {
     /// The data is stored.
-    Saved {
-        version: i64,
-        expires_at: SystemTime,
-    },
+    Saved { version: i64, expiry: Expiry },
     /// Another version has the same data, so nothing was written. If the call was repeated, that version may be its own.
     Same {
         version: i64,
-        expires_at: SystemTime,
+        expiry: Expiry,
         repeated: bool,
     },
     /// Another client changed the data.
@@ -35,7 +30,7 @@ pub(crate) enum SaveReply {
 
 impl<'a> Function<'a> for SaveSession<'a> {
     // One row as a value costs the server less than a table. The function is volatile, so the subquery calls it once.
-    const STATEMENT: &'static str = "select (q.s).outcome, (q.s).version, (q.s).expires_at \
+    const STATEMENT: &'static str = "select (q.s).outcome, (q.s).version, (q.s).expires_at, (q.s).server_time \
         from (select {schema}.save_session($1, $2, $3) as s) as q";
     const CHANGES: bool = true;
     type Output = SaveReply;
@@ -59,18 +54,18 @@ impl<'a> Function<'a> for SaveSession<'a> {
         match column(&row, 0)? {
             "saved" => Ok(SaveReply::Saved {
                 version: column(&row, 1)?,
-                expires_at: column(&row, 2)?,
+                expiry: expiry(&row, 2, 3)?,
             }),
             "same" => Ok(SaveReply::Same {
                 version: column(&row, 1)?,
-                expires_at: column(&row, 2)?,
+                expiry: expiry(&row, 2, 3)?,
                 repeated,
             }),
             // The first call may have saved before the other client did.
             "conflict" if repeated => Err(Error::save_outcome_unknown()),
             "conflict" => Ok(SaveReply::Conflict),
             "gone" => Ok(SaveReply::Gone),
-            _ => Err(Error::answer("save_session has another outcome")),
+            _ => Err(Error::reply("save_session has another outcome")),
         }
     }
 }

@@ -1,6 +1,6 @@
 use crate::error::Error;
 
-/// The schema that a store is installed in, ready to be put into SQL.
+/// The schema of a store, as it stands in SQL.
 #[derive(Debug, Clone)]
 pub struct SchemaName {
     quoted: String,
@@ -9,9 +9,8 @@ pub struct SchemaName {
 impl SchemaName {
     /// Checks and quotes a name.
     ///
-    /// PostgreSQL folds what is not quoted, cuts a name off at 63 bytes without an error, and takes a doubled quote for a quote
-    /// (documentation, 4.1.1 "Identifiers and Key Words"). A control character is legal there and is a mistake here, so
-    /// `public.correct_web(schema, role)` refuses it, and so do we.
+    /// PostgreSQL would cut a name off at 63 bytes without an error. A control character is legal there and a mistake here, so
+    /// `public.correct_web(schema, role)` refuses it, too.
     pub(crate) fn new(name: &str) -> Result<SchemaName, Error> {
         if name.is_empty() {
             return Err(Error::argument("the schema name is empty"));
@@ -27,13 +26,13 @@ impl SchemaName {
         })
     }
 
-    /// The name as a quoted identifier.
+    /// Returns the name as a quoted identifier.
     pub(crate) fn quoted(&self) -> &str {
         &self.quoted
     }
 }
 
-/// A name as an identifier, quoted, so that it means itself whatever is in it (documentation, 4.1.1).
+/// Quotes a name as an SQL identifier, whatever is in it (PostgreSQL documentation, 4.1.1).
 pub(crate) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

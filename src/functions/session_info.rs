@@ -28,7 +28,7 @@ impl<'a> Function<'a> for ReadSessionInfo<'a> {
                 column::<Option<&str>>(&row, 1)?.map_or(EndReason::Other, EndReason::from_name),
             ),
             "missing" => SessionState::Missing,
-            _ => return Err(Error::answer("session_info has another state")),
+            _ => return Err(Error::reply("session_info has another state")),
         };
         Ok(SessionInfo {
             state,

@@ -6,24 +6,24 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ParseSessionIdError};
-use crate::session::SessionKey;
+use crate::session::key::SessionKey;
 
-/// Random bytes of an id: 256 bits, where [OWASP ASVS 5.0, 7.2.3][asvs] asks for 128 at least.
+/// The random bytes of an id: 256 bits, where [OWASP ASVS 5.0, 7.2.3][asvs] asks for at least 128.
 ///
 /// [asvs]: https://github.com/OWASP/ASVS/blob/v5.0.0/5.0/en/0x16-V7-Session-Management.md
 const BYTES: usize = 32;
 
 /// The secret that a browser holds: 256 random bits as 43 characters of base64url.
 ///
-/// Whoever has it has the session. It is therefore never stored and never logged: the database sees the
-/// [key](SessionKey) only, `Debug` shows none of it, and there is no `Display`. The one way to its text is
-/// [`as_cookie_value`](SessionId::as_cookie_value), whose name tells where the text may go.
+/// It gives access to the session, so it is never stored and never logged: the database sees the
+/// [key](SessionKey) only, `Debug` shows none of it, and there is no `Display`. Only
+/// [`as_cookie_value`](SessionId::as_cookie_value) returns the text, and its name tells where the text may go.
 ///
 /// The text is base64url without padding ([RFC 4648, section 5][rfc4648]), every character of which may stand in a cookie's
 /// value ([RFC 6265, section 4.1.1][rfc6265]) as it is.
 ///
-/// Comparing two ids takes a time that depends on them, and that is safe: no lookup compares ids. The database finds a row by
-/// the SHA-256 of the id, which who does not know the id cannot steer (the lesson of [CVE-2019-16782]).
+/// Comparing two ids takes a time that depends on them, which is safe because no lookup compares ids. The database finds a row by
+/// the SHA-256 of the id, which an attacker who does not know the id cannot steer (see [CVE-2019-16782]).
 ///
 /// [rfc4648]: https://www.rfc-editor.org/rfc/rfc4648#section-5
 /// [rfc6265]: https://www.rfc-editor.org/rfc/rfc6265#section-4.1.1
@@ -50,46 +50,46 @@ const BYTES: usize = 32;
 pub struct SessionId(String);
 
 impl SessionId {
-    /// The length of the text of every id of ours, in characters (and bytes).
+    /// The length of the text of every id that this library draws, in characters and bytes.
     pub const LENGTH: usize = 43;
 
     /// Draws an id from the operating system's random source.
     ///
-    /// [`Store::create`](crate::Store::create) does this by itself.
+    /// [`Store::create`](crate::Store::create) calls this.
     ///
     /// # Errors
     ///
-    /// Returns an error if the random source fails, which it does on no healthy system.
+    /// Returns an error if the random source fails.
     pub fn generate() -> Result<SessionId, Error> {
         let mut bytes = [0; BYTES];
         getrandom::fill(&mut bytes).map_err(Error::random)?;
         Ok(SessionId(URL_SAFE_NO_PAD.encode(bytes)))
     }
 
-    /// Draws ids until the new one's key lies in the same [slot](SessionKey::slot) as `key`.
+    /// Draws ids until the key of one has this [slot](SessionKey::slot).
     ///
-    /// An id that replaces another must keep its slot, so that the session stays on its server where sessions are spread over
-    /// several (PL/Proxy, by the last byte of the key). It takes 256 draws on average, well under a millisecond. The slot is
-    /// no secret: 248 of the key's 256 bits are still free.
+    /// An id that replaces another keeps its slot, so that the session stays on its server if sessions are spread over several.
+    /// It takes 256 draws on average. The other 248 bits of the key are free.
     ///
     /// # Errors
     ///
     /// Returns an error if the random source fails.
-    pub fn generate_for_slot(key: &SessionKey) -> Result<SessionId, Error> {
+    #[doc(hidden)]
+    pub fn generate_for_slot(slot: u8) -> Result<SessionId, Error> {
         loop {
             let id = SessionId::generate()?;
-            if id.key().slot() == key.slot() {
+            if id.key().slot() == slot {
                 return Ok(id);
             }
         }
     }
 
-    /// The id of a session that `session-admin import` brought from another store, as that store's cookie holds it: any text of
-    /// 1 to 1024 bytes without a NUL.
+    /// Returns the id of a session that `session-admin import` brought from another store, as that store's cookie holds it: any
+    /// text of 1 to 1024 bytes without a NUL.
     ///
-    /// It is as hard to guess as the other store made it, and no harder. So load the session with it once, then
-    /// [`rotate`](crate::Store::rotate) to an id of ours. What the cookie holds besides the id, a signature say, is for the
-    /// application to check and to take off first.
+    /// It is as hard to guess as the other store made it. So load the session with it once, then
+    /// [`rotate`](crate::Store::rotate) to an id of this library. If the cookie holds a signature besides the id, check it and
+    /// take it off first.
     ///
     /// # Errors
     ///
@@ -100,24 +100,24 @@ impl SessionId {
     /// ```
     /// use connect_pg::{ParseSessionIdError, SessionId};
     ///
-    /// /// Ours first; otherwise one of the store that we came from.
+    /// /// An id of this library first; otherwise one of the store that the application used before.
     /// fn session_id(cookie: &str) -> Result<SessionId, ParseSessionIdError> {
-    ///     cookie.parse().or_else(|_| SessionId::imported(cookie))
+    ///     cookie.parse().or_else(|_| SessionId::foreign(cookie))
     /// }
     /// # assert!(session_id("yS5kZqCG3mTg2ZrVXOyAhw").is_ok());
     /// # assert!(session_id("").is_err());
     /// ```
-    pub fn imported(text: &str) -> Result<SessionId, ParseSessionIdError> {
+    pub fn foreign(text: &str) -> Result<SessionId, ParseSessionIdError> {
         if text.is_empty() || text.len() > 1024 || text.contains('\0') {
             return Err(ParseSessionIdError::new());
         }
         Ok(SessionId(text.to_owned()))
     }
 
-    /// The id as the browser's cookie holds it: 43 characters `A-Z a-z 0-9 - _`.
+    /// Returns the id as the browser's cookie holds it: 43 characters `A-Z a-z 0-9 - _`.
     ///
-    /// It belongs in a cookie that is `HttpOnly`, `Secure` and `SameSite`
-    /// ([OWASP session management cheat sheet, "Cookies"][owasp]) and nowhere else: no log, no URL, no table.
+    /// Put it into a cookie that is `HttpOnly`, `Secure` and `SameSite`
+    /// ([OWASP session management cheat sheet, "Cookies"][owasp]), and not into a log, a URL or a table.
     ///
     /// [owasp]: https://cheatsheetseries.owasp.org/cheatsheets/Session_Management_Cheat_Sheet.html#cookies
     #[must_use]
@@ -125,7 +125,7 @@ impl SessionId {
         &self.0
     }
 
-    /// The key under which the session is stored: the SHA-256 of the id's text.
+    /// Returns the key under which the session is stored: the SHA-256 of the id's text.
     #[must_use]
     pub fn key(&self) -> SessionKey {
         SessionKey::new(Sha256::digest(self.0.as_bytes()).into())
@@ -139,13 +139,13 @@ impl FromStr for SessionId {
     /// # Errors
     ///
     /// Returns an error, always the same and without the text, unless the text is 43 characters of base64url in canonical
-    /// form. (The last character carries four bits of the id; [RFC 4648, section 3.5][canonical] lets a decoder refuse one whose
-    /// other two bits are not zero. We must: they would be second names of one id.)
+    /// form. The last character carries four bits of the id. If its other two bits are not zero, the text would be a second name of
+    /// the same id, so it is refused ([RFC 4648, section 3.5][canonical]).
     ///
     /// [canonical]: https://www.rfc-editor.org/rfc/rfc4648#section-3.5
     fn from_str(text: &str) -> Result<SessionId, ParseSessionIdError> {
         let mut bytes = [0; BYTES];
-        // The length first: nobody makes us decode a megabyte.
+        // The length comes first, so that a long text is not decoded.
         if text.len() != Self::LENGTH {
             return Err(ParseSessionIdError::new());
         }
@@ -218,7 +218,7 @@ mod tests {
             let error = bad.parse::<SessionId>().unwrap_err();
             assert_eq!(
                 error.to_string(),
-                "not a session id: 43 characters of base64url without padding are one"
+                "not a session id: expected 43 characters of base64url"
             );
             let ours = Error::from(error);
             assert!(
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_shows_the_id() {
+    fn debug_and_errors_do_not_show_the_id() {
         let id = SessionId::generate().unwrap();
         assert_eq!(format!("{id:?} {id:#?}"), "SessionId(…) SessionId(…)");
         let error = format!("{}!", &id.as_cookie_value()[..42])
@@ -240,9 +240,9 @@ mod tests {
     }
 
     #[test]
-    fn an_id_in_the_same_slot() {
+    fn generate_for_slot_keeps_the_slot() {
         let old = SessionId::generate().unwrap().key();
-        let new = SessionId::generate_for_slot(&old).unwrap().key();
+        let new = SessionId::generate_for_slot(old.slot()).unwrap().key();
         assert_ne!(new, old);
         assert_eq!(new.as_bytes()[31], old.as_bytes()[31]);
     }

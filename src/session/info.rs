@@ -4,12 +4,13 @@ use std::time::SystemTime;
 
 use uuid::Uuid;
 
-use crate::session::SessionState;
+use crate::session::client_getters::client_getters;
+use crate::session::state::SessionState;
 
-/// What the store knows of a session, besides its data. From [`Store::info`](crate::Store::info).
+/// What the store knows of a session besides its data. From [`Store::info`](crate::Store::info).
 ///
-/// Of a session that is [missing](SessionState::Missing) nothing is known, and of one that was
-/// [ended](SessionState::Ended) little. `Debug` shows state, handle and times only, since the rest is personal.
+/// Nothing is known of a [missing](SessionState::Missing) session, and little of an [ended](SessionState::Ended) one. `Debug`
+/// shows state, handle and times only, because the rest is personal.
 #[derive(Clone)]
 pub struct SessionInfo {
     pub(crate) state: SessionState,
@@ -25,65 +26,49 @@ pub struct SessionInfo {
 }
 
 impl SessionInfo {
-    /// Whether it is live, and if not, why not. Not for the visitor's eyes.
+    /// Returns whether the session is live, and if not, why. Do not show it to the visitor.
     #[must_use]
     pub fn state(&self) -> SessionState {
         self.state
     }
 
-    /// The session's handle: its name where its id must not be shown.
+    /// Returns the session's handle, which names it where its id must not be shown.
     #[must_use]
     pub fn handle(&self) -> Option<Uuid> {
         self.handle
     }
 
-    /// The user whose session it is, or was.
+    /// Returns the user whose session it is or was.
     #[must_use]
     pub fn user_id(&self) -> Option<&str> {
         self.user_id.as_deref()
     }
 
-    /// When it was created.
+    /// Returns the time of creation.
     #[must_use]
     pub fn created_at(&self) -> Option<SystemTime> {
         self.created_at
     }
 
-    /// When it was last used: as exact as its expiry, which is moved only when a slide is due.
+    /// Returns the time of the last use. It is as exact as the expiry, which moves only when a slide is due.
     #[must_use]
     pub fn last_used_at(&self) -> Option<SystemTime> {
         self.last_used_at
     }
 
-    /// When it expires if it is not used, or did expire.
+    /// Returns when the session expires if it is not used, or when it expired.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.expires_at
     }
 
-    /// When its absolute timeout is over.
+    /// Returns when the absolute timeout ends.
     #[must_use]
     pub fn absolute_expires_at(&self) -> Option<SystemTime> {
         self.absolute_expires_at
     }
 
-    /// The address that it was created, or logged in, from.
-    #[must_use]
-    pub fn client_address(&self) -> Option<IpAddr> {
-        self.client_address
-    }
-
-    /// The browser that it was created, or logged in, with.
-    #[must_use]
-    pub fn user_agent(&self) -> Option<&str> {
-        self.user_agent.as_deref()
-    }
-
-    /// Its label.
-    #[must_use]
-    pub fn label(&self) -> Option<&str> {
-        self.label.as_deref()
-    }
+    client_getters!();
 }
 
 impl fmt::Debug for SessionInfo {

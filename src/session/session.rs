@@ -1,9 +1,10 @@
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
-use crate::session::{SessionId, SessionKey};
+use crate::session::id::SessionId;
+use crate::session::key::SessionKey;
 
 /// A session: its data, typed, and what the store knows of it.
 ///
@@ -15,52 +16,82 @@ pub struct Session<T> {
     pub(crate) id: SessionId,
     pub(crate) key: SessionKey,
     pub(crate) version: i64,
-    pub(crate) expires_at: SystemTime,
+    pub(crate) expiry: Expiry,
     pub(crate) user_id: Option<String>,
     pub(crate) handle: Option<Uuid>,
 }
 
-impl<T> Session<T> {
-    /// Takes over what a save returned.
-    pub(crate) fn set_saved(&mut self, version: i64, expires_at: SystemTime) {
-        self.version = version;
-        self.expires_at = expires_at;
-    }
+/// When a session expires if it is not used, by the server's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Expiry {
+    pub(crate) at: SystemTime,
+    /// The time left when the server replied.
+    pub(crate) left: Duration,
+}
 
-    /// The secret to put into the visitor's cookie.
+#[cfg(test)]
+impl Expiry {
+    pub(crate) const NEVER: Expiry = Expiry {
+        at: SystemTime::UNIX_EPOCH,
+        left: Duration::MAX,
+    };
+}
+
+impl<T> Session<T> {
+    /// Returns the secret to put into the visitor's cookie.
     #[must_use]
     pub fn id(&self) -> &SessionId {
         &self.id
     }
 
-    /// The version of the data as loaded, created or last saved. It grows with each change of what is stored; using a
-    /// session does not change it.
+    /// Returns the version of the data as loaded, created or last saved. It grows with each change of what is stored, and stays
+    /// when the session is used.
     #[must_use]
     pub fn version(&self) -> i64 {
         self.version
     }
 
-    /// When the session will expire if it is not used again, by the database's clock.
+    /// Returns when the session expires if it is not used again, by the database's clock.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
-        self.expires_at
+        self.expiry.at
     }
 
-    /// The user whose session it is, or `None` for an anonymous one: set by [`login`](crate::Store::login) or
-    /// [`NewSession::user_id`](crate::NewSession::user_id).
+    /// Returns how long after the last call the session expires if it is not used again: after the server's reply to the call
+    /// that created, loaded, saved or rotated it.
+    ///
+    /// It is computed by the database's clock alone, so a clock of this computer that is wrong has no effect on it.
+    #[must_use]
+    pub fn expires_in(&self) -> Duration {
+        self.expiry.left
+    }
+
+    /// Returns [`expires_in`](Session::expires_in) in whole seconds: the `Max-Age` of a cookie that expires with the session.
+    #[must_use]
+    pub fn max_age(&self) -> u64 {
+        self.expiry.left.as_secs()
+    }
+
+    /// Returns the user whose session it is, or `None` for an anonymous one. [`login`](crate::Store::login) or
+    /// [`SessionAttributes::user_id`](crate::SessionAttributes::user_id) sets it.
     #[must_use]
     pub fn user_id(&self) -> Option<&str> {
         self.user_id.as_deref()
     }
 
-    /// The session's handle: a name that is no secret, for other tables to refer to and for ending one session of a user's.
+    /// Returns the session's handle: a name that is not secret, for other tables to refer to and for ending one session of a user.
     ///
-    /// Known to the [`create`](crate::Store::create) that made the session; a loaded session has `None`, since the hot path
-    /// does not fetch it: ask [`Store::info`](crate::Store::info). It stays when the id changes, until the session is another
-    /// user's or nobody's.
+    /// Only [`create`](crate::Store::create) returns a session with its handle. A load does not fetch it; call
+    /// [`Store::info`](crate::Store::info). The handle stays when the id changes, until the user changes.
     #[must_use]
     pub fn handle(&self) -> Option<Uuid> {
         self.handle
+    }
+
+    /// Takes over what a save returned.
+    pub(crate) fn set_saved(&mut self, version: i64, expiry: Expiry) {
+        self.version = version;
+        self.expiry = expiry;
     }
 }
 
@@ -69,7 +100,7 @@ impl<T> fmt::Debug for Session<T> {
         f.debug_struct("Session")
             .field("handle", &self.handle)
             .field("version", &self.version)
-            .field("expires_at", &self.expires_at)
+            .field("expires_at", &self.expiry.at)
             .finish_non_exhaustive()
     }
 }

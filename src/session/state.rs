@@ -1,18 +1,19 @@
-use crate::session::EndReason;
+use crate::session::end_reason::EndReason;
 
-/// Where a session stands, from [`Store::info`](crate::Store::info).
+/// The state of a session, from [`Store::info`](crate::Store::info).
 ///
-/// For the application's own messages and metrics. To the visitor, the ways in which a session is not there must look the same:
-/// who tries ids at random must not learn which of them once were.
+/// It is for the application's messages and metrics. To the visitor, a session that is not live must look the same in every
+/// state, so that guessed ids do not show which of them once existed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SessionState {
-    /// It can be loaded.
+    /// The session can be loaded.
     Live,
-    /// It was not used for its idle timeout, or its absolute timeout is over. Until it is pruned; then it is missing.
+    /// The idle or the absolute timeout has ended. After pruning the session is missing.
     Expired,
-    /// It was ended, and stays so. For an hour (the store's setting `tombstone_retention_seconds`) and until it is pruned; then it is
+    /// The session was ended, and stays so. After an hour (the store's setting `tombstone_retention_seconds`) and pruning it is
     /// missing.
     Ended(EndReason),
-    /// There is none: it never was, or it was pruned.
+    /// There is no such session: it never existed, or it was pruned.
     Missing,
 }

@@ -4,9 +4,12 @@ use std::time::SystemTime;
 
 use uuid::Uuid;
 
+use crate::session::client_getters::client_getters;
+
 /// One of a user's live sessions, for a page "your devices". From [`Store::user_sessions`](crate::Store::user_sessions).
 ///
-/// Neither data nor id: who reads the list can be none of them. `Debug` shows handle and times only, since the rest is personal.
+/// It has neither data nor id, so the list gives no access to a session. `Debug` shows handle and times only, because the rest is
+/// personal.
 #[derive(Clone)]
 pub struct UserSession {
     pub(crate) handle: Uuid,
@@ -19,47 +22,32 @@ pub struct UserSession {
 }
 
 impl UserSession {
-    /// What [`end_user_session`](crate::Store::end_user_session) ends it by. It is no secret; a form may hold it.
+    /// Returns the handle, by which [`end_user_session`](crate::Store::end_user_session) ends the session. It is not secret; a
+    /// form may hold it.
     #[must_use]
     pub fn handle(&self) -> Uuid {
         self.handle
     }
 
-    /// When the session was created.
+    /// Returns the time of creation.
     #[must_use]
     pub fn created_at(&self) -> SystemTime {
         self.created_at
     }
 
-    /// When it was last used: as exact as its expiry, which is moved only when a slide is due, so up to 10 minutes ago.
+    /// Returns the time of the last use. It is as exact as the expiry, which moves only when a slide is due: within 10 minutes.
     #[must_use]
     pub fn last_used_at(&self) -> SystemTime {
         self.last_used_at
     }
 
-    /// When it expires if it is not used again.
+    /// Returns when the session expires if it is not used again.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
         self.expires_at
     }
 
-    /// The address that it was created, or logged in, from.
-    #[must_use]
-    pub fn client_address(&self) -> Option<IpAddr> {
-        self.client_address
-    }
-
-    /// The browser that it was created, or logged in, with. It comes from the visitor: escape it.
-    #[must_use]
-    pub fn user_agent(&self) -> Option<&str> {
-        self.user_agent.as_deref()
-    }
-
-    /// Its label.
-    #[must_use]
-    pub fn label(&self) -> Option<&str> {
-        self.label.as_deref()
-    }
+    client_getters!();
 }
 
 impl fmt::Debug for UserSession {

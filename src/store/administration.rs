@@ -1,9 +1,9 @@
 //! What administrators ask of a store. The runtime role may call none of it.
 
+use super::store::Store;
 use crate::connection::Backend;
 use crate::error::Error;
 use crate::functions::{EndAllSessions, ReadStoreStatus, StoreStatus};
-use crate::store::Store;
 
 impl<B: Backend> Store<B> {
     /// Returns the state of the whole store. Reads the session table once.

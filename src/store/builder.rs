@@ -2,25 +2,26 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use postgres::Config;
+use tokio_postgres::Config;
 
-use crate::connection::{ConnectSource, Connector, Pool};
+use super::store::Store;
+use crate::connection::{ConnectSource, Connector, Pool, PoolOptions};
 use crate::error::Error;
 use crate::functions::SchemaName;
 use crate::settings::ConnectionSettings;
-use crate::store::store::Store;
 
-/// The longest wait for a connection where the settings name none.
+/// The longest wait for a connection, unless the settings name one.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// More connections than any server takes.
+/// A server process keeps its caches for as long as it lives, and a host name may lead elsewhere by then.
+const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
+/// More connections than any server accepts.
 const MAX_POOL_SIZE: u32 = 10_000;
-/// The longest wait for a place in the pool. Far beyond it, the clock's arithmetic would panic.
+/// The longest wait for a connection of the pool. Far beyond it, the clock's arithmetic would panic.
 const MAX_POOL_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
 /// Settings for a [`Store`] with a pool of its own. From [`Store::builder`].
 ///
-/// Mistakes show when the store is made: [`connect`](StoreBuilder::connect) and [`build`](StoreBuilder::build) name them. `Debug`
-/// shows no password.
+/// [`connect`](StoreBuilder::connect) and [`build`](StoreBuilder::build) check them. `Debug` shows no password.
 ///
 /// # Examples
 ///
@@ -37,13 +38,15 @@ const MAX_POOL_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 /// # Ok(())
 /// # }
 /// ```
-#[must_use = "a builder makes a store only when it is told to"]
+#[must_use = "call connect or build"]
 pub struct StoreBuilder {
     source: Source,
     password_file: Option<PathBuf>,
     schema: Option<String>,
     pool_size: u32,
     pool_timeout: Duration,
+    connection_max_lifetime: Duration,
+    connection_idle_timeout: Option<Duration>,
     prepare_statements: bool,
     ascii_json: bool,
 }
@@ -56,17 +59,17 @@ enum Source {
 }
 
 impl Store {
-    /// Connects to the database and keeps a pool of 4 connections at most, with every setting of the
-    /// [builder](Store::builder) at its default.
+    /// Connects to the database, with a pool of at most 4 connections and every setting of the [builder](Store::builder) at its
+    /// default.
     ///
-    /// `database_url` is a URL or `keyword=value` pairs, as `psql` takes them; what it leaves out comes from the `PG*` variables
+    /// `database_url` is a URL or `keyword=value` pairs, as `psql` takes them. What it leaves out comes from the `PG*` variables
     /// and the password file: see [`ConnectionSettings`](crate::ConnectionSettings). Log in as the runtime role, `nodepg` by
     /// default.
     ///
     /// # Errors
     ///
-    /// Returns an error if the settings are refused, or if no connection can be made now. Whether the store is installed is
-    /// not looked at: the first call will tell.
+    /// Returns an error if the settings are invalid, or if no connection can be made. It does not check whether the store is
+    /// installed; the first call does.
     ///
     /// # Examples
     ///
@@ -81,7 +84,7 @@ impl Store {
         Store::builder().database_url(database_url).connect()
     }
 
-    /// Settings for a store with a pool of its own.
+    /// Returns the settings of a store with a pool of its own, to be changed.
     pub fn builder() -> StoreBuilder {
         StoreBuilder::default()
     }
@@ -95,6 +98,8 @@ impl Default for StoreBuilder {
             schema: None,
             pool_size: 4,
             pool_timeout: CONNECT_TIMEOUT,
+            connection_max_lifetime: MAX_LIFETIME,
+            connection_idle_timeout: None,
             prepare_statements: true,
             ascii_json: false,
         }
@@ -102,7 +107,7 @@ impl Default for StoreBuilder {
 }
 
 impl StoreBuilder {
-    /// The database, as a URL or as `keyword=value` pairs: see [`ConnectionSettings::parse`]. It may set the
+    /// Sets the database, as a URL or as `keyword=value` pairs: see [`ConnectionSettings::parse`]. It may set the
     /// `connect_timeout`, in seconds: 10 by default.
     ///
     /// Default: `DATABASE_URL`, else the `PG*` variables, as [`ConnectionSettings::from_env`] reads them.
@@ -111,70 +116,86 @@ impl StoreBuilder {
         self
     }
 
-    /// The database, as settings that were read before.
+    /// Sets the database by settings that were read before.
     pub fn settings(mut self, settings: ConnectionSettings) -> StoreBuilder {
         self.source = Source::Settings(Box::new(settings));
         self
     }
 
-    /// The database, as the driver's own configuration: nothing is read from the environment. A `connect_timeout` of 10 s is
-    /// added where it has none.
+    /// Sets the database by the driver's own configuration. Nothing is read from the environment. A `connect_timeout` of 10 s is
+    /// added if it has none.
     pub fn config(mut self, config: Config) -> StoreBuilder {
         self.source = Source::Config(Box::new(config));
         self
     }
 
-    /// A file whose first line is the password, read again whenever a connection is made: so a password that is rotated
+    /// Sets a file whose first line is the password. It is read for each connection, so a rotated password
     /// needs no restart. It goes before any other password. Default: none.
     pub fn password_file(mut self, path: impl Into<PathBuf>) -> StoreBuilder {
         self.password_file = Some(path.into());
         self
     }
 
-    /// The schema that the store is installed in, as it is called: it gets quoted, so `Shop` is not `shop`. Default: `web`.
+    /// Sets the schema of the store, without quotes; `Shop` is not `shop`. Default: `web`.
     pub fn schema(mut self, name: &str) -> StoreBuilder {
         self.schema = Some(name.to_owned());
         self
     }
 
-    /// How many connections the pool may hold, from 1 to 10000. Default: 4.
+    /// Sets how many connections the pool may hold, from 1 to 10000. Default: 4.
     pub fn pool_size(mut self, size: u32) -> StoreBuilder {
         self.pool_size = size;
         self
     }
 
-    /// How long a call waits for a connection of the pool when all of them are in use: more than zero, 24 hours at most.
+    /// Sets how long a call waits for a connection of the pool if all are in use: more than zero, 24 hours at most.
     /// Default: 10 s.
     pub fn pool_timeout(mut self, timeout: Duration) -> StoreBuilder {
         self.pool_timeout = timeout;
         self
     }
 
-    /// Whether statements are prepared, once on each connection. Default: true.
+    /// Sets how old a connection of the pool may grow, more than zero. An older one is replaced at its next use, or closed.
+    /// Default: 30 minutes.
+    pub fn connection_max_lifetime(mut self, lifetime: Duration) -> StoreBuilder {
+        self.connection_max_lifetime = lifetime;
+        self
+    }
+
+    /// Sets how long a connection of the pool may stay idle, more than zero, or `None` for any time. After that it is replaced
+    /// at its next use, or closed when another is released. Default: `None`.
     ///
-    /// `false` sends each call as an unnamed statement, which is what a transaction pooler needs (PgBouncer's
-    /// `pool_mode = transaction` before 1.21, or without `max_prepared_statements`). A call is one round trip either way; an
-    /// unnamed one costs the server about half as much again, since it is parsed and planned each time.
+    /// Set it where a firewall drops idle connections.
+    pub fn connection_idle_timeout(mut self, timeout: Option<Duration>) -> StoreBuilder {
+        self.connection_idle_timeout = timeout;
+        self
+    }
+
+    /// Sets whether statements are prepared, once on each connection. Default: true.
+    ///
+    /// `false` sends each call as an unnamed statement, which a transaction pooler needs (PgBouncer's
+    /// `pool_mode = transaction` before 1.21, or without `max_prepared_statements`). A call is one round trip either way. An
+    /// unnamed one costs the server about half as much again, because it is parsed and planned each time.
     pub fn prepare_statements(mut self, prepare: bool) -> StoreBuilder {
         self.prepare_statements = prepare;
         self
     }
 
-    /// Whether JSON is written in ASCII, with `\uXXXX` for everything else. Default: false.
+    /// Sets whether JSON is written in ASCII, with `\uXXXX` for everything else. Default: false.
     ///
-    /// Needed where the database's encoding is not UTF8, `EUC_JP` and `LATIN1` for instance, and a character is not in it. A
-    /// store with a pool finds out by itself, by SQLSTATE 22P05, and goes on in ASCII. On a borrowed transaction it cannot, since
-    /// that error aborts the transaction: set it there.
+    /// It is necessary if the database's encoding is not UTF8, `EUC_JP` or `LATIN1` for example, and lacks a character. A
+    /// store with a pool finds out by SQLSTATE 22P05, and goes on in ASCII. In a transaction that error aborts the transaction,
+    /// so set it there.
     pub fn ascii_json(mut self, ascii: bool) -> StoreBuilder {
         self.ascii_json = ascii;
         self
     }
 
-    /// Makes the store and opens its first connection.
+    /// Creates the store and opens its first connection.
     ///
     /// # Errors
     ///
-    /// Returns an error if a setting is [refused](Error::is_invalid_argument), if no connection can be made, or if called
+    /// Returns an error if a setting is [invalid](Error::is_invalid_argument), if no connection can be made, or if called
     /// [inside an async runtime](Error::is_async_context).
     pub fn connect(self) -> Result<Store, Error> {
         let (pool, schema, ascii) = self.parts()?;
@@ -182,13 +203,13 @@ impl StoreBuilder {
         Ok(Store::new(pool, schema, ascii))
     }
 
-    /// Makes the store without connecting: the first call will. For a program that starts before its database.
+    /// Creates the store without connecting, for a program that starts before its database. The first call connects.
     ///
-    /// Nothing is sent and nothing waited for, so this may be called in an async task too; the calls may not.
+    /// Nothing is sent and nothing waits, so this may be called in an async task. The calls may not.
     ///
     /// # Errors
     ///
-    /// Returns an error if a setting is [refused](Error::is_invalid_argument).
+    /// Returns an error if a setting is [invalid](Error::is_invalid_argument).
     pub fn build(self) -> Result<Store, Error> {
         let (pool, schema, ascii) = self.parts()?;
         Ok(Store::new(pool, schema, ascii))
@@ -196,11 +217,21 @@ impl StoreBuilder {
 
     fn parts(self) -> Result<(Pool, SchemaName, bool), Error> {
         if !(1..=MAX_POOL_SIZE).contains(&self.pool_size) {
-            return Err(Error::argument("a pool must be of 1 to 10000 connections"));
+            return Err(Error::argument(
+                "the pool size must be from 1 to 10000 connections",
+            ));
         }
         if self.pool_timeout.is_zero() || self.pool_timeout > MAX_POOL_TIMEOUT {
             return Err(Error::argument(
                 "the pool timeout must be more than zero, and 24 hours at most",
+            ));
+        }
+        let idle_timeout = self.connection_idle_timeout;
+        if self.connection_max_lifetime.is_zero()
+            || idle_timeout.is_some_and(|timeout| timeout.is_zero())
+        {
+            return Err(Error::argument(
+                "the lifetime and the idle timeout of a connection must be more than zero",
             ));
         }
         let schema = self
@@ -214,7 +245,7 @@ impl StoreBuilder {
                 None => settings,
             })
         };
-        let target = match self.source {
+        let source = match self.source {
             Source::Environment => of_settings(ConnectionSettings::from_env()?),
             Source::Url(url) => of_settings(ConnectionSettings::parse(&url)?),
             Source::Settings(settings) => of_settings(*settings),
@@ -228,9 +259,14 @@ impl StoreBuilder {
                 }
             }
         };
-        let connector = Connector::new(target, self.prepare_statements);
+        let connector = Connector::new(source, self.prepare_statements);
+        let options = PoolOptions {
+            size: self.pool_size,
+            max_lifetime: self.connection_max_lifetime,
+            idle_timeout,
+        };
         Ok((
-            Pool::new(connector, self.pool_size, self.pool_timeout),
+            Pool::new(connector, options, self.pool_timeout),
             schema,
             self.ascii_json,
         ))
@@ -243,6 +279,8 @@ impl fmt::Debug for StoreBuilder {
             .field("schema", &self.schema)
             .field("pool_size", &self.pool_size)
             .field("pool_timeout", &self.pool_timeout)
+            .field("connection_max_lifetime", &self.connection_max_lifetime)
+            .field("connection_idle_timeout", &self.connection_idle_timeout)
             .field("prepare_statements", &self.prepare_statements)
             .field("ascii_json", &self.ascii_json)
             .finish_non_exhaustive()

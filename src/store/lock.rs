@@ -5,60 +5,63 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::lock_registry::HeldLock;
+use super::store::Store;
+use super::update_outcome::UpdateOutcome;
 use crate::connection::Backend;
 use crate::error::Error;
 use crate::functions::{LockSession, SaveReply};
 use crate::session::{Session, SessionId};
-use crate::store::Store;
-use crate::store::lock_registry::HeldLock;
 
 impl<B: Backend> Store<B> {
-    /// Works on a session that nobody else can change meanwhile, then saves it. `None` if there is no live one.
+    /// Locks a session, so that no other client can change it, calls `work`, and saves what that did to the session's data.
+    /// Returns what `work` returned.
     ///
-    /// For the few places where two requests of one visitor must not run at the same time, such as a payment. Everything else is
-    /// better off with [`update`](Store::update), and no request as a whole should run under a lock: a page that loads twenty
-    /// things then loads them one after the other, one that hangs stops all of a visitor's tabs, and each that waits keeps a
-    /// connection from others. That is why this library never locks by itself for longer than a statement.
+    /// Use it where two requests of one visitor must not run at the same time, such as a payment. Elsewhere use
+    /// [`update`](Store::update). Do not run whole requests under a lock: the requests of a page would run one after the other,
+    /// and each that waits keeps a connection.
     ///
-    /// In one transaction: loads and locks the session, for which it waits up to `wait` (a millisecond at least); calls
-    /// `work`; saves what that did to the session's data; commits. That is four round trips. If `work` fails or panics, it rolls
-    /// back instead. Meanwhile [`load`](Store::load), [`peek`](Store::peek) and [`touch`](Store::touch) of others do not
-    /// wait, and see the session as it was; what changes or ends it does wait, without limit. A log-out does, too: so be quick.
+    /// In one transaction, which is four round trips, it loads and locks the session, calls `work`, saves and commits. It waits
+    /// up to `lock_timeout` for the lock, at least a millisecond. If `work` fails or panics, it rolls back. Meanwhile
+    /// [`load`](Store::load), [`peek`](Store::peek) and [`touch`](Store::touch) of other clients do not wait, and see the session
+    /// as it was. Calls that change or end the session, a logout among them, wait without limit, so `work` should be quick.
     ///
-    /// With a pool, `work` has one of its connections. On a connection [of the application's own](Store::on) it runs in a
+    /// With a pool, `work` holds one of its connections. On a connection [of the application's own](Store::on) it runs in a
     /// transaction there. In a transaction of the application's it runs under a savepoint, and the session stays locked until
-    /// that transaction ends, so that the application can go on under the lock.
+    /// that transaction ends.
     ///
-    /// If `work` takes so long that the session expires, it is not saved, and the answer is `None`.
+    /// If the session expires during `work`, nothing is saved, and the outcome is [`Gone`](UpdateOutcome::Gone).
     ///
     /// # Deadlocks
     ///
-    /// `work` changes the session that it is given, and leaves the store alone as far as this session is concerned: any other way
-    /// to change or end it would wait for `work` itself. On the same thread that is [refused](Error::is_locked); elsewhere it
-    /// would wait for ever. For other calls in `work` the pool needs another connection.
+    /// `work` changes the session that it is given. It must not change or end that session through the store, because that
+    /// waits for `work` itself. On the same thread such a call [is refused](Error::is_locked); on another it waits for ever. For
+    /// other calls in `work` the pool needs another connection.
     ///
-    /// Two threads that lock two sessions in opposite order, one call inside the other, wait for each other until the `wait` of
-    /// one of them is over: they have two connections each, so the server sees no circle. In transactions of the application's own
-    /// it does, and ends one of them with SQLSTATE 40P01 after its `deadlock_timeout`, a second by default.
+    /// Two threads that lock two sessions in opposite order, one call inside the other, wait for each other until the
+    /// `lock_timeout` of one ends. They have two connections each, so the server sees no deadlock. In transactions of the
+    /// application's own it does, and ends one with SQLSTATE 40P01 after its `deadlock_timeout`, a second by default.
     ///
     /// # Errors
     ///
-    /// What `work` returns; and as for [`load`](Store::load) and [`save`](Store::save); and that the session
-    /// [stayed locked](Error::is_locked) for all of `wait`, or that `wait` [is refused](Error::is_invalid_argument), being more than
-    /// 24 days. After an error nothing is saved, unless the outcome [is unknown](Error::is_outcome_unknown). A connection that turns
-    /// out to be dead is replaced as long as `work` has not begun. (In a database that is not in UTF8,
-    /// set [`ascii_json`](crate::StoreBuilder::ascii_json): a transaction cannot find out.)
+    /// - What `work` returns, and as for [`load`](Store::load) and [`save`](Store::save).
+    /// - The session [stayed locked](Error::is_locked) for all of `lock_timeout`.
+    /// - `lock_timeout` is more than 24 days, which [is invalid](Error::is_invalid_argument).
+    ///
+    /// After an error nothing is saved, unless the outcome [is unknown](Error::is_outcome_unknown). A dead connection is
+    /// replaced as long as `work` has not begun. In a database that is not in UTF8, set
+    /// [`ascii_json`](crate::StoreBuilder::ascii_json), because a transaction cannot find out.
     ///
     /// # Examples
     ///
     /// ```no_run
     /// use std::time::Duration;
     ///
-    /// use connect_pg::{Error, Session, SessionId, Store};
+    /// use connect_pg::{Error, Session, SessionId, Store, UpdateOutcome};
     ///
     /// # fn charge(_: u64) -> Result<(), Error> { Ok(()) }
-    /// /// Pays what is due, once, however often the visitor clicks.
-    /// fn pay(store: &Store, id: &SessionId) -> Result<Option<u64>, Error> {
+    /// /// Charges the amount that is due, once, however often the visitor clicks.
+    /// fn pay(store: &Store, id: &SessionId) -> Result<UpdateOutcome<u64>, Error> {
     ///     store.with_locked(id, Duration::from_secs(5), |session: &mut Session<u64>| {
     ///         let due = std::mem::take(&mut session.data);
     ///         if due > 0 {
@@ -72,34 +75,35 @@ impl<B: Backend> Store<B> {
     pub fn with_locked<T, R, E, F>(
         &self,
         id: &SessionId,
-        wait: Duration,
+        lock_timeout: Duration,
         work: F,
-    ) -> Result<Option<R>, E>
+    ) -> Result<UpdateOutcome<R>, E>
     where
         T: Serialize + DeserializeOwned,
         E: From<Error>,
         F: FnOnce(&mut Session<T>) -> Result<R, E>,
     {
-        Ok(self.lock(id, wait, work)?.map(|(_, result)| result))
+        let outcome = self.lock(id, lock_timeout, work)?;
+        Ok(outcome.map(|(result, _)| result))
     }
 
-    /// As `with_locked`, and returns the session as well.
+    /// Does what `with_locked` does, and returns the session as well.
     pub(super) fn lock<T, R, E, F>(
         &self,
         id: &SessionId,
-        wait: Duration,
+        lock_timeout: Duration,
         work: F,
-    ) -> Result<Option<(Session<T>, R)>, E>
+    ) -> Result<UpdateOutcome<(R, Session<T>)>, E>
     where
         T: Serialize + DeserializeOwned,
         E: From<Error>,
         F: FnOnce(&mut Session<T>) -> Result<R, E>,
     {
         let key = id.key();
-        let lock = LockSession::new(&key, wait)?;
+        let lock = LockSession::new(&key, lock_timeout)?;
         self.in_transaction(&lock, |transaction, locked| {
             let Some(locked) = locked else {
-                return Ok(None);
+                return Ok(UpdateOutcome::Gone);
             };
             let mut session = locked.into_session(id.clone(), key)?;
             let result = {
@@ -110,18 +114,15 @@ impl<B: Backend> Store<B> {
                 return Err(replaced().into());
             }
             match self.within(transaction).save_data(&session) {
-                Ok(SaveReply::Saved {
-                    version,
-                    expires_at,
-                }) => {
-                    session.set_saved(version, expires_at);
-                    Ok(Some((session, result)))
+                Ok(SaveReply::Saved { version, expiry }) => {
+                    session.set_saved(version, expiry);
+                    Ok(UpdateOutcome::Updated((result, session)))
                 }
-                Ok(SaveReply::Gone) => Ok(None),
+                Ok(SaveReply::Gone) => Ok(UpdateOutcome::Gone),
                 Ok(SaveReply::Conflict | SaveReply::Same { .. }) => Err(replaced().into()),
                 Err(error) => {
                     if error.is_untranslatable() && B::USABLE_AFTER_ERROR {
-                        self.remember_ascii(); // for the next one
+                        self.remember_ascii(); // for the next call
                     }
                     Err(error.with_nothing_done().into())
                 }
@@ -130,7 +131,7 @@ impl<B: Backend> Store<B> {
     }
 }
 
-/// A `Session` is a value like any other, so another one, or an older copy, may have been put in the place of the locked one.
+/// `work` may have assigned another session, or an older copy, to the locked one.
 fn replaced() -> Error {
     Error::argument("the locked session was replaced by another one, or by an older copy")
 }

@@ -12,9 +12,11 @@ mod sessions;
 #[expect(clippy::module_inception, reason = "the file of the type Store")]
 mod store;
 mod update;
+mod update_outcome;
 mod users;
 
 pub use builder::StoreBuilder;
 pub use rotate_outcome::RotateOutcome;
 pub use save_outcome::SaveOutcome;
 pub use store::Store;
+pub use update_outcome::UpdateOutcome;

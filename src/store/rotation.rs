@@ -1,36 +1,39 @@
-//! A session gets a new id.
+//! Rotation, login and logout: a session gets a new id.
 
 use std::time::Duration;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::rotate_outcome::RotateOutcome;
+use super::store::Store;
 use crate::connection::Backend;
 use crate::error::Error;
 use crate::functions::operations::{ChangeId, ChangedId, IdChange};
 use crate::functions::{AttributeParameters, RotateSession};
-use crate::session::{Login, Session};
-use crate::store::{RotateOutcome, Store};
+use crate::session::{Session, SessionAttributes, SessionId};
 
 impl<B: Backend> Store<B> {
     /// Gives a session a new id and keeps all else: the data, the user, the timeouts, the handle.
     ///
-    /// For what is neither log-in nor log-out: another role, a password that was just asked for again, a long time with one id.
+    /// Use it for changes of privilege that are neither login nor logout: another role, or a password that was asked for again.
     /// ([OWASP session management cheat sheet, "Renew the session ID after any privilege level change"][owasp])
     ///
     /// On [`RotateOutcome::Rotated`] the `Session` has the new id: set the cookie. Its data and its version are as they were, changed or
-    /// not, so that a later [`save`](Store::save) still notices what another client saved in between.
+    /// not, so a later [`save`](Store::save) still notices what another client saved in between. If a transaction of the
+    /// application's rolls back, load the session again by the old id.
     ///
-    /// In a transaction of the application's that is rolled back, the new id goes with it: load the session again by the old one.
-    ///
-    /// `grace` is for the other requests of the same page, which are on their way with the old id: for so long, 60 seconds at most
-    /// and in whole seconds, the old id still loads the session as it is by then. It saves nothing
-    /// ([`SaveOutcome::Gone`](crate::SaveOutcome::Gone)) and makes nothing last longer. With [`Duration::ZERO`] it is dead at once. Whatever the
-    /// grace, [`end`](Store::end) with the old id ends the session, since who logs out means the session and not an id.
+    /// `grace` is for other requests of the same page that were sent with the old id. For so long, 60 seconds at most
+    /// and in whole seconds, the old id loads the session as it is by then. It cannot save
+    /// ([`SaveOutcome::Gone`](crate::SaveOutcome::Gone)) and does not extend the session. With [`Duration::ZERO`] the old id is
+    /// dead at once. In both cases [`end`](Store::end) with the old id ends the session.
     ///
     /// [owasp]: https://cheatsheetseries.owasp.org/cheatsheets/Session_Management_Cheat_Sheet.html#renew-the-session-id-after-any-privilege-level-change
     ///
     /// # Errors
     ///
-    /// Besides the [errors of every call](Store#errors): `grace` [is refused](Error::is_invalid_argument). Where the outcome
-    /// [is unknown](Error::is_outcome_unknown), the session may have a new id that nobody knows: the visitor starts again.
+    /// Besides the [errors of every call](Store#errors): `grace` [is invalid](Error::is_invalid_argument). If the outcome
+    /// [is unknown](Error::is_outcome_unknown), the session may have a new id that no client knows, and the visitor starts again.
     pub fn rotate<T>(
         &self,
         session: &mut Session<T>,
@@ -42,76 +45,123 @@ impl<B: Backend> Store<B> {
 
     /// Logs a visitor in who has a session: it becomes the user's, under a new id, with the same data.
     ///
-    /// On [`RotateOutcome::Rotated`] the `Session` has the new id and the user: set the cookie. The old id is dead at once, without grace:
-    /// somebody may have planted it, and would then read the session of the user ([session fixation][owasp]). A request that is
-    /// on its way with it finds no session, and must not begin a new one in the place of this one:
-    /// [`info`](Store::info) tells it that this one was [rotated](crate::EndReason::RotateOutcome).
+    /// On [`RotateOutcome::Rotated`] the `Session` has the new id and the user: set the cookie. The old id is dead at once, because
+    /// an attacker may have planted it ([session fixation][owasp]). A request that was sent with it finds no session, and must
+    /// not create one in the place of this one: [`info`](Store::info) says that this one was
+    /// [rotated](crate::EndReason::Rotated).
     ///
-    /// On [`RotateOutcome::Gone`] nobody is logged in. There is no session to log in to, as with a visitor who comes without any: create
-    /// one for the user.
+    /// On [`RotateOutcome::Gone`] no user is logged in, because there is no live session: create one.
+    /// [`login_or_create`](Store::login_or_create) does both.
     ///
-    /// What the data says of the visitor becomes the user's. If the session was [another user's](Session::user_id), that may be
-    /// wrong: empty it by [`update`](Store::update) before the cookie goes out; until then nobody knows the new id.
+    /// Attributes that are set replace those of the session; an absolute timeout counts from the login.
+    ///
+    /// The data stays. If the session was [another user's](Session::user_id), replace the data by [`update`](Store::update)
+    /// before the cookie goes out; until then no client knows the new id.
     ///
     /// [owasp]: https://owasp.org/www-community/attacks/Session_fixation
     ///
     /// # Errors
     ///
-    /// Besides the [errors of every call](Store#errors): a setting of `login` [is refused](Error::is_invalid_argument), or the
-    /// user [has as many sessions as he may](Error::is_session_limit); the session is what it was then. Where the outcome
-    /// [is unknown](Error::is_outcome_unknown), the session may have a new id that nobody knows: the visitor logs in again.
+    /// Besides the [errors of every call](Store#errors): an attribute [is invalid](Error::is_invalid_argument), such as the id of
+    /// another user, or the user [has as many sessions as allowed](Error::is_session_limit). The session is unchanged then. If the
+    /// outcome [is unknown](Error::is_outcome_unknown), the session may have a new id that no client knows, and the visitor logs
+    /// in again.
+    pub fn login<T>(
+        &self,
+        session: &mut Session<T>,
+        user_id: &str,
+        attributes: &SessionAttributes,
+    ) -> Result<RotateOutcome, Error> {
+        let attributes = AttributeParameters::of_user(user_id, attributes)?;
+        self.login_with(session, user_id, attributes)
+    }
+
+    /// Logs a user in: makes the session of this id the user's, as [`login`](Store::login) does, or creates one.
+    ///
+    /// A session is created if there is no id, or no live session of that id. It also is if that session is another user's,
+    /// because its data is, and then the other session ends. `data` is called only if a session is created.
+    ///
+    /// Returns the session whose id is the new cookie.
+    ///
+    /// # Errors
+    ///
+    /// As for [`load`](Store::load), [`login`](Store::login) and [`create`](Store::create).
     ///
     /// # Examples
     ///
     /// ```no_run
-    /// use connect_pg::{Error, Login, NewSession, RotateOutcome, Session, SessionId, Store};
+    /// use connect_pg::{Error, SessionAttributes, SessionId, Store};
     ///
-    /// /// The session whose id goes into the cookie.
-    /// fn login(store: &Store, cookie: Option<&SessionId>, user_id: &str) -> Result<Session<Vec<u64>>, Error> {
-    ///     if let Some(id) = cookie {
-    ///         if let Some(mut session) = store.load(id)? {
-    ///             if store.login(&mut session, &Login::new(user_id))? == RotateOutcome::Rotated {
-    ///                 return Ok(session);
-    ///             }
-    ///         }
-    ///     }
-    ///     // No session before, or none any more.
-    ///     store.create(Vec::new(), &NewSession::new().user_id(user_id))
+    /// /// Returns the value of the new cookie.
+    /// fn login(store: &Store, cookie: Option<&str>, user_id: &str) -> Result<String, Error> {
+    ///     // A cookie that is no session id is not from this application.
+    ///     let id: Option<SessionId> = cookie.and_then(|text| text.parse().ok());
+    ///     let cart = Vec::<String>::new;
+    ///     let session = store.login_or_create(id.as_ref(), user_id, &SessionAttributes::new(), cart)?;
+    ///     Ok(session.id().as_cookie_value().to_owned())
     /// }
     /// # let _ = login;
     /// ```
-    pub fn login<T>(
+    pub fn login_or_create<T, F>(
         &self,
-        session: &mut Session<T>,
-        login: &Login,
-    ) -> Result<RotateOutcome, Error> {
-        let attributes = AttributeParameters::new(&login.0)?;
-        let rotated = self.change_id(session, IdChange::Login(attributes))?;
-        if rotated == RotateOutcome::Rotated {
-            if session.user_id.is_some() && session.user_id != login.0.user_id {
-                session.handle = None; // that one named another user's session
-            }
-            session.user_id.clone_from(&login.0.user_id);
+        id: Option<&SessionId>,
+        user_id: &str,
+        attributes: &SessionAttributes,
+        data: F,
+    ) -> Result<Session<T>, Error>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnOnce() -> T,
+    {
+        let attributes = AttributeParameters::of_user(user_id, attributes)?;
+        let old: Option<Session<T>> = id.map(|id| self.load(id)).transpose()?.flatten();
+        let Some(mut session) = old else {
+            return self.create_with(data(), attributes);
+        };
+        if session.user_id().is_some_and(|other| other != user_id) {
+            let created = self.create_with(data(), attributes)?;
+            self.end(session.id())?;
+            return Ok(created);
         }
-        Ok(rotated)
+        match self.login_with(&mut session, user_id, attributes)? {
+            RotateOutcome::Rotated => Ok(session),
+            RotateOutcome::Gone => self.create_with(data(), attributes),
+        }
     }
 
-    /// Logs a user out and keeps the data, a shopping basket say: the session becomes nobody's, under a new id and a new handle.
+    /// Logs a user out and keeps the data, a shopping cart for example: the session becomes anonymous, under a new id and a new
+    /// handle.
     ///
-    /// On [`RotateOutcome::Rotated`] the `Session` has the new id: set the cookie. The old one is dead at once. The timeouts stay. To end the
-    /// session with all its data, which is what a log-out mostly means, call [`end`](Store::end).
+    /// On [`RotateOutcome::Rotated`] the `Session` has the new id: set the cookie. The old one is dead at once. The timeouts stay.
+    /// Most applications end the session with all its data instead: call [`end`](Store::end).
     ///
     /// # Errors
     ///
-    /// The [errors of every call](Store#errors). Where the outcome [is unknown](Error::is_outcome_unknown), end the old
+    /// The [errors of every call](Store#errors). If the outcome [is unknown](Error::is_outcome_unknown), end the old
     /// id: that ends the session either way.
     pub fn logout<T>(&self, session: &mut Session<T>) -> Result<RotateOutcome, Error> {
-        let rotated = self.change_id(session, IdChange::Logout)?;
-        if rotated == RotateOutcome::Rotated {
+        let outcome = self.change_id(session, IdChange::Logout)?;
+        if outcome == RotateOutcome::Rotated {
             session.user_id = None;
             session.handle = None;
         }
-        Ok(rotated)
+        Ok(outcome)
+    }
+
+    fn login_with<T>(
+        &self,
+        session: &mut Session<T>,
+        user_id: &str,
+        attributes: AttributeParameters<'_>,
+    ) -> Result<RotateOutcome, Error> {
+        let outcome = self.change_id(session, IdChange::Login(attributes))?;
+        if outcome == RotateOutcome::Rotated {
+            if session.user_id.as_deref().is_some_and(|old| old != user_id) {
+                session.handle = None; // it named another user's session
+            }
+            session.user_id = Some(user_id.to_owned());
+        }
+        Ok(outcome)
     }
 
     fn change_id<T>(
@@ -120,15 +170,11 @@ impl<B: Backend> Store<B> {
         change: IdChange<'_>,
     ) -> Result<RotateOutcome, Error> {
         match self.run(&mut ChangeId::new(change, session.key)?)? {
-            ChangedId::Rotated {
-                id,
-                key,
-                expires_at,
-            } => {
+            ChangedId::Rotated { id, key, expiry } => {
                 // The version stays: that of the stored data may be another client's by now.
                 session.id = id;
                 session.key = key;
-                session.expires_at = expires_at;
+                session.expiry = expiry;
                 Ok(RotateOutcome::Rotated)
             }
             ChangedId::Gone => Ok(RotateOutcome::Gone),

@@ -5,6 +5,8 @@ use std::time::SystemTime;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::save_outcome::SaveOutcome;
+use super::store::Store;
 use crate::connection::Backend;
 use crate::error::Error;
 use crate::functions::operations::Create;
@@ -12,24 +14,34 @@ use crate::functions::{
     AttributeParameters, CountSessions, EndSession, LoadSession, ReadSessionInfo, SaveReply,
     SaveSession, TouchSession, json,
 };
-use crate::session::{NewSession, Session, SessionId, SessionInfo};
-use crate::store::{SaveOutcome, Store};
+use crate::session::{Session, SessionAttributes, SessionId, SessionInfo};
 
 impl<B: Backend> Store<B> {
     /// Creates a session with a new id.
     ///
-    /// The data is stored as `serde_json` writes it, byte for byte: at most `max_data_bytes` of the store's settings, 1 MiB by
-    /// default, and nested at most 127 deep, since `serde_json` reads no deeper. Call it when there is something to
-    /// remember and a cookie to set. A visitor who has a session and logs in gets a new id by [`login`](Store::login); one
-    /// who has none gets his session here, with [`NewSession::user_id`].
+    /// The data is stored as `serde_json` writes it, byte for byte. Its size is limited by the store's setting
+    /// `max_data_bytes`, 1 MiB by default, and its nesting to 127 levels, because `serde_json` reads no deeper. Call it when there
+    /// is something to remember. To log a user in, call [`login_or_create`](Store::login_or_create), which gives an existing
+    /// session a new id.
     ///
     /// # Errors
     ///
-    /// Besides the [errors of every call](Store#errors): the data [cannot be written](Error::is_invalid_data) as JSON, is
-    /// [too large](Error::is_too_large), a setting of `new` [is refused](Error::is_invalid_argument), or the user
-    /// [has as many sessions as he may](Error::is_session_limit).
-    pub fn create<T: Serialize>(&self, data: T, new: &NewSession) -> Result<Session<T>, Error> {
-        let attributes = AttributeParameters::new(&new.0)?;
+    /// Besides the [errors of every call](Store#errors): the data [cannot be written](Error::is_invalid_data) as JSON or is
+    /// [too large](Error::is_too_large), an attribute [is invalid](Error::is_invalid_argument), or the user
+    /// [has as many sessions as allowed](Error::is_session_limit).
+    pub fn create<T: Serialize>(
+        &self,
+        data: T,
+        attributes: &SessionAttributes,
+    ) -> Result<Session<T>, Error> {
+        self.create_with(data, AttributeParameters::new(attributes)?)
+    }
+
+    pub(super) fn create_with<T: Serialize>(
+        &self,
+        data: T,
+        attributes: AttributeParameters<'_>,
+    ) -> Result<Session<T>, Error> {
         let json = json::encode(&data)?;
         let created = self.run(&mut Create::new(&json, attributes)?)?;
         Ok(Session {
@@ -37,17 +49,17 @@ impl<B: Backend> Store<B> {
             id: created.id,
             key: created.key,
             version: created.version,
-            expires_at: created.expires_at,
-            user_id: new.0.user_id.clone(),
+            expiry: created.expiry,
+            user_id: attributes.user_id().map(ToOwned::to_owned),
             handle: created.handle,
         })
     }
 
-    /// Loads a session and uses it: its expiry slides, to the idle timeout from now and at most to the absolute one.
+    /// Loads a session and uses it: its expiry slides to the idle timeout from now, and at most to the absolute one.
     ///
-    /// `None` if there is no live session of that id: it never was, it has expired, it was ended. Nothing is created then, so an
-    /// id that somebody made up stays worthless. To keep a session that is used all the time from being written all the time, a
-    /// slide is due only after a twentieth of the idle timeout (1 to 10 minutes).
+    /// Returns `None` if there is no live session of that id: it never existed, it has expired, or it was ended. Nothing is
+    /// created then, so an invented id stays worthless. To limit writes, a slide is due only after a twentieth of the idle
+    /// timeout (1 to 10 minutes).
     ///
     /// # Errors
     ///
@@ -56,9 +68,9 @@ impl<B: Backend> Store<B> {
         self.load_session(id, true)
     }
 
-    /// Loads a session without using it: its expiry stays as it is.
+    /// Loads a session without using it: its expiry stays.
     ///
-    /// For requests that are not the visitor's doing, such as a page that polls.
+    /// For requests that the visitor does not make, such as those of a page that polls.
     ///
     /// # Errors
     ///
@@ -70,8 +82,8 @@ impl<B: Backend> Store<B> {
     /// Saves the data of a session, if it is still live and no other client has changed it since it was loaded.
     ///
     /// On [`SaveOutcome::Saved`] the session has its new version and expiry; otherwise it is as before. Data that is stored already
-    /// is not written again. That another client made the very same change is a [`SaveOutcome::Conflict`] too: two requests that
-    /// each count from 1 to 2 must come to 3. A save uses the session as [`load`](Store::load) does.
+    /// is not written again. If another client made the very same change, that is a [`SaveOutcome::Conflict`] too: two requests
+    /// that each count from 1 to 2 must come to 3. A save uses the session as [`load`](Store::load) does.
     ///
     /// # Errors
     ///
@@ -79,16 +91,13 @@ impl<B: Backend> Store<B> {
     /// [too large](Error::is_too_large). What is stored is untouched then.
     pub fn save<T: Serialize>(&self, session: &mut Session<T>) -> Result<SaveOutcome, Error> {
         Ok(match self.save_data(session)? {
-            SaveReply::Saved {
-                version,
-                expires_at,
-            }
+            SaveReply::Saved { version, expiry }
             | SaveReply::Same {
                 version,
-                expires_at,
+                expiry,
                 repeated: true,
             } => {
-                session.set_saved(version, expires_at);
+                session.set_saved(version, expiry);
                 SaveOutcome::Saved
             }
             SaveReply::Conflict | SaveReply::Same { .. } => SaveOutcome::Conflict,
@@ -96,7 +105,7 @@ impl<B: Backend> Store<B> {
         })
     }
 
-    /// Uses a session without loading it: its expiry slides as by [`load`](Store::load). Returns the expiry now in force, or
+    /// Uses a session without loading it: its expiry slides as with [`load`](Store::load). Returns the expiry now in force, or
     /// `None` if there is no live session of that id.
     ///
     /// # Errors
@@ -106,11 +115,10 @@ impl<B: Backend> Store<B> {
         self.call(&TouchSession { key: &id.key() })
     }
 
-    /// Ends a session, for good: nothing can bring it back, not even a save that is under way. Returns whether there was a
-    /// live one.
+    /// Ends a session for good: nothing can bring it back, not even a save that is under way. Returns true if it was live.
     ///
-    /// Whatever the answer, no live session of that id is left. Where the pool had to repeat the call after a connection broke,
-    /// `false` may also mean that the first try ended it.
+    /// In both cases no live session of that id is left. If the pool repeated the call after a connection broke, `false` may
+    /// also mean that the first attempt ended it.
     ///
     /// # Errors
     ///
@@ -119,11 +127,11 @@ impl<B: Backend> Store<B> {
         self.call(&EndSession { key: &id.key() })
     }
 
-    /// What is known of a session besides its data, and if it is not live, why: missing, expired or ended, for messages and
-    /// metrics. It uses nothing: the expiry stays as it is.
+    /// Returns what is known of a session besides its data. If it is not live, that is why: missing, expired or ended. The
+    /// expiry stays.
     ///
-    /// To be asked after a [`load`](Store::load) that found nothing, where it matters. **Not for the visitor**, to whom all of
-    /// these must look the same.
+    /// Call it after a [`load`](Store::load) that found nothing, for messages and metrics. **Do not tell the visitor**, to whom
+    /// all of these must look the same.
     ///
     /// # Errors
     ///
@@ -141,10 +149,10 @@ impl<B: Backend> Store<B> {
     ///     return Ok("Welcome back.");
     /// }
     /// match store.info(id)?.state() {
-    ///     SessionState::Live | SessionState::Missing => metric("missing"),
     ///     SessionState::Expired => metric("expired"),
     ///     SessionState::Ended(EndReason::Evicted) => metric("evicted"),
     ///     SessionState::Ended(_) => metric("ended"),
+    ///     _ => metric("missing"),
     /// }
     /// Ok("Please log in.")
     /// # }
@@ -153,7 +161,7 @@ impl<B: Backend> Store<B> {
         self.call(&ReadSessionInfo { key: &id.key() })
     }
 
-    /// Counts the live sessions. It looks at all of them: not for every request.
+    /// Counts the live sessions. It reads the whole table, so do not call it for every request.
     ///
     /// # Errors
     ///

@@ -1,35 +1,39 @@
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use postgres::{GenericClient, Transaction};
 
-use crate::connection::{Backend, Borrowed, Connector, Pool};
+use super::lock_registry;
+use crate::connection::{Backend, Borrowed, Connector, Pool, PoolStatus};
 use crate::error::Error;
 use crate::functions::operations::{Next, Operation};
 use crate::functions::{Call, Function, Reply, SchemaName, json};
 use crate::runtime::random_delay;
-use crate::store::lock_registry;
+use crate::session::Session;
 
 /// A session store in a PostgreSQL database.
 ///
 /// A store with a [`Pool`] of its own, from [`connect`](Store::connect) or [`builder`](Store::builder), is made once; it is
-/// `Send` and `Sync`, and a clone is another handle to the same pool. A store [on](Store::on) a borrowed connection or
-/// transaction is made where it is used. The methods are the same.
+/// `Send` and `Sync`, and a clone shares the pool. A store [on](Store::on) a borrowed connection or transaction is made where it is
+/// used. The methods are the same.
 ///
 /// Each call is one round trip to the server, check-out from the pool included, once the pool's connection is open and has
-/// prepared the call's statement; [`update`](Store::update) is two calls. Expiry goes by the database's clock alone.
+/// prepared the call's statement. [`update`](Store::update) is two calls. Expiry goes by the database's clock alone.
+///
+/// A panic during a call, in a closure of the application's for example, leaves the store usable: it is `UnwindSafe`.
 ///
 /// # Errors
 ///
 /// Every call can fail because the database [cannot be reached](Error::is_unavailable), because the store is
-/// [not installed](Error::is_not_installed), because the role [may not](Error::is_permission_denied), and because it was made
-/// [inside an async runtime](Error::is_async_context). A session that is not there is no error.
+/// [not installed](Error::is_not_installed), because the role [has no permission](Error::is_permission_denied), and because it was
+/// made [inside an async runtime](Error::is_async_context). A missing session is no error.
 ///
-/// A connection of the pool that turns out to be dead (the server was restarted, has failed over, is read-only now:
-/// SQLSTATE 57P01, 57P02, 57P03, class 08, 25006) is replaced and the call repeated once. On a borrowed connection nothing is
-/// repeated. Where that leaves it open if a change was made, the error [says so](Error::is_outcome_unknown).
+/// A dead connection of the pool is replaced and the call repeated once: the server was restarted, has failed over, or is
+/// read-only now (SQLSTATE 57P01, 57P02, 57P03, class 08, 25006). On a borrowed connection nothing is repeated. If that leaves it
+/// open whether a change was made, the error [says so](Error::is_outcome_unknown).
 pub struct Store<B = Pool> {
     backend: B,
     schema: SchemaName,
@@ -45,7 +49,21 @@ impl Store<Pool> {
         }
     }
 
-    /// Returns how connections are made, for one that is not the pool's.
+    /// Returns how many connections of the pool are open and idle, and how many calls wait for one.
+    #[must_use]
+    pub fn pool_status(&self) -> PoolStatus {
+        self.backend.status()
+    }
+
+    /// Closes the pool, for all clones of this store. Idle connections are closed now, and the others after their call.
+    ///
+    /// Calls that come later fail as [unavailable](Error::is_unavailable). A program that just ends need not call it, because
+    /// dropping the last clone closes the pool, too. Nothing waits, so this may be called in an async task.
+    pub fn close(&self) {
+        self.backend.close();
+    }
+
+    /// Returns how connections are made, for one outside of the pool.
     pub(crate) fn connector(&self) -> Arc<Connector> {
         self.backend.connector()
     }
@@ -66,22 +84,23 @@ impl Clone for Store<Pool> {
 }
 
 impl<'a, C: GenericClient> Store<Borrowed<'a, C>> {
-    /// A store on a connection or a transaction of the application's own.
+    /// Returns a store on a connection or a transaction of the application's own.
     ///
-    /// In a transaction the session changes when, and only if, the transaction commits. Nothing that a session can meet
-    /// aborts it: that a session is gone, or was changed by another client, is an answer and no error.
+    /// In a transaction the session changes when, and only if, the transaction commits. A session that is gone or was changed
+    /// by another client is an outcome and no error, so it does not abort the transaction.
     ///
     /// # Examples
     ///
     /// ```no_run
-    /// use connect_pg::{NewSession, Store};
+    /// use connect_pg::{SessionAttributes, Store};
     /// use postgres::{Client, NoTls};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let mut client = Client::connect("postgresql://app@localhost/app", NoTls)?;
     /// let mut transaction = client.transaction()?;
     /// transaction.execute("update account set last_login = now() where id = $1", &[&4711_i64])?;
-    /// let session = Store::on(&mut transaction).create(["cart"], &NewSession::new().user_id("4711"))?;
+    /// let attributes = SessionAttributes::new().user_id("4711");
+    /// let session = Store::on(&mut transaction).create(["cart"], &attributes)?;
     /// transaction.commit()?;
     /// println!("the cookie is {} bytes long", session.id().as_cookie_value().len());
     /// # Ok(())
@@ -95,7 +114,7 @@ impl<'a, C: GenericClient> Store<Borrowed<'a, C>> {
         }
     }
 
-    /// The same store in another schema than `web`.
+    /// Returns the same store in another schema than `web`.
     ///
     /// # Errors
     ///
@@ -105,7 +124,8 @@ impl<'a, C: GenericClient> Store<Borrowed<'a, C>> {
         Ok(self)
     }
 
-    /// The same store, writing JSON in ASCII: see [`StoreBuilder::ascii_json`].
+    /// Returns the same store, which writes JSON in ASCII if `ascii` is true: see
+    /// [`StoreBuilder::ascii_json`](crate::StoreBuilder::ascii_json).
     #[must_use]
     pub fn ascii_json(self, ascii: bool) -> Self {
         self.ascii.store(ascii, Ordering::Relaxed);
@@ -197,3 +217,10 @@ impl<B> fmt::Debug for Store<B> {
             .finish_non_exhaustive()
     }
 }
+
+/// Threads may share a store and a session, and panics may pass them.
+const _: () = {
+    const fn assert<T: Send + Sync + UnwindSafe + RefUnwindSafe>() {}
+    assert::<Store>();
+    assert::<Session<()>>();
+};

@@ -1,15 +1,15 @@
-//! A user's sessions.
+//! The sessions of a user.
 
 use uuid::Uuid;
 
+use super::store::Store;
 use crate::connection::Backend;
 use crate::error::Error;
 use crate::functions::{EndUserSession, EndUserSessions, ListUserSessions};
 use crate::session::{SessionId, UserSession};
-use crate::store::Store;
 
 impl<B: Backend> Store<B> {
-    /// The live sessions of a user, the one used last first: what a page "your devices" shows.
+    /// Lists the live sessions of a user, the last used first, for a page "your devices".
     ///
     /// # Errors
     ///
@@ -33,11 +33,11 @@ impl<B: Backend> Store<B> {
         self.call(&ListUserSessions::new(user_id)?)
     }
 
-    /// Ends one session of a user: "log out this device". Returns whether there was a live one.
+    /// Ends one session of a user: "log out this device". Returns true if it was live.
     ///
-    /// The user is asked for besides the handle, so that nobody ends another user's session by sending its handle: pass who is
-    /// logged in, not what a form says. Where the pool had to repeat the call after a connection broke, `false` may also mean that
-    /// the first try ended it.
+    /// The user id is checked besides the handle, so that a user cannot end another user's session by its handle. Pass the user
+    /// who is logged in, not what a form says. If the pool repeated the call after a connection broke, `false` may also mean
+    /// that the first attempt ended it.
     ///
     /// # Errors
     ///
@@ -46,11 +46,11 @@ impl<B: Backend> Store<B> {
         self.call(&EndUserSession::new(user_id, handle)?)
     }
 
-    /// Ends all sessions of a user, or all but the one of this id: "log out everywhere (else)". Returns how many there were.
+    /// Ends all sessions of a user, or all but the one of this id: "log out everywhere (else)". Returns how many were live.
     ///
-    /// To be offered with a change of the password. A log-in that is under way meanwhile comes before or after it and never
-    /// half: before, its session ends too. In a transaction, such log-ins wait for its end. Where the pool had to repeat the call
-    /// after a connection broke, what the first try ended is not counted. ([OWASP ASVS 5.0, 7.4.3][asvs])
+    /// Offer it with a change of the password. It also ends the session of a login that began before it. In a transaction,
+    /// logins of the user wait for the end of it. If the pool repeated the call after a connection broke, what the first attempt
+    /// ended is not counted. ([OWASP ASVS 5.0, 7.4.3][asvs])
     ///
     /// [asvs]: https://github.com/OWASP/ASVS/blob/v5.0.0/5.0/en/0x16-V7-Session-Management.md
     ///

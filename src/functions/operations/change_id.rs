@@ -1,5 +1,3 @@
-use std::time::SystemTime;
-
 use crate::error::Error;
 use crate::functions::attribute_parameters::AttributeParameters;
 use crate::functions::call::{Call, Function};
@@ -8,7 +6,7 @@ use crate::functions::logout_session::LogoutSession;
 use crate::functions::operations::{Next, Operation};
 use crate::functions::reply::Reply;
 use crate::functions::rotate_session::{ChangeIdReply, RotateSession};
-use crate::session::{SessionId, SessionKey};
+use crate::session::{Expiry, SessionId, SessionKey};
 
 /// A key that exists is one chance in 2^248, or a broken random source. The second one in a row is the latter.
 const MAX_KEYS: u32 = 2;
@@ -38,14 +36,14 @@ pub(crate) enum ChangedId {
     Rotated {
         id: SessionId,
         key: SessionKey,
-        expires_at: SystemTime,
+        expiry: Expiry,
     },
     Gone,
 }
 
 impl<'a> ChangeId<'a> {
     pub(crate) fn new(change: IdChange<'a>, old_key: SessionKey) -> Result<ChangeId<'a>, Error> {
-        let new_id = SessionId::generate_for_slot(&old_key)?;
+        let new_id = SessionId::generate_for_slot(old_key.slot())?;
         Ok(ChangeId {
             change,
             old_key,
@@ -86,19 +84,19 @@ impl Operation for ChangeId<'_> {
 
     fn next(&mut self, reply: Result<ChangeIdReply, Error>) -> Result<Next<ChangedId>, Error> {
         match reply? {
-            ChangeIdReply::Rotated { expires_at } => Ok(Next::Done(ChangedId::Rotated {
+            ChangeIdReply::Rotated { expiry } => Ok(Next::Done(ChangedId::Rotated {
                 id: self.new_id.clone(),
                 key: self.new_key,
-                expires_at,
+                expiry,
             })),
             ChangeIdReply::Gone => Ok(Next::Done(ChangedId::Gone)),
             ChangeIdReply::LimitReached => Err(Error::session_limit()),
             ChangeIdReply::Exists if self.keys == MAX_KEYS => {
-                Err(Error::answer("every new key exists"))
+                Err(Error::reply("every new key exists"))
             }
             ChangeIdReply::Exists => {
                 self.keys += 1;
-                self.new_id = SessionId::generate_for_slot(&self.old_key)?;
+                self.new_id = SessionId::generate_for_slot(self.old_key.slot())?;
                 self.new_key = self.new_id.key();
                 Ok(Next::Call)
             }
@@ -137,7 +135,7 @@ mod tests {
     fn rotated_session_has_the_drawn_id_in_the_same_slot() {
         let mut operation = rotation();
         let reply = ChangeIdReply::Rotated {
-            expires_at: SystemTime::UNIX_EPOCH,
+            expiry: Expiry::NEVER,
         };
         let Next::Done(ChangedId::Rotated { id, key, .. }) = operation.next(Ok(reply)).unwrap()
         else {

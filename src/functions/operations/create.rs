@@ -1,5 +1,3 @@
-use std::time::SystemTime;
-
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -9,7 +7,7 @@ use crate::functions::create_session::{CreateReply, CreateSession};
 use crate::functions::load_session::{LoadSession, LoadedSession};
 use crate::functions::operations::{Next, Operation};
 use crate::functions::reply::Reply;
-use crate::session::{SessionId, SessionKey};
+use crate::session::{Expiry, SessionId, SessionKey};
 
 /// A key that exists is one chance in 2^256, or a broken random source. The second one in a row is the latter.
 const MAX_KEYS: u32 = 2;
@@ -42,7 +40,7 @@ pub(crate) struct Created {
     pub(crate) id: SessionId,
     pub(crate) key: SessionKey,
     pub(crate) version: i64,
-    pub(crate) expires_at: SystemTime,
+    pub(crate) expiry: Expiry,
     /// Unknown after a lost reply.
     pub(crate) handle: Option<Uuid>,
 }
@@ -63,12 +61,12 @@ impl<'a> Create<'a> {
         })
     }
 
-    fn created(&self, version: i64, expires_at: SystemTime, handle: Option<Uuid>) -> Next<Created> {
+    fn created(&self, version: i64, expiry: Expiry, handle: Option<Uuid>) -> Next<Created> {
         Next::Done(Created {
             id: self.id.clone(),
             key: self.key,
             version,
-            expires_at,
+            expiry,
             handle,
         })
     }
@@ -110,9 +108,9 @@ impl Operation for Create<'_> {
         match reply {
             CreateReplies::Create(CreateReply::Created {
                 version,
-                expires_at,
+                expiry,
                 handle,
-            }) => Ok(self.created(version, expires_at, Some(handle))),
+            }) => Ok(self.created(version, expiry, Some(handle))),
             CreateReplies::Create(CreateReply::LimitReached) => Err(Error::session_limit()),
             CreateReplies::Create(CreateReply::Exists { repeated: true }) => {
                 self.state = State::LoadingCreated;
@@ -120,7 +118,7 @@ impl Operation for Create<'_> {
             }
             CreateReplies::Create(CreateReply::Exists { repeated: false }) => {
                 if self.keys == MAX_KEYS {
-                    return Err(Error::answer("every new key exists"));
+                    return Err(Error::reply("every new key exists"));
                 }
                 self.keys += 1;
                 self.id = SessionId::generate()?;
@@ -128,10 +126,10 @@ impl Operation for Create<'_> {
                 Ok(Next::Call)
             }
             CreateReplies::Load(Some(session)) => {
-                Ok(self.created(session.version, session.expires_at, None))
+                Ok(self.created(session.version, session.expiry, None))
             }
             CreateReplies::Load(None) => {
-                Err(Error::answer("a new session is gone").with_outcome_unknown())
+                Err(Error::reply("a new session is gone").with_outcome_unknown())
             }
         }
     }
@@ -155,7 +153,7 @@ mod tests {
     fn created() -> CreateReplies {
         CreateReplies::Create(CreateReply::Created {
             version: 1,
-            expires_at: SystemTime::UNIX_EPOCH,
+            expiry: Expiry::NEVER,
             handle: Uuid::nil(),
         })
     }

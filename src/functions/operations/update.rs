@@ -119,12 +119,9 @@ where
                     result,
                     ..
                 },
-                UpdateReply::Save(SaveReply::Saved {
-                    version,
-                    expires_at,
-                }),
+                UpdateReply::Save(SaveReply::Saved { version, expiry }),
             ) => {
-                session.set_saved(version, expires_at);
+                session.set_saved(version, expiry);
                 Ok(Next::Done(Updated::Saved(result, session)))
             }
             // The first call saved this, or another client did. In the latter case the change must be applied once more.
@@ -141,7 +138,7 @@ where
                 Ok(Next::CallAfter(pause.min(MAX_UPDATE_PAUSE)))
             }
             (State::Loading, UpdateReply::Save(_)) => {
-                Err(Error::answer("a save before a load").into())
+                Err(Error::reply("a save before a load").into())
             }
         }
     }
@@ -149,9 +146,8 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use super::*;
+    use crate::session::Expiry;
 
     fn loaded(data: &'static str) -> UpdateReply {
         UpdateReply::Load(Some(LoadedSession::from_text(data, 5)))
@@ -160,14 +156,14 @@ mod tests {
     fn saved() -> UpdateReply {
         UpdateReply::Save(SaveReply::Saved {
             version: 6,
-            expires_at: SystemTime::UNIX_EPOCH,
+            expiry: Expiry::NEVER,
         })
     }
 
     fn same(repeated: bool) -> UpdateReply {
         UpdateReply::Save(SaveReply::Same {
             version: 6,
-            expires_at: SystemTime::UNIX_EPOCH,
+            expiry: Expiry::NEVER,
             repeated,
         })
     }
@@ -198,7 +194,7 @@ mod tests {
             SaveReply::Conflict,
             SaveReply::Same {
                 version: 6,
-                expires_at: SystemTime::UNIX_EPOCH,
+                expiry: Expiry::NEVER,
                 repeated: false,
             },
         ] {

@@ -1,0 +1,13 @@
+/// The connections of a store's pool at one moment. From [`Store::pool_status`](crate::Store::pool_status).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoolStatus {
+    /// How many connections the pool may hold.
+    pub size: u32,
+    /// How many are open, or being opened.
+    pub open: u32,
+    /// How many of those no call uses.
+    pub idle: u32,
+    /// How many calls wait for a connection.
+    pub waiting: u32,
+}

@@ -1,0 +1,198 @@
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use tokio_postgres::error::SqlState;
+
+use super::kind::{Kind, breaks_connection};
+use super::redacted::{JsonPosition, ServerMessage, TooDeep};
+use super::{ConnectionTarget, Error, Inner};
+
+impl Error {
+    pub(super) fn new(kind: Kind) -> Error {
+        Error(Box::new(Inner {
+            kind,
+            outcome_unknown: false,
+            code: None,
+            source: None,
+            target: None,
+        }))
+    }
+
+    pub(super) fn with_code(kind: Kind, code: SqlState) -> Error {
+        let mut error = Error::new(kind);
+        error.0.code = Some(code);
+        error
+    }
+
+    pub(super) fn with_source(
+        mut self,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Error {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    pub(crate) fn async_context() -> Error {
+        Error::new(Kind::AsyncContext)
+    }
+
+    /// An error of a call that was sent on an open connection.
+    pub(crate) fn call(error: tokio_postgres::Error) -> Error {
+        let broken = breaks_connection(&error);
+        Error::postgres(if broken { Kind::Broken } else { Kind::Server }, error)
+    }
+
+    /// An error of the application's own call.
+    pub(super) fn application(error: tokio_postgres::Error) -> Error {
+        if breaks_connection(&error) {
+            Error::call(error)
+        } else {
+            Error::postgres(Kind::Application, error)
+        }
+    }
+
+    /// An error of connecting, with a password or without.
+    pub(crate) fn connect(error: tokio_postgres::Error, has_password: bool) -> Error {
+        // The driver does not tell its kinds apart. Without a source the time was up; an I/O error is an outage too. Anything
+        // else that the server did not say is a missing password or setting.
+        let outage = error
+            .source()
+            .is_none_or(<dyn StdError>::is::<std::io::Error>);
+        if outage || error.as_db_error().is_some() {
+            Error::postgres(Kind::Connect, error)
+        } else if has_password {
+            Error::new(Kind::Settings).with_source(error)
+        } else {
+            Error::new(Kind::NoPassword).with_source(error)
+        }
+    }
+
+    fn postgres(kind: Kind, error: tokio_postgres::Error) -> Error {
+        match error.as_db_error() {
+            Some(server) => Error::with_code(kind, server.code().clone())
+                .with_source(ServerMessage::new(server)),
+            None => Error::new(kind).with_source(error),
+        }
+    }
+
+    pub(crate) fn pool_timeout(timeout: Duration) -> Error {
+        Error::new(Kind::PoolTimeout(timeout))
+    }
+
+    pub(crate) fn pool_closed() -> Error {
+        Error::new(Kind::PoolClosed)
+    }
+
+    pub(crate) fn reply(what: &'static str) -> Error {
+        Error::new(Kind::Reply(what))
+    }
+
+    pub(crate) fn column(error: tokio_postgres::Error) -> Error {
+        Error::reply("a column is missing or has another type").with_source(error)
+    }
+
+    pub(crate) fn argument(what: &'static str) -> Error {
+        Error::new(Kind::Argument(what))
+    }
+
+    /// The connection settings are refused. The text names the setting and the hint, and never a password.
+    pub(crate) fn connection_settings(text: String) -> Error {
+        Error::new(Kind::Settings).with_source(text)
+    }
+
+    /// A password file cannot be read, or is empty; it may be written later. The text names the file.
+    pub(crate) fn password_file(text: String) -> Error {
+        Error::new(Kind::Connect).with_source(text)
+    }
+
+    /// Adds where the connection was to lead to.
+    pub(crate) fn at(mut self, target: ConnectionTarget) -> Error {
+        self.0.target = Some(target);
+        self
+    }
+
+    /// No server could be reached.
+    pub(crate) fn unreachable(error: std::io::Error) -> Error {
+        Error::new(Kind::Connect).with_source(error)
+    }
+
+    pub(crate) fn encode<T: ?Sized>(error: &serde_json::Error) -> Error {
+        Error::new(Kind::Encode(std::any::type_name::<T>())).with_source(JsonPosition::new(error))
+    }
+
+    pub(crate) fn too_deep<T: ?Sized>() -> Error {
+        Error::new(Kind::Encode(std::any::type_name::<T>())).with_source(TooDeep)
+    }
+
+    pub(crate) fn decode<T: ?Sized>(error: &serde_json::Error) -> Error {
+        Error::new(Kind::Decode(std::any::type_name::<T>())).with_source(JsonPosition::new(error))
+    }
+
+    /// `update` gave up. `locked` is the error of its last attempt, under the lock.
+    pub(crate) fn conflict(attempts: u32, locked: Error) -> Error {
+        let mut error = Error::new(Kind::Conflict(attempts));
+        error.0.code = locked.0.code;
+        error.0.source = locked.0.source;
+        error
+    }
+
+    pub(crate) fn session_limit() -> Error {
+        Error::new(Kind::SessionLimit)
+    }
+
+    pub(crate) fn locked_by_this_thread() -> Error {
+        Error::new(Kind::LockedByThisThread)
+    }
+
+    pub(crate) fn notifications_off() -> Error {
+        Error::new(Kind::NotificationsOff)
+    }
+
+    pub(crate) fn random(error: getrandom::Error) -> Error {
+        Error::new(Kind::Random).with_source(error)
+    }
+
+    pub(crate) fn thread(error: std::io::Error) -> Error {
+        Error::new(Kind::Thread).with_source(error)
+    }
+
+    /// A save was repeated, and by then another client had changed the session.
+    pub(crate) fn save_outcome_unknown() -> Error {
+        Error::new(Kind::Broken).with_outcome_unknown()
+    }
+
+    /// The database is newer than the program.
+    #[cfg(feature = "install")]
+    pub(crate) fn newer_database(what: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
+        Error::new(Kind::Newer).with_source(what)
+    }
+
+    /// An install refuses what it found.
+    #[cfg(feature = "install")]
+    pub(crate) fn install(what: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
+        Error::new(Kind::Install).with_source(what)
+    }
+
+    /// The server is a standby, as a query shows.
+    #[cfg(feature = "install")]
+    pub(crate) fn standby() -> Error {
+        Error::with_code(Kind::Broken, SqlState::READ_ONLY_SQL_TRANSACTION)
+    }
+
+    /// There is no store of these names, as a query shows.
+    #[cfg(feature = "install")]
+    pub(crate) fn not_installed() -> Error {
+        Error::with_code(Kind::Server, SqlState::INVALID_SCHEMA_NAME)
+    }
+
+    pub(crate) fn with_outcome_unknown(mut self) -> Error {
+        self.0.outcome_unknown = true;
+        self
+    }
+
+    /// The transaction was not committed, so nothing was done.
+    pub(crate) fn with_nothing_done(mut self) -> Error {
+        self.0.outcome_unknown = false;
+        self
+    }
+}

@@ -1,0 +1,158 @@
+use std::error::Error as StdError;
+use std::fmt;
+
+use super::kind::Kind;
+use super::{ConnectionTarget, Error, ParseSessionIdError};
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fmt_summary(f)?;
+        let mut source: Option<&dyn StdError> = self.get_ref().map(|source| source as _);
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        for warning in self.0.target.iter().flat_map(|target| &target.warnings) {
+            write!(f, "; {warning}")?;
+        }
+        if self.0.outcome_unknown {
+            f.write_str("; it is unknown whether the change was made: load the session again")?;
+        }
+        Ok(())
+    }
+}
+
+impl Error {
+    /// Writes what failed, then what to do.
+    fn fmt_summary(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.kind {
+            Kind::Connect => self.fmt_target(f, "cannot connect", "cannot connect to the database"),
+            Kind::Settings => self.fmt_target(f, "cannot log in", "invalid connection settings"),
+            Kind::NoPassword => {
+                match &self.0.target {
+                    Some(ConnectionTarget { user, server, .. }) => {
+                        write!(f, "no password for user {user:?} at {server}")?;
+                    }
+                    None => f.write_str("no password")?,
+                }
+                f.write_str(
+                    ": give StoreBuilder::password_file, PGPASSWORD or ~/.pgpass (mode 0600)",
+                )
+            }
+            Kind::PoolTimeout(timeout) => write!(
+                f,
+                "no connection of the pool became free within {timeout:?}: raise pool_size, or shorten the transactions"
+            ),
+            Kind::Server => f.write_str(self.server_summary()),
+            Kind::Reply(what) => write!(
+                f,
+                "unexpected reply of the session store ({what}): run `session-admin install`"
+            ),
+            Kind::SessionId => write!(f, "{}", ParseSessionIdError::new()),
+            Kind::Argument(what) => write!(f, "invalid argument: {what}"),
+            Kind::Encode(type_name) => {
+                write!(f, "cannot write the session's data ({type_name}) as JSON")
+            }
+            Kind::Decode(type_name) => {
+                write!(f, "the stored session does not fit the type {type_name}")
+            }
+            Kind::Conflict(attempts) => write!(
+                f,
+                "other clients changed the session before each of {attempts} saves, and then kept it locked"
+            ),
+            _ => f.write_str(self.fixed_summary()),
+        }
+    }
+
+    fn fmt_target(&self, f: &mut fmt::Formatter<'_>, failed: &str, unknown: &str) -> fmt::Result {
+        match &self.0.target {
+            Some(ConnectionTarget {
+                user,
+                database,
+                server,
+                ..
+            }) => write!(
+                f,
+                "{failed} to database {database:?} as user {user:?} at {server}"
+            ),
+            None => f.write_str(unknown),
+        }
+    }
+
+    fn server_summary(&self) -> &'static str {
+        if self.is_not_installed() {
+            "the session store is not in this database and schema: run `session-admin install`"
+        } else if self.is_permission_denied() {
+            "the role may not call the session store: run `session-admin check`"
+        } else if self.is_too_large() {
+            "the session's data is larger than the store accepts: store less, or raise its setting max_data_bytes"
+        } else if self.is_untranslatable() {
+            "the database's encoding cannot hold a character of the text: create the database with encoding UTF8"
+        } else if self.is_locked() {
+            "another client keeps the session locked"
+        } else {
+            "the database refused the call"
+        }
+    }
+
+    fn fixed_summary(&self) -> &'static str {
+        match self.0.kind {
+            Kind::AsyncContext => {
+                "cannot block inside an async runtime: call it through tokio::task::spawn_blocking"
+            }
+            Kind::Broken if self.is_read_only() => "the server is read-only (a standby)",
+            Kind::Broken => "the connection to the database broke",
+            Kind::PoolClosed => "the session store is closed",
+            Kind::SessionLimit => {
+                "the user has as many sessions as the store allows (its settings max_sessions_per_user, reject_over_limit)"
+            }
+            Kind::LockedByThisThread => {
+                "this thread has locked the session and would wait for itself: change the session that the closure is given"
+            }
+            Kind::NotificationsOff => {
+                "the store sends no notifications: run `session-admin configure notify_channel=NAME`"
+            }
+            Kind::Random => "the operating system's random source failed",
+            Kind::Thread => "the operating system refused a thread",
+            #[cfg(feature = "install")]
+            Kind::Newer => {
+                "a newer version of connect-pg installed this store, which an older one must not replace: use the newer one"
+            }
+            #[cfg(feature = "install")]
+            Kind::Install => "the store cannot be installed here",
+            _ => "the database refused the call",
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("message", &format_args!("{self}"))
+            .field("kind", &self.0.kind)
+            .field("code", &self.0.code)
+            .field("outcome_unknown", &self.0.outcome_unknown)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_postgres::error::SqlState;
+
+    use super::*;
+
+    #[test]
+    fn conflict_shows_what_ended_it() {
+        let locked = Error::with_code(Kind::Server, SqlState::LOCK_NOT_AVAILABLE)
+            .with_source("canceling statement");
+        let error = Error::conflict(8, locked);
+        assert!(error.is_conflict() && error.is_locked() && !error.is_unavailable());
+        assert_eq!(error.code(), Some("55P03"));
+        assert_eq!(
+            error.to_string(),
+            "other clients changed the session before each of 8 saves, and then kept it locked: canceling statement"
+        );
+    }
+}
