@@ -1,24 +1,24 @@
-//! Web sessions kept in PostgreSQL, behind stored functions that a least-privilege role may call and nothing else.
+//! Web sessions in PostgreSQL, behind stored functions: a least-privilege role may execute them and nothing else.
 //!
 //! The browser holds a [`SessionId`]: 256 random bits. The database stores its SHA-256, the [`SessionKey`], and sees no id. The
-//! application logs in as the runtime role, `nodepg` by default, which may execute the functions of the schema `web` and touch
-//! no table: what this library sends is `select … from "web".function($1, …)`, nothing else. The functions are installed, and
-//! brought up to date, by `session-admin install` or by `select correct_web()`.
+//! application logs in as the runtime role, `nodepg` by default. This role may execute the functions of the schema `web` and has
+//! no access to tables. All that this library sends is `select … from "web".function($1, …)`. `session-admin install` or
+//! `select correct_web()` installs and upgrades the functions.
 //!
-//! What the store promises:
+//! The store promises:
 //!
-//! - A session that was ended stays ended. A slow request that saves after the log-out gets [`SaveOutcome::Gone`].
-//! - A change is never lost without a word. A save on top of another client's gets [`SaveOutcome::Conflict`]; [`Store::update`]
-//!   loads again and applies the change to what is there, and any number of clients that do so get their turn.
+//! - An ended session stays ended. A slow request that saves after the logout gets [`SaveOutcome::Gone`].
+//! - No change is lost in silence. A save on top of another client's gets [`SaveOutcome::Conflict`]. [`Store::update`]
+//!   loads again and applies the change to fresh data, for any number of clients at the same time.
 //! - A session expires after its idle timeout, and after its absolute timeout whatever its use, by the database's clock.
-//! - A session that is not there is an answer, not an error; an outage is an error, not a log-out.
+//! - A missing session is an outcome, not an error. An outage is an error, not a logout.
 //!
 //! # Example
 //!
 //! ```no_run
 //! use std::time::Duration;
 //!
-//! use connect_pg::{Error, Login, NewSession, PruneOptions, RotateOutcome, Session, SessionId, Store};
+//! use connect_pg::{Error, PruneOptions, Session, SessionAttributes, SessionId, Store, UpdateOutcome};
 //! use serde::{Deserialize, Serialize};
 //!
 //! #[derive(Default, Serialize, Deserialize)]
@@ -26,43 +26,47 @@
 //!     views: u64,
 //! }
 //!
-//! /// Answers a request that came with this value of the session cookie: the views so far, and the cookie to set.
-//! fn view(store: &Store, cookie: Option<&str>) -> Result<(u64, Option<String>), Error> {
-//!     // A cookie that is no session id is one that we did not set.
-//!     let id: Option<SessionId> = cookie.and_then(|text| text.parse().ok());
-//!     if let Some(id) = id {
-//!         if let Some(session) = store.update(&id, |visit: &mut Visit| visit.views += 1)? {
+//! /// Reads the session cookie. A value that is no session id is not from this application.
+//! fn session_id(cookie: Option<&str>) -> Option<SessionId> {
+//!     cookie.and_then(|text| text.parse().ok())
+//! }
+//!
+//! /// Counts a view. Returns the views so far, and the session whose cookie to set, if it is new.
+//! fn view(store: &Store, cookie: Option<&str>) -> Result<(u64, Option<Session<Visit>>), Error> {
+//!     if let Some(id) = session_id(cookie) {
+//!         let count = |visit: &mut Visit| visit.views += 1;
+//!         if let UpdateOutcome::Updated(session) = store.update(&id, count)? {
 //!             return Ok((session.data.views, None));
 //!         }
 //!     }
-//!     // No cookie, or its session is over: a new session with a new id, never the visitor's own.
-//!     let session = store.create(Visit { views: 1 }, &NewSession::new().idle_timeout(Duration::from_secs(3600)))?;
-//!     let cookie = format!(
-//!         "__Host-session={}; Path=/; Secure; HttpOnly; SameSite=Lax",
-//!         session.id().as_cookie_value()
-//!     );
-//!     Ok((session.data.views, Some(cookie)))
+//!     // No cookie, or its session is gone: a new session with a new id, never the visitor's.
+//!     let attributes = SessionAttributes::new().idle_timeout(Duration::from_secs(3600));
+//!     let session = store.create(Visit { views: 1 }, &attributes)?;
+//!     Ok((1, Some(session)))
 //! }
 //!
-//! /// Logs a visitor in: his session gets a new id and becomes the user's. Returns the session whose id is the new cookie.
-//! fn login(store: &Store, cookie: Option<&SessionId>, user_id: &str) -> Result<Session<Visit>, Error> {
-//!     if let Some(id) = cookie {
-//!         if let Some(mut session) = store.load(id)? {
-//!             if store.login(&mut session, &Login::new(user_id))? == RotateOutcome::Rotated {
-//!                 return Ok(session);
-//!             }
-//!         }
-//!     }
-//!     store.create(Visit::default(), &NewSession::new().user_id(user_id))
+//! /// Logs a user in: the visitor's session gets a new id and becomes the user's.
+//! fn login(store: &Store, cookie: Option<&str>, user_id: &str) -> Result<Session<Visit>, Error> {
+//!     let id = session_id(cookie);
+//!     store.login_or_create(id.as_ref(), user_id, &SessionAttributes::new(), Visit::default)
+//! }
+//!
+//! fn set_cookie<T>(session: &Session<T>) -> String {
+//!     format!(
+//!         "__Host-session={}; Path=/; Secure; HttpOnly; SameSite=Lax",
+//!         session.id().as_cookie_value()
+//!     )
 //! }
 //!
 //! fn main() -> Result<(), Error> {
-//!     // The password: from PGPASSWORD, from ~/.pgpass, or with StoreBuilder::password_file from a file of your own.
+//!     // The password comes from PGPASSWORD, ~/.pgpass, or a file: StoreBuilder::password_file.
 //!     let store = Store::connect("postgresql://nodepg@localhost/app")?;
 //!     let _pruner = store.start_pruning(PruneOptions::new())?;
 //!
-//!     let (views, cookie) = view(&store, None)?;
-//!     println!("view {views}, a new visitor: {}", cookie.is_some());
+//!     let (views, new) = view(&store, None)?;
+//!     println!("view {views}, new cookie: {:?}", new.map(|session| set_cookie(&session)));
+//!     let session = login(&store, None, "ada")?;
+//!     println!("logged in: {:?}", session.user_id());
 //!     Ok(())
 //! }
 //! ```
@@ -70,65 +74,66 @@
 //! # One round trip
 //!
 //! Each call is one round trip to the server, check-out from the pool included, once the connection is open and the statement
-//! prepared on it; [`Store::update`] is two calls, and [`Store::with_locked`] four. No connection is pinged before it is used. Instead, one that turns out to be
-//! dead is replaced and the call repeated once; every function is made so that this is safe. Behind a pooler that gives each
-//! transaction another connection, choose [`StoreBuilder::prepare_statements(false)`](StoreBuilder::prepare_statements).
+//! prepared on it. [`Store::update`] is two calls, and [`Store::with_locked`] four. No connection is pinged before its use. A
+//! dead one is replaced and the call repeated once, which is safe for every function. Behind a pooler that gives each
+//! transaction another connection, set [`StoreBuilder::prepare_statements(false)`](StoreBuilder::prepare_statements).
 //!
-//! Using a session moves its expiry, and that is throttled in the database: nearly every [`Store::load`] of a busy session
-//! only reads.
+//! The use of a session moves its expiry, but the database limits how often it writes that: nearly every [`Store::load`] of a
+//! busy session only reads.
 //!
 //! # Users and devices
 //!
-//! A session may be a [user's](NewSession::user_id). [`Store::user_sessions`] lists a user's sessions,
-//! [`Store::end_user_session`] logs out one device, [`Store::end_user_sessions`] all of them or all others. How many a user may have
-//! is a setting of the store, and [of a log-in](Login::max_sessions): over that, the least recently used one ends, or the log-in
-//! [is refused](Error::is_session_limit), whatever else logs in at the same moment.
+//! A session may belong to a [user](SessionAttributes::user_id). [`Store::user_sessions`] lists a user's sessions,
+//! [`Store::end_user_session`] logs out one device, [`Store::end_user_sessions`] all of them or all others. A setting of the store
+//! and an [attribute](SessionAttributes::max_sessions) limit how many a user may have. Over the limit, the least recently used
+//! one ends, or the login [is refused](Error::is_session_limit). That holds for any number of logins at the same time.
 //!
-//! The id changes with each change of privilege ([OWASP][owasp]), in one round trip, and the data stays: [`Store::login`],
-//! [`Store::logout`], and [`Store::rotate`] for the rest. After a log-in or log-out the old id is dead at once; after a rotation it
-//! may still read for a minute at most.
+//! The id changes with each change of privilege ([OWASP][owasp]), in one round trip, and the data stays:
+//! [`Store::login_or_create`], [`Store::login`], [`Store::logout`], and [`Store::rotate`] for the rest. After a login or logout
+//! the old id is dead at once. After a rotation it may still read for a minute at most.
 //!
-//! What outlives a request, as a web socket does, is told by [`Store::listen`] when its session ends.
+//! [`Store::listen`] reports ended sessions to what outlives a request, such as a web socket.
 //!
 //! [owasp]: https://cheatsheetseries.owasp.org/cheatsheets/Session_Management_Cheat_Sheet.html#renew-the-session-id-after-any-privilege-level-change
 //!
 //! # Lifetimes
 //!
 //! A session ends after its idle timeout without use, and after its absolute timeout in any case. The store has defaults for both;
-//! [`NewSession`] and [`Login`] set others. A visitor may be anonymous for minutes and be remembered for months after a log-in: "remember
-//! me" and a session that is over with the browser are the two [examples of `Login`](Login#examples).
+//! [`SessionAttributes`] set others, and its [examples](SessionAttributes#examples) show "remember me" and a session that ends
+//! with the browser. [`Session::max_age`] is the `Max-Age` of a cookie that expires with the session.
 //!
-//! [`Store::info`] tells why a session is not there, for messages and metrics. The visitor must not be told.
+//! [`Store::info`] says why a session is not live, for messages and metrics. Do not tell the visitor.
 //!
-//! # Two requests at once
+//! # Concurrent requests
 //!
-//! Browsers send several requests with one cookie. [`Store::save`] notices; [`Store::update`] is for changes that can be
-//! applied again to whatever is there; [`Store::with_locked`] is for the few that must happen one after the other. No request as a
-//! whole waits for another: that is asked for, and paid for, where it is needed.
+//! Browsers send several requests with one cookie. [`Store::save`] notices concurrent changes. [`Store::update`] is for changes that
+//! can be applied again to fresh data. [`Store::with_locked`] is for the few that must happen one after the other. No request
+//! waits for another unless the application asks for it.
 //!
 //! # Data
 //!
 //! A session's data is any type that is `Serialize` and `DeserializeOwned`. It is stored as JSON text, byte for byte as
 //! `serde_json` writes it, so everything that survives `serde_json` survives the store: `\u0000`, every character, every `u64`,
-//! `i128` and finite `f64`. (A `serde_json::Value` keeps integers from `i64::MIN` to `u64::MAX`; for more, use `i128`, its feature
-//! `arbitrary_precision`, or a `serde_json::value::RawValue`.) Refused are what `serde_json` refuses (a map whose keys are no
-//! strings; when reading into text, a lone surrogate such as `"\ud800"`), nesting of more than 127 levels, and more than the
-//! store's `max_data_bytes`, 1 MiB by default.
+//! `i128` and finite `f64`. A `serde_json::Value` keeps integers from `i64::MIN` to `u64::MAX`; for more, use `i128`, its feature
+//! `arbitrary_precision`, or a `serde_json::value::RawValue`.
+//!
+//! The store refuses what `serde_json` refuses (a map whose keys are not strings; when reading into text, a lone surrogate such as
+//! `"\ud800"`), nesting of more than 127 levels, and more than its setting `max_data_bytes`, 1 MiB by default.
 //!
 //! # Transactions
 //!
-//! [`Store::on`] works on a [`postgres::Client`] or [`postgres::Transaction`] of the application's own, so that a session can
-//! change together with the application's tables, or not at all:
+//! [`Store::on`] works on a [`postgres::Client`] or [`postgres::Transaction`] of the application's own, so that a session
+//! changes together with the application's tables, or not at all:
 //!
 //! ```no_run
-//! # use connect_pg::{Error, NewSession, SessionId, Store};
+//! # use connect_pg::{Error, SessionAttributes, SessionId, Store};
 //! # fn sign_up(client: &mut postgres::Client, name: &str) -> Result<SessionId, Error> {
 //! let mut transaction = client.transaction()?;
 //! let id: i64 = transaction
 //!     .query_one("insert into account (name) values ($1) returning id", &[&name])?
 //!     .get(0);
-//! let new = NewSession::new().user_id(id.to_string());
-//! let session = Store::on(&mut transaction).create((), &new)?;
+//! let attributes = SessionAttributes::new().user_id(id.to_string());
+//! let session = Store::on(&mut transaction).create((), &attributes)?;
 //! transaction.commit()?;
 //! # Ok(session.id().clone())
 //! # }
@@ -136,8 +141,8 @@
 //!
 //! # Async runtimes
 //!
-//! This library is synchronous. The `postgres` crate, called in an async task, panics; this library returns an error instead
-//! ([`Error::is_async_context`]) and has done nothing. The way out is a thread that may block:
+//! This library is synchronous. The `postgres` crate panics in an async task. This library returns an error instead
+//! ([`Error::is_async_context`]) and has done nothing. Call it on a thread that may block:
 //!
 //! ```no_run
 //! # use connect_pg::{Error, SessionId, Store};
@@ -147,18 +152,20 @@
 //! # }
 //! ```
 //!
-//! One case is beyond that: a program compiled with `panic = "abort"` ends when it calls from a task under
-//! `tokio::task::unconstrained`, because the only way to tell such a task from a thread that may block is a panic, which is caught.
-//!
 //! A [`Store`] is cheap to clone for that. Dropping anything of this library is safe in a task: connections are closed on
 //! a thread of their own.
 //!
+//! There is one exception: a program compiled with `panic = "abort"` ends when it calls from a task under
+//! `tokio::task::unconstrained`. Only a panic, which is caught, tells such a task from a thread that may block.
+//!
 //! # Errors
 //!
-//! There is one [`Error`], which answers questions: [`is_unavailable`](Error::is_unavailable) (503, and keep the cookie),
-//! [`is_not_installed`](Error::is_not_installed), [`is_invalid_data`](Error::is_invalid_data), … It decides on SQLSTATE, never on text, and
-//! nothing that it shows holds a session id, a key or session data, so it can be logged. So can everything else: no `Debug` of this
-//! library shows them, and neither does what the `postgres` crate logs of our calls.
+//! There is one [`Error`], with a [kind](Error::kind) and questions: [`is_unavailable`](Error::is_unavailable) (503, and keep the
+//! cookie), [`is_not_installed`](Error::is_not_installed), [`is_invalid_data`](Error::is_invalid_data), … They go by SQLSTATE,
+//! never by text.
+//!
+//! An error shows no session id, key or session data, so it can be logged. The same holds for every `Debug` of this library, and
+//! for what the `postgres` crate logs of its calls.
 //!
 //! # Features
 //!
@@ -172,9 +179,9 @@
 //!
 //! The client needs Rust 1.85 or newer. The features `install` and `admin` need 1.92, because refinery 0.10 does.
 //!
-//! The crates [`postgres`] and [`uuid`] are part of this one's interface ([`Store::on`], [`StoreBuilder::config`], [`Error::code`],
-//! [`Session::handle`]), and so they are exported: `connect_pg::postgres::Client` always fits. `postgres` 0.20 or `uuid` 2 will be
-//! a breaking change of this crate.
+//! The crates [`postgres`], [`tokio_postgres`] and [`uuid`] are part of this one's interface ([`Store::on`],
+//! [`StoreBuilder::config`], [`Session::handle`]), and so they are exported: `connect_pg::postgres::Client` always fits. A new
+//! major version of one of them will be a breaking change of this crate.
 
 mod connection;
 mod error;
@@ -188,7 +195,7 @@ mod session;
 mod settings;
 mod store;
 
-// What our own signatures are made of: an application needs the very same version.
+// Part of the signatures: an application needs the very same versions.
 #[doc(no_inline)]
 pub use {postgres, tokio_postgres, uuid};
 
@@ -206,7 +213,7 @@ pub use session::{
 pub use settings::ConnectionSettings;
 pub use store::{RotateOutcome, SaveOutcome, Store, StoreBuilder, UpdateOutcome};
 
-/// Returns a name as a quoted SQL identifier, for session-admin.
+/// Quotes a name as an SQL identifier. For session-admin.
 #[cfg(feature = "admin")]
 #[doc(hidden)]
 #[must_use]
@@ -214,7 +221,7 @@ pub fn quote_identifier(name: &str) -> String {
     functions::quote(name)
 }
 
-/// The examples of the README compile.
+/// Compiles the examples of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -6,7 +6,8 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use connect_pg::{
-    EndReason, Login, NewSession, RotateOutcome, SaveOutcome, Session, SessionState, Store,
+    EndReason, RotateOutcome, SaveOutcome, Session, SessionAttributes, SessionState, Store,
+    UpdateOutcome,
 };
 use oxhttp::model::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, LOCATION, RETRY_AFTER, SET_COOKIE, USER_AGENT,
@@ -127,10 +128,10 @@ impl Application {
         if let Some(id) = self.cookie.id(request.headers()) {
             // update() loads, changes and saves; when another request of this visitor saved in between, it does so again.
             let mut is_due = false;
-            let known = self
+            let outcome = self
                 .store
                 .update(&id, |visit: &mut Visit| is_due = visit.view())?;
-            if let Some(session) = known {
+            if let UpdateOutcome::Updated(session) = outcome {
                 let response = if is_due {
                     self.ok_with_cookie(&session)
                 } else {
@@ -140,7 +141,7 @@ impl Application {
             }
             // A log-in has overtaken this request, and has given the browser another cookie, or is about to. One of ours would
             // take its place and undo the log-in.
-            if self.store.info(&id)?.state() == SessionState::Ended(EndReason::RotateOutcome) {
+            if self.store.info(&id)?.state() == SessionState::Ended(EndReason::Rotated) {
                 return Ok(text(StatusCode::OK).body(page(1, None).into())?);
             }
         }
@@ -192,18 +193,19 @@ impl Application {
     ) -> Result<Option<Session<Visit>>, Failure> {
         // What an anonymous visitor did becomes the user's. What another user did does not.
         let is_of_another = session.user_id().is_some_and(|old_user| old_user != user);
-        let mut login = Login::new(user);
-        if let Some(agent) = user_agent(request) {
-            login = login.user_agent(agent);
-        }
-        if self.store.login(&mut session, &login)? == RotateOutcome::Gone {
+        if self
+            .store
+            .login(&mut session, user, &new_session(request))?
+            == RotateOutcome::Gone
+        {
             return Ok(None);
         }
         if is_of_another {
             // Nobody knows the new id before this answers.
             return Ok(self
                 .store
-                .update(session.id(), |visit| *visit = Visit::new(0))?);
+                .update(session.id(), |visit| *visit = Visit::new(0))?
+                .updated());
         }
         Ok(Some(session))
     }
@@ -337,10 +339,10 @@ fn now() -> u64 {
 
 /// What a list of the user's devices will show. (The address is not ours to know here: oxhttp does not tell it, and what a
 /// proxy writes into `X-Forwarded-For` is to be trusted only where there is a proxy.)
-fn new_session(request: &Request<Body>) -> NewSession {
+fn new_session(request: &Request<Body>) -> SessionAttributes {
     match user_agent(request) {
-        Some(agent) => NewSession::new().user_agent(agent),
-        None => NewSession::new(),
+        Some(agent) => SessionAttributes::new().user_agent(agent),
+        None => SessionAttributes::new(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use crate::support::test_database::{TestDatabase, create};
-use connect_pg::{Error, NewSession, PruneOptions, Session, Store};
+use connect_pg::{Error, PruneOptions, Session, SessionAttributes, Store};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task;
 
@@ -74,7 +74,7 @@ fn every_call_in_task_is_refused_and_changes_nothing() {
         let (store, mut session): (Store, Session<i32>) = (store.clone(), session.clone());
         async move {
             let id = session.id().clone();
-            assert_refused(store.create(1, &NewSession::new()));
+            assert_refused(store.create(1, &SessionAttributes::new()));
             assert_refused(store.load::<i32>(&id));
             assert_refused(store.peek::<i32>(&id));
             session.data = 2;
@@ -127,7 +127,7 @@ fn call_in_spawn_blocking_succeeds() {
         async move {
             let loaded = task::spawn_blocking(move || {
                 let store = Store::connect(&url)?;
-                let session = store.create("data", &NewSession::new())?;
+                let session = store.create("data", &SessionAttributes::new())?;
                 store.load::<String>(session.id())
             });
             assert_eq!(loaded.await.unwrap().unwrap().unwrap().data, "data");

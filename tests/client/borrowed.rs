@@ -1,7 +1,7 @@
 //! The store on a connection or a transaction of the application's own.
 
 use crate::support::test_database::{TestDatabase, create};
-use connect_pg::{NewSession, SaveOutcome, SessionId, Store};
+use connect_pg::{SaveOutcome, SessionAttributes, SessionId, Store};
 
 #[test]
 fn rollback_undoes_create_and_end() {
@@ -11,14 +11,14 @@ fn rollback_undoes_create_and_end() {
 
     let mut transaction = client.transaction().unwrap();
     let lost = Store::on(&mut transaction)
-        .create(1, &NewSession::new())
+        .create(1, &SessionAttributes::new())
         .unwrap();
     transaction.rollback().unwrap();
     assert!(store.load::<i32>(lost.id()).unwrap().is_none());
 
     let mut transaction = client.transaction().unwrap();
     let kept = Store::on(&mut transaction)
-        .create(1, &NewSession::new())
+        .create(1, &SessionAttributes::new())
         .unwrap();
     assert!(
         store.load::<i32>(kept.id()).unwrap().is_none(),
@@ -64,6 +64,7 @@ fn outcome_leaves_transaction_usable() {
     let updated = borrowed
         .update(conflicting.id(), |n: &mut i32| *n += 1)
         .unwrap()
+        .updated()
         .unwrap();
     assert_eq!(updated.data, 3);
     transaction.commit().unwrap();
@@ -78,7 +79,7 @@ fn borrowed_client_serves_calls() {
     let database = TestDatabase::new();
     let mut client = database.client();
     let store = Store::on(&mut client);
-    let session = store.create("data", &NewSession::new()).unwrap();
+    let session = store.create("data", &SessionAttributes::new()).unwrap();
     assert_eq!(
         store.peek::<String>(session.id()).unwrap().unwrap().data,
         "data"
@@ -121,5 +122,5 @@ fn read_only_transaction_loads_and_refuses_end() {
     assert!(store.load::<i32>(&id).unwrap().is_some());
     let error = store.end(&id).unwrap_err();
     assert!(!error.is_outcome_unknown(), "{error}");
-    assert_eq!(error.code().unwrap().code(), "25006");
+    assert_eq!(error.code().unwrap(), "25006");
 }

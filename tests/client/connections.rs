@@ -11,7 +11,7 @@ use crate::support::proxy::Proxy;
 use crate::support::server::quoted;
 use crate::support::temporary_directory::TemporaryDirectory;
 use crate::support::test_database::{TestDatabase, create};
-use connect_pg::{ConnectionSettings, NewSession, SaveOutcome, Store, StoreBuilder};
+use connect_pg::{ConnectionSettings, SaveOutcome, SessionAttributes, Store, StoreBuilder};
 use postgres::error::SqlState;
 
 #[test]
@@ -40,6 +40,7 @@ fn every_call_after_server_restart_succeeds() {
         store
             .update(session.id(), |n: &mut i32| *n += 1)
             .unwrap()
+            .updated()
             .unwrap()
             .data,
         3
@@ -132,12 +133,15 @@ fn read_only_error_replaces_connection() {
     };
     set_read_only("on");
     let store = database.builder().pool_size(1).connect().unwrap();
-    let error = store.create(1, &NewSession::new()).unwrap_err();
+    let error = store.create(1, &SessionAttributes::new()).unwrap_err();
     assert!(
         error.is_unavailable() && !error.is_outcome_unknown(),
         "{error}"
     );
-    assert_eq!(error.code(), Some(&SqlState::READ_ONLY_SQL_TRANSACTION));
+    assert_eq!(
+        error.code(),
+        Some(SqlState::READ_ONLY_SQL_TRANSACTION.code())
+    );
 
     let store = database.builder().pool_size(1).connect().unwrap();
     set_read_only("off"); // for a new connection; the one that is open stays as it is
@@ -150,7 +154,9 @@ fn create_with_lost_answer_creates_one_session() {
     let proxy = Proxy::to(&database);
     let store = warm(proxy.builder(&database));
     proxy.lose_next_answer();
-    let session = store.create(1, &NewSession::new().user_id("4711")).unwrap();
+    let session = store
+        .create(1, &SessionAttributes::new().user_id("4711"))
+        .unwrap();
     assert_eq!(proxy.connections(), 2);
     assert_eq!(session.user_id(), Some("4711"));
     let loaded = store.load::<i32>(session.id()).unwrap().unwrap();
@@ -473,7 +479,7 @@ fn busy_pool_returns_unavailable_with_pool_size() {
     let session = create(&store, 1);
     let busy = store.update(session.id(), |_: &mut i32| ()).unwrap();
     assert!(
-        busy.is_some(),
+        busy.updated().is_some(),
         "update holds no connection between its calls"
     );
 
@@ -537,7 +543,7 @@ fn unreachable_server_returns_unavailable() {
     let store = Store::builder().database_url(&url).build().unwrap();
     assert!(
         store
-            .create(1, &NewSession::new())
+            .create(1, &SessionAttributes::new())
             .unwrap_err()
             .is_unavailable()
     );

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use crate::support::server::quoted;
 use crate::support::test_database::TestDatabase;
-use connect_pg::{Error, NewSession, Store};
+use connect_pg::{Error, SessionAttributes, Store};
 use postgres::error::SqlState;
 use serde_json::json;
 
@@ -18,7 +18,7 @@ fn missing_store_error_names_install() {
         error.is_not_installed() && !error.is_unavailable(),
         "{error}"
     );
-    assert_eq!(error.code(), Some(&SqlState::INVALID_SCHEMA_NAME));
+    assert_eq!(error.code(), Some(SqlState::INVALID_SCHEMA_NAME.code()));
     assert!(
         error.to_string().contains("session-admin install"),
         "{error}"
@@ -26,10 +26,10 @@ fn missing_store_error_names_install() {
 
     client.batch_execute("create schema web").unwrap();
     let error = Store::on(&mut client)
-        .create(1, &NewSession::new())
+        .create(1, &SessionAttributes::new())
         .unwrap_err();
     assert!(error.is_not_installed(), "{error}");
-    assert_eq!(error.code(), Some(&SqlState::UNDEFINED_FUNCTION));
+    assert_eq!(error.code(), Some(SqlState::UNDEFINED_FUNCTION.code()));
     assert!(
         error.to_string().contains("session-admin install"),
         "{error}"
@@ -52,7 +52,7 @@ fn missing_privilege_error_names_check() {
         error.is_permission_denied() && !error.is_not_installed(),
         "{error}"
     );
-    assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE));
+    assert_eq!(error.code(), Some(SqlState::INSUFFICIENT_PRIVILEGE.code()));
     assert!(error.to_string().contains("session-admin check"), "{error}");
 }
 
@@ -68,7 +68,7 @@ fn wrong_password_and_wrong_database_are_not_unavailable() {
         error.is_permission_denied() && !error.is_unavailable(),
         "{error}"
     );
-    assert_eq!(error.code(), Some(&SqlState::INVALID_PASSWORD));
+    assert_eq!(error.code(), Some(SqlState::INVALID_PASSWORD.code()));
     assert!(!format!("{error} {error:?}").contains("s3cret"));
 
     let mut config = database.config();
@@ -80,7 +80,7 @@ fn wrong_password_and_wrong_database_are_not_unavailable() {
         !error.is_unavailable() && !error.is_permission_denied(),
         "{error}"
     );
-    assert_eq!(error.code(), Some(&SqlState::UNDEFINED_DATABASE));
+    assert_eq!(error.code(), Some(SqlState::UNDEFINED_DATABASE.code()));
 }
 
 #[test]
@@ -119,10 +119,10 @@ fn refused_value_returns_invalid_argument() {
     let database = TestDatabase::new();
     let store = database.store();
     for new in [
-        NewSession::new().user_id(""),
-        NewSession::new().user_id("u".repeat(1025)),
-        NewSession::new().user_id("a\0b"),
-        NewSession::new().idle_timeout(std::time::Duration::from_millis(1)),
+        SessionAttributes::new().user_id(""),
+        SessionAttributes::new().user_id("u".repeat(1025)),
+        SessionAttributes::new().user_id("a\0b"),
+        SessionAttributes::new().idle_timeout(std::time::Duration::from_millis(1)),
     ] {
         let error = store.create(1, &new).unwrap_err();
         assert!(
@@ -146,7 +146,7 @@ fn postgres_error_converts_into_error() {
     }
     let database = TestDatabase::new();
     let error = work(&database).unwrap_err();
-    assert_eq!(error.code(), Some(&SqlState::UNDEFINED_TABLE));
+    assert_eq!(error.code(), Some(SqlState::UNDEFINED_TABLE.code()));
     assert!(!error.is_not_installed(), "it is the application's table");
     assert!(
         std::error::Error::source(&error).is_none(),
@@ -185,7 +185,7 @@ fn debug_display_and_log_hide_id_key_and_data() {
     log::set_max_level(log::LevelFilter::Trace);
     let database = TestDatabase::new();
     let store = database.store();
-    let new = NewSession::new()
+    let new = SessionAttributes::new()
         .user_id("us3cret")
         .user_agent("as3cret")
         .label("ls3cret");
@@ -212,7 +212,7 @@ fn debug_display_and_log_hide_id_key_and_data() {
         .batch_execute("alter table web.session add check (version < 0) not valid")
         .unwrap();
     errors.push(store.create(json!("ds3cret"), &new).unwrap_err());
-    assert_eq!(errors[3].code(), Some(&SqlState::CHECK_VIOLATION));
+    assert_eq!(errors[3].code(), Some(SqlState::CHECK_VIOLATION.code()));
     for error in &errors {
         let mut source = Some(error as &dyn std::error::Error);
         while let Some(cause) = source {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::support::server::quoted;
 use crate::support::test_database::{TestDatabase, create};
 use connect_pg::{
-    EndReason, Login, NewSession, RotateOutcome, SessionEvent, SessionListener, Store,
+    EndReason, RotateOutcome, SessionAttributes, SessionEvent, SessionListener, Store,
 };
 use uuid::Uuid;
 
@@ -35,7 +35,7 @@ fn ended(listener: &mut SessionListener) -> (Option<Uuid>, EndReason) {
 }
 
 fn login(store: &Store) -> connect_pg::Session<()> {
-    let new = NewSession::new().user_id("4711").max_sessions(2);
+    let new = SessionAttributes::new().user_id("4711").max_sessions(2);
     store.create((), &new).unwrap()
 }
 
@@ -90,15 +90,17 @@ fn each_end_sends_event_with_its_reason() {
     let mut session = create(&store, ());
     let handle = session.handle();
     let _ = store.rotate(&mut session, Duration::ZERO).unwrap();
-    let alice = Login::new("alice");
     assert_eq!(
-        store.login(&mut session, &alice).unwrap(),
+        store
+            .login(&mut session, "alice", &SessionAttributes::new())
+            .unwrap(),
         RotateOutcome::Rotated
     );
-    assert_eq!(ended(&mut listener), (handle, EndReason::RotateOutcome));
-    let bob = Login::new("bob");
+    assert_eq!(ended(&mut listener), (handle, EndReason::Rotated));
     assert_eq!(
-        store.login(&mut session, &bob).unwrap(),
+        store
+            .login(&mut session, "bob", &SessionAttributes::new())
+            .unwrap(),
         RotateOutcome::Rotated
     );
     assert_eq!(ended(&mut listener), (handle, EndReason::Logout));

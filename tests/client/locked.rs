@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use crate::support::proxy::Proxy;
 use crate::support::test_database::{TestDatabase, create};
-use connect_pg::{Error, Login, NewSession, RotateOutcome, SaveOutcome, Session, SessionId, Store};
+use connect_pg::{
+    Error, RotateOutcome, SaveOutcome, Session, SessionAttributes, SessionId, Store, UpdateOutcome,
+};
 use postgres::error::SqlState;
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +38,7 @@ fn while_locked<R>(store: &Store, id: &SessionId, meanwhile: impl FnOnce() -> R)
         is_locked.recv().unwrap();
         let result = meanwhile();
         drop(let_go);
-        holder.join().unwrap().unwrap().unwrap();
+        holder.join().unwrap().unwrap().updated().unwrap();
         result
     })
 }
@@ -51,7 +53,7 @@ fn with_locked_saves_change_and_returns_value() {
         session.data += 1;
         Ok::<_, Error>(session.data - 1)
     });
-    assert_eq!(before.unwrap(), Some(1));
+    assert_eq!(before.unwrap().updated(), Some(1));
     assert_eq!(load(&store, &id), 2);
 
     let nobody = SessionId::generate().unwrap();
@@ -60,7 +62,7 @@ fn with_locked_saves_change_and_returns_value() {
     });
     assert_eq!(
         result.map_err(|error: Error| error.to_string()),
-        Ok(None::<()>)
+        Ok(UpdateOutcome::<()>::Gone)
     );
 }
 
@@ -84,7 +86,7 @@ fn locked_session_is_readable_and_second_lock_times_out() {
                 error.is_locked() && !error.is_unavailable() && !error.is_outcome_unknown(),
                 "{error}"
             );
-            assert_eq!(error.code(), Some(&SqlState::LOCK_NOT_AVAILABLE));
+            assert_eq!(error.code(), Some(SqlState::LOCK_NOT_AVAILABLE.code()));
         }
     });
     // Neither the lock nor the time limit is left on a connection.
@@ -96,6 +98,7 @@ fn locked_session_is_readable_and_second_lock_times_out() {
                 Ok::<_, Error>(())
             })
             .unwrap()
+            .updated()
             .unwrap();
     }
     assert_eq!(load(&store, &id), 10);
@@ -181,7 +184,15 @@ fn error_or_panic_in_lock_saves_nothing_and_unlocks() {
     assert!(panicked.is_err());
     assert_eq!(backend(), (pid, "idle".to_owned()));
     assert_eq!(load(&store, &id), 1);
-    assert_eq!(store.update(&id, |n| *n = 4).unwrap().unwrap().data, 4);
+    assert_eq!(
+        store
+            .update(&id, |n| *n = 4)
+            .unwrap()
+            .updated()
+            .unwrap()
+            .data,
+        4
+    );
 
     // Data that cannot be stored is the store's error.
     let id = create(&store, String::new()).id().clone();
@@ -206,7 +217,11 @@ fn with_locked_on_borrowed_client_commits() {
         session.data += 1;
         Ok::<_, Error>(())
     };
-    borrowed.with_locked(&id, PATIENCE, add).unwrap().unwrap();
+    borrowed
+        .with_locked(&id, PATIENCE, add)
+        .unwrap()
+        .updated()
+        .unwrap();
     assert_eq!(load(&store, &id), 2, "committed");
     let error = while_locked(&store, &id, || {
         borrowed
@@ -215,7 +230,11 @@ fn with_locked_on_borrowed_client_commits() {
     });
     assert!(error.is_locked(), "{error}");
     // The connection is not in use by a call, and not in a transaction.
-    borrowed.with_locked(&id, PATIENCE, add).unwrap().unwrap();
+    borrowed
+        .with_locked(&id, PATIENCE, add)
+        .unwrap()
+        .updated()
+        .unwrap();
     assert_eq!(load(&store, &id), 4);
     // But within one it is.
     borrowed
@@ -224,6 +243,7 @@ fn with_locked_on_borrowed_client_commits() {
             Ok::<_, Error>(())
         })
         .unwrap()
+        .updated()
         .unwrap();
 }
 
@@ -235,7 +255,7 @@ fn with_locked_in_transaction_is_savepoint() {
     let mut client = database.client();
     let mut transaction = client.transaction().unwrap();
     let borrowed = Store::on(&mut transaction);
-    let created = borrowed.create(1, &NewSession::new()).unwrap();
+    let created = borrowed.create(1, &SessionAttributes::new()).unwrap();
 
     // No outcome aborts the transaction.
     let error = while_locked(&store, &id, || {
@@ -259,6 +279,7 @@ fn with_locked_in_transaction_is_savepoint() {
             Ok::<_, Error>(())
         })
         .unwrap()
+        .updated()
         .unwrap();
     // Locked until the transaction ends.
     let locked = store.with_locked(&id, Duration::from_millis(1), |_: &mut Session<u32>| {
@@ -276,8 +297,12 @@ fn with_locked_in_transaction_is_savepoint() {
 fn self_deadlock_is_refused() {
     let database = TestDatabase::new();
     let store = database.store();
-    let mut session = store.create(1, &NewSession::new().user_id("4711")).unwrap();
-    let mut other = store.create(1, &NewSession::new().user_id("4711")).unwrap();
+    let mut session = store
+        .create(1, &SessionAttributes::new().user_id("4711"))
+        .unwrap();
+    let mut other = store
+        .create(1, &SessionAttributes::new().user_id("4711"))
+        .unwrap();
     let id = session.id().clone();
     session.data = 5;
     let refused = |result: Result<(), Error>| {
@@ -293,13 +318,17 @@ fn self_deadlock_is_refused() {
             refused(store.update(&id, |n: &mut u32| *n += 1).map(|_| ()));
             refused(store.end(&id).map(|_| ()));
             refused(store.rotate(&mut session, Duration::ZERO).map(|_| ()));
-            refused(store.login(&mut session, &Login::new("4711")).map(|_| ()));
+            refused(
+                store
+                    .login(&mut session, "4711", &SessionAttributes::new())
+                    .map(|_| ()),
+            );
             refused(store.logout(&mut session).map(|_| ()));
             refused(store.end_user_sessions("4711", None).map(|_| ()));
             let handle = session.handle().unwrap();
             refused(store.end_user_session("4711", handle).map(|_| ()));
             let again = store.with_locked(&id, PATIENCE, |_: &mut Session<u32>| Ok(()));
-            refused(again.map(|_: Option<()>| ()));
+            refused(again.map(|_: UpdateOutcome<()>| ()));
 
             // What waits for nothing is allowed, and so are other sessions.
             assert_eq!(load(&store, &id), 1);
@@ -311,15 +340,22 @@ fn self_deadlock_is_refused() {
             );
             assert_eq!(store.end_user_sessions("4711", Some(&id)).unwrap(), 1);
             assert_eq!(store.end_user_sessions("4712", None).unwrap(), 0);
-            store.create(1, &NewSession::new().user_id("4711").max_sessions(1))?;
+            store.create(1, &SessionAttributes::new().user_id("4711").max_sessions(1))?;
             locked.data = 2;
             Ok::<_, Error>(())
         })
         .unwrap()
+        .updated()
         .unwrap();
     assert_eq!(load(&store, &id), 2);
     // And afterwards all of it.
-    assert!(store.update(&id, |n: &mut u32| *n += 1).unwrap().is_some());
+    assert!(
+        store
+            .update(&id, |n: &mut u32| *n += 1)
+            .unwrap()
+            .updated()
+            .is_some()
+    );
     assert!(store.end(&id).unwrap());
 }
 
@@ -350,7 +386,7 @@ fn replacing_locked_session_is_refused() {
 fn session_expiring_under_lock_is_gone() {
     let database = TestDatabase::new();
     let store = database.store();
-    let new = NewSession::new().idle_timeout(Duration::from_secs(1));
+    let new = SessionAttributes::new().idle_timeout(Duration::from_secs(1));
     let id = store.create(1, &new).unwrap().id().clone();
     let result = store
         .with_locked(&id, PATIENCE, |session: &mut Session<u32>| {
@@ -361,7 +397,7 @@ fn session_expiring_under_lock_is_gone() {
             Ok::<_, Error>(())
         })
         .unwrap();
-    assert_eq!(result, None);
+    assert!(result.is_gone());
 }
 
 #[test]
@@ -374,7 +410,11 @@ fn connection_lost_before_lock_is_replaced_and_under_lock_saves_nothing() {
         session.data += 1;
         Ok::<_, Error>(())
     };
-    store.with_locked(&id, PATIENCE, add).unwrap().unwrap();
+    store
+        .with_locked(&id, PATIENCE, add)
+        .unwrap()
+        .updated()
+        .unwrap();
     assert_eq!(load(&store, &id), 2);
 
     let error = store
@@ -406,6 +446,7 @@ fn connection_lost_before_lock_is_replaced_and_under_lock_saves_nothing() {
     through_proxy
         .with_locked(&id, PATIENCE, add)
         .unwrap()
+        .updated()
         .unwrap();
     assert_eq!(load(&store, &id), 3);
 }
@@ -415,7 +456,11 @@ fn with_locked_takes_four_round_trips() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
     let store = proxy.builder(&database).pool_size(1).connect().unwrap();
-    let id = store.create(1, &NewSession::new()).unwrap().id().clone();
+    let id = store
+        .create(1, &SessionAttributes::new())
+        .unwrap()
+        .id()
+        .clone();
     let before = proxy.round_trips();
     store
         .with_locked(&id, PATIENCE, |session: &mut Session<u32>| {
@@ -423,6 +468,7 @@ fn with_locked_takes_four_round_trips() {
             Ok::<_, Error>(())
         })
         .unwrap()
+        .updated()
         .unwrap();
     assert_eq!(proxy.round_trips() - before, 4);
 }
@@ -483,9 +529,9 @@ fn deadlock_of_two_transactions_is_detected() {
         let mut client = database.client();
         let mut transaction = client.transaction().unwrap();
         let borrowed = Store::on(&mut transaction);
-        borrowed.with_locked(ids[0], PATIENCE, add)?;
+        let _ = borrowed.with_locked(ids[0], PATIENCE, add)?;
         both_locked.wait();
-        borrowed.with_locked(ids[1], PATIENCE, add)?;
+        let _ = borrowed.with_locked(ids[1], PATIENCE, add)?;
         transaction.commit()?;
         Ok::<_, Error>(())
     };
@@ -503,7 +549,7 @@ fn deadlock_of_two_transactions_is_detected() {
         .collect();
     assert_eq!(
         codes,
-        [Some(&SqlState::T_R_DEADLOCK_DETECTED)],
+        [Some(SqlState::T_R_DEADLOCK_DETECTED.code())],
         "{results:?}"
     );
     assert_eq!(load(&store, &one) + load(&store, &two), 23);
@@ -572,7 +618,7 @@ fn sixteen_clients_lose_no_update() {
                             *counters.own.entry(client).or_default() += 1;
                         })
                         .unwrap();
-                    assert!(session.is_some());
+                    assert!(session.updated().is_some());
                 }
             });
         }

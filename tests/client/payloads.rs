@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use crate::support::test_database::{TestDatabase, create};
-use connect_pg::{NewSession, SaveOutcome, SessionId, Store};
+use connect_pg::{SaveOutcome, SessionAttributes, SessionId, Store};
 use postgres::error::SqlState;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -171,7 +171,7 @@ fn unserializable_or_too_deep_data_is_refused() {
     let no_json = std::collections::BTreeMap::from([((1, 2), 3)]);
     assert!(
         store
-            .create(no_json, &NewSession::new())
+            .create(no_json, &SessionAttributes::new())
             .unwrap_err()
             .is_invalid_data()
     );
@@ -192,9 +192,11 @@ fn too_large_data_is_refused_and_row_unchanged() {
     let database = TestDatabase::new();
     let store = database.store();
     let too_much = "x".repeat(MEBIBYTE - 1);
-    let error = store.create(&too_much, &NewSession::new()).unwrap_err();
+    let error = store
+        .create(&too_much, &SessionAttributes::new())
+        .unwrap_err();
     assert!(error.is_too_large(), "{error}");
-    assert_eq!(error.code(), Some(&SqlState::PROGRAM_LIMIT_EXCEEDED));
+    assert_eq!(error.code(), Some(SqlState::PROGRAM_LIMIT_EXCEEDED.code()));
     assert_eq!(store.count().unwrap(), 0);
 
     let mut session = create(&store, "small".to_owned());
@@ -239,22 +241,28 @@ fn transaction_in_latin1_database_needs_ascii_json() {
     let database = TestDatabase::with("web", "LATIN1");
     let mut client = database.client();
     let error = Store::on(&mut client)
-        .create("🦀", &NewSession::new())
+        .create("🦀", &SessionAttributes::new())
         .unwrap_err();
     assert!(error.is_invalid_argument(), "{error}");
-    assert_eq!(error.code(), Some(&SqlState::UNTRANSLATABLE_CHARACTER));
+    assert_eq!(
+        error.code(),
+        Some(SqlState::UNTRANSLATABLE_CHARACTER.code())
+    );
     assert!(error.to_string().contains("UTF8"), "{error}");
     assert!(!error.to_string().contains("0xf0"), "{error}");
 
     let store = Store::on(&mut client).ascii_json(true);
-    let session = store.create("🦀", &NewSession::new()).unwrap();
+    let session = store.create("🦀", &SessionAttributes::new()).unwrap();
     assert_eq!(
         store.load::<String>(session.id()).unwrap().unwrap().data,
         "🦀"
     );
     // What is no JSON cannot be escaped.
     let error = store
-        .create((), &NewSession::new().user_id("🦀"))
+        .create((), &SessionAttributes::new().user_id("🦀"))
         .unwrap_err();
-    assert_eq!(error.code(), Some(&SqlState::UNTRANSLATABLE_CHARACTER));
+    assert_eq!(
+        error.code(),
+        Some(SqlState::UNTRANSLATABLE_CHARACTER.code())
+    );
 }

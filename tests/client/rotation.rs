@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use crate::support::proxy::Proxy;
 use crate::support::test_database::{TestDatabase, create};
 use connect_pg::{
-    EndReason, Error, Login, NewSession, RotateOutcome, SaveOutcome, Session, SessionId,
+    EndReason, Error, RotateOutcome, SaveOutcome, Session, SessionAttributes, SessionId,
     SessionState, Store,
 };
 use uuid::Uuid;
@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::from_mins(1);
 type NewId = fn(&Store, &mut Session<u32>) -> Result<RotateOutcome, Error>;
 const WAYS: [NewId; 3] = [
     |store, session| store.rotate(session, NO_GRACE),
-    |store, session| store.login(session, &Login::new("4711")),
+    |store, session| store.login(session, "4711", &SessionAttributes::new()),
     |store, session| store.logout(session),
 ];
 
@@ -39,7 +39,7 @@ fn foreign_id_loads_and_rotates_to_own_id() {
             &[],
         )
         .unwrap();
-    let old = SessionId::imported("koa:sess:äß 1").unwrap();
+    let old = SessionId::foreign("koa:sess:äß 1").unwrap();
     let mut session = load(&store, &old).unwrap();
     assert_eq!(session.data, 7);
     assert_eq!(
@@ -50,7 +50,7 @@ fn foreign_id_loads_and_rotates_to_own_id() {
     assert!(load(&store, &old).is_none());
     assert_eq!(load(&store, session.id()).unwrap().data, 7);
     for bad in ["", "a\0", &"x".repeat(1025)] {
-        assert!(SessionId::imported(bad).is_err());
+        assert!(SessionId::foreign(bad).is_err());
     }
 }
 
@@ -83,7 +83,7 @@ fn id_change_moves_session_to_new_id() {
         assert_eq!(store.save(&mut late).unwrap(), SaveOutcome::Gone);
         assert_eq!(store.touch(old.id()).unwrap(), None);
         let state = store.info(old.id()).unwrap().state();
-        assert_eq!(state, SessionState::Ended(EndReason::RotateOutcome));
+        assert_eq!(state, SessionState::Ended(EndReason::Rotated));
         assert_eq!(load(&store, session.id()).unwrap().data, 2);
     }
     assert_eq!(store.count().unwrap(), 3);
@@ -93,20 +93,20 @@ fn id_change_moves_session_to_new_id() {
 fn login_and_logout_change_user_and_attributes() {
     let database = TestDatabase::new();
     let store = database.store();
-    let new = NewSession::new()
+    let new = SessionAttributes::new()
         .idle_timeout(Duration::from_mins(10))
         .absolute_timeout(Duration::from_hours(1))
         .user_agent("before")
         .label("before");
     let mut session = store.create(7, &new).unwrap();
     let handle = session.handle();
-    let login = Login::new("4711")
+    let login = SessionAttributes::new()
         .idle_timeout(Duration::from_hours(10))
         .absolute_timeout(Duration::from_hours(100))
         .client_address([192, 0, 2, 1])
         .label("after");
     assert_eq!(
-        store.login(&mut session, &login).unwrap(),
+        store.login(&mut session, "4711", &login).unwrap(),
         RotateOutcome::Rotated
     );
     assert_eq!(session.user_id(), Some("4711"));
@@ -135,7 +135,7 @@ fn login_and_logout_change_user_and_attributes() {
 fn rotate_keeps_user_handle_and_timeouts() {
     let database = TestDatabase::new();
     let store = database.store();
-    let new = NewSession::new().user_id("4711").label("phone");
+    let new = SessionAttributes::new().user_id("4711").label("phone");
     let mut session = store.create(7, &new).unwrap();
     let before = store.info(session.id()).unwrap();
     assert_eq!(
@@ -164,7 +164,9 @@ fn planted_id_after_login_is_gone() {
     let _ = store.rotate(&mut session, GRACE).unwrap();
     assert!(load(&store, planted.id()).is_some());
     let between = session.id().clone();
-    let _ = store.login(&mut session, &Login::new("4711")).unwrap();
+    let _ = store
+        .login(&mut session, "4711", &SessionAttributes::new())
+        .unwrap();
     assert_eq!(load(&store, session.id()).unwrap().user_id(), Some("4711"));
     assert!(load(&store, &between).is_none());
     assert!(
@@ -191,15 +193,18 @@ fn old_id_in_grace_reads_only() {
     assert_eq!(store.peek::<u32>(&old).unwrap().unwrap().data, 2);
     read.data = 3;
     assert_eq!(store.save(&mut read).unwrap(), SaveOutcome::Gone);
-    assert!(store.update(&old, |n: &mut u32| *n += 1).unwrap().is_none());
+    assert!(store.update(&old, |n: &mut u32| *n += 1).unwrap().is_gone());
     assert_eq!(store.touch(&old).unwrap(), None);
     assert_eq!(store.rotate(&mut read, GRACE).unwrap(), RotateOutcome::Gone);
-    let login = Login::new("4711");
-    assert_eq!(store.login(&mut read, &login).unwrap(), RotateOutcome::Gone);
+    let login = SessionAttributes::new();
+    assert_eq!(
+        store.login(&mut read, "4711", &login).unwrap(),
+        RotateOutcome::Gone
+    );
     assert_eq!(store.logout(&mut read).unwrap(), RotateOutcome::Gone);
     assert_eq!((read.id(), read.user_id()), (&old, None));
     let locked = store.with_locked(&old, GRACE, |_: &mut Session<u32>| Ok::<_, Error>(()));
-    assert!(locked.unwrap().is_none());
+    assert!(locked.unwrap().is_gone());
     assert_eq!(load(&store, session.id()).unwrap().data, 2);
 
     // Over.
@@ -319,9 +324,10 @@ fn each_call_takes_one_round_trip() {
             )
         },
         |store, session| {
-            let login = Login::new("4711");
             assert_eq!(
-                store.login(session, &login).unwrap(),
+                store
+                    .login(session, "4711", &SessionAttributes::new())
+                    .unwrap(),
                 RotateOutcome::Rotated
             );
         },
@@ -331,7 +337,7 @@ fn each_call_takes_one_round_trip() {
         |store, _| assert_eq!(store.end_user_sessions("4711", None).unwrap(), 0),
         |store, _| assert!(!store.end_user_session("4711", Uuid::nil()).unwrap()),
     ];
-    let mut session = store.create(1, &NewSession::new()).unwrap();
+    let mut session = store.create(1, &SessionAttributes::new()).unwrap();
     for prepared in [false, true] {
         for (n, call) in calls.iter().enumerate() {
             let before = proxy.round_trips();
@@ -348,7 +354,7 @@ fn id_change_with_lost_answer_retries_with_same_id() {
     let proxy = Proxy::to(&database);
     let store = proxy.builder(&database).pool_size(1).connect().unwrap();
     for new_id in WAYS {
-        let mut session = store.create(1, &NewSession::new()).unwrap();
+        let mut session = store.create(1, &SessionAttributes::new()).unwrap();
         // The statement is prepared now, so that the next answer is that of the call.
         assert_eq!(
             new_id(&store, &mut session).unwrap(),
@@ -372,7 +378,7 @@ fn id_change_without_retry_returns_unknown_outcome() {
         let database = TestDatabase::new();
         let proxy = Proxy::to(&database);
         let store = proxy.builder(&database).pool_size(1).connect().unwrap();
-        let mut session = store.create(1, &NewSession::new()).unwrap();
+        let mut session = store.create(1, &SessionAttributes::new()).unwrap();
         assert_eq!(
             new_id(&store, &mut session).unwrap(),
             RotateOutcome::Rotated
@@ -416,10 +422,10 @@ fn id_change_in_transaction_applies_on_commit() {
 
     let mut lost = session.clone();
     let mut transaction = client.transaction().unwrap();
-    let login = Login::new("4711");
+    let login = SessionAttributes::new();
     assert_eq!(
         Store::on(&mut transaction)
-            .login(&mut lost, &login)
+            .login(&mut lost, "4711", &login)
             .unwrap(),
         RotateOutcome::Rotated
     );
@@ -431,19 +437,19 @@ fn id_change_in_transaction_applies_on_commit() {
     let mut transaction = client.transaction().unwrap();
     let borrowed = Store::on(&mut transaction);
     // An outcome that is none aborts nothing.
-    let mut gone = borrowed.create(1, &NewSession::new()).unwrap();
+    let mut gone = borrowed.create(1, &SessionAttributes::new()).unwrap();
     assert!(borrowed.end(gone.id()).unwrap());
     assert_eq!(
         borrowed.rotate(&mut gone, GRACE).unwrap(),
         RotateOutcome::Gone
     );
     assert_eq!(
-        borrowed.login(&mut gone, &login).unwrap(),
+        borrowed.login(&mut gone, "4711", &login).unwrap(),
         RotateOutcome::Gone
     );
     assert_eq!(borrowed.logout(&mut gone).unwrap(), RotateOutcome::Gone);
     assert_eq!(
-        borrowed.login(&mut kept, &login).unwrap(),
+        borrowed.login(&mut kept, "4711", &login).unwrap(),
         RotateOutcome::Rotated
     );
     transaction.commit().unwrap();

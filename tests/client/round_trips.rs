@@ -1,8 +1,9 @@
 //! Each call is one round trip, counted by a proxy: messages after which the client waits for the server.
 
 use crate::support::proxy::Proxy;
+use crate::support::server::connect;
 use crate::support::test_database::TestDatabase;
-use connect_pg::{Backend, NewSession, Store};
+use connect_pg::{Backend, SessionAttributes, Store};
 
 /// Makes each call once and returns the round trips that each took.
 fn count_each<B: Backend>(store: &Store<B>, proxy: &Proxy) -> Vec<(&'static str, usize)> {
@@ -13,7 +14,9 @@ fn count_each<B: Backend>(store: &Store<B>, proxy: &Proxy) -> Vec<(&'static str,
         counts.push((name, now - before));
         before = now;
     };
-    let mut session = store.create(1, &NewSession::new().user_id("4711")).unwrap();
+    let mut session = store
+        .create(1, &SessionAttributes::new().user_id("4711"))
+        .unwrap();
     count("create");
     store.load::<i32>(session.id()).unwrap().unwrap();
     count("load");
@@ -77,7 +80,7 @@ fn pool_call_without_prepared_statements_takes_one_round_trip() {
 fn borrowed_call_takes_one_round_trip() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
-    let mut client = proxy.config(&database).connect(postgres::NoTls).unwrap();
+    let mut client = connect(&proxy.config(&database));
     assert_one_each(&count_each(&Store::on(&mut client), &proxy));
     let mut transaction = client.transaction().unwrap();
     assert_one_each(&count_each(&Store::on(&mut transaction), &proxy));
@@ -88,11 +91,12 @@ fn update_takes_two_round_trips() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
     let store = proxy.builder(&database).pool_size(1).connect().unwrap();
-    let session = store.create(1, &NewSession::new()).unwrap();
+    let session = store.create(1, &SessionAttributes::new()).unwrap();
     let update = || {
         store
             .update(session.id(), |n: &mut i32| *n += 1)
             .unwrap()
+            .updated()
             .unwrap()
     };
     update();

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use crate::support::test_database::{TestDatabase, create};
-use connect_pg::{Error, NewSession, SaveOutcome, SessionId};
+use connect_pg::{Error, SaveOutcome, SessionAttributes, SessionId, UpdateOutcome};
 use serde_json::{Value, json};
 
 #[test]
@@ -13,7 +13,10 @@ fn created_session_loads() {
     let database = TestDatabase::new();
     let store = database.store();
     let created = store
-        .create(json!({"cart": [1, 2]}), &NewSession::new().user_id("4711"))
+        .create(
+            json!({"cart": [1, 2]}),
+            &SessionAttributes::new().user_id("4711"),
+        )
         .unwrap();
     assert!(created.handle().is_some());
 
@@ -45,7 +48,7 @@ fn stored_row_hides_session_id() {
 #[test]
 fn create_stores_all_attributes() {
     let database = TestDatabase::new();
-    let new = NewSession::new()
+    let new = SessionAttributes::new()
         .idle_timeout(Duration::from_mins(1))
         .absolute_timeout(Duration::from_mins(2))
         .user_id("ünsal")
@@ -80,7 +83,7 @@ fn unknown_id_is_gone_for_every_call() {
     assert!(store.load::<Value>(&id).unwrap().is_none());
     assert!(store.peek::<Value>(&id).unwrap().is_none());
     assert_eq!(store.touch(&id).unwrap(), None);
-    assert!(store.update(&id, |_: &mut Value| ()).unwrap().is_none());
+    assert!(store.update(&id, |_: &mut Value| ()).unwrap().is_gone());
     assert!(!store.end(&id).unwrap());
     assert_eq!(store.count().unwrap(), 0);
 }
@@ -144,7 +147,7 @@ fn save_after_end_returns_gone() {
         store
             .update(slow_request.id(), |_: &mut i32| ())
             .unwrap()
-            .is_none()
+            .is_gone()
     );
     assert!(
         !store.end(slow_request.id()).unwrap(),
@@ -295,6 +298,7 @@ fn update_after_conflict_applies_change_again() {
             list.push("mine".to_owned());
         })
         .unwrap()
+        .updated()
         .unwrap();
     assert_eq!(tries, 2);
     assert_eq!(updated.data, ["first", "theirs", "mine"]);
@@ -341,6 +345,7 @@ fn update_after_equal_concurrent_change_applies_again() {
             *n += 1;
         })
         .unwrap()
+        .updated()
         .unwrap();
     assert_eq!(updated.data, 2);
     assert_eq!(store.load::<i32>(session.id()).unwrap().unwrap().data, 2);
@@ -357,13 +362,14 @@ fn update_after_eight_conflicts_locks_session() {
             tries += 1;
             let theirs = store.update(session.id(), |n: &mut i32| *n += 10);
             if tries <= 8 {
-                theirs.unwrap().unwrap();
+                theirs.unwrap().updated().unwrap();
             } else {
                 assert!(theirs.unwrap_err().is_locked());
             }
             *n += 1;
         })
         .unwrap()
+        .updated()
         .unwrap();
     assert_eq!((tries, updated.data), (9, 81));
     assert_eq!(store.load::<i32>(session.id()).unwrap().unwrap().data, 81);
@@ -381,7 +387,7 @@ fn concurrent_updates_lose_no_change() {
             scope.spawn(|| {
                 for _ in 0..UPDATES {
                     let session = store.update(&id, |n: &mut u32| *n += 1).unwrap();
-                    assert!(session.is_some());
+                    assert!(session.updated().is_some());
                 }
             });
         }
@@ -443,6 +449,7 @@ fn failed_update_changes_nothing() {
             Ok::<_, Mine>(*n - 1)
         })
         .unwrap()
+        .updated()
         .unwrap();
     assert_eq!((before, changed.data), (1, 2));
     assert_eq!(stored().version(), changed.version());
@@ -479,5 +486,5 @@ fn failed_update_changes_nothing() {
 
     store.end(session.id()).unwrap();
     let nobody = store.try_update(session.id(), |_: &mut i32| Err::<(), _>(Mine::Enough));
-    assert!(matches!(nobody, Ok(None)));
+    assert!(matches!(nobody, Ok(UpdateOutcome::Gone)));
 }

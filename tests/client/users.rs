@@ -7,12 +7,12 @@ use std::time::{Duration, SystemTime};
 use crate::support::proxy::Proxy;
 use crate::support::test_database::{TestDatabase, create};
 use connect_pg::{
-    EndReason, Error, Login, NewSession, RotateOutcome, Session, SessionId, SessionState, Store,
+    EndReason, Error, RotateOutcome, Session, SessionAttributes, SessionId, SessionState, Store,
 };
 use uuid::Uuid;
 
-fn of(user_id: &str) -> NewSession {
-    NewSession::new().user_id(user_id)
+fn of(user_id: &str) -> SessionAttributes {
+    SessionAttributes::new().user_id(user_id)
 }
 
 fn login(store: &Store, user_id: &str) -> Session<()> {
@@ -141,7 +141,9 @@ fn end_user_sessions_ends_concurrent_login() {
         let id = if with_session {
             let mut session = visitor.clone();
             assert_eq!(
-                under_way.login(&mut session, &Login::new("4711")).unwrap(),
+                under_way
+                    .login(&mut session, "4711", &SessionAttributes::new())
+                    .unwrap(),
                 RotateOutcome::Rotated
             );
             session.id().clone()
@@ -164,7 +166,7 @@ fn log_in_at_once(database: &TestDatabase, limit: Option<u32>) -> (Vec<SessionId
     let store = database.builder().pool_size(16).connect().unwrap();
     let start = Barrier::new(LOG_INS as usize);
     let login = |n: u32| {
-        let (mut new, mut login) = (of("4711"), Login::new("4711"));
+        let (mut new, mut login) = (of("4711"), SessionAttributes::new());
         if let Some(limit) = limit {
             (new, login) = (new.max_sessions(limit), login.max_sessions(limit));
         }
@@ -172,7 +174,7 @@ fn log_in_at_once(database: &TestDatabase, limit: Option<u32>) -> (Vec<SessionId
         start.wait();
         match session {
             None => store.create((), &new).map(|session| session.id().clone()),
-            Some(mut session) => store.login(&mut session, &login).map(|rotated| {
+            Some(mut session) => store.login(&mut session, "4711", &login).map(|rotated| {
                 assert_eq!(rotated, RotateOutcome::Rotated);
                 session.id().clone()
             }),
@@ -265,15 +267,15 @@ fn least_recently_used_session_is_evicted() {
     for _ in 0..3 {
         store.create((), &of("4711").max_sessions(0)).unwrap();
         store
-            .create((), &NewSession::new().max_sessions(1))
+            .create((), &SessionAttributes::new().max_sessions(1))
             .unwrap();
     }
     assert_eq!(store.user_sessions("4711").unwrap().len(), 5);
     // A user who logs in again in his session adds none.
     let mut again = three;
-    let same = Login::new("4711").max_sessions(5);
+    let same = SessionAttributes::new().max_sessions(5);
     assert_eq!(
-        store.login(&mut again, &same).unwrap(),
+        store.login(&mut again, "4711", &same).unwrap(),
         RotateOutcome::Rotated
     );
     assert_eq!(store.user_sessions("4711").unwrap().len(), 5);
@@ -301,7 +303,7 @@ fn refused_login_keeps_transaction_and_session() {
             .is_session_limit()
     );
     let error = borrowed
-        .login(&mut visitor, &Login::new("4711"))
+        .login(&mut visitor, "4711", &SessionAttributes::new())
         .unwrap_err();
     assert!(error.is_session_limit(), "{error}");
     assert!(error.to_string().contains("reject_over_limit"), "{error}");
@@ -338,16 +340,19 @@ fn session_with_lost_answer_counts_once() {
         let handle = store.user_sessions("4711").unwrap()[0].handle();
         assert_eq!(store.info(session.id()).unwrap().handle(), Some(handle));
 
-        let mut visitor = store.create((), &NewSession::new()).unwrap();
+        let mut visitor = store.create((), &SessionAttributes::new()).unwrap();
         let _ = store
             .login(
-                &mut store.create((), &NewSession::new()).unwrap(),
-                &Login::new("third"),
+                &mut store.create((), &SessionAttributes::new()).unwrap(),
+                "third",
+                &SessionAttributes::new(),
             )
             .unwrap();
         proxy.lose_next_answer();
         assert_eq!(
-            store.login(&mut visitor, &Login::new("fourth")).unwrap(),
+            store
+                .login(&mut visitor, "fourth", &SessionAttributes::new())
+                .unwrap(),
             RotateOutcome::Rotated
         );
         assert!(store.load::<()>(visitor.id()).unwrap().is_some());
@@ -395,10 +400,7 @@ fn info_describes_each_state() {
     let mut rotated = create(&store, ());
     let old = rotated.id().clone();
     let _ = store.rotate(&mut rotated, Duration::ZERO).unwrap();
-    assert_eq!(
-        state(&store, &old),
-        SessionState::Ended(EndReason::RotateOutcome)
-    );
+    assert_eq!(state(&store, &old), SessionState::Ended(EndReason::Rotated));
     assert_eq!(state(&store, rotated.id()), SessionState::Live);
 
     let expired = create(&store, ());
@@ -419,11 +421,13 @@ fn invalid_user_id_is_refused_before_any_call() {
     let mut client = database.client();
     let mut transaction = client.transaction().unwrap();
     let store = Store::on(&mut transaction);
-    let mut session = store.create((), &NewSession::new()).unwrap();
+    let mut session = store.create((), &SessionAttributes::new()).unwrap();
     for bad in [String::new(), "a\0".to_owned(), "x".repeat(1025)] {
         for error in [
             store.create((), &of(&bad)).unwrap_err(),
-            store.login(&mut session, &Login::new(&bad)).unwrap_err(),
+            store
+                .login(&mut session, &bad, &SessionAttributes::new())
+                .unwrap_err(),
         ] {
             assert!(
                 error.is_invalid_argument() && error.code().is_none(),
@@ -440,7 +444,7 @@ fn invalid_user_id_is_refused_before_any_call() {
     assert!(store.create((), &limit).unwrap_err().is_invalid_argument());
     assert_eq!(
         store
-            .login(&mut session, &Login::new("x".repeat(1024)))
+            .login(&mut session, &"x".repeat(1024), &SessionAttributes::new())
             .unwrap(),
         RotateOutcome::Rotated
     );

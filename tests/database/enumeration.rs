@@ -1,7 +1,7 @@
 //! The runtime role may run any SQL: whoever gets hold of it must still not find out the key of a session.
 
 use crate::support::test_database::TestDatabase;
-use connect_pg::NewSession;
+use connect_pg::SessionAttributes;
 
 /// Bisects for the greatest key by what the statistics tell of the rows that a call of `create_session` looked at.
 const BISECTION: &str = r"
@@ -47,7 +47,7 @@ fn statistics_reveal_no_key() {
     let database = TestDatabase::new();
     let store = database.store();
     for number in 0..200 {
-        store.create(number, &NewSession::new()).unwrap();
+        store.create(number, &SessionAttributes::new()).unwrap();
     }
     database.client().batch_execute(BISECTION).unwrap();
 }
@@ -58,7 +58,7 @@ fn serializable_transaction_reads_no_index() {
     let database = TestDatabase::new();
     let session = database
         .store()
-        .create(1, &NewSession::new().user_id("ada"))
+        .create(1, &SessionAttributes::new().user_id("ada"))
         .unwrap();
     let mut client = database.client();
     client

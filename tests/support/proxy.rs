@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use connect_pg::{Store, StoreBuilder};
-use postgres::Config;
 use postgres::config::Host;
+use tokio_postgres::Config;
 
 use super::test_database::TestDatabase;
 

@@ -3,18 +3,18 @@
 use std::error::Error;
 
 use connect_pg::ConnectionSettings;
-use postgres::{Client, Config, NoTls};
+use postgres::{Client, NoTls};
+use tokio_postgres::Config;
 
 /// Returns how the superuser connects.
 pub fn superuser_config() -> Config {
     ConnectionSettings::from_env()
         .and_then(|settings| settings.to_config())
-        .map(Config::from)
         .expect("the server's settings: run the tests by `bin/with-pg cargo test --all-features`")
 }
 
 pub fn connect(config: &Config) -> Client {
-    config.connect(NoTls).unwrap_or_else(|error| {
+    postgres::Config::from(config.clone()).connect(NoTls).unwrap_or_else(|error| {
         let cause = error.source().map(ToString::to_string).unwrap_or_default();
         panic!(
             "no PostgreSQL server ({error}: {cause}): run the tests by `bin/with-pg cargo test --all-features`"

@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
 
-use postgres::{Client, Config, NoTls};
+use postgres::{Client, NoTls};
+use tokio_postgres::Config;
 
 use super::environment::{clear, set_superuser_login};
 use super::repository::files;
@@ -67,11 +68,8 @@ impl Database {
     /// A connection as somebody else.
     pub fn login(&self, user: &str, password: &str) -> Result<Client, postgres::Error> {
         let mut config = self.admin.clone();
-        config
-            .dbname(&self.name)
-            .user(user)
-            .password(password)
-            .connect(NoTls)
+        config.dbname(&self.name).user(user).password(password);
+        postgres::Config::from(config).connect(NoTls)
     }
 
     /// Whether somebody can log in. Decided by SQLSTATE: any other failure than a refused login is the test's.

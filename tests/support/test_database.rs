@@ -3,9 +3,10 @@
 use super::repository::{files, read};
 use super::server::{connect, quoted, random, superuser_config, unique_name};
 use super::wait::wait_until;
-use connect_pg::{NewSession, Session, Store, StoreBuilder};
+use connect_pg::{Session, SessionAttributes, Store, StoreBuilder};
+use postgres::Client;
 use postgres::config::Host;
-use postgres::{Client, Config};
+use tokio_postgres::Config;
 
 /// A database with the store installed, for one test. Dropping it drops the database and its roles.
 pub struct TestDatabase {
@@ -168,5 +169,5 @@ impl Drop for TestDatabase {
 
 /// A session with the defaults of the store.
 pub fn create<T: serde::Serialize>(store: &Store, data: T) -> Session<T> {
-    store.create(data, &NewSession::new()).unwrap()
+    store.create(data, &SessionAttributes::new()).unwrap()
 }

@@ -28,7 +28,9 @@ impl ErrorDetails {
         while let Some(cause) = next {
             let ours = cause.downcast_ref::<connect_pg::Error>();
             if let Some(ours) = ours {
-                details.code = details.code.or_else(|| ours.code().cloned());
+                details.code = details
+                    .code
+                    .or_else(|| ours.code().map(SqlState::from_code));
             } else if let Some(theirs) = cause.downcast_ref::<postgres::Error>() {
                 details.code = details.code.or_else(|| theirs.code().cloned());
                 if let Some(server) = theirs.as_db_error() {

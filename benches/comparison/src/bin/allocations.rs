@@ -16,7 +16,8 @@ use anyhow::{Context, Result};
 use connect_pg::Store;
 use ids::id_of;
 use payload::Payload;
-use postgres::{Config, NoTls};
+use connect_pg::tokio_postgres::Config;
+use postgres::NoTls;
 use sha2::{Digest, Sha256};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -28,9 +29,9 @@ const CALLS: u32 = 1000;
 fn main() -> Result<()> {
     let config: Config = env::var("ALLOCATIONS_CONNECTION")?.parse()?;
 
-    let mut client = config.connect(NoTls)?;
+    let mut client = postgres::Config::from(config.clone()).connect(NoTls)?;
     let statement = client
-        .prepare("select data, version, expires_at, user_id from web.load_session($1, $2)")?;
+        .prepare("select data, version, expires_at, user_id, server_time from web.load_session($1, $2)")?;
     let bare_postgres = allocations(|id| {
         let key = Sha256::digest(id.as_bytes());
         let row = client.query_one(&statement, &[&key.as_slice(), &true])?;
@@ -38,6 +39,7 @@ fn main() -> Result<()> {
         let _: i64 = row.try_get(1)?;
         let _: SystemTime = row.try_get(2)?;
         let _: Option<String> = row.try_get(3)?;
+        let _: SystemTime = row.try_get(4)?;
         Ok(())
     })?;
 

@@ -5,7 +5,8 @@ use std::env;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, bail};
-use postgres::{Client, Config, NoTls};
+use connect_pg::tokio_postgres::Config;
+use postgres::{Client, NoTls};
 
 use super::transport::Transport;
 use crate::measure::ids::random_id;
@@ -156,7 +157,7 @@ impl Server {
 
     /// Opens a new connection as the superuser.
     pub fn superuser(&self, database: &str) -> Result<Client> {
-        self.superuser_config(database)
+        postgres::Config::from(self.superuser_config(database))
             .connect(NoTls)
             .with_context(|| format!("no connection to database {database}"))
     }

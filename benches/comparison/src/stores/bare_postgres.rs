@@ -55,7 +55,7 @@ impl ThreadedStore for BarePostgres<'_> {
         let config = self.server.config(RUNTIME_ROLE, &self.relation.database);
         (0..clients)
             .map(|_| {
-                Ok(Box::new(BarePostgresClient::new(config.connect(NoTls)?)?)
+                Ok(Box::new(BarePostgresClient::new(postgres::Config::from(config.clone()).connect(NoTls)?)?)
                     as Box<dyn StoreClient>)
             })
             .collect()

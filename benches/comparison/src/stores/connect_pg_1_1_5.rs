@@ -91,7 +91,7 @@ impl ThreadedStore for ConnectPg115<'_> {
         let config = self.server.config(RUNTIME_ROLE, &self.relation.database);
         (0..clients)
             .map(|_| {
-                Ok(Box::new(ConnectPg115Client::new(config.connect(NoTls)?)?)
+                Ok(Box::new(ConnectPg115Client::new(postgres::Config::from(config.clone()).connect(NoTls)?)?)
                     as Box<dyn StoreClient>)
             })
             .collect()

@@ -89,7 +89,7 @@ impl ThreadedStore for HandWritten<'_> {
         let config = self.server.config(TABLE_OWNER, &self.relation.database);
         (0..clients)
             .map(|_| {
-                Ok(Box::new(HandWrittenClient::new(config.connect(NoTls)?)?)
+                Ok(Box::new(HandWrittenClient::new(postgres::Config::from(config.clone()).connect(NoTls)?)?)
                     as Box<dyn StoreClient>)
             })
             .collect()

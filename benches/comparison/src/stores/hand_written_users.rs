@@ -94,7 +94,7 @@ impl ThreadedStore for HandWrittenUsers<'_> {
         let config = self.server.config(TABLE_OWNER, &self.relation.database);
         (0..clients)
             .map(
-                |_| Ok(Box::new(UsersClient::new(config.connect(NoTls)?)?) as Box<dyn StoreClient>),
+                |_| Ok(Box::new(UsersClient::new(postgres::Config::from(config.clone()).connect(NoTls)?)?) as Box<dyn StoreClient>),
             )
             .collect()
     }

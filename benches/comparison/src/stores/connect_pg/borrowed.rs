@@ -52,7 +52,7 @@ impl ThreadedStore for ConnectPgBorrowed<'_> {
         (0..clients)
             .map(|_| {
                 let client = BorrowedClient {
-                    client: config.connect(NoTls)?,
+                    client: postgres::Config::from(config.clone()).connect(NoTls)?,
                     kept: Vec::new(),
                 };
                 Ok(Box::new(client) as Box<dyn StoreClient>)

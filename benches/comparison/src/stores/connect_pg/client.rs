@@ -1,7 +1,7 @@
 //! The calls of a client, the same through a pool and on a borrowed connection.
 
 use anyhow::{Result, bail};
-use connect_pg::{Backend, Login, NewSession, RotateOutcome, SaveOutcome, Session, Store};
+use connect_pg::{Backend, RotateOutcome, SaveOutcome, Session, SessionAttributes, Store};
 
 use crate::measure::payload::Payload;
 use crate::stores::store::live;
@@ -78,14 +78,14 @@ pub fn change<B: Backend>(store: &Store<B>, id: &str) -> Result<()> {
 }
 
 pub fn create<B: Backend>(store: &Store<B>, payload: &Payload) -> Result<String> {
-    let session = store.create(payload, &NewSession::new())?;
+    let session = store.create(payload, &SessionAttributes::new())?;
     Ok(session.id().as_cookie_value().to_owned())
 }
 
 /// Loads a visitor's session, and gives it the user and a new id.
 pub fn login<B: Backend>(store: &Store<B>, id: &str, user: &str) -> Result<String> {
     let mut session = peek(store, id)?;
-    match store.login(&mut session, &Login::new(user))? {
+    match store.login(&mut session, user, &SessionAttributes::new())? {
         RotateOutcome::Rotated => Ok(session.id().as_cookie_value().to_owned()),
         RotateOutcome::Gone => bail!("there was no live session to log in"),
     }
