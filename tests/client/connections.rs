@@ -149,11 +149,11 @@ fn read_only_error_replaces_connection() {
 }
 
 #[test]
-fn create_with_lost_answer_creates_one_session() {
+fn create_with_lost_reply_creates_one_session() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
     let store = warm(proxy.builder(&database));
-    proxy.lose_next_answer();
+    proxy.lose_next_reply();
     let session = store
         .create(1, &SessionAttributes::new().user_id("4711"))
         .unwrap();
@@ -172,14 +172,14 @@ fn create_with_lost_answer_creates_one_session() {
 }
 
 #[test]
-fn save_with_lost_answer_saves_once() {
+fn save_with_lost_reply_saves_once() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
     let store = warm(proxy.builder(&database));
     let mut session = create(&store, 1);
     let before = session.version();
     session.data = 2;
-    proxy.lose_next_answer();
+    proxy.lose_next_reply();
     assert_eq!(store.save(&mut session).unwrap(), SaveOutcome::Saved);
     assert_eq!(proxy.connections(), 2);
     assert_eq!(session.version(), before + 1);
@@ -188,26 +188,26 @@ fn save_with_lost_answer_saves_once() {
 }
 
 #[test]
-fn end_with_lost_answer_ends_session() {
+fn end_with_lost_reply_ends_session() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
     let store = warm(proxy.builder(&database));
     let session = create(&store, 1);
-    proxy.lose_next_answer();
+    proxy.lose_next_reply();
     store.end(session.id()).unwrap();
     assert_eq!(proxy.connections(), 2);
     assert!(store.load::<i32>(session.id()).unwrap().is_none());
 }
 
 #[test]
-fn lost_answer_without_retry_returns_unknown_outcome() {
+fn lost_reply_without_retry_returns_unknown_outcome() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
     let store = warm(proxy.builder(&database));
     let mut session = create(&store, 1);
     session.data = 2;
     proxy.refuse();
-    proxy.lose_next_answer();
+    proxy.lose_next_reply();
     let error = store.save(&mut session).unwrap_err();
     assert!(
         error.is_outcome_unknown() && error.is_unavailable(),
@@ -234,7 +234,7 @@ fn lost_answer_without_retry_returns_unknown_outcome() {
 
 /// The repeat is refused before it is sent, which says nothing of the first try.
 #[test]
-fn lost_answer_and_failed_reconnect_return_unknown_outcome() {
+fn lost_reply_and_failed_reconnect_return_unknown_outcome() {
     let database = TestDatabase::new();
     let directory = TemporaryDirectory::new();
     let file = directory.path().join("password");
@@ -248,7 +248,7 @@ fn lost_answer_and_failed_reconnect_return_unknown_outcome() {
         let mut session = create(&store, 1);
         session.data = 2;
         spoil(&file);
-        proxy.lose_next_answer();
+        proxy.lose_next_reply();
         let error = store.save(&mut session).unwrap_err();
         assert!(error.is_outcome_unknown(), "{error}");
         let stored = database.store().load::<i32>(session.id()).unwrap();
@@ -257,13 +257,13 @@ fn lost_answer_and_failed_reconnect_return_unknown_outcome() {
 }
 
 #[test]
-fn load_with_lost_answer_returns_known_outcome() {
+fn load_with_lost_reply_returns_known_outcome() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
     let store = warm(proxy.builder(&database));
     let session = create(&store, 1);
     proxy.refuse();
-    proxy.lose_next_answer();
+    proxy.lose_next_reply();
     let error = store.load::<i32>(session.id()).unwrap_err();
     assert!(
         error.is_unavailable() && !error.is_outcome_unknown(),

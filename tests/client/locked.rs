@@ -434,7 +434,7 @@ fn connection_lost_before_lock_is_replaced_and_under_lock_saves_nothing() {
     let through_proxy = proxy.builder(&database).pool_size(1).connect().unwrap();
     let error = through_proxy
         .with_locked(&id, PATIENCE, |session: &mut Session<u32>| {
-            proxy.lose_next_answer();
+            proxy.lose_next_reply();
             add(session)
         })
         .unwrap_err();

@@ -349,7 +349,7 @@ fn each_call_takes_one_round_trip() {
 }
 
 #[test]
-fn id_change_with_lost_answer_retries_with_same_id() {
+fn id_change_with_lost_reply_retries_with_same_id() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
     let store = proxy.builder(&database).pool_size(1).connect().unwrap();
@@ -360,7 +360,7 @@ fn id_change_with_lost_answer_retries_with_same_id() {
             new_id(&store, &mut session).unwrap(),
             RotateOutcome::Rotated
         );
-        proxy.lose_next_answer();
+        proxy.lose_next_reply();
         assert_eq!(
             new_id(&store, &mut session).unwrap(),
             RotateOutcome::Rotated
@@ -384,7 +384,7 @@ fn id_change_without_retry_returns_unknown_outcome() {
             RotateOutcome::Rotated
         );
         let id = session.id().clone();
-        proxy.lose_next_answer();
+        proxy.lose_next_reply();
         proxy.refuse();
         let error = new_id(&store, &mut session).unwrap_err();
         assert!(

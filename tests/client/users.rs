@@ -319,7 +319,7 @@ fn refused_login_keeps_transaction_and_session() {
 
 /// The repeated call must take the session of the first one for its own, and count it once.
 #[test]
-fn session_with_lost_answer_counts_once() {
+fn session_with_lost_reply_counts_once() {
     for policy in ["true", "false"] {
         let database = TestDatabase::new();
         set(
@@ -330,7 +330,7 @@ fn session_with_lost_answer_counts_once() {
         let store = proxy.builder(&database).pool_size(1).connect().unwrap();
         // The statement is prepared, so that the next answer is that of the call.
         let warm = login(&store, "another");
-        proxy.lose_next_answer();
+        proxy.lose_next_reply();
         let session = login(&store, "4711");
         assert!(
             store.load::<()>(session.id()).unwrap().is_some(),
@@ -348,7 +348,7 @@ fn session_with_lost_answer_counts_once() {
                 &SessionAttributes::new(),
             )
             .unwrap();
-        proxy.lose_next_answer();
+        proxy.lose_next_reply();
         assert_eq!(
             store
                 .login(&mut visitor, "fourth", &SessionAttributes::new())

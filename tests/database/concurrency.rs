@@ -1,5 +1,5 @@
-//! Sixteen clients at once on the same few sessions, for each function, and in storms of everything: no deadlock, no
-//! error, nothing lost, nothing that was ended comes back. Bounded by counts; nothing here looks at a clock.
+//! Sixteen clients at once on the same few sessions, for each function and with random calls of all: no deadlock, no
+//! error, no lost change, and no session that comes back after its end. Counts bound the tests, and never a clock.
 
 use std::{
     collections::BTreeMap,
@@ -11,12 +11,13 @@ use std::{
     thread,
 };
 
+use crate::support::case::case;
 use crate::support::raw_store::{Calls, Micros, PruneOutcome, RawStore, SaveOutcome, code_of};
 use postgres::{Client, IsolationLevel};
 
 const THREADS: usize = 16;
 
-/// Does the same in sixteen threads, each with a connection of its own, and returns what each came to.
+/// Does the same work in sixteen threads, each with its own connection, and returns the results.
 fn at_once<T: Send>(store: &RawStore, work: impl Fn(usize, &mut Client) -> T + Sync) -> Vec<T> {
     let clients: Vec<Client> = (0..THREADS).map(|_| store.nodepg()).collect();
     let start = Barrier::new(THREADS);
@@ -39,7 +40,7 @@ fn at_once<T: Send>(store: &RawStore, work: impl Fn(usize, &mut Client) -> T + S
     })
 }
 
-/// From now on every use of a new session writes a slide.
+/// Makes every use of a new session write a slide.
 fn make_every_slide_due(store: &RawStore) {
     store
         .superuser()
@@ -47,7 +48,7 @@ fn make_every_slide_due(store: &RawStore) {
         .unwrap();
 }
 
-/// Numbers that look random and are the same in each run.
+/// Pseudorandom numbers, the same in each run.
 struct Dice(u64);
 
 impl Dice {
@@ -91,46 +92,40 @@ fn concurrent_creates_have_one_winner() {
     }
 }
 
-#[test]
-fn concurrent_loads_slide_forward_only() {
-    let store = RawStore::new();
-    make_every_slide_due(&store);
-    let ids = ["a", "b", "c"];
-    for id in ids {
-        assert!(store.nodepg().create(id, id).unwrap());
-    }
-    at_once(&store, |_, client| {
-        let mut last = [Micros::MINUS_INFINITY; 3];
-        for round in 0..300 {
-            let number = round % 3;
-            let loaded = client.load(ids[number]).unwrap().expect("a live session");
-            assert_eq!((loaded.data.as_str(), loaded.version), (ids[number], 1));
-            assert!(loaded.expires_at >= last[number], "the expiry went back");
-            last[number] = loaded.expires_at;
-        }
-    });
-}
+/// Uses the session, checks its data, and returns its expiry.
+type Use = fn(&mut Client, &str) -> Micros;
 
 #[test]
-fn concurrent_touches_slide_forward_only() {
-    let store = RawStore::new();
-    make_every_slide_due(&store);
-    let ids = ["a", "b", "c"];
-    for id in ids {
-        assert!(store.nodepg().create(id, id).unwrap());
+fn concurrent_uses_slide_forward_only() {
+    const ROUNDS: usize = 300;
+    const IDS: [&str; 3] = ["a", "b", "c"];
+    let load: Use = |client, id| {
+        let loaded = client.load(id).unwrap().expect("a live session");
+        assert_eq!((loaded.data.as_str(), loaded.version), (id, 1));
+        loaded.expires_at
+    };
+    let touch: Use = |client, id| client.touch(id).unwrap().expect("a live session");
+    for (name, use_session) in [("load", load), ("touch", touch)] {
+        case(name, || {
+            let store = RawStore::new();
+            make_every_slide_due(&store);
+            for id in IDS {
+                assert!(store.nodepg().create(id, id).unwrap());
+            }
+            at_once(&store, |_, client| {
+                let mut last = [Micros::MINUS_INFINITY; 3];
+                for round in 0..ROUNDS {
+                    let number = round % 3;
+                    let expires_at = use_session(client, IDS[number]);
+                    assert!(expires_at >= last[number], "the expiry went back");
+                    last[number] = expires_at;
+                }
+            });
+        });
     }
-    at_once(&store, |_, client| {
-        let mut last = [Micros::MINUS_INFINITY; 3];
-        for round in 0..300 {
-            let number = round % 3;
-            let expires_at = client.touch(ids[number]).unwrap().expect("a live session");
-            assert!(expires_at >= last[number], "the expiry went back");
-            last[number] = expires_at;
-        }
-    });
 }
 
-/// Adds one to the number that is the session's data, as often as it takes.
+/// Adds one to the number in the session's data, and tries again after each conflict.
 fn increment(client: &mut Client, id: &str, author: Option<usize>) {
     loop {
         let loaded = client.load(id).unwrap().expect("a live session");
@@ -149,47 +144,34 @@ fn increment(client: &mut Client, id: &str, author: Option<usize>) {
     }
 }
 
+/// Two clients that read 5 both write 6: with an author their data differ, and without one they are equal. One of them must
+/// find a conflict.
 #[test]
 fn concurrent_versioned_saves_lose_no_change() {
     const ROUNDS: usize = 25;
-    let store = RawStore::new();
-    make_every_slide_due(&store);
-    let ids = ["a", "b"];
-    for id in ids {
-        assert!(store.nodepg().create(id, "0").unwrap());
-    }
-    at_once(&store, |thread, client| {
-        for _ in 0..ROUNDS {
+    for with_author in [true, false] {
+        case(format!("with author: {with_author}"), || {
+            let store = RawStore::new();
+            make_every_slide_due(&store);
+            let ids = ["a", "b"];
             for id in ids {
-                increment(client, id, Some(thread));
+                assert!(store.nodepg().create(id, "0").unwrap());
             }
-        }
-    });
-    for id in ids {
-        let loaded = store.nodepg().load(id).unwrap().unwrap();
-        let total = THREADS * ROUNDS;
-        assert!(
-            loaded.data.starts_with(&format!("{total} ")),
-            "{} of {total}",
-            loaded.data
-        );
-        assert_eq!(loaded.version, i64::try_from(total).unwrap() + 1);
+            at_once(&store, |thread, client| {
+                for _ in 0..ROUNDS {
+                    for id in ids {
+                        increment(client, id, with_author.then_some(thread));
+                    }
+                }
+            });
+            for id in ids {
+                let loaded = store.nodepg().load(id).unwrap().unwrap();
+                let total = THREADS * ROUNDS;
+                assert_eq!(loaded.data.split(' ').next(), Some(&*total.to_string()));
+                assert_eq!(loaded.version, i64::try_from(total).unwrap() + 1);
+            }
+        });
     }
-}
-
-/// Two visitors' requests that come to the same data: both read 5 and both write 6. One of them must be told.
-#[test]
-fn concurrent_versioned_saves_of_equal_data_lose_no_change() {
-    const ROUNDS: usize = 25;
-    let store = RawStore::new();
-    assert!(store.nodepg().create("a", "0").unwrap());
-    at_once(&store, |_, client| {
-        for _ in 0..ROUNDS {
-            increment(client, "a", None);
-        }
-    });
-    let loaded = store.nodepg().load("a").unwrap().unwrap();
-    assert_eq!(loaded.data, (THREADS * ROUNDS).to_string());
 }
 
 #[test]
@@ -218,7 +200,7 @@ fn concurrent_unversioned_saves_write_each_once() {
     assert_eq!((loaded.version, &loaded.data), (last, &saved[&last]));
 }
 
-/// Who is told that his data is version 7 builds his next change upon it: so nobody else's data may be version 7.
+/// A client builds its next change on the version that it knows, so two clients must never know different data by one version.
 #[test]
 fn version_identifies_one_data() {
     const ROUNDS: usize = 250;
@@ -245,7 +227,7 @@ fn version_identifies_one_data() {
     let mut stored = BTreeMap::new();
     for (version, data) in seen.into_iter().flatten() {
         let first = stored.entry(version).or_insert_with(|| data.clone());
-        assert_eq!(*first, data, "both were called version {version}");
+        assert_eq!(*first, data, "both have version {version}");
     }
 }
 
@@ -254,7 +236,7 @@ fn concurrent_ends_have_one_winner_and_are_final() {
     const ROUNDS: usize = 40;
     let store = RawStore::new();
     for round in 0..ROUNDS {
-        // Some are unknown: their tombstones are made by all at once.
+        // Every third id is unknown: all clients insert its tombstone at once.
         if round % 3 != 0 {
             assert!(store.nodepg().create(&format!("id {round}"), "{}").unwrap());
         }
@@ -294,7 +276,7 @@ fn concurrent_sets_count_each_version() {
     }
 }
 
-/// An expired session is replaced by whoever comes first, and by the others in turn.
+/// The first set replaces the expired session, and each of the others replaces that.
 #[test]
 fn concurrent_sets_replace_expired_session() {
     let store = RawStore::new();
@@ -390,14 +372,14 @@ fn clear_beside_every_writer_causes_no_deadlock() {
 fn concurrent_prune_deletes_dead_sessions_only() {
     let store = RawStore::new();
     make_every_slide_due(&store);
-    let living = ["living 1", "living 2", "living 3"];
-    for id in living {
+    let live = ["live 1", "live 2", "live 3"];
+    for id in live {
         assert!(store.nodepg().create(id, "0").unwrap());
     }
     let busy = AtomicUsize::new(0);
     at_once(&store, |thread, client| {
         let mut dice = Dice::new(thread);
-        // The pruner looks at the living again and again.
+        // Live sessions become due for pruning again and again.
         let mut superuser = store.superuser();
         for round in 0..60 {
             match dice.below(6) {
@@ -416,14 +398,14 @@ fn concurrent_prune_deletes_dead_sessions_only() {
                         .unwrap();
                 }
                 2 => {
-                    let saved = client.save(living[round % 3], "0", None).unwrap();
+                    let saved = client.save(live[round % 3], "0", None).unwrap();
                     assert!(saved.is_saved(), "{saved:?}");
                 }
                 _ => client
                     .set_for(&format!("dead {}", dice.below(40)), "{}", -1)
                     .unwrap(),
             }
-            let id = living[dice.below(3)];
+            let id = live[dice.below(3)];
             assert!(client.load(id).unwrap().is_some(), "{id} was pruned");
         }
     });
@@ -439,23 +421,23 @@ fn concurrent_prune_deletes_dead_sessions_only() {
         .query_one("select count(*) from web.session", &[])
         .unwrap()
         .get(0);
-    assert_eq!(left, 3, "only the living should be left");
+    assert_eq!(left, 3, "only the live sessions should be left");
 }
 
-// ── Storms ───────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Random calls ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// Which sessions are known to have ended, and since which clear.
+/// The sessions that are known to have ended, and the clears since then.
 ///
-/// What counts is only what was certain before a call began: an end that had returned, and no clear since.
+/// Only what was certain before a call began counts: an end that had returned, and no clear since.
 struct Ledger {
     ended: Vec<AtomicUsize>,
     clears_begun: AtomicUsize,
     clears_done: AtomicUsize,
-    /// The sessions that are dealt with are a few, and move on as they end.
+    /// The first of the few sessions in use. It moves on with each end.
     first: AtomicUsize,
 }
 
-/// The state of the clears when something began, if none was under way.
+/// The number of clears when a call began, if none was running.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Epoch(Option<usize>);
 
@@ -483,7 +465,7 @@ impl Ledger {
         matches!(self.epoch(), Epoch(Some(epoch)) if self.ended[session].load(Ordering::SeqCst) == epoch + 1)
     }
 
-    /// The end of a session was committed; it began in this epoch.
+    /// Notes the committed end of a session. The call began in this epoch.
     fn note_end(&self, session: usize, began: Epoch) {
         self.first.fetch_add(1, Ordering::SeqCst);
         if let Epoch(Some(epoch)) = began {
@@ -497,17 +479,17 @@ impl Ledger {
         self.clears_done.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// A session gave a sign of life to a call that began in this epoch, when it was known to have ended.
-    fn check(&self, session: usize, was_ended: bool, began: Epoch, sign: &str) {
+    /// Fails if a session that was known to have ended is live for a call that began in this epoch.
+    fn check(&self, session: usize, was_ended: bool, began: Epoch, call: &str) {
         let no_clear_since = began.0.is_some() && self.epoch() == began;
         assert!(
             !(was_ended && no_clear_since),
-            "session {session} had ended, and then: {sign}"
+            "session {session} had ended and is live for {call}"
         );
     }
 }
 
-/// One call on one session. Whether it gave a sign of life, and whether it ended the session.
+/// One call on one session.
 #[derive(Clone, Copy, Debug)]
 enum Call {
     Create,
@@ -550,7 +532,7 @@ impl Call {
         matches!(self, Self::Load | Self::Peek | Self::Touch | Self::Get)
     }
 
-    /// Makes the call; whether the session gave a sign of life.
+    /// Makes the call. Returns true if the reply shows a live session.
     fn make(
         self,
         client: &mut impl Calls,
@@ -597,7 +579,7 @@ impl Call {
     }
 }
 
-fn storm(with_clears: bool) {
+fn make_random_calls(with_clears: bool) {
     let store = RawStore::new();
     make_every_slide_due(&store);
     let ledger = Ledger::new();
@@ -635,17 +617,17 @@ fn storm(with_clears: bool) {
 
 #[test]
 fn random_calls_keep_ended_sessions_ended() {
-    storm(false);
+    make_random_calls(false);
 }
 
 #[test]
 fn random_calls_and_clears_keep_ended_sessions_ended() {
-    storm(true);
+    make_random_calls(true);
 }
 
-/// Applications that do several things in a transaction. What they can be asked to do, they do: take sessions in the same
-/// order, and clear first of all or not at all. Whoever does not can always deadlock with himself.
-fn storm_of_transactions(isolation: IsolationLevel) {
+/// Makes several calls in each transaction. As applications must, each takes its sessions in the same order and clears first or
+/// never. Another order can deadlock.
+fn make_random_transactions(isolation: IsolationLevel) {
     let store = RawStore::new();
     make_every_slide_due(&store);
     let ledger = Ledger::new();
@@ -655,12 +637,12 @@ fn storm_of_transactions(isolation: IsolationLevel) {
             .filter(|_| one_transaction(client, isolation, &ledger, &mut dice))
             .count()
     });
-    // The storm is one in which much gets done.
+    // Most of the work must be done, or the test shows nothing.
     let committed: usize = committed.iter().sum();
     assert!(committed > THREADS * 10, "only {committed} committed");
 }
 
-/// Several calls in one transaction; whether it was committed.
+/// Makes several calls in one transaction. Returns true if it was committed.
 fn one_transaction(
     client: &mut Client,
     isolation: IsolationLevel,
@@ -710,7 +692,7 @@ fn one_transaction(
     for (session, was_ended) in sessions.iter().zip(&ended) {
         for _ in 0..=dice.below(2) {
             let call = Call::any(dice);
-            // Of the two that SaveVersion makes only the save may fail.
+            // Of the two calls of SaveVersion only the save may fail.
             match call.make(&mut transaction, *session, dice) {
                 Ok(true) => ledger.check(*session, *was_ended, began, &format!("{call:?}")),
                 Ok(false) => {}
@@ -743,10 +725,10 @@ fn one_transaction(
 
 #[test]
 fn read_committed_transactions_keep_ended_sessions_ended() {
-    storm_of_transactions(IsolationLevel::ReadCommitted);
+    make_random_transactions(IsolationLevel::ReadCommitted);
 }
 
 #[test]
 fn repeatable_read_transactions_keep_ended_sessions_ended() {
-    storm_of_transactions(IsolationLevel::RepeatableRead);
+    make_random_transactions(IsolationLevel::RepeatableRead);
 }

@@ -1,9 +1,9 @@
-//! The runtime role may run any SQL: whoever gets hold of it must still not find out the key of a session.
+//! The runtime role can run any SQL, and must not find the key of a session even so.
 
 use crate::support::test_database::TestDatabase;
 use connect_pg::SessionAttributes;
 
-/// Bisects for the greatest key by what the statistics tell of the rows that a call of `create_session` looked at.
+/// Searches the greatest key by bisection: the statistics count the rows that a call of `create_session` read.
 const BISECTION: &str = r"
 do $$
 declare
@@ -52,7 +52,7 @@ fn statistics_reveal_no_key() {
     database.client().batch_execute(BISECTION).unwrap();
 }
 
-/// A serializable transaction shows in `pg_locks` which page of the index it read, and a page begins at a key.
+/// `pg_locks` shows which index pages a serializable transaction read, and a page begins at a key.
 #[test]
 fn serializable_transaction_reads_no_index() {
     let database = TestDatabase::new();

@@ -1,13 +1,13 @@
 //! Random operations on a few sessions, by several clients in every kind of transaction, against a model in memory.
 //!
-//! After each operation the answer and every column of every row must be what the model says, to the microsecond. Time
-//! passes by moving the times of all rows into the past, so nothing here sleeps. `PROPTEST_CASES` runs more than the
-//! usual number of cases; a failure is shrunk, and remembered in `tests/database/model.regressions`.
+//! After each operation the reply and every column of every row must be what the model says, to the microsecond. Time passes
+//! by moving the times of all rows into the past, so nothing here sleeps. `PROPTEST_CASES` sets the number of cases. A failure
+//! is shrunk, and kept in `tests/database/model.regressions`.
 
 use std::{cell::RefCell, collections::BTreeSet, env};
 
 use crate::support::raw_store::{Micros, RawStore, code_of, key_of};
-use crate::support::store_model::{Model, Reply, Request, Row, Settings, Tidying};
+use crate::support::store_model::{Model, Pruning, Reply, Request, Row, Settings};
 use postgres::{Client, GenericClient, IsolationLevel, Row as PgRow};
 use proptest::{
     collection::vec,
@@ -18,7 +18,7 @@ use proptest::{
 const SESSIONS: u8 = 5;
 const CONNECTIONS: usize = 3;
 
-/// One thing that happens.
+/// One event of a run.
 #[derive(Clone, Debug)]
 enum Event {
     Call {
@@ -26,15 +26,15 @@ enum Event {
         way: Way,
         call: Call,
     },
-    /// So many seconds go by.
+    /// Lets so many seconds pass.
     Pass(i64),
-    /// A live session is given so many seconds more by hand, as far as its absolute timeout allows.
+    /// Gives a live session so many seconds more by hand, as far as its absolute timeout allows.
     Prolong { session: u8, seconds: i64 },
-    /// Batches of so many rows until nothing is left.
+    /// Prunes in batches of so many rows until nothing is left.
     PruneAll(i32),
 }
 
-/// In what transaction.
+/// The transaction of a call.
 #[derive(Clone, Copy, Debug)]
 enum Way {
     Autocommit,
@@ -44,11 +44,11 @@ enum Way {
     ReadOnly,
 }
 
-/// A request whose parameters hang on the state in which it is made.
+/// A request whose parameters depend on the state in which it is made.
 #[derive(Clone, Debug)]
 enum Call {
     Plain(Request),
-    /// With a version so far from the stored one.
+    /// Passes a version so far from the stored one.
     Save {
         session: u8,
         data: String,
@@ -101,13 +101,13 @@ impl Call {
     }
 }
 
-// ── What may happen ──────────────────────────────────────────────────────────────────────────────────────────────
+// ── Events ──────────────────────────────────────────────────────────────────────────────────────────────
 
 fn session() -> impl Strategy<Value = u8> {
     0..SESSIONS
 }
 
-/// Few, so that a save often meets what is stored already.
+/// Few values, so that a save often finds its data stored already.
 fn data() -> impl Strategy<Value = String> {
     prop_oneof![
         Just("{}".to_owned()),
@@ -228,7 +228,7 @@ fn settings() -> impl Strategy<Value = Settings> {
         )
 }
 
-// ── The real thing ───────────────────────────────────────────────────────────────────────────────────────────────
+// ── The server ───────────────────────────────────────────────────────────────────────────────────────────────
 
 fn id_of(session: u8) -> String {
     format!("session {session}")
@@ -238,7 +238,7 @@ fn key_of_session(session: u8) -> Vec<u8> {
     key_of(&id_of(session))
 }
 
-/// What `create_session` returned.
+/// Decodes a row of `create_session`.
 fn created(row: &PgRow) -> Reply {
     if row.get::<_, &str>("outcome") == "created" {
         Reply::Created {
@@ -253,7 +253,7 @@ fn created(row: &PgRow) -> Reply {
     }
 }
 
-/// What `save_session` returned.
+/// Decodes a row of `save_session`.
 fn saved(row: &PgRow) -> Reply {
     match row.get("outcome") {
         "saved" => Reply::Saved {
@@ -277,7 +277,7 @@ fn saved(row: &PgRow) -> Reply {
     }
 }
 
-/// Calls the function that the request stands for.
+/// Calls the function of a request.
 fn call_function(
     client: &mut impl GenericClient,
     request: &Request,
@@ -392,9 +392,9 @@ impl World {
         }
     }
 
-    fn start_anew(&mut self, settings: &Settings) {
+    fn reset(&mut self, settings: &Settings) {
         for client in &mut self.clients {
-            // What a failure left in the middle of something.
+            // After a failure a transaction may be open, or the connection may be closed.
             if client.is_closed() || client.batch_execute("rollback").is_err() {
                 *client = self.store.nodepg();
             }
@@ -424,8 +424,8 @@ impl World {
             .get(0)
     }
 
-    /// What the tables hold.
-    fn look(&mut self) -> Model {
+    /// Reads the tables.
+    fn read(&mut self) -> Model {
         let rows = self
             .superuser
             .query(
@@ -535,17 +535,17 @@ impl World {
 
 // ── The comparison ───────────────────────────────────────────────────────────────────────────────────────────────
 
-/// One run of events, and what is known of the sessions in it.
+/// One run of events.
 struct Run<'a> {
     world: &'a mut World,
     settings: &'a Settings,
     model: Model,
-    /// Ended on purpose, and the tombstone still there.
+    /// The sessions that were ended and whose tombstones are not pruned yet.
     ended: BTreeSet<u8>,
 }
 
 impl Run<'_> {
-    fn happen(&mut self, event: &Event) -> Result<(), String> {
+    fn apply(&mut self, event: &Event) -> Result<(), String> {
         match event {
             Event::Pass(seconds) => {
                 self.world.pass(*seconds);
@@ -581,12 +581,12 @@ impl Run<'_> {
                     if deleted + rescheduled < usize::try_from(*max_rows).unwrap() {
                         let due = |row: &Row| row.prune_after <= start;
                         return match self.model.rows.values().find(|row| due(row)) {
-                            Some(row) => Err(format!("still due after pruning all: {row:?}")),
+                            Some(row) => Err(format!("still due after all batches: {row:?}")),
                             None => Ok(()),
                         };
                     }
                 }
-                Err("pruning does not come to an end".to_owned())
+                Err("pruning does not end".to_owned())
             }
         }
     }
@@ -598,9 +598,9 @@ impl Run<'_> {
             .call(connection, way, request)
             .map_err(|e| format!("{request:?} failed: {e:?}"))?;
         let after = self.world.clock();
-        let actual = self.world.look();
+        let actual = self.world.read();
 
-        // The statement's time lay between the two. Where it was written down, it is known.
+        // The time of the statement is between the two, and it is exact wherever the statement stored it.
         let mut times: BTreeSet<i64> = [before.0, after.0].into();
         if let Reply::Saved { expires_at, .. }
         | Reply::Same { expires_at, .. }
@@ -631,7 +631,7 @@ impl Run<'_> {
             .collect();
         if reasons.len() == times.range(before.0..=after.0).count() {
             return Err(format!(
-                "{request:?} ({way:?}) answered {reply:?}, between {before:?} and {after:?}\n  of {:?}\n  {}",
+                "{request:?} ({way:?}) returned {reply:?}, between {before:?} and {after:?}\n  of {:?}\n  {}",
                 self.model,
                 reasons.join("\n  or ")
             ));
@@ -643,7 +643,7 @@ impl Run<'_> {
         Ok(reply)
     }
 
-    /// The timeouts from which an expiry may have been reckoned.
+    /// Returns the timeouts from which an expiry may be computed.
     fn timeouts_of(&self, request: &Request) -> Vec<i32> {
         let mut timeouts = vec![
             self.settings.idle_timeout_seconds,
@@ -661,7 +661,7 @@ impl Run<'_> {
         timeouts
     }
 
-    /// Whether the model, at this time, comes to the same.
+    /// Checks whether the model returns the same at this time.
     fn explain(
         &self,
         request: &Request,
@@ -671,7 +671,7 @@ impl Run<'_> {
         now: Micros,
     ) -> Result<(), String> {
         let mut model = self.model.clone();
-        let (expected, tidying) = if matches!(way, Way::RepeatableRead)
+        let (expected, pruning) = if matches!(way, Way::RepeatableRead)
             && matches!(
                 request,
                 Request::Create {
@@ -679,16 +679,16 @@ impl Run<'_> {
                     ..
                 }
             ) {
-            // A user's sessions are counted at read committed only.
-            (Reply::Refused("25000".to_owned()), Tidying::None)
+            // The sessions of a user are counted in read committed only.
+            (Reply::Refused("25000".to_owned()), Pruning::None)
         } else {
-            model.answer(request, self.settings, now, matches!(way, Way::ReadOnly))
+            model.reply(request, self.settings, now, matches!(way, Way::ReadOnly))
         };
-        let tidied = if matches!(way, Way::RolledBack) {
-            // The answer was right for a while, the rows are as they were.
+        let (deleted, rescheduled) = if matches!(way, Way::RolledBack) {
+            // The reply was right at its time, and the rows are as before.
             model.resume_from = self.model.resume_from;
             self.model
-                .explain_tidying(actual, Tidying::None, self.settings, now)?;
+                .explain_pruning(actual, Pruning::None, self.settings, now)?;
             match reply {
                 Reply::Pruned {
                     deleted,
@@ -697,23 +697,23 @@ impl Run<'_> {
                 _ => (0, 0),
             }
         } else {
-            model.explain_tidying(actual, tidying, self.settings, now)?
+            model.explain_pruning(actual, pruning, self.settings, now)?
         };
         let expected = match expected {
             Reply::Pruned { .. } => Reply::Pruned {
-                deleted: tidied.0,
-                rescheduled: tidied.1,
+                deleted,
+                rescheduled,
             },
             other => other,
         };
         if expected == *reply {
             Ok(())
         } else {
-            Err(format!("at {now:?} the answer should be {expected:?}"))
+            Err(format!("at {now:?} the reply should be {expected:?}"))
         }
     }
 
-    /// The promise that matters most, checked without the model: what was ended stays ended.
+    /// Checks the most important promise without the model: what has ended stays ended.
     fn check_ends(
         &mut self,
         request: &Request,
@@ -734,7 +734,7 @@ impl Run<'_> {
                 .retain(|session| actual.rows.contains_key(session));
             return Ok(());
         };
-        let is_sign_of_life = match reply {
+        let shows_live_session = match reply {
             Reply::Created { .. }
             | Reply::Loaded { .. }
             | Reply::Saved { .. }
@@ -752,9 +752,9 @@ impl Run<'_> {
             | Reply::Done
             | Reply::Refused(_) => false,
         };
-        if is_sign_of_life && self.ended.contains(session) {
+        if shows_live_session && self.ended.contains(session) {
             return Err(format!(
-                "{request:?} answered {reply:?} for a session that was ended"
+                "{request:?} returned {reply:?} for a session that had ended"
             ));
         }
         if matches!(request, Request::End { .. } | Request::Destroy { .. })
@@ -767,9 +767,9 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// After something that no function did.
+    /// Compares the tables with the model after an event that called no function.
     fn compare(&mut self) -> Result<(), String> {
-        let stored = self.world.look();
+        let stored = self.world.read();
         if stored != self.model {
             return Err(format!(
                 "the tables hold {stored:?} and not {:?}",
@@ -779,7 +779,7 @@ impl Run<'_> {
         self.check_rows(&stored)
     }
 
-    /// What holds for every row at every time.
+    /// Checks what holds for every row at every time.
     fn check_rows(&self, stored: &Model) -> Result<(), String> {
         for (session, row) in &stored.rows {
             let is_right = if row.ended_at.is_some() {
@@ -796,7 +796,7 @@ impl Run<'_> {
                 || row.version < 1
                 || self.ended.contains(session) != row.ended_at.is_some()
             {
-                return Err(format!("session {session} is not sound: {row:?}"));
+                return Err(format!("session {session} is inconsistent: {row:?}"));
             }
         }
         Ok(())
@@ -804,7 +804,7 @@ impl Run<'_> {
 }
 
 fn run(world: &mut World, settings: &Settings, events: &[Event]) -> Result<(), String> {
-    world.start_anew(settings);
+    world.reset(settings);
     let mut run = Run {
         world,
         settings,
@@ -812,7 +812,7 @@ fn run(world: &mut World, settings: &Settings, events: &[Event]) -> Result<(), S
         ended: BTreeSet::new(),
     };
     for (number, event) in events.iter().enumerate() {
-        run.happen(event)
+        run.apply(event)
             .map_err(|e| format!("event {number}: {e}"))?;
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! `docs/sql-interface.md` says what an installed database says: each function's signature and who may call it, each setting.
+//! `docs/sql-interface.md` agrees with an installed database: the signature and the callers of each function, and each setting.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,14 +6,14 @@ use crate::support::repository::{files, read, stem};
 use crate::support::server::quoted;
 use crate::support::test_database::TestDatabase;
 
-/// A function, as the page or the catalog has it.
+/// A function on the page or in the catalog.
 #[derive(Debug, PartialEq, Eq)]
 struct Function {
     signature: String,
     who_may_call: String,
 }
 
-/// The page's text under each heading of the third level.
+/// Returns the page's text under each heading of the third level.
 fn sections() -> BTreeMap<String, String> {
     let page = read("docs/sql-interface.md");
     let mut sections = BTreeMap::new();
@@ -33,13 +33,13 @@ fn on_one_line(text: &str) -> String {
     words.join(" ").replace("( ", "(").replace(" )", ")")
 }
 
-/// What stands between two texts.
+/// Returns what stands between two texts.
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(before)?;
     Some(rest.split_once(after)?.0)
 }
 
-/// The sections that say who may call something, by heading.
+/// Returns the sections that say who may call something, by heading.
 fn functions_of_the_page() -> BTreeMap<String, Function> {
     sections()
         .into_iter()
@@ -57,7 +57,7 @@ fn functions_of_the_page() -> BTreeMap<String, Function> {
         .collect()
 }
 
-/// All functions of the store by name, and the names of those whose comment calls them public.
+/// Returns all functions of the store by name, and the names of those whose comment ends "API: public".
 fn functions_of_the_catalog(
     database: &TestDatabase,
 ) -> (BTreeMap<String, Function>, BTreeSet<String>) {
@@ -125,7 +125,7 @@ fn runtime_role_executes_functions_of_api_and_compat_only() {
     assert_eq!(executable, sources);
 }
 
-/// That a section without its signature, or with a heading that is misspelt, does not go by unnoticed.
+/// A section without a signature, or with a misspelt heading, is found.
 #[test]
 fn each_function_section_has_its_signature() {
     let page = read("docs/sql-interface.md");
@@ -169,7 +169,7 @@ fn each_function_section_has_examples() {
         let Some((_, rust)) = text.split_once("\nRust: ") else {
             panic!("{name}: from Rust")
         };
-        // The methods that it names are there.
+        // The client has the methods that it names.
         for call in rust.split("store.").skip(1) {
             let method: String = call
                 .chars()
@@ -220,7 +220,7 @@ fn settings_table_matches_catalog() {
     assert_eq!(page, catalog);
 }
 
-/// A database's error codes that the page explains, each by a call that meets it.
+/// Each error code of the page is returned by a call.
 #[test]
 fn each_documented_error_occurs() {
     let database = TestDatabase::new();

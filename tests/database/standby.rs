@@ -1,8 +1,8 @@
-//! On a hot standby: what only reads works there, and what must write says so with 25006, by which a client notices that
-//! its primary was demoted.
+//! On a hot standby, calls that only read succeed. Calls that write fail with 25006, by which a client notices that its primary
+//! was demoted.
 //!
-//! The standby is made from the server of this run by `pg_basebackup`. Where that cannot be (a server on another
-//! machine, no right to replicate), the test says so loudly and does nothing.
+//! `pg_basebackup` makes the standby from the server of this run. Where it cannot (a server on another machine, no privilege to
+//! replicate), the test is skipped.
 
 use std::{
     env, fs,
@@ -16,14 +16,14 @@ use crate::support::skip::skip;
 use crate::support::wait::wait_until;
 use postgres::{Client, Config, Error, NoTls};
 
-/// A second server that replays what the first writes. It goes away when this is dropped.
+/// A second server that replays what the first writes. Dropping it removes it.
 struct Standby {
     directory: PathBuf,
     server: Child,
 }
 
 impl Standby {
-    /// A copy of the server of this run, or why there can be none.
+    /// Copies the server of this run. Returns the reason if it cannot.
     fn start() -> Result<Self, String> {
         let programs = env::var("PG_BINDIR")
             .map_err(|_| "PG_BINDIR is not set: not under bin/with-pg".to_owned())?;
@@ -50,7 +50,7 @@ impl Standby {
             return Err(format!("pg_basebackup: {reason}"));
         }
 
-        // Not the primary's, which another test may just be trying things on. Nobody else gets into the directory.
+        // The primary's file may be changed by another test at this moment. The directory is private, so `trust` is safe.
         fs::write(data.join("pg_hba.conf"), "local all all trust\n").map_err(|e| e.to_string())?;
 
         // PostgreSQL refuses to run as root.
@@ -91,7 +91,7 @@ impl Standby {
         Ok(Self { directory, server })
     }
 
-    /// Connects as the superuser, once the server is up.
+    /// Connects as the superuser once the server accepts connections.
     fn connect(&mut self, database: &str) -> Client {
         let mut config = Config::new();
         config
@@ -114,7 +114,7 @@ impl Standby {
 
 impl Drop for Standby {
     fn drop(&mut self) {
-        // "Immediate" shutdown: the postmaster ends its children, which a SIGKILL would leave behind.
+        // An immediate shutdown ends the child processes too, and SIGKILL would not.
         Command::new("kill")
             .args(["-QUIT", &self.server.id().to_string()])
             .status()
@@ -124,7 +124,7 @@ impl Drop for Standby {
     }
 }
 
-/// The output of a command that went well, or what it complained of.
+/// Returns the output of a command, or its errors if it failed.
 fn succeeded(output: std::io::Result<Output>) -> Result<String, String> {
     let output = output.map_err(|e| e.to_string())?;
     if output.status.success() {
@@ -216,7 +216,7 @@ fn standby_reads_and_refuses_writes() {
         assert_eq!(code_of(&error), "25006", "{what}: {error:?}");
     }
 
-    // Once it is the primary, it is one in everything.
+    // After the promotion it accepts writes.
     let mut superuser = server.connect(store.database());
     superuser.query_one("select pg_promote()", &[]).unwrap();
     let mut promoted = server.connect(store.database());

@@ -1,7 +1,7 @@
-//! The npm module connect-pg 1.1.5, unmodified, against a database that `correct_web()` made, as the runtime role.
+//! The npm module connect-pg 1.1.5, unmodified, as the runtime role of a database that `correct_web()` installed.
 //!
-//! The tests are `tests/fixtures/npm/connect-pg.test.js`, and then the module's own specification. Node 18.15 or newer and npm are
-//! needed; where they are not, this says so and passes.
+//! The tests are `tests/fixtures/npm/connect-pg.test.js` and the module's own specification. Without npm, and Node 18.15 or newer,
+//! they are skipped.
 
 use std::process::Command;
 
@@ -11,7 +11,7 @@ use crate::support::server::{quoted, random};
 use crate::support::skip::skip;
 use crate::support::test_database::TestDatabase;
 
-/// The first version of node whose reports can be chosen.
+/// The first version of Node that can choose its test report.
 const NODE: (u32, u32) = (18, 15);
 
 #[test]
@@ -55,7 +55,7 @@ fn unmodified_npm_module_passes_its_tests() {
     );
 }
 
-/// A role that may do to the table what its owner may, for the tests to move time.
+/// A role with the privileges of the owner role, by which the tests move time.
 struct TimeMover<'a> {
     database: &'a TestDatabase,
     role: String,

@@ -238,7 +238,7 @@ fn database_owner_with_createrole_installs() {
         .run_with(&as_installer, &["rotate-password"])
         .expect(0)
         .out;
-    assert!(database.lets_in(&database.role, password.trim()));
+    assert!(database.can_log_in(&database.role, password.trim()));
 
     // Its membership in the owner role was for the moment only, and rights on the owner role do not outlive the test.
     let member: bool = superuser

@@ -16,7 +16,7 @@ use crate::support::wait::wait_until;
 #[test]
 fn printed_password_logs_in() {
     let database = Database::installed();
-    assert!(!database.lets_in(&database.role, ""));
+    assert!(!database.can_log_in(&database.role, ""));
     let first = database.run(&["rotate-password"]).expect(0);
     let password = first.out.strip_suffix('\n').unwrap();
     // 256 bits, base64url
@@ -27,8 +27,8 @@ fn printed_password_logs_in() {
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
     );
     assert!(!first.err.contains(password));
-    assert!(database.lets_in(&database.role, password));
-    assert!(!database.lets_in(&database.role, "password"));
+    assert!(database.can_log_in(&database.role, password));
+    assert!(!database.can_log_in(&database.role, "password"));
     assert!(
         database
             .stored_password()
@@ -38,8 +38,8 @@ fn printed_password_logs_in() {
 
     let second = database.run(&["rotate-password"]).expect(0).out;
     assert_ne!(second.trim(), password);
-    assert!(!database.lets_in(&database.role, password));
-    assert!(database.lets_in(&database.role, second.trim()));
+    assert!(!database.can_log_in(&database.role, password));
+    assert!(database.can_log_in(&database.role, second.trim()));
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn role_changes_own_password() {
         .run_with(&as_itself, &["rotate-password"])
         .expect(0)
         .out;
-    assert!(database.lets_in(&database.role, second.trim()));
+    assert!(database.can_log_in(&database.role, second.trim()));
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn output_file_is_private_and_replaced_atomically() {
     let content = fs::read_to_string(&path).unwrap();
     let password = content.strip_suffix('\n').unwrap();
     assert_eq!(password.len(), 43);
-    assert!(database.lets_in(&database.role, password));
+    assert!(database.can_log_in(&database.role, password));
     report.says(&[&path]).hides(password);
     let after = fs::metadata(&path).unwrap();
     assert_eq!(after.mode() & 0o7777, 0o600);
@@ -96,7 +96,7 @@ fn output_file_is_private_and_replaced_atomically() {
         .json();
     assert_eq!(as_json["role"], database.role);
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-    assert!(database.lets_in(&database.role, fs::read_to_string(&link).unwrap().trim()));
+    assert!(database.can_log_in(&database.role, fs::read_to_string(&link).unwrap().trim()));
     // Even under a umask that would take the owner's own rights away.
     let mut command = std::process::Command::new("sh");
     let inner = database.command(&["rotate-password", "--output", &path]);
@@ -152,7 +152,10 @@ fn stdin_password_is_set() {
         (b" blanks \n", " blanks "),
     ] {
         set(input).expect(0).hides(password.trim());
-        assert!(database.lets_in(&database.role, password), "{password:?}");
+        assert!(
+            database.can_log_in(&database.role, password),
+            "{password:?}"
+        );
     }
     let directory = TemporaryDirectory::new();
     let path = directory.file("password");
@@ -277,7 +280,7 @@ fn set_password_with_failed_rename_is_kept() {
     assert!(failed.err.contains(&waiting), "{failed}");
     let password = fs::read_to_string(directory.file(&waiting)).unwrap();
     failed.hides(password.trim());
-    assert!(database.lets_in(&database.role, password.trim()));
+    assert!(database.can_log_in(&database.role, password.trim()));
     assert_eq!(
         fs::metadata(directory.file(&waiting)).unwrap().mode() & 0o7777,
         0o600
@@ -329,7 +332,7 @@ fn rotate_twice(database: &Database, environment: &[(&str, &str)]) -> [String; 2
     let mut command = database.command(&["rotate-password", "--stdin"]);
     command.envs(environment.iter().copied());
     run_with_input(command, given.as_bytes()).expect(0);
-    assert!(database.lets_in(&database.role, &given));
+    assert!(database.can_log_in(&database.role, &given));
     [drawn.trim().to_owned(), given]
 }
 

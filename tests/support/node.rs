@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::temporary_directory::TemporaryDirectory;
 
-/// After so long a program hangs.
+/// A program that runs longer hangs.
 const PATIENCE: Duration = Duration::from_mins(5);
 
 /// The modules and the programs of a directory of `tests/fixtures/`.

@@ -1,4 +1,4 @@
-//! A proxy between client and server that counts round trips and can lose an answer.
+//! A proxy between client and server that counts round trips and can lose a reply.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -23,7 +23,7 @@ pub struct Proxy {
 struct Shared {
     round_trips: AtomicUsize,
     connections: AtomicUsize,
-    lose_next_answer: AtomicBool,
+    lose_next_reply: AtomicBool,
     refuse: AtomicBool,
 }
 
@@ -37,11 +37,11 @@ impl Proxy {
         let config = database.config();
         let (host, port) = (config.get_hosts()[0].clone(), config.get_ports()[0]);
         let shared = Arc::clone(&proxy.shared);
-        // Both threads end with the process, or when their connection does.
+        // The threads end with their connection or with the process.
         thread::spawn(move || {
             for client in listener.incoming() {
                 if shared.refuse.load(Ordering::SeqCst) {
-                    continue; // closes it
+                    continue; // drops, and so closes, the connection
                 }
                 let client = client.unwrap();
                 client.set_nodelay(true).unwrap();
@@ -56,7 +56,7 @@ impl Proxy {
         proxy
     }
 
-    /// How the runtime role connects through this proxy.
+    /// Returns how the runtime role connects through this proxy.
     pub fn config(&self, database: &TestDatabase) -> Config {
         let mut config = Config::new();
         config
@@ -68,30 +68,29 @@ impl Proxy {
         config
     }
 
-    /// A builder of a store through this proxy.
+    /// Returns a builder for a store behind this proxy.
     pub fn builder(&self, database: &TestDatabase) -> StoreBuilder {
         Store::builder()
             .config(self.config(database))
             .schema(&database.schema)
     }
 
-    /// Messages so far after which a client waits for the server: Sync, Query and Flush.
+    /// Returns the number of messages so far after which a client waits for the server: Sync, Query and Flush.
     pub fn round_trips(&self) -> usize {
         self.shared.round_trips.load(Ordering::SeqCst)
     }
 
-    /// Connections so far.
+    /// Returns the number of connections so far.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
     }
 
-    /// Breaks the connection that the server answers on next, when the server has done its work and before the client
-    /// learns of it.
-    pub fn lose_next_answer(&self) {
-        self.shared.lose_next_answer.store(true, Ordering::SeqCst);
+    /// Breaks the connection of the next reply: the server has executed the call, and the client does not learn of it.
+    pub fn lose_next_reply(&self) {
+        self.shared.lose_next_reply.store(true, Ordering::SeqCst);
     }
 
-    /// From now on takes no new connection.
+    /// Refuses new connections from now on.
     pub fn refuse(&self) {
         self.shared.refuse.store(true, Ordering::SeqCst);
     }
@@ -126,8 +125,8 @@ impl Shared {
     fn pump_down(&self, mut server: Server, mut client: TcpStream) {
         let mut buffer = [0; 16 * 1024];
         while let Ok(length @ 1..) = server.read(&mut buffer) {
-            // The server sends a small answer when it is ready for the next query, so after the commit.
-            if self.lose_next_answer.swap(false, Ordering::SeqCst)
+            // The server sends a small reply when it is ready for the next query, so after the commit.
+            if self.lose_next_reply.swap(false, Ordering::SeqCst)
                 || client.write_all(&buffer[..length]).is_err()
             {
                 break;

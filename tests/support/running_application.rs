@@ -1,4 +1,4 @@
-//! The example `web_application`, running, and visitors of it.
+//! The example `web_application` as a process, and its visitors.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -14,13 +14,13 @@ use super::temporary_directory::TemporaryDirectory;
 use super::test_database::TestDatabase;
 use super::wait::PATIENCE;
 
-/// A running example. Dropping it kills it.
+/// A running example. Dropping it kills the process.
 pub struct Application {
     child: Child,
     pub address: String,
     log: Receiver<String>,
     seen: Vec<String>,
-    /// The file that holds the password; the test may write another one into it.
+    /// The password file. A test may change it.
     pub password_file: PathBuf,
     _directory: TemporaryDirectory,
 }
@@ -76,7 +76,7 @@ impl Application {
         }
     }
 
-    /// Waits until it has written such a line, after those that were waited for before.
+    /// Waits for a line that contains this part, after the lines of earlier waits.
     pub fn wait_for_log(&mut self, part: &str) {
         loop {
             let Ok(line) = self.log.recv_timeout(PATIENCE) else {
@@ -90,7 +90,7 @@ impl Application {
         }
     }
 
-    /// All that it has written to standard error until it ended.
+    /// Returns all lines of standard error. Waits until the process ends.
     fn whole_log(&mut self) -> Vec<String> {
         self.seen.extend(self.log.iter());
         self.seen.clone()
@@ -102,7 +102,7 @@ impl Application {
         assert!(Command::new("kill").arg(pid).status().unwrap().success());
     }
 
-    /// How it ended, and its log.
+    /// Waits for the end. Returns the exit status and the log.
     pub fn end(mut self) -> (ExitStatus, Vec<String>) {
         let status = self.child.wait().unwrap();
         (status, self.whole_log())
@@ -116,7 +116,7 @@ impl Drop for Application {
     }
 }
 
-/// The example's program with the environment of the database's runtime role, without the password.
+/// Returns the program with the environment of the runtime role, without the password.
 pub fn command(database: &TestDatabase) -> Command {
     let mut command = Command::new(program());
     set_tcp_login(&mut command, &database.name, &database.role);
@@ -131,8 +131,8 @@ pub fn command(database: &TestDatabase) -> Command {
     command
 }
 
-/// The program as `cargo test` and `cargo nextest run` have built it. With `--test …` or `--examples` they do not build it, so it is
-/// built here if it is not there, or older than what it was built from by the list that cargo keeps.
+/// Returns the program that `cargo test` or `cargo nextest run` built. With `--test …` they do not build it. So it is built here if
+/// it is missing, or older than one of its sources in the list that cargo keeps.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
@@ -173,7 +173,7 @@ fn is_current(program: &Path) -> bool {
     })
 }
 
-/// A browser, as far as needed: it keeps the one cookie.
+/// A browser that keeps one cookie.
 #[derive(Clone)]
 pub struct Visitor {
     address: String,
@@ -186,7 +186,7 @@ impl Visitor {
         self.send("GET", path, "", "")
     }
 
-    /// `headers`: whole lines, each with `\r\n`.
+    /// Posts a form. `headers` are whole lines, each with `\r\n`.
     pub fn post_with(&mut self, path: &str, headers: &str, form: &str) -> Response {
         let headers = format!("{headers}content-type: application/x-www-form-urlencoded\r\n");
         self.send("POST", path, &headers, form)
@@ -215,7 +215,7 @@ impl Visitor {
     }
 }
 
-/// What a server answered to one request.
+/// The response to one request.
 #[derive(Debug)]
 pub struct Response {
     pub status: u16,
@@ -232,19 +232,19 @@ impl Response {
     }
 }
 
-/// Sends these bytes and reads until the server closes. It must answer.
+/// Sends these bytes and reads until the server closes the connection. The server must respond.
 pub fn send(address: &str, request: &[u8]) -> Response {
     try_send(address, request)
         .unwrap_or_else(|| panic!("no answer to {:?}", String::from_utf8_lossy(request)))
 }
 
-/// As `send`; none if the server closed without an answer.
+/// Sends as `send` does. Returns None if the server closes the connection without a response.
 pub fn try_send(address: &str, request: &[u8]) -> Option<Response> {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(request).unwrap();
     let mut bytes = Vec::new();
-    // A server that has not read all of a refused body resets the connection after its answer.
+    // A server that has not read all of a refused body resets the connection after its response.
     let _ = stream.read_to_end(&mut bytes);
     let text = String::from_utf8(bytes).unwrap();
     let (head, body) = text.split_once("\r\n\r\n")?;

@@ -10,8 +10,7 @@ use super::environment::{clear, set_superuser_login};
 use super::repository::files;
 use super::server::{connect, quoted, superuser_config, unique_name};
 
-/// A database for one test, and names for its schema and runtime role. Dropping it drops the database and every role that
-/// was made under these names.
+/// A database for one test, with names for its schema and its roles. Dropping it drops the database and these roles.
 pub struct Database {
     admin: Config,
     pub name: String,
@@ -22,12 +21,12 @@ pub struct Database {
 }
 
 impl Database {
-    /// An empty database.
+    /// Creates an empty database.
     pub fn new() -> Database {
         Database::with_role(&unique_name())
     }
 
-    /// An empty database whose store is to have this role; the test's name for it has to be unique.
+    /// Creates an empty database whose store will have this role. No other test may use its name.
     pub fn with_role(role: &str) -> Database {
         let admin = superuser_config();
         let name = unique_name();
@@ -43,14 +42,14 @@ impl Database {
         }
     }
 
-    /// A database with the store installed.
+    /// Creates a database and installs the store.
     pub fn installed() -> Database {
         let database = Database::new();
         database.run(&["install"]).expect(0);
         database
     }
 
-    /// The name of a role of the test's own, which goes with the database.
+    /// Creates a role that is dropped with the database, and returns its name.
     pub fn own_role(&mut self, attributes: &str) -> String {
         let role = unique_name();
         self.superuser()
@@ -60,20 +59,20 @@ impl Database {
         role
     }
 
-    /// A connection as the superuser.
+    /// Connects as the superuser.
     pub fn superuser(&self) -> Client {
         connect(self.admin.clone().dbname(&self.name))
     }
 
-    /// A connection as somebody else.
+    /// Connects as another role.
     pub fn login(&self, user: &str, password: &str) -> Result<Client, postgres::Error> {
         let mut config = self.admin.clone();
         config.dbname(&self.name).user(user).password(password);
         postgres::Config::from(config).connect(NoTls)
     }
 
-    /// Whether somebody can log in. Decided by SQLSTATE: any other failure than a refused login is the test's.
-    pub fn lets_in(&self, user: &str, password: &str) -> bool {
+    /// Returns true if the role can log in, and false if the SQLSTATE says that the login was refused. Another error fails the test.
+    pub fn can_log_in(&self, user: &str, password: &str) -> bool {
         match self.login(user, password) {
             Ok(_) => true,
             Err(error)
@@ -87,7 +86,7 @@ impl Database {
         }
     }
 
-    /// The program, ready to run against this database as the superuser.
+    /// Returns the program, ready to run on this database as the superuser.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = bare_command(arguments);
         set_superuser_login(&mut command, &self.name);
@@ -107,7 +106,7 @@ impl Database {
         run(command)
     }
 
-    /// The role's password, as it is stored.
+    /// Returns the role's password as it is stored.
     pub fn stored_password(&self) -> Option<String> {
         self.superuser()
             .query_one(
@@ -118,7 +117,7 @@ impl Database {
             .get(0)
     }
 
-    /// Everything that an install could change in this database and around it, as text.
+    /// Returns everything that an install could change in this database and around it, as text.
     pub fn snapshot(&self) -> String {
         let mut client = self.superuser();
         let mut snapshot = String::new();
@@ -137,7 +136,7 @@ impl Database {
             "select r.*, r.oid from pg_roles as r where r.rolname in ($1::text, $1::text || '_owner')",
             "select m.* from pg_auth_members as m join pg_roles as r on r.oid in (m.roleid, m.member) where r.rolname in ($1::text, $1::text || '_owner')",
         ] {
-            // $1 is used in some of them only, and must have a type in all.
+            // Some of them do not use $1, and it must have a type in all.
             let sql = format!("select x::text from ({sql}) as x where $1::text is not null order by 1");
             for row in client.query(&sql, &[&self.role]).unwrap() {
                 snapshot.push_str(row.get(0));
@@ -155,13 +154,13 @@ impl Drop for Database {
         let _ = client.batch_execute(&format!("drop database {} with (force)", self.name));
         let roles = [self.role.clone(), format!("{}_owner", self.role)];
         for role in roles.iter().chain(&self.more_roles) {
-            // Another database of the same test may still use it; the last one drops it.
+            // Another database of the same test may still use the role, and the last one drops it.
             let _ = client.batch_execute(&format!("drop role if exists {}", quoted(role)));
         }
     }
 }
 
-/// What a run of the program gave.
+/// A finished run of the program.
 pub struct Run {
     command: String,
     pub code: Option<i32>,
@@ -170,7 +169,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// Fails the test, showing everything, unless this was the exit status.
+    /// Fails the test, and shows all output, if the exit status is another one.
     #[track_caller]
     pub fn expect(self, code: i32) -> Run {
         assert!(
@@ -180,7 +179,7 @@ impl Run {
         self
     }
 
-    /// Fails the test unless the texts are all in the output, of either kind.
+    /// Fails the test if a text is in neither output.
     #[track_caller]
     pub fn says(self, texts: &[&str]) -> Run {
         for text in texts {
@@ -192,7 +191,7 @@ impl Run {
         self
     }
 
-    /// Fails the test if a text is in the output.
+    /// Fails the test if the text is in an output.
     #[track_caller]
     pub fn hides(self, text: &str) -> Run {
         assert!(
@@ -202,7 +201,7 @@ impl Run {
         self
     }
 
-    /// The output as JSON.
+    /// Parses the standard output as JSON.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("no JSON ({error}):\n{self}"))
@@ -224,11 +223,11 @@ impl std::fmt::Display for Run {
     }
 }
 
-/// The program, without a server.
+/// Returns the program without a server.
 pub fn bare_command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_session-admin"));
     clear(&mut command);
-    // No password file of the developer's.
+    // The developer's password file must not be read.
     command
         .env("HOME", "/nonexistent")
         .args(arguments)
@@ -241,7 +240,7 @@ pub fn run(mut command: Command) -> Run {
     finish(shown, command.output().unwrap())
 }
 
-/// Runs the program with something on standard input.
+/// Runs the program with this standard input.
 pub fn run_with_input(mut command: Command, input: &[u8]) -> Run {
     let shown = format!("{command:?}");
     let mut child = command
@@ -250,12 +249,12 @@ pub fn run_with_input(mut command: Command, input: &[u8]) -> Run {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // A program that does not read all of it may have closed its end.
+    // A program that does not read all of it may close the pipe early.
     let _ = child.stdin.take().unwrap().write_all(input);
     finish(shown, child.wait_with_output().unwrap())
 }
 
-/// Starts the program, to be looked at while it runs.
+/// Starts the program, and returns while it runs.
 pub fn start(mut command: Command) -> Child {
     command
         .stdout(Stdio::piped())
@@ -280,7 +279,7 @@ fn finish(command: String, output: Output) -> Run {
     }
 }
 
-/// The newest release that the program holds.
+/// Returns the newest release that the program contains.
 pub fn newest_release() -> usize {
     files("sql/released", "sql").len()
 }

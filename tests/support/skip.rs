@@ -1,4 +1,4 @@
-//! What a test says when it cannot run here.
+//! Skipping a test that cannot run here.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};

@@ -1,9 +1,7 @@
-//! What a session store should do, in memory and without a thought for locks, plans or speed.
+//! A model of the session store, in memory, without locks and plans.
 //!
-//! The clock is an argument: the caller knows only that the server's lay between two times that it asked for, and tries
-//! both. Everything else is exact, to the microsecond.
-
-// A panic is how a test fails.
+//! The time is an argument, because the caller knows only that the statement ran between two times. All else is exact, to the
+//! microsecond.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +29,7 @@ impl Row {
         self.expires_at > now
     }
 
-    /// Until when pruning must leave the row alone.
+    /// Returns the time until which pruning must keep the row.
     pub fn keep_until(&self, settings: &Settings) -> Micros {
         self.ended_at.map_or(self.expires_at, |ended_at| {
             ended_at.plus_seconds(settings.tombstone_retention_seconds.into())
@@ -64,7 +62,7 @@ impl Row {
     }
 }
 
-/// The settings that matter here.
+/// The settings that change what the functions do.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub idle_timeout_seconds: i32,
@@ -86,7 +84,7 @@ impl Settings {
     }
 }
 
-/// What is asked of the store. Sessions are small numbers.
+/// A call of a function. Sessions are small numbers.
 #[derive(Clone, Debug)]
 pub enum Request {
     Create {
@@ -138,7 +136,7 @@ impl Request {
     }
 }
 
-/// What the store answers.
+/// What a function returns.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reply {
     Created {
@@ -178,13 +176,13 @@ pub enum Reply {
     Refused(String),
 }
 
-/// How much of the table a request may tidy up besides its own row.
+/// Which rows a request may prune besides its own row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Tidying {
+pub enum Pruning {
     None,
-    /// The share of pruning that a new row carries: up to so many dead rows, perhaps none.
-    Carried(usize),
-    /// A batch: as many as there are, up to the limit.
+    /// A new row prunes up to so many dead neighbors, perhaps none.
+    Neighbors(usize),
+    /// A batch of all rows that are due, up to the limit.
     Batch(usize),
 }
 
@@ -192,21 +190,21 @@ pub enum Tidying {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Model {
     pub rows: BTreeMap<u8, Row>,
-    /// Where an unfinished prune goes on.
+    /// Where an unfinished prune resumes.
     pub resume_from: Option<Micros>,
 }
 
 impl Model {
-    /// Answers a request as of `now`. What may be tidied up besides is for `explain_tidying`.
-    pub fn answer(
+    /// Applies a request at the time `now`. Other rows that it prunes are left to `explain_pruning`.
+    pub fn reply(
         &mut self,
         request: &Request,
         settings: &Settings,
         now: Micros,
         read_only: bool,
-    ) -> (Reply, Tidying) {
+    ) -> (Reply, Pruning) {
         if read_only && request.writes() {
-            // Of a user's session the key is looked at before anything is written.
+            // For a session of a user, create_session reads the key before it writes.
             if let Request::Create {
                 session,
                 user_id: Some(_),
@@ -214,9 +212,9 @@ impl Model {
             } = request
                 && self.rows.contains_key(session)
             {
-                return (Reply::Exists, Tidying::None);
+                return (Reply::Exists, Pruning::None);
             }
-            return (Reply::Refused("25006".to_owned()), Tidying::None);
+            return (Reply::Refused("25006".to_owned()), Pruning::None);
         }
         match request {
             Request::Create {
@@ -231,7 +229,7 @@ impl Model {
             }
             Request::Load { session, slide } => {
                 let Some(row) = self.live(*session, now) else {
-                    return (Reply::Nothing, Tidying::None);
+                    return (Reply::Nothing, Pruning::None);
                 };
                 if *slide && !read_only {
                     row.slide_if_due(now);
@@ -242,59 +240,59 @@ impl Model {
                     expires_at: row.expires_at,
                     user_id: row.user_id.clone(),
                 };
-                (reply, Tidying::None)
+                (reply, Pruning::None)
             }
             Request::Save {
                 session,
                 data,
                 version,
-            } => (self.save(*session, data, *version, now), Tidying::None),
+            } => (self.save(*session, data, *version, now), Pruning::None),
             Request::Touch { session } => {
                 let Some(row) = self.live(*session, now) else {
-                    return (Reply::Nothing, Tidying::None);
+                    return (Reply::Nothing, Pruning::None);
                 };
                 if !read_only {
                     row.slide_if_due(now);
                 }
-                (Reply::Touched(row.expires_at), Tidying::None)
+                (Reply::Touched(row.expires_at), Pruning::None)
             }
             Request::End { session } => {
-                let (was_live, tidying) = self.end(*session, settings, now);
-                (Reply::Ended(was_live), tidying)
+                let (was_live, pruning) = self.end(*session, settings, now);
+                (Reply::Ended(was_live), pruning)
             }
             Request::Destroy { session } => {
-                let (_, tidying) = self.end(*session, settings, now);
-                (Reply::Done, tidying)
+                let (_, pruning) = self.end(*session, settings, now);
+                (Reply::Done, pruning)
             }
-            // The numbers come from what was tidied up: see `explain_tidying`.
+            // `explain_pruning` returns the numbers.
             Request::Prune { max_rows } => (
                 Reply::Pruned {
                     deleted: 0,
                     rescheduled: 0,
                 },
-                Tidying::Batch(usize::try_from(*max_rows).unwrap()),
+                Pruning::Batch(usize::try_from(*max_rows).unwrap()),
             ),
             Request::Set {
                 session,
                 data,
                 expire,
             } => {
-                let tidying = self.set(*session, data.as_deref(), *expire, settings, now);
-                (Reply::Done, tidying)
+                let pruning = self.set(*session, data.as_deref(), *expire, settings, now);
+                (Reply::Done, pruning)
             }
             Request::Get { session } => {
                 let reply = self
                     .live(*session, now)
                     .map_or(Reply::Nothing, |row| Reply::Got(row.data.clone()));
-                (reply, Tidying::None)
+                (reply, Pruning::None)
             }
             Request::Count => {
                 let live = self.rows.values().filter(|row| row.is_live(now)).count();
-                (Reply::Counted(i32::try_from(live).unwrap()), Tidying::None)
+                (Reply::Counted(i32::try_from(live).unwrap()), Pruning::None)
             }
             Request::Clear => {
                 self.rows.clear();
-                (Reply::Done, Tidying::None)
+                (Reply::Done, Pruning::None)
             }
         }
     }
@@ -307,9 +305,9 @@ impl Model {
         user_id: Option<&str>,
         settings: &Settings,
         now: Micros,
-    ) -> (Reply, Tidying) {
+    ) -> (Reply, Pruning) {
         if self.rows.contains_key(&session) {
-            return (Reply::Exists, Tidying::None);
+            return (Reply::Exists, Pruning::None);
         }
         let idle_timeout_seconds = timeouts.0.unwrap_or(settings.idle_timeout_seconds);
         let absolute_timeout_seconds = timeouts.1.unwrap_or(settings.absolute_timeout_seconds);
@@ -342,7 +340,7 @@ impl Model {
                 version: 1,
                 expires_at,
             },
-            Tidying::Carried(4),
+            Pruning::Neighbors(4),
         )
     }
 
@@ -354,16 +352,16 @@ impl Model {
         let Some(row) = self.live(session, now) else {
             return Reply::Gone;
         };
-        let moved_on = version.is_some_and(|version| version != row.version);
+        let is_outdated = version.is_some_and(|version| version != row.version);
         if row.data.as_deref() == Some(data) {
             row.slide_if_due(now);
-            if moved_on {
+            if is_outdated {
                 return Reply::Same {
                     version: row.version,
                     expires_at: row.expires_at,
                 };
             }
-        } else if moved_on {
+        } else if is_outdated {
             return Reply::Conflict {
                 version: row.version,
                 expires_at: row.expires_at,
@@ -379,8 +377,8 @@ impl Model {
         }
     }
 
-    fn end(&mut self, session: u8, settings: &Settings, now: Micros) -> (bool, Tidying) {
-        let carried = Tidying::Carried(4);
+    fn end(&mut self, session: u8, settings: &Settings, now: Micros) -> (bool, Pruning) {
+        let neighbors = Pruning::Neighbors(4);
         let Some(row) = self.rows.get_mut(&session) else {
             self.rows.insert(
                 session,
@@ -399,14 +397,14 @@ impl Model {
                     data: None,
                 },
             );
-            return (false, carried);
+            return (false, neighbors);
         };
         if row.ended_at.is_some() {
-            return (false, Tidying::None);
+            return (false, Pruning::None);
         }
         let was_live = row.is_live(now);
         row.end(now);
-        (was_live, if was_live { Tidying::None } else { carried })
+        (was_live, if was_live { Pruning::None } else { neighbors })
     }
 
     fn set(
@@ -416,7 +414,7 @@ impl Model {
         expire: Option<Micros>,
         settings: &Settings,
         now: Micros,
-    ) -> Tidying {
+    ) -> Pruning {
         let (expire, idle_timeout_seconds) = match expire {
             None => (
                 now.plus_seconds(settings.idle_timeout_seconds.into()),
@@ -433,7 +431,7 @@ impl Model {
         let found = self.rows.get(&session);
         let is_live = found.is_some_and(|row| row.is_live(now));
         if !is_live && found.is_some_and(|row| row.ended_at.is_some()) {
-            return Tidying::None;
+            return Pruning::None;
         }
         let (created_at, absolute_expires_at, user_id) = match found {
             Some(row) if is_live => (row.created_at, row.absolute_expires_at, row.user_id.clone()),
@@ -462,26 +460,26 @@ impl Model {
         };
         self.rows.insert(session, row);
         if is_live {
-            Tidying::None
+            Pruning::None
         } else {
-            Tidying::Carried(4)
+            Pruning::Neighbors(4)
         }
     }
 
-    /// Whether `actual` is this store after that tidying at `now`, and if so how many rows were deleted and filed again.
-    /// Which of the rows that are due at the same time are taken is the server's choice.
-    pub fn explain_tidying(
+    /// Returns how many rows were deleted and rescheduled if `actual` is this store after that pruning at `now`. The server
+    /// chooses among rows that are due at the same time.
+    pub fn explain_pruning(
         &self,
         actual: &Self,
-        tidying: Tidying,
+        pruning: Pruning,
         settings: &Settings,
         now: Micros,
     ) -> Result<(usize, usize), String> {
         let from = self.resume_from.unwrap_or(Micros::MINUS_INFINITY);
-        let is_due = |row: &Row| match tidying {
-            Tidying::None => false,
-            Tidying::Carried(_) => row.keep_until(settings) <= now,
-            Tidying::Batch(_) => row.prune_after >= from && row.prune_after <= now,
+        let is_due = |row: &Row| match pruning {
+            Pruning::None => false,
+            Pruning::Neighbors(_) => row.keep_until(settings) <= now,
+            Pruning::Batch(_) => row.prune_after >= from && row.prune_after <= now,
         };
         let (mut deleted, mut rescheduled) = (0, 0);
         let mut latest_taken = None;
@@ -506,7 +504,7 @@ impl Model {
             });
             if after != expected.as_ref() {
                 return Err(format!(
-                    "session {session} should be tidied up to {expected:?} and is {after:?}"
+                    "session {session} should be {expected:?} after pruning and is {after:?}"
                 ));
             }
             latest_taken = latest_taken.max(Some(row.prune_after));
@@ -521,25 +519,25 @@ impl Model {
             .keys()
             .find(|session| !self.rows.contains_key(session))
         {
-            return Err(format!("session {session} came from nowhere"));
+            return Err(format!("session {session} should not exist"));
         }
 
         let taken = deleted + rescheduled;
         let due = self.rows.values().filter(|row| is_due(row)).count();
-        let (is_right, resume_from) = match tidying {
-            Tidying::None => (taken == 0, self.resume_from),
-            Tidying::Carried(most) => (taken <= most, self.resume_from),
-            Tidying::Batch(most) => (
+        let (is_right, resume_from) = match pruning {
+            Pruning::None => (taken == 0, self.resume_from),
+            Pruning::Neighbors(most) => (taken <= most, self.resume_from),
+            Pruning::Batch(most) => (
                 taken == due.min(most),
                 if taken < most { None } else { latest_taken },
             ),
         };
         if !is_right {
             return Err(format!(
-                "{tidying:?} took {taken} rows where {due} were due"
+                "{pruning:?} took {taken} rows where {due} were due"
             ));
         }
-        if matches!(tidying, Tidying::Batch(_))
+        if matches!(pruning, Pruning::Batch(_))
             && let (Some(taken), Some(left)) = (latest_taken, earliest_left)
             && taken > left
         {
@@ -549,7 +547,7 @@ impl Model {
         }
         if actual.resume_from != resume_from {
             return Err(format!(
-                "pruning should go on from {resume_from:?} and not {:?}",
+                "pruning should resume from {resume_from:?} and not from {:?}",
                 actual.resume_from
             ));
         }
@@ -570,7 +568,7 @@ impl Model {
         }
     }
 
-    /// Moves every time so many microseconds into the past.
+    /// Moves all times so many microseconds into the past.
     pub fn age(&mut self, by: i64) {
         let age = |time: &mut Micros| {
             if *time != Micros::MINUS_INFINITY {

@@ -8,7 +8,7 @@ use postgres::Client;
 use postgres::config::Host;
 use tokio_postgres::Config;
 
-/// A database with the store installed, for one test. Dropping it drops the database and its roles.
+/// A database for one test, with the store installed. Dropping it drops the database and its roles.
 pub struct TestDatabase {
     admin: Config,
     pub name: String,
@@ -18,7 +18,7 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
-    /// A database in UTF8, the store in schema `web`, the runtime role with a name of its own and a password.
+    /// Creates a database in UTF8, with the store in the schema `web` and a runtime role that has a password.
     pub fn new() -> TestDatabase {
         TestDatabase::with("web", "UTF8")
     }
@@ -45,7 +45,7 @@ impl TestDatabase {
         database
     }
 
-    /// An empty database, without even the role.
+    /// Creates an empty database without the roles.
     pub fn without_store(schema: &str, encoding: &str) -> TestDatabase {
         let admin = superuser_config();
         let name = unique_name();
@@ -64,12 +64,12 @@ impl TestDatabase {
         }
     }
 
-    /// A connection to the test's database as the superuser.
+    /// Connects as the superuser.
     pub fn superuser(&self) -> Client {
         connect(self.admin.clone().dbname(&self.name))
     }
 
-    /// How the runtime role connects.
+    /// Returns how the runtime role connects.
     pub fn config(&self) -> Config {
         let mut config = self.admin.clone();
         config
@@ -79,12 +79,12 @@ impl TestDatabase {
         config
     }
 
-    /// A connection to the test's database as the runtime role.
+    /// Connects as the runtime role.
     pub fn client(&self) -> Client {
         connect(&self.config())
     }
 
-    /// The same as a connection string.
+    /// Returns how the runtime role connects, as a connection string.
     pub fn url(&self) -> String {
         let host = match &self.config().get_hosts()[0] {
             Host::Tcp(name) => name.clone(),
@@ -106,7 +106,7 @@ impl TestDatabase {
             .schema(&self.schema)
     }
 
-    /// A store as the runtime role.
+    /// Connects a store as the runtime role.
     pub fn store(&self) -> Store {
         self.builder().connect().unwrap()
     }
@@ -167,7 +167,7 @@ impl Drop for TestDatabase {
     }
 }
 
-/// A session with the defaults of the store.
+/// Creates a session with the defaults of the store.
 pub fn create<T: serde::Serialize>(store: &Store, data: T) -> Session<T> {
     store.create(data, &SessionAttributes::new()).unwrap()
 }

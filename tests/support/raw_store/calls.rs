@@ -1,4 +1,4 @@
-//! The functions of the store, one call each, with nothing hidden.
+//! The functions of the store, one method each.
 
 use postgres::{Error, GenericClient};
 
@@ -34,19 +34,19 @@ pub enum PruneOutcome {
     Pruned { deleted: i32, rescheduled: i32 },
 }
 
-/// Sessions are named by their ids, in both interfaces.
+/// The calls of both interfaces. All name a session by its id.
 pub trait Calls {
-    /// Whether the session was created.
+    /// Returns true if the session was created.
     fn create(&mut self, id: &str, data: &str) -> Result<bool, Error>;
     fn load(&mut self, id: &str) -> Result<Option<Loaded>, Error>;
-    /// A load that does not slide.
+    /// Loads without a slide.
     fn peek(&mut self, id: &str) -> Result<Option<Loaded>, Error>;
     fn save(&mut self, id: &str, data: &str, version: Option<i64>) -> Result<SaveOutcome, Error>;
     fn touch(&mut self, id: &str) -> Result<Option<Micros>, Error>;
     fn end(&mut self, id: &str) -> Result<bool, Error>;
     fn prune(&mut self, max_rows: i32) -> Result<PruneOutcome, Error>;
     fn set(&mut self, id: &str, data: &str) -> Result<(), Error>;
-    /// Sets with an expiry so many seconds from now.
+    /// Sets the data with an expiry so many seconds from now.
     fn set_for(&mut self, id: &str, data: &str, seconds: i32) -> Result<(), Error>;
     fn get(&mut self, id: &str) -> Result<Option<String>, Error>;
     fn destroy(&mut self, id: &str) -> Result<(), Error>;

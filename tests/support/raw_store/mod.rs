@@ -1,5 +1,4 @@
-//! A session store of a test's own, reached with the plain `postgres` crate: these tests are about the database side,
-//! so that nothing of the client stands between them and the functions.
+//! A store that is called with the plain `postgres` crate, for tests of the functions without the client.
 
 use std::{
     error::Error,
@@ -19,7 +18,7 @@ pub use calls::{Calls, PruneOutcome, SaveOutcome};
 use super::server::quoted;
 use super::test_database::TestDatabase;
 
-/// A database of its own with a store in it; both go when this is dropped.
+/// A store in a database of its own. Dropping it drops both.
 pub struct RawStore(TestDatabase);
 
 impl RawStore {
@@ -27,19 +26,19 @@ impl RawStore {
         Self(TestDatabase::new())
     }
 
-    /// A connection of the superuser: to look at rows, to move time, to end backends.
+    /// Connects as the superuser, to read rows, to move time and to end backends.
     pub fn superuser(&self) -> Client {
         self.0.superuser()
     }
 
-    /// A connection with the rights of the runtime role.
+    /// Connects with the privileges of the runtime role.
     pub fn nodepg(&self) -> Client {
         let mut client = self.superuser();
         self.become_nodepg(&mut client);
         client
     }
 
-    /// Gives up the superuser's rights for the runtime role's. Deadlocks are found soon, and nothing waits for ever.
+    /// Changes to the privileges of the runtime role. Deadlocks are found soon, and no statement waits for ever.
     pub fn become_nodepg(&self, client: &mut Client) {
         client
             .batch_execute(&format!(
@@ -51,18 +50,18 @@ impl RawStore {
             .unwrap();
     }
 
-    /// The name of the database.
+    /// Returns the name of the database.
     pub fn database(&self) -> &str {
         &self.0.name
     }
 }
 
-/// The key of a session id.
+/// Returns the key of a session id.
 pub fn key_of(id: &str) -> Vec<u8> {
     Sha256::digest(id.as_bytes()).to_vec()
 }
 
-/// The process id of a connection's backend.
+/// Returns the process id of a connection's backend.
 pub fn pid_of(client: &mut Client) -> i32 {
     client
         .query_one("select pg_backend_pid()", &[])
@@ -70,7 +69,7 @@ pub fn pid_of(client: &mut Client) -> i32 {
         .get(0)
 }
 
-/// The SQLSTATE of an error of the server; any other error fails the test.
+/// Returns the SQLSTATE of an error of the server. Another error fails the test.
 pub fn code_of(error: &postgres::Error) -> String {
     error
         .code()
@@ -87,7 +86,7 @@ impl Micros {
     pub const MINUS_INFINITY: Self = Self(i64::MIN);
     pub const INFINITY: Self = Self(i64::MAX);
 
-    /// So many seconds later. An infinity stays what it is.
+    /// Returns the time so many seconds later. An infinity stays infinite.
     pub fn plus_seconds(self, seconds: i64) -> Self {
         if self == Self::MINUS_INFINITY || self == Self::INFINITY {
             self
@@ -96,7 +95,7 @@ impl Micros {
         }
     }
 
-    /// As a parameter of a statement.
+    /// Returns the time as a parameter of a statement.
     pub fn to_parameter(self) -> Timestamp<SystemTime> {
         let year_2000 = SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 10_957);
         let distance = Duration::from_micros(self.0.unsigned_abs());
