@@ -1,5 +1,4 @@
-//! Tells cargo that a new file of released SQL changes the program: refinery embeds the directory at compile time and notices
-//! changed files only.
+//! Makes cargo rebuild when a file of released SQL is added. refinery embeds the directory but tracks only the files in it.
 
 fn main() {
     println!("cargo:rerun-if-changed=sql/released");
