@@ -204,8 +204,11 @@ pub use error::{Error, ErrorKind, ParseSessionIdError};
 pub use events::{ListenerThread, SessionEnded, SessionEvent, SessionListener};
 #[cfg(feature = "admin")]
 #[doc(hidden)]
-pub use functions::StoreStatus;
+pub use functions::{FoundSession, ImportOutcome, SettingChange, StoreSetting, StoreStatus};
 pub use pruning::{PruneBatch, PruneOptions, PruneRun, Pruner};
+#[cfg(feature = "admin")]
+#[doc(hidden)]
+pub use session::SessionRecord;
 pub use session::{
     EndReason, Session, SessionAttributes, SessionId, SessionInfo, SessionKey, SessionState,
     UserSession,

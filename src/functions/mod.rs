@@ -40,7 +40,21 @@ mod touch_session;
 mod user_sessions;
 
 #[cfg(feature = "admin")]
+mod configure_store;
+#[cfg(feature = "admin")]
 mod end_all_sessions;
+#[cfg(feature = "admin")]
+mod end_session_by_handle;
+#[cfg(feature = "admin")]
+mod end_user_sessions_except_handle;
+#[cfg(feature = "admin")]
+mod export_sessions;
+#[cfg(feature = "admin")]
+mod find_session;
+#[cfg(feature = "admin")]
+mod import_sessions;
+#[cfg(feature = "admin")]
+mod store_settings;
 #[cfg(feature = "admin")]
 mod store_status;
 
@@ -64,7 +78,29 @@ pub(crate) use touch_session::TouchSession;
 pub(crate) use user_sessions::ListUserSessions;
 
 #[cfg(feature = "admin")]
+pub(crate) use configure_store::ConfigureStore;
+#[cfg(feature = "admin")]
+pub use configure_store::SettingChange;
+#[cfg(feature = "admin")]
 pub(crate) use end_all_sessions::EndAllSessions;
+#[cfg(feature = "admin")]
+pub(crate) use end_session_by_handle::EndSessionByHandle;
+#[cfg(feature = "admin")]
+pub(crate) use end_user_sessions_except_handle::EndUserSessionsExceptHandle;
+#[cfg(feature = "admin")]
+pub(crate) use export_sessions::ExportSessions;
+#[cfg(feature = "admin")]
+pub(crate) use find_session::FindSession;
+#[cfg(feature = "admin")]
+pub use find_session::FoundSession;
+#[cfg(feature = "admin")]
+pub use import_sessions::ImportOutcome;
+#[cfg(feature = "admin")]
+pub(crate) use import_sessions::{ImportSessions, RecordColumns};
+#[cfg(feature = "admin")]
+pub(crate) use store_settings::ReadStoreSettings;
+#[cfg(feature = "admin")]
+pub use store_settings::StoreSetting;
 #[cfg(feature = "admin")]
 pub(crate) use store_status::ReadStoreStatus;
 #[cfg(feature = "admin")]

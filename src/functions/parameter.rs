@@ -20,9 +20,15 @@ pub(crate) enum Parameter<'a> {
     Flag(bool),
     Handle(Uuid),
     Integer(Option<i32>),
+    #[cfg(feature = "admin")]
+    Integers(&'a [Option<i32>]),
     Key(&'a SessionKey),
+    #[cfg(feature = "admin")]
+    Keys(&'a [&'a [u8]]),
     OptionalKey(Option<&'a SessionKey>),
     Text(Option<&'a str>),
+    #[cfg(feature = "admin")]
+    Texts(&'a [Option<&'a str>]),
     Version(i64),
 }
 
@@ -45,6 +51,12 @@ impl<'a> Parameter<'a> {
             Parameter::Key(_) | Parameter::OptionalKey(_) => Type::BYTEA,
             Parameter::Data(_) | Parameter::Text(_) => Type::TEXT,
             Parameter::Version(_) => Type::INT8,
+            #[cfg(feature = "admin")]
+            Parameter::Integers(_) => Type::INT4_ARRAY,
+            #[cfg(feature = "admin")]
+            Parameter::Keys(_) => Type::BYTEA_ARRAY,
+            #[cfg(feature = "admin")]
+            Parameter::Texts(_) => Type::TEXT_ARRAY,
         }
     }
 }
@@ -67,6 +79,12 @@ impl ToSql for Parameter<'_> {
                 .to_sql(sql_type, out),
             Parameter::Text(text) => text.to_sql(sql_type, out),
             Parameter::Version(version) => version.to_sql(sql_type, out),
+            #[cfg(feature = "admin")]
+            Parameter::Integers(integers) => integers.to_sql(sql_type, out),
+            #[cfg(feature = "admin")]
+            Parameter::Keys(keys) => keys.to_sql(sql_type, out),
+            #[cfg(feature = "admin")]
+            Parameter::Texts(texts) => texts.to_sql(sql_type, out),
         }
     }
 
@@ -79,6 +97,9 @@ impl ToSql for Parameter<'_> {
             Type::TEXT,
             Type::INT8,
             Type::UUID,
+            Type::INT4_ARRAY,
+            Type::BYTEA_ARRAY,
+            Type::TEXT_ARRAY,
         ]
         .contains(sql_type)
     }

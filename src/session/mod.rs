@@ -6,6 +6,8 @@ mod end_reason;
 mod id;
 mod info;
 mod key;
+#[cfg(feature = "admin")]
+mod record;
 #[expect(clippy::module_inception, reason = "the file of the type Session")]
 mod session;
 mod state;
@@ -16,6 +18,8 @@ pub use end_reason::EndReason;
 pub use id::SessionId;
 pub use info::SessionInfo;
 pub use key::SessionKey;
+#[cfg(feature = "admin")]
+pub use record::SessionRecord;
 pub(crate) use session::Expiry;
 pub use session::Session;
 pub use state::SessionState;

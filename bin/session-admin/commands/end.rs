@@ -1,9 +1,8 @@
 //! `session-admin end`
 
-use connect_pg::quote_identifier;
-use postgres::{Client, Transaction};
+use connect_pg::uuid::Uuid;
+use connect_pg::{Backend, Store};
 use serde_json::json;
-use uuid::Uuid;
 
 use crate::exit::ExitStatus;
 use crate::support::call_error::call_failed;
@@ -12,7 +11,7 @@ use crate::support::connection;
 use crate::support::global_args::{Format, GlobalArgs};
 use crate::support::output;
 use crate::support::rights::Rights;
-use crate::support::session_table::{self, COLUMNS, Listed};
+use crate::support::session_table::{self, Listed};
 use crate::support::text::{counted, one_line};
 
 const HELP: &str = "\
@@ -73,8 +72,9 @@ enum EndSelection<'a> {
 }
 
 /// The sessions that ended, or would end.
+#[derive(Default)]
 struct Ended {
-    count: i64,
+    count: u64,
     sessions: Option<Vec<Listed>>,
 }
 
@@ -91,13 +91,87 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
         ));
     }
     let mut client = connection::open(global)?;
-    let ended = if args.dry_run {
-        look(&mut client, global, &selection)
-    } else {
-        end(&mut client, global, &selection)
-    }?;
+    let ended = Store::on(&mut client)
+        .schema(&global.schema)
+        .and_then(|store| {
+            if args.dry_run {
+                select(&store, &selection)
+            } else {
+                end(&store, &selection)
+            }
+        })
+        .map_err(|error| call_failed("end sessions", &error, global, Rights::OwnerRole))?;
+    let ended = match (ended, &selection) {
+        (Some(ended), _) => ended,
+        (None, EndSelection::User(user, Some(handle))) => return Err(not_of_user(user, *handle)),
+        (None, _) => Ended::default(),
+    };
     report(global, args, &selection, &ended)?;
     Ok(ExitStatus::of(ended.count > 0))
+}
+
+/// Ends the sessions. Returns `None` if the session to keep is not one of the user's.
+fn end<B: Backend>(
+    store: &Store<B>,
+    selection: &EndSelection<'_>,
+) -> Result<Option<Ended>, connect_pg::Error> {
+    let count = match selection {
+        EndSelection::Handle(handle) => Some(u64::from(store.end_by_handle(*handle)?)),
+        EndSelection::User(user, None) => Some(store.end_user_sessions(user, None)?.into()),
+        EndSelection::User(user, Some(except)) => store
+            .end_user_sessions_except_handle(user, *except)?
+            .map(u64::from),
+        EndSelection::All => Some(store.end_all()?),
+    };
+    Ok(count.map(|count| Ended {
+        count,
+        sessions: None,
+    }))
+}
+
+/// Returns the sessions that would end, or `None` if the session to keep is not one of the user's.
+fn select<B: Backend>(
+    store: &Store<B>,
+    selection: &EndSelection<'_>,
+) -> Result<Option<Ended>, connect_pg::Error> {
+    let sessions: Vec<Listed> = match selection {
+        EndSelection::Handle(handle) => store
+            .find_session(*handle)?
+            .map(|found| Listed::new(found.user_id.as_deref(), found.session))
+            .into_iter()
+            .collect(),
+        EndSelection::User(user, except) => {
+            let all = store.user_sessions(user)?;
+            if except.is_some_and(|except| all.iter().all(|session| session.handle() != except)) {
+                return Ok(None);
+            }
+            all.into_iter()
+                .filter(|session| Some(session.handle()) != *except)
+                .map(|session| Listed::new(Some(user), session))
+                .collect()
+        }
+        EndSelection::All => {
+            return Ok(Some(Ended {
+                count: store.count()?,
+                sessions: None,
+            }));
+        }
+    };
+    Ok(Some(Ended {
+        count: sessions.len() as u64,
+        sessions: Some(sessions),
+    }))
+}
+
+/// The handle of another user is a mistake. Ending all sessions of this user would be another.
+fn not_of_user(user: &str, handle: Uuid) -> CliError {
+    CliError::new(
+        format!(
+            "{} has no live session with the handle {handle}; nothing was ended",
+            one_line(user)
+        ),
+        "list the handles: session-admin users USER; without --except-handle, all sessions of the user end",
+    )
 }
 
 fn report(
@@ -113,9 +187,7 @@ fn report(
             "dry_run": dry_run,
             "ended": if dry_run { 0 } else { *count },
             "would_end": if dry_run { Some(count) } else { None },
-            "sessions": sessions.as_ref().map(|sessions| {
-                sessions.iter().map(Listed::json).collect::<serde_json::Value>()
-            }),
+            "sessions": sessions.as_deref().map(session_table::json),
         }));
     }
     if let Some(sessions) = sessions.as_ref().filter(|sessions| !sessions.is_empty()) {
@@ -143,138 +215,4 @@ fn report(
         (_, false) => format!("Ended {number}."),
     });
     Ok(())
-}
-
-fn end(
-    client: &mut Client,
-    global: &GlobalArgs,
-    selection: &EndSelection<'_>,
-) -> Result<Ended, CliError> {
-    let schema = quote_identifier(&global.schema);
-    let failed =
-        |error: postgres::Error| call_failed("end sessions", &error, global, Rights::OwnerRole);
-    let count = match selection {
-        EndSelection::Handle(handle) => client
-            .query_one(
-                &format!("select {schema}.end_session_by_handle($1)::integer::bigint"),
-                &[handle],
-            )
-            .and_then(|row| row.try_get::<_, i64>(0))
-            .map_err(failed)?,
-        EndSelection::User(user, None) => client
-            .query_one(
-                &format!("select {schema}.end_user_sessions($1)::bigint"),
-                &[user],
-            )
-            .and_then(|row| row.try_get(0))
-            .map_err(failed)?,
-        EndSelection::User(user, Some(except)) => {
-            let mut transaction = client.transaction().map_err(failed)?;
-            // In the order of end_user_sessions: first the user, then rows. From here on the session keeps its key.
-            let key = transaction
-                .execute(&format!("select {schema}.lock_user($1)"), &[user])
-                .and_then(|_| key_to_keep(&mut transaction, &schema, user, *except))
-                .map_err(failed)?
-                .ok_or_else(|| not_of_user(user, *except))?;
-            transaction
-                .query_one(
-                    &format!("select {schema}.end_user_sessions($1, $2)::bigint"),
-                    &[user, &key],
-                )
-                .and_then(|row| row.try_get(0))
-                .and_then(|count| transaction.commit().map(|()| count))
-                .map_err(failed)?
-        }
-        EndSelection::All => client
-            .query_one(&format!("select {schema}.end_all_sessions()"), &[])
-            .and_then(|row| row.try_get(0))
-            .map_err(failed)?,
-    };
-    Ok(Ended {
-        count,
-        sessions: None,
-    })
-}
-
-fn key_to_keep(
-    transaction: &mut Transaction<'_>,
-    schema: &str,
-    user: &str,
-    handle: Uuid,
-) -> Result<Option<Vec<u8>>, postgres::Error> {
-    transaction
-        .query_opt(
-            &format!(
-                "select s.key
-                from {schema}.session as s
-                where s.handle = $2
-                    and s.user_id = $1
-                    and s.expires_at > pg_catalog.statement_timestamp()
-                for no key update"
-            ),
-            &[&user, &handle],
-        )?
-        .map(|row| row.try_get(0))
-        .transpose()
-}
-
-/// The handle of another user is a mistake. Ending all sessions of this user would be another.
-fn not_of_user(user: &str, handle: Uuid) -> CliError {
-    CliError::new(
-        format!(
-            "{} has no live session with the handle {handle}; nothing was ended",
-            one_line(user)
-        ),
-        "list the handles: session-admin users USER; without --except-handle, all sessions of the user end",
-    )
-}
-
-fn look(
-    client: &mut Client,
-    global: &GlobalArgs,
-    selection: &EndSelection<'_>,
-) -> Result<Ended, CliError> {
-    let schema = quote_identifier(&global.schema);
-    let failed = |error: postgres::Error| {
-        call_failed("list the sessions", &error, global, Rights::OwnerRole)
-    };
-    let rows = match selection {
-        EndSelection::Handle(handle) => client.query(
-            &format!(
-                "select s.user_id, {COLUMNS}
-                from {schema}.session as s
-                where s.handle = $1
-                    and s.expires_at > pg_catalog.statement_timestamp()"
-            ),
-            &[handle],
-        ),
-        EndSelection::User(user, _) => client.query(
-            &format!("select $1::text, {COLUMNS} from {schema}.user_sessions($1::text) as s"),
-            &[user],
-        ),
-        EndSelection::All => {
-            return client
-                .query_one(&format!("select {schema}.count_sessions()::bigint"), &[])
-                .and_then(|row| row.try_get(0))
-                .map(|count| Ended {
-                    count,
-                    sessions: None,
-                })
-                .map_err(failed);
-        }
-    };
-    let mut sessions = rows
-        .and_then(|rows| rows.iter().map(Listed::read).collect::<Result<Vec<_>, _>>())
-        .map_err(failed)?;
-    if let EndSelection::User(user, Some(except)) = selection {
-        let before = sessions.len();
-        sessions.retain(|session| session.handle() != except.to_string());
-        if sessions.len() == before {
-            return Err(not_of_user(user, *except));
-        }
-    }
-    Ok(Ended {
-        count: i64::try_from(sessions.len()).unwrap_or(i64::MAX),
-        sessions: Some(sessions),
-    })
 }

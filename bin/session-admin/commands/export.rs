@@ -4,9 +4,8 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
-use connect_pg::quote_identifier;
-use postgres::fallible_iterator::FallibleIterator;
-use postgres::{Client, Row, Statement};
+use connect_pg::{SessionRecord, Store};
+use postgres::Client;
 use serde_json::json;
 
 use crate::exit::ExitStatus;
@@ -47,8 +46,8 @@ pub(crate) struct Args {
     output: Option<PathBuf>,
 }
 
-/// Sessions in a page.
-const PAGE_SIZE: i32 = 1000;
+/// Sessions in a page, which lies in memory.
+const PAGE_SIZE: u32 = 100;
 
 /// Why a page was not written.
 enum PageError {
@@ -107,27 +106,11 @@ fn write_all(
     out: &mut impl Write,
 ) -> Result<i64, PageError> {
     let stop = stop_on_interrupt();
-    let failed = |error: postgres::Error| call_failed("export", &error, global, Rights::OwnerRole);
-    let time = |column: &str| {
-        // RFC 3339 has no other years.
-        format!(
-            r#"case when e.{column} between '0001-01-01 UTC' and '9999-12-31 UTC'
-                then pg_catalog.to_char(e.{column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') end"#
-        )
-    };
-    let sql = format!(
-        "select e.key, e.data, {}, {}, {}, {}, e.idle_timeout_seconds, e.user_id, pg_catalog.abbrev(e.client_address), e.user_agent, e.label
-        from {}.export_sessions($1, $2) as e",
-        time("created_at"),
-        time("last_used_at"),
-        time("expires_at"),
-        time("absolute_expires_at"),
-        quote_identifier(&global.schema)
-    );
-    let statement = client.prepare(&sql).map_err(failed)?;
+    let failed = |error| call_failed("export", &error, global, Rights::OwnerRole);
+    let store = Store::on(client).schema(&global.schema).map_err(failed)?;
     let progress = progress("exporting");
     let mut exported = 0;
-    let mut last: Option<Vec<u8>> = None;
+    let mut last = None;
     loop {
         if stop.load(Ordering::Relaxed) {
             return Err(PageError::Failed(CliError::new(
@@ -135,55 +118,35 @@ fn write_all(
                 "run it again",
             )));
         }
-        let count = write_page(client, &statement, &mut last, out, &failed)?;
-        exported += count;
+        let page = store.export_page(last, PAGE_SIZE).map_err(failed)?;
+        for record in &page {
+            writeln!(out, "{}", line(record)).map_err(|error| cannot_write(&error))?;
+            exported += 1;
+        }
         progress.set_message(format!("{} exported", grouped(exported)));
         progress.tick();
-        if count < i64::from(PAGE_SIZE) {
+        if page.len() < PAGE_SIZE as usize {
             progress.finish_and_clear();
             return Ok(exported);
         }
+        last = page.last().map(|record| record.key);
     }
 }
 
-/// Writes row by row, because a page of large sessions may not fit into memory.
-fn write_page(
-    client: &mut Client,
-    statement: &Statement,
-    last: &mut Option<Vec<u8>>,
-    out: &mut impl Write,
-    failed: &impl Fn(postgres::Error) -> CliError,
-) -> Result<i64, PageError> {
-    let after = last.take();
-    let parameters: [&(dyn postgres::types::ToSql + Sync); 2] = [&after, &PAGE_SIZE];
-    let mut rows = client.query_raw(statement, parameters).map_err(failed)?;
-    let mut count = 0;
-    while let Some(row) = rows.next().map_err(failed)? {
-        let (key, line) = line(&row).map_err(failed)?;
-        writeln!(out, "{line}").map_err(|error| cannot_write(&error))?;
-        *last = Some(key);
-        count += 1;
-    }
-    Ok(count)
-}
-
-fn line(row: &Row) -> Result<(Vec<u8>, serde_json::Value), postgres::Error> {
-    let text = |column| row.try_get::<_, Option<String>>(column);
-    let key: Vec<u8> = row.try_get(0)?;
-    let line = json!({
-        "key": hex(&key),
-        "data": text(1)?,
-        "created_at": text(2)?,
-        "last_used_at": text(3)?,
-        "expires_at": text(4)?,
-        "absolute_expires_at": text(5)?,
-        "idle_timeout_seconds": row.try_get::<_, Option<i32>>(6)?,
-        "user_id": text(7)?,
-        "client_address": text(8)?,
-        "user_agent": text(9)?,
-        "label": text(10)?,
-    });
-    Ok((key, line))
+fn line(record: &SessionRecord) -> serde_json::Value {
+    json!({
+        "key": hex(&record.key),
+        "data": record.data,
+        "created_at": record.created_at,
+        "last_used_at": record.last_used_at,
+        "expires_at": record.expires_at,
+        "absolute_expires_at": record.absolute_expires_at,
+        "idle_timeout_seconds": record.idle_timeout_seconds,
+        "user_id": record.user_id,
+        "client_address": record.client_address,
+        "user_agent": record.user_agent,
+        "label": record.label,
+    })
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,6 +1,6 @@
 //! `session-admin users`
 
-use connect_pg::quote_identifier;
+use connect_pg::Store;
 use serde_json::json;
 
 use crate::exit::ExitStatus;
@@ -10,7 +10,7 @@ use crate::support::connection;
 use crate::support::global_args::{Format, GlobalArgs};
 use crate::support::output;
 use crate::support::rights::Rights;
-use crate::support::session_table::{self, COLUMNS, Listed};
+use crate::support::session_table::{self, Listed};
 use crate::support::text::one_line;
 
 const HELP: &str = "\
@@ -39,13 +39,9 @@ pub(crate) struct Args {
 pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliError> {
     let user = &args.user;
     let mut client = connection::open(global)?;
-    let sql = format!(
-        "select $1::text, {COLUMNS} from {}.user_sessions($1::text) as s",
-        quote_identifier(&global.schema)
-    );
-    let sessions = client
-        .query(&sql, &[user])
-        .and_then(|rows| rows.iter().map(Listed::read).collect::<Result<Vec<_>, _>>())
+    let sessions: Vec<Listed> = Store::on(&mut client)
+        .schema(&global.schema)
+        .and_then(|store| store.user_sessions(user))
         .map_err(|error| {
             call_failed(
                 "list the sessions",
@@ -53,11 +49,14 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
                 global,
                 Rights::RuntimeOrOwnerRole,
             )
-        })?;
+        })?
+        .into_iter()
+        .map(|session| Listed::new(Some(user), session))
+        .collect();
     match global.format {
         Format::Json => output::print_json(&json!({
             "user": user,
-            "sessions": sessions.iter().map(Listed::json).collect::<serde_json::Value>(),
+            "sessions": session_table::json(&sessions),
         }))?,
         Format::Text if sessions.is_empty() => {
             output::remark(&format!("{} has no live session.", one_line(user)));

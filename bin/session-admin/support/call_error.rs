@@ -13,7 +13,7 @@ use crate::support::rights::Rights;
 
 const RENAME: &str = "choose another name for --schema or --role";
 const CONNECTION_LOST: &str =
-    "the connection broke; run the command again when the server is back, it can be repeated";
+    "the connection broke; run it again when the server is back, every subcommand can be repeated";
 
 /// Describes a connection that could not be opened.
 pub(crate) fn connect_failed(error: &connect_pg::Error, settings: &ConnectionSettings) -> CliError {
@@ -118,6 +118,9 @@ pub(crate) fn call_failed(
             "another user or statement_timeout cancelled the call, and nothing was changed; run it again with \
              PGOPTIONS='-c statement_timeout=0'"
                 .into()
+        }
+        Some(code) if *code == SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE && rights.are_of_store() => {
+            "restore the settings, with their default values: session-admin install".into()
         }
         Some(_) => match details.class() {
             "40" => "nothing was changed; run it again".into(),

@@ -23,6 +23,11 @@ pub(crate) enum Rights {
 }
 
 impl Rights {
+    /// Returns true if the subcommand calls the functions of a store.
+    pub(crate) fn are_of_store(self) -> bool {
+        !matches!(self, Self::Install | Self::Password)
+    }
+
     /// Returns the hint for a user without these rights.
     pub(crate) fn hint(self, global: &GlobalArgs) -> String {
         match self {

@@ -2,78 +2,61 @@
 
 use std::fmt::Write;
 
-use postgres::Row;
+use connect_pg::UserSession;
 use serde_json::json;
 
-use crate::support::text::one_line;
+use crate::support::text::{one_line, timestamp};
 
 /// A session without its id, its key and its data.
 pub(crate) struct Listed {
-    handle: String,
-    user: Option<String>,
-    created_at: Option<String>,
-    last_used_at: Option<String>,
-    expires_at: Option<String>,
-    client_address: Option<String>,
-    user_agent: Option<String>,
-    label: Option<String>,
+    user_id: Option<String>,
+    session: UserSession,
 }
 
-/// The columns of [`Listed`] from `s`, after that of the user. Times as text in UTC, independent of `DateStyle` and `TimeZone`.
-pub(crate) const COLUMNS: &str = r#"
-    s.handle::text,
-    pg_catalog.to_char(s.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-    pg_catalog.to_char(s.last_used_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-    pg_catalog.to_char(s.expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-    pg_catalog.abbrev(s.client_address),
-    s.user_agent,
-    s.label"#;
-
 impl Listed {
-    /// Decodes a user and [`COLUMNS`].
-    pub(crate) fn read(row: &Row) -> Result<Self, postgres::Error> {
-        Ok(Self {
-            user: row.try_get(0)?,
-            handle: row.try_get(1)?,
-            created_at: row.try_get(2)?,
-            last_used_at: row.try_get(3)?,
-            expires_at: row.try_get(4)?,
-            client_address: row.try_get(5)?,
-            user_agent: row.try_get(6)?,
-            label: row.try_get(7)?,
-        })
+    pub(crate) fn new(user_id: Option<&str>, session: UserSession) -> Self {
+        Self {
+            user_id: user_id.map(str::to_owned),
+            session,
+        }
     }
 
-    pub(crate) fn handle(&self) -> &str {
-        &self.handle
-    }
-
-    pub(crate) fn json(&self) -> serde_json::Value {
+    fn json(&self) -> serde_json::Value {
+        let session = &self.session;
         json!({
-            "handle": self.handle,
-            "user": self.user,
-            "created_at": self.created_at,
-            "last_used_at": self.last_used_at,
-            "expires_at": self.expires_at,
-            "client_address": self.client_address,
-            "user_agent": self.user_agent,
-            "label": self.label,
+            "handle": session.handle().to_string(),
+            "user": self.user_id,
+            "created_at": timestamp(session.created_at()),
+            "last_used_at": timestamp(session.last_used_at()),
+            "expires_at": timestamp(session.expires_at()),
+            "client_address": session.client_address().map(|address| address.to_string()),
+            "user_agent": session.user_agent(),
+            "label": session.label(),
         })
     }
 
     /// Returns the cells of a line. The last one may be long.
     fn cells(&self) -> [String; 7] {
-        let cell = |text: &Option<String>| text.as_deref().map_or_else(|| "-".into(), one_line);
+        let cell = |text: Option<&str>| text.map_or_else(|| "-".into(), one_line);
+        let session = &self.session;
+        let time = |time| timestamp(time).unwrap_or_else(|| "-".into());
         [
-            self.handle.clone(),
-            cell(&self.created_at),
-            cell(&self.last_used_at),
-            cell(&self.expires_at),
-            cell(&self.client_address),
-            cell(&self.label),
-            cell(&self.user_agent),
+            session.handle().to_string(),
+            time(session.created_at()),
+            time(session.last_used_at()),
+            time(session.expires_at()),
+            session
+                .client_address()
+                .map_or_else(|| "-".into(), |address| address.to_string()),
+            cell(session.label()),
+            cell(session.user_agent()),
         ]
     }
+}
+
+/// Returns the sessions as JSON.
+pub(crate) fn json(sessions: &[Listed]) -> serde_json::Value {
+    sessions.iter().map(Listed::json).collect()
 }
 
 /// Returns the sessions as a table.

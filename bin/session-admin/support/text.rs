@@ -1,6 +1,10 @@
 //! Values as text.
 
 use std::fmt::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// Returns a text on one line: what the database holds must not end the line or control the terminal.
 pub(crate) fn one_line(text: &str) -> String {
@@ -15,7 +19,8 @@ pub(crate) fn one_line(text: &str) -> String {
 }
 
 /// Returns `1234567` as `1,234,567`.
-pub(crate) fn grouped(number: i64) -> String {
+pub(crate) fn grouped(number: impl Into<i128>) -> String {
+    let number = number.into();
     let digits = number.unsigned_abs().to_string();
     let mut text = String::new();
     if number < 0 {
@@ -31,7 +36,8 @@ pub(crate) fn grouped(number: i64) -> String {
 }
 
 /// Returns a count with its noun: `1 session`, `1,000 sessions`.
-pub(crate) fn counted(number: i64, singular: &str, plural: &str) -> String {
+pub(crate) fn counted(number: impl Into<i128>, singular: &str, plural: &str) -> String {
+    let number = number.into();
     let noun = if number == 1 { singular } else { plural };
     format!("{} {noun}", grouped(number))
 }
@@ -54,8 +60,20 @@ pub(crate) fn bytes(number: i64) -> String {
     }
 }
 
+/// Returns a time in the format of RFC 3339, in UTC and without fractions of a second. Returns `None` if that has no such year.
+pub(crate) fn timestamp(time: SystemTime) -> Option<String> {
+    let since_epoch = time.duration_since(UNIX_EPOCH).ok()?;
+    let seconds = time::Duration::seconds(i64::try_from(since_epoch.as_secs()).ok()?);
+    OffsetDateTime::UNIX_EPOCH
+        .checked_add(seconds)?
+        .format(&Rfc3339)
+        .ok()
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -68,6 +86,20 @@ mod tests {
         assert_eq!(bytes(1023), "1023 bytes");
         assert_eq!(bytes(1536), "1.5 kB");
         assert_eq!(bytes(5 * 1024 * 1024 * 1024), "5.0 GB");
+    }
+
+    #[test]
+    fn timestamps_are_in_utc_and_whole_seconds() {
+        let text = |seconds| timestamp(UNIX_EPOCH + Duration::from_millis(seconds));
+        assert_eq!(
+            text(1_767_323_045_678).as_deref(),
+            Some("2026-01-02T03:04:05Z")
+        );
+        assert_eq!(
+            text(253_402_300_799_999).as_deref(),
+            Some("9999-12-31T23:59:59Z")
+        );
+        assert_eq!(text(253_402_300_800_000), None);
     }
 
     #[test]

@@ -4,19 +4,19 @@ mod report;
 mod settings;
 mod validate;
 
-use std::fmt::Write;
+use std::error::Error;
 
-use connect_pg::quote_identifier;
-use postgres::Transaction;
-use postgres::error::SqlState;
+use connect_pg::Store;
+use postgres::GenericClient;
 
-use self::report::Change;
-use self::settings::{Setting, configure_failed, no_settings};
+use self::settings::Setting;
 use self::validate::Assignment;
 use crate::exit::ExitStatus;
+use crate::support::call_error::call_failed;
 use crate::support::cli_error::CliError;
 use crate::support::connection;
 use crate::support::global_args::GlobalArgs;
+use crate::support::rights::Rights;
 
 const HELP: &str = "\
 Without arguments, prints every setting of the store: its value, its meaning, its default and the values that it may have. \
@@ -48,68 +48,47 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliError> {
+    let failed = |error: &(dyn Error + 'static)| {
+        call_failed("configure the store", error, global, Rights::OwnerRole)
+    };
     let mut client = connection::open(global)?;
-    let before = settings::read(&mut client, global)?;
+    let before = read(&mut client, global).map_err(|error| failed(&error))?;
     if args.settings.is_empty() {
         report::print_settings(global, &before)?;
         return Ok(ExitStatus::Yes);
     }
 
     let assigned = validate::validate(&before, &args.settings)?;
-    let failed = |error: postgres::Error| configure_failed(&error, global);
-    let mut transaction = client.transaction().map_err(failed)?;
-    write(&mut transaction, global, &assigned)?;
-    let after = settings::read(&mut transaction, global)?;
+    let values: Vec<(&str, Option<&str>)> = assigned
+        .iter()
+        .map(|(setting, value)| (setting.name.as_str(), *value))
+        .collect();
+    let mut transaction = client.transaction().map_err(|error| failed(&error))?;
+    let changes = Store::on(&mut transaction)
+        .schema(&global.schema)
+        .and_then(|store| store.configure(&values))
+        .map_err(|error| {
+            if error.is_invalid_argument() {
+                validate::refused_by_store(&assigned)
+            } else {
+                failed(&error)
+            }
+        })?;
+    let after = read(&mut transaction, global).map_err(|error| failed(&error))?;
     if args.dry_run {
         transaction.rollback()
     } else {
         transaction.commit()
     }
-    .map_err(failed)?;
-    let changes: Vec<Change> = before
-        .iter()
-        .zip(&after)
-        .filter(|(before, after)| before.value != after.value)
-        .map(|(before, after)| Change {
-            name: before.name.clone(),
-            before: before.value.clone(),
-            after: after.value.clone(),
-        })
-        .collect();
+    .map_err(|error| failed(&error))?;
     report::print_changes(global, args.dry_run, &after, &changes)?;
     Ok(ExitStatus::Yes)
 }
 
-fn write(
-    transaction: &mut Transaction<'_>,
+fn read(
+    client: &mut impl GenericClient,
     global: &GlobalArgs,
-    assigned: &[(&Setting, Option<&str>)],
-) -> Result<(), CliError> {
-    let mut sql = format!("update {}.settings set", quote_identifier(&global.schema));
-    let mut values: Vec<&(dyn postgres::types::ToSql + Sync)> = Vec::new();
-    for (setting, value) in assigned {
-        values.push(value);
-        let _ = write!(
-            sql,
-            "{} {} = ${}::text::{}",
-            if values.len() > 1 { "," } else { "" },
-            quote_identifier(&setting.name),
-            values.len(),
-            setting.kind
-        );
-    }
-    match transaction.execute(&sql, &values) {
-        Ok(0) => Err(no_settings(global)),
-        Ok(_) => Ok(()),
-        Err(error) if error.code() == Some(&SqlState::CHECK_VIOLATION) => {
-            Err(validate::out_of_range(
-                error
-                    .as_db_error()
-                    .and_then(|error| error.constraint())
-                    .unwrap_or_default(),
-                assigned,
-            ))
-        }
-        Err(error) => Err(configure_failed(&error, global)),
-    }
+) -> Result<Vec<Setting>, connect_pg::Error> {
+    let settings = Store::on(client).schema(&global.schema)?.settings()?;
+    Ok(settings.into_iter().map(Setting::from).collect())
 }

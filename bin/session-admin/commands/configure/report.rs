@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use connect_pg::SettingChange;
 use serde_json::{Value, json};
 
 use super::settings::Setting;
@@ -9,13 +10,6 @@ use crate::support::cli_error::CliError;
 use crate::support::global_args::{Format, GlobalArgs};
 use crate::support::output::{self, Paint};
 use crate::support::text::one_line;
-
-/// A setting that got another value.
-pub(super) struct Change {
-    pub(super) name: String,
-    pub(super) before: Option<String>,
-    pub(super) after: Option<String>,
-}
 
 /// Prints all settings.
 pub(super) fn print_settings(global: &GlobalArgs, settings: &[Setting]) -> Result<(), CliError> {
@@ -33,7 +27,7 @@ pub(super) fn print_settings(global: &GlobalArgs, settings: &[Setting]) -> Resul
             setting.name,
             if differs { paint.yellow(&value) } else { value },
             one_line(&setting.meaning),
-            one_line(&setting.allowed)
+            one_line(&setting.range.describe())
         );
     }
     output::print(&text)
@@ -52,16 +46,17 @@ pub(super) fn print_changes(
     global: &GlobalArgs,
     is_dry_run: bool,
     settings: &[Setting],
-    changes: &[Change],
+    changes: &[SettingChange],
 ) -> Result<(), CliError> {
     if global.format == Format::Json {
         return output::print_json(&as_json(is_dry_run, settings, changes));
     }
     let mut text = String::new();
-    for Change {
+    for SettingChange {
         name,
         before,
         after,
+        ..
     } in changes
     {
         let would = if is_dry_run { "would be " } else { "" };
@@ -81,12 +76,12 @@ pub(super) fn print_changes(
     Ok(())
 }
 
-fn as_json(dry_run: bool, settings: &[Setting], changes: &[Change]) -> Value {
+fn as_json(dry_run: bool, settings: &[Setting], changes: &[SettingChange]) -> Value {
     let typed = |name: &str, value: Option<&str>| {
         let kind = settings
             .iter()
             .find(|setting| setting.name == name)
-            .map_or("", |setting| setting.kind.as_str());
+            .map_or("", |setting| setting.type_name.as_str());
         match (kind, value) {
             (_, None) => Value::Null,
             ("integer" | "boolean", Some(value)) => {
@@ -104,10 +99,10 @@ fn as_json(dry_run: bool, settings: &[Setting], changes: &[Change]) -> Value {
         })).collect::<Value>(),
         "settings": settings.iter().map(|setting| json!({
             "name": setting.name,
-            "type": setting.kind,
+            "type": setting.type_name,
             "value": typed(&setting.name, setting.value.as_deref()),
             "default": typed(&setting.name, setting.default.as_deref()),
-            "allowed": setting.allowed,
+            "allowed": setting.range.describe(),
             "meaning": setting.meaning,
         })).collect::<Value>(),
     })

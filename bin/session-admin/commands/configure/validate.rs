@@ -26,12 +26,15 @@ impl Assignment {
     }
 }
 
+/// A setting and the value that it is to have.
+pub(super) type Assigned<'a> = (&'a Setting, Option<&'a str>);
+
 /// Returns each setting with its new value, or why it cannot have that.
 pub(super) fn validate<'a>(
     settings: &'a [Setting],
     assignments: &'a [Assignment],
-) -> Result<Vec<(&'a Setting, Option<&'a str>)>, CliError> {
-    let mut assigned: Vec<(&Setting, Option<&str>)> = Vec::new();
+) -> Result<Vec<Assigned<'a>>, CliError> {
+    let mut assigned: Vec<Assigned<'a>> = Vec::new();
     for Assignment { name, value } in assignments {
         let Some(setting) = settings.iter().find(|setting| setting.name == *name) else {
             return Err(unknown(settings, name));
@@ -42,32 +45,15 @@ pub(super) fn validate<'a>(
                 "give each setting once",
             ));
         }
-        let refused = || {
-            CliError::new(
-                format!(
-                    "{name} cannot be {:?}; nothing was changed",
-                    one_line(value)
-                ),
-                format!("{name} is {}", setting.allowed),
-            )
+        let normalized = if value.is_empty() {
+            (!setting.is_required).then_some(None)
+        } else {
+            setting.range.normalize(value).map(Some)
         };
-        let value = match setting.kind.as_str() {
-            _ if value.is_empty() => None,
-            "integer" => {
-                value.parse::<i32>().map_err(|_| refused())?;
-                Some(value.as_str())
-            }
-            "boolean" => Some(match value.to_ascii_lowercase().as_str() {
-                "true" | "on" | "yes" | "1" => "true",
-                "false" | "off" | "no" | "0" => "false",
-                _ => return Err(refused()),
-            }),
-            _ => Some(value.as_str()),
+        let Some(normalized) = normalized else {
+            return Err(refused(&[(setting, Some(value))]));
         };
-        if value.is_none() && setting.is_required {
-            return Err(refused());
-        }
-        assigned.push((setting, value));
+        assigned.push((setting, normalized));
     }
     Ok(assigned)
 }
@@ -92,30 +78,42 @@ fn unknown(settings: &[Setting], name: &str) -> CliError {
     )
 }
 
-/// Describes the value that a constraint refused. The constraint has the name of its setting, or concerns two settings.
-pub(super) fn out_of_range(constraint: &str, assigned: &[(&Setting, Option<&str>)]) -> CliError {
-    let concerns = |name: &str| constraint == format!("settings_{name}");
-    let mut refused: Vec<_> = assigned
+/// Describes values that the store refuses. They break a rule about two settings.
+pub(super) fn refused_by_store(assigned: &[Assigned<'_>]) -> CliError {
+    let related: Vec<Assigned<'_>> = assigned
         .iter()
-        .filter(|(setting, _)| concerns(&setting.name))
+        .filter(|(setting, _)| setting.range.has_relations())
+        .copied()
         .collect();
-    if refused.is_empty() {
-        refused = assigned
+    refused(if related.is_empty() {
+        assigned
+    } else {
+        &related
+    })
+}
+
+fn refused(assigned: &[Assigned<'_>]) -> CliError {
+    let list = |item: fn(&Assigned<'_>) -> String, separator| {
+        assigned
             .iter()
-            .filter(|(setting, _)| setting.allowed.contains(" >= "))
-            .collect();
-    }
-    let given: Vec<String> = refused
-        .iter()
-        .map(|(setting, value)| format!("{}={}", setting.name, one_line(value.unwrap_or_default())))
-        .collect();
-    let ranges: Vec<String> = refused
-        .iter()
-        .map(|(setting, _)| format!("{} is {}", setting.name, setting.allowed))
-        .collect();
+            .map(item)
+            .collect::<Vec<_>>()
+            .join(separator)
+    };
     CliError::new(
-        format!("{} is out of range; nothing was changed", given.join(" ")),
-        ranges.join("; "),
+        format!(
+            "cannot set {}; nothing was changed",
+            list(
+                |(setting, value)| {
+                    format!("{}={}", setting.name, one_line(value.unwrap_or_default()))
+                },
+                " "
+            )
+        ),
+        list(
+            |(setting, _)| format!("{} is {}", setting.name, setting.range.describe()),
+            "; ",
+        ),
     )
 }
 

@@ -1,14 +1,16 @@
 //! Sends sessions to the store, batch by batch.
 
 use std::collections::HashSet;
+use std::error::Error;
 
-use connect_pg::quote_identifier;
+use connect_pg::{ImportOutcome, SessionRecord, Store};
 use indicatif::ProgressBar;
-use postgres::{Client, Statement};
+use postgres::Client;
 
 use super::summary::ImportSummary;
 use crate::support::call_error::call_failed;
 use crate::support::cli_error::CliError;
+use crate::support::error_details::ErrorDetails;
 use crate::support::global_args::GlobalArgs;
 use crate::support::rights::Rights;
 use crate::support::statement_logging::disable_parameter_logging;
@@ -23,35 +25,17 @@ pub(super) enum ReadEnd {
     Interrupted,
 }
 
-/// A session to import. Times are text that PostgreSQL parses. Has no `Debug`, which would show the data.
-#[derive(Default)]
-pub(super) struct IncomingSession {
-    pub(super) key: Vec<u8>,
-    pub(super) data: Option<String>,
-    pub(super) created_at: Option<String>,
-    pub(super) last_used_at: Option<String>,
-    pub(super) expires_at: Option<String>,
-    pub(super) absolute_expires_at: Option<String>,
-    pub(super) idle_timeout_seconds: Option<i32>,
-    pub(super) user_id: Option<String>,
-    pub(super) client_address: Option<String>,
-    pub(super) user_agent: Option<String>,
-    pub(super) label: Option<String>,
-}
-
-/// A session, and where it was found.
-type Entry = (String, IncomingSession);
-
 pub(super) struct Importer<'a> {
     client: &'a mut Client,
     global: &'a GlobalArgs,
-    statement: Statement,
     batch_size: usize,
     dry_run: bool,
     progress: &'a ProgressBar,
-    batch: Vec<Entry>,
+    /// Where each session of the batch was found.
+    places: Vec<String>,
+    batch: Vec<SessionRecord>,
     batch_bytes: usize,
-    batch_keys: HashSet<Vec<u8>>,
+    batch_keys: HashSet<[u8; 32]>,
     summary: ImportSummary,
 }
 
@@ -63,26 +47,17 @@ impl<'a> Importer<'a> {
         dry_run: bool,
         progress: &'a ProgressBar,
     ) -> Result<Self, CliError> {
-        let sql = format!(
-            "select i.outcome
-            from {}.import_sessions(
-                $1, $2, $3::text[]::timestamptz[], $4::text[]::timestamptz[], $5::text[]::timestamptz[],
-                $6::text[]::timestamptz[], $7, $8, $9::text[]::inet[], $10, $11
-            ) as i
-            order by i.ordinality",
-            quote_identifier(&global.schema)
-        );
-        let statement = disable_parameter_logging(client)
+        // Times without a time zone are in UTC, and have the order of ISO 8601.
+        disable_parameter_logging(client)
             .and_then(|()| client.batch_execute("set timezone = 'UTC'; set datestyle = 'ISO, YMD'"))
-            .and_then(|()| client.prepare(&sql))
             .map_err(|error| import_failed(&error, global))?;
         Ok(Self {
             client,
             global,
-            statement,
             batch_size,
             dry_run,
             progress,
+            places: Vec::new(),
             batch: Vec::new(),
             batch_bytes: 0,
             batch_keys: HashSet::new(),
@@ -96,18 +71,15 @@ impl<'a> Importer<'a> {
     }
 
     /// Adds a session. Returns true if that completed a batch, which was sent.
-    pub(super) fn add(
-        &mut self,
-        place: String,
-        session: IncomingSession,
-    ) -> Result<bool, CliError> {
+    pub(super) fn add(&mut self, place: String, session: SessionRecord) -> Result<bool, CliError> {
         // Of two rows with one id the first counts, as if the second were in a later batch.
-        if !self.batch_keys.insert(session.key.clone()) {
+        if !self.batch_keys.insert(session.key) {
             self.summary.existing += 1;
             return Ok(false);
         }
         self.batch_bytes += session.data.as_deref().map_or(0, str::len);
-        self.batch.push((place, session));
+        self.places.push(place);
+        self.batch.push(session);
         let is_full = self.batch.len() >= self.batch_size || self.batch_bytes >= MAX_BATCH_BYTES;
         if is_full {
             self.send()?;
@@ -122,10 +94,11 @@ impl<'a> Importer<'a> {
 
     /// Sends the incomplete batch.
     pub(super) fn send(&mut self) -> Result<(), CliError> {
+        let places = std::mem::take(&mut self.places);
         let batch = std::mem::take(&mut self.batch);
         self.batch_bytes = 0;
         self.batch_keys.clear();
-        self.send_batch(&batch)?;
+        self.send_batch(&places, &batch)?;
         self.progress.set_message(self.summary.counts());
         self.progress.tick();
         Ok(())
@@ -135,98 +108,67 @@ impl<'a> Importer<'a> {
         self.summary
     }
 
-    fn send_batch(&mut self, batch: &[Entry]) -> Result<(), CliError> {
+    fn send_batch(&mut self, places: &[String], batch: &[SessionRecord]) -> Result<(), CliError> {
         if batch.is_empty() {
             return Ok(());
         }
         match self.call(batch) {
-            Ok(outcomes) if outcomes.len() == batch.len() => {
-                for ((place, _), outcome) in batch.iter().zip(outcomes) {
-                    match outcome.as_str() {
-                        "imported" => self.summary.imported += 1,
-                        "exists" => self.summary.existing += 1,
-                        "expired" => self.summary.expired += 1,
-                        reason => self.refuse(place.clone(), reason),
+            Ok(outcomes) => {
+                for (place, outcome) in places.iter().zip(outcomes) {
+                    match outcome {
+                        ImportOutcome::Imported => self.summary.imported += 1,
+                        ImportOutcome::Exists => self.summary.existing += 1,
+                        ImportOutcome::Expired => self.summary.expired += 1,
+                        ImportOutcome::Refused(reason) => self.refuse(place.clone(), &reason),
+                        _ => self.refuse(place.clone(), "another outcome"),
                     }
                 }
                 Ok(())
             }
-            Ok(_) => Err(CliError::new(
-                "the store has lost its row of settings",
-                "restore it, with the default values: session-admin install",
-            )),
             // A session has a value that the database cannot hold: a character, a time. The server's message would show it, so the
             // session is found by halving the batch.
-            Err(error) => match refused_value(&error) {
-                None => Err(import_failed(&error, self.global)),
+            Err(error) => match refused_value(&*error) {
+                None => Err(import_failed(&*error, self.global)),
                 Some(code) if batch.len() == 1 => {
                     let reason = format!("the database refuses it (SQLSTATE {code})");
-                    self.refuse(batch[0].0.clone(), &reason);
+                    self.refuse(places[0].clone(), &reason);
                     Ok(())
                 }
                 Some(_) => {
-                    let (first, second) = batch.split_at(batch.len() / 2);
-                    self.send_batch(first)?;
-                    self.send_batch(second)
+                    let half = batch.len() / 2;
+                    self.send_batch(&places[..half], &batch[..half])?;
+                    self.send_batch(&places[half..], &batch[half..])
                 }
             },
         }
     }
 
-    fn call(&mut self, batch: &[Entry]) -> Result<Vec<String>, postgres::Error> {
-        fn texts(
-            batch: &[Entry],
-            field: impl Fn(&IncomingSession) -> &Option<String>,
-        ) -> Vec<Option<&str>> {
-            batch
-                .iter()
-                .map(|(_, session)| field(session).as_deref())
-                .collect()
-        }
-
-        let keys: Vec<&[u8]> = batch
-            .iter()
-            .map(|(_, session)| session.key.as_slice())
-            .collect();
-        let idle_timeout_seconds: Vec<Option<i32>> = batch
-            .iter()
-            .map(|(_, session)| session.idle_timeout_seconds)
-            .collect();
+    fn call(&mut self, batch: &[SessionRecord]) -> Result<Vec<ImportOutcome>, Failure> {
         let mut transaction = self.client.transaction()?;
-        let rows = transaction.query(
-            &self.statement,
-            &[
-                &keys,
-                &texts(batch, |session| &session.data),
-                &texts(batch, |session| &session.created_at),
-                &texts(batch, |session| &session.last_used_at),
-                &texts(batch, |session| &session.expires_at),
-                &texts(batch, |session| &session.absolute_expires_at),
-                &idle_timeout_seconds,
-                &texts(batch, |session| &session.user_id),
-                &texts(batch, |session| &session.client_address),
-                &texts(batch, |session| &session.user_agent),
-                &texts(batch, |session| &session.label),
-            ],
-        )?;
+        let outcomes = Store::on(&mut transaction)
+            .schema(&self.global.schema)?
+            .import_batch(batch)?;
         if self.dry_run {
             transaction.rollback()?;
         } else {
             transaction.commit()?;
         }
-        rows.iter().map(|row| row.try_get(0)).collect()
+        Ok(outcomes)
     }
 }
 
+/// The failure of a batch.
+type Failure = Box<dyn Error + Send + Sync>;
+
 /// Returns the SQLSTATE of an error about a value that was sent.
-fn refused_value(error: &postgres::Error) -> Option<String> {
-    let code = error.code()?.code();
+fn refused_value(error: &(dyn Error + 'static)) -> Option<String> {
+    let details = ErrorDetails::of(error);
     ["22", "23", "54"]
-        .iter()
-        .any(|class| code.starts_with(class))
-        .then(|| code.to_owned())
+        .contains(&details.class())
+        .then(|| details.code.map(|code| code.code().to_owned()))
+        .flatten()
 }
 
-fn import_failed(error: &postgres::Error, global: &GlobalArgs) -> CliError {
+fn import_failed(error: &(dyn Error + 'static), global: &GlobalArgs) -> CliError {
     call_failed("import", error, global, Rights::OwnerRole)
 }

@@ -5,9 +5,10 @@ use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use connect_pg::SessionRecord;
 use serde_json::{Map, Value};
 
-use super::importer::{Importer, IncomingSession, ReadEnd};
+use super::importer::{Importer, ReadEnd};
 use crate::support::cli_error::CliError;
 
 /// Imports all lines of the file, or of standard input.
@@ -61,7 +62,7 @@ fn cannot_read(path: &Path, error: &io::Error) -> CliError {
     )
 }
 
-fn session(line: &[u8]) -> Result<IncomingSession, &'static str> {
+fn session(line: &[u8]) -> Result<SessionRecord, &'static str> {
     let mut line: Map<String, Value> =
         serde_json::from_slice(line).map_err(|_| "the line is not a JSON object")?;
     let key = line
@@ -83,42 +84,36 @@ fn session(line: &[u8]) -> Result<IncomingSession, &'static str> {
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err("a value that should be text is not"),
     };
-    let data = text("data")?;
-    let mut times = [None, None, None, None];
-    for (time, name) in times.iter_mut().zip([
-        "created_at",
-        "last_used_at",
-        "expires_at",
-        "absolute_expires_at",
-    ]) {
-        *time = text(name)?;
-        if time.as_deref().is_some_and(|time| !is_time(time)) {
+    let mut session = SessionRecord::new(key);
+    session.idle_timeout_seconds = idle_timeout_seconds;
+    for (field, name) in [
+        (&mut session.created_at, "created_at"),
+        (&mut session.last_used_at, "last_used_at"),
+        (&mut session.expires_at, "expires_at"),
+        (&mut session.absolute_expires_at, "absolute_expires_at"),
+    ] {
+        *field = text(name)?;
+        if field.as_deref().is_some_and(|time| !is_time(time)) {
             return Err("a time is not in the format of RFC 3339");
         }
     }
-    let [created_at, last_used_at, expires_at, absolute_expires_at] = times;
-    Ok(IncomingSession {
-        key,
-        data,
-        created_at,
-        last_used_at,
-        expires_at,
-        absolute_expires_at,
-        idle_timeout_seconds,
-        user_id: text("user_id")?,
-        client_address: text("client_address")?,
-        user_agent: text("user_agent")?,
-        label: text("label")?,
-    })
+    session.data = text("data")?;
+    session.user_id = text("user_id")?;
+    session.client_address = text("client_address")?;
+    session.user_agent = text("user_agent")?;
+    session.label = text("label")?;
+    Ok(session)
 }
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
+fn unhex(text: &str) -> Option<[u8; 32]> {
     if text.len() != 64 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return None;
     }
-    (0..32)
-        .map(|at| u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok())
-        .collect()
+    let mut bytes = [0; 32];
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    Some(bytes)
 }
 
 /// Returns true if a text is a time as in RFC 3339. PostgreSQL accepts other texts as well: `now`, and times without a zone.
@@ -171,7 +166,10 @@ mod tests {
 
     #[test]
     fn keys_have_64_hexadecimal_digits() {
-        assert_eq!(unhex(&"0aF0".repeat(16)).unwrap(), [0x0a, 0xf0].repeat(16));
+        assert_eq!(
+            unhex(&"0aF0".repeat(16)).unwrap(),
+            [0x0a, 0xf0].repeat(16)[..]
+        );
         for text in [
             "",
             &"0".repeat(63),

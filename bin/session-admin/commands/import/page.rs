@@ -1,11 +1,11 @@
 //! The rows of another store's table, page by page.
 
+use connect_pg::SessionRecord;
 use postgres::Row;
 use sha2::{Digest, Sha256};
 
 use super::catalog::Column;
 use super::data;
-use super::importer::IncomingSession;
 
 /// A table and its columns.
 pub(super) struct PageQuery {
@@ -111,7 +111,7 @@ pub(super) struct PageRow {
     pub(super) id: Vec<u8>,
     pub(super) place: Option<String>,
     /// The session, or why the row has none.
-    pub(super) session: Result<IncomingSession, &'static str>,
+    pub(super) session: Result<SessionRecord, &'static str>,
 }
 
 impl PageRow {
@@ -138,7 +138,7 @@ fn session(
     expires_at: Option<String>,
     is_record: bool,
     prefix: &str,
-) -> Result<IncomingSession, &'static str> {
+) -> Result<SessionRecord, &'static str> {
     let id = std::str::from_utf8(id).map_err(|_| "the id is not UTF-8")?;
     let id = id.strip_prefix(prefix).unwrap_or(id);
     let data = data.ok_or("no data")?;
@@ -148,11 +148,9 @@ fn session(
     } else {
         data::json(data)?
     };
-    Ok(IncomingSession {
-        key: Sha256::digest(id.as_bytes()).to_vec(),
-        data: Some(data),
-        expires_at: Some(expires_at),
-        idle_timeout_seconds,
-        ..IncomingSession::default()
-    })
+    let mut session = SessionRecord::new(Sha256::digest(id.as_bytes()).into());
+    session.data = Some(data);
+    session.expires_at = Some(expires_at);
+    session.idle_timeout_seconds = idle_timeout_seconds;
+    Ok(session)
 }

@@ -1,0 +1,71 @@
+use tokio_postgres::Row;
+
+use crate::error::Error;
+use crate::functions::call::Function;
+use crate::functions::parameter::{Parameter, Parameters};
+use crate::functions::reply::{Reply, column};
+use crate::session::{SessionKey, SessionRecord};
+
+/// Returns live sessions in the order of their keys. For administrators.
+pub(crate) struct ExportSessions<'a> {
+    pub(crate) after: Option<&'a SessionKey>,
+    pub(crate) max_rows: i32,
+}
+
+/// A time in the format of RFC 3339, which has no other years.
+macro_rules! rfc_3339 {
+    ($column:literal) => {
+        concat!(
+            "case when ",
+            $column,
+            " between '0001-01-01 UTC' and '9999-12-31 UTC' then pg_catalog.to_char(",
+            $column,
+            r#" at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') end, "#
+        )
+    };
+}
+
+impl<'a> Function<'a> for ExportSessions<'a> {
+    const STATEMENT: &'static str = concat!(
+        "select key, data, ",
+        rfc_3339!("created_at"),
+        rfc_3339!("last_used_at"),
+        rfc_3339!("expires_at"),
+        rfc_3339!("absolute_expires_at"),
+        "idle_timeout_seconds, user_id, pg_catalog.abbrev(client_address), user_agent, label ",
+        "from {schema}.export_sessions($1, $2)"
+    );
+    const CHANGES: bool = false;
+    type Output = Vec<SessionRecord>;
+
+    fn parameters(&self) -> Parameters<'a> {
+        [
+            Parameter::OptionalKey(self.after),
+            Parameter::Integer(Some(self.max_rows)),
+        ]
+        .into()
+    }
+
+    fn decode(reply: Reply) -> Result<Vec<SessionRecord>, Error> {
+        reply.rows().iter().map(record).collect()
+    }
+}
+
+fn record(row: &Row) -> Result<SessionRecord, Error> {
+    let key: &[u8] = column(row, 0)?;
+    Ok(SessionRecord {
+        key: key
+            .try_into()
+            .map_err(|_| Error::answer("a key that has not 32 bytes"))?,
+        data: column(row, 1)?,
+        created_at: column(row, 2)?,
+        last_used_at: column(row, 3)?,
+        expires_at: column(row, 4)?,
+        absolute_expires_at: column(row, 5)?,
+        idle_timeout_seconds: column(row, 6)?,
+        user_id: column(row, 7)?,
+        client_address: column(row, 8)?,
+        user_agent: column(row, 9)?,
+        label: column(row, 10)?,
+    })
+}
