@@ -75,11 +75,10 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
 
 fn print_text(global: &GlobalArgs, args: &Args, report: &InstallReport) -> Result<(), CliError> {
     let prefix = if args.dry_run { "would be " } else { "" };
-    let lines: String = report
-        .changes
-        .iter()
-        .map(|change| format!("{prefix}{}\n", line(change)))
-        .collect();
+    let mut lines = String::new();
+    for change in &report.changes {
+        let _ = writeln!(lines, "{prefix}{}", line(change));
+    }
     output::print(&lines)?;
 
     let release = report.version;

@@ -15,7 +15,7 @@ pub(crate) enum Format {
 /// The options of every subcommand. Has no `Debug`, because the URL may hold a password.
 #[derive(Args)]
 pub(crate) struct GlobalArgs {
-    /// The server and database: a URL such as postgresql://user@host/database, or keyword=value pairs
+    /// The server and database: a URL (postgresql://user@host/database), or keyword=value pairs
     #[arg(
         long,
         global = true,

@@ -51,13 +51,23 @@ impl PrivateFile {
         let file = open_private(&temporary).map_err(|error| {
             refused(&format!("cannot write beside {}: {error}", path.display()))
         })?;
-        Ok(Self {
+        let this = Self {
             file: BufWriter::new(file),
             temporary,
             path: target,
             present,
             is_kept: false,
-        })
+        };
+        // The umask may have taken rights of the owner away.
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            this.file
+                .get_ref()
+                .set_permissions(fs::Permissions::from_mode(0o600))
+                .map_err(|error| this.cannot_write(&error))?;
+        }
+        Ok(this)
     }
 
     /// Gives the file the owner of the file that it replaces, so that the application that reads the old one can read it.

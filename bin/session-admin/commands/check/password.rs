@@ -54,7 +54,7 @@ pub(super) fn check_password(
                 "password_stored_as_md5",
                 format!("the password of role {role} is stored as MD5, which is easy to break"),
                 format!("{ROTATE} stores it for SCRAM-SHA-256"),
-            ))
+            ));
         }
         Some(_) => {}
     }
