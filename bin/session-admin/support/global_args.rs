@@ -15,8 +15,8 @@ pub(crate) enum Format {
 /// The options of every subcommand. Has no `Debug`, because the URL may hold a password.
 #[derive(Args)]
 pub(crate) struct GlobalArgs {
-    /// The server and database: a URL (postgresql://user@host/database), or keyword=value pairs
     #[arg(
+        help = "The server and database: a URL such as postgresql://user@host/database, or keyword=value pairs",
         long,
         global = true,
         env = "DATABASE_URL",
