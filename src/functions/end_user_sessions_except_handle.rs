@@ -49,7 +49,7 @@ impl<'a> Function<'a> for EndUserSessionsExceptHandle<'a> {
         let count: Option<i32> = reply.value()?;
         count
             .map(|count| {
-                u32::try_from(count).map_err(|_| Error::answer("a negative number of rows"))
+                u32::try_from(count).map_err(|_| Error::reply("a negative number of rows"))
             })
             .transpose()
     }

@@ -56,7 +56,7 @@ fn record(row: &Row) -> Result<SessionRecord, Error> {
     Ok(SessionRecord {
         key: key
             .try_into()
-            .map_err(|_| Error::answer("a key that has not 32 bytes"))?,
+            .map_err(|_| Error::reply("a key that has not 32 bytes"))?,
         data: column(row, 1)?,
         created_at: column(row, 2)?,
         last_used_at: column(row, 3)?,
