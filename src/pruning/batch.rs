@@ -12,11 +12,11 @@ const BUSY_PAUSE: Duration = Duration::from_millis(250);
 /// What one batch of [`prune`](crate::Store::prune) did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PruneBatch {
-    pub(crate) busy: bool,
-    pub(crate) deleted: u32,
-    pub(crate) rescheduled: u32,
-    pub(crate) max_rows: u32,
-    pub(crate) duration: Duration,
+    pub(super) busy: bool,
+    pub(super) deleted: u32,
+    pub(super) rescheduled: u32,
+    pub(super) max_rows: u32,
+    pub(super) duration: Duration,
 }
 
 impl PruneBatch {

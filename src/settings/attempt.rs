@@ -111,3 +111,66 @@ fn shuffle(hosts: &mut [Host]) {
         hosts.swap(at, last);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(text: &str) -> ConnectionSettings {
+        ConnectionSettings::with_environment(Some(text), |_| None).unwrap()
+    }
+
+    fn candidates(text: &str) -> Vec<String> {
+        settings(text)
+            .candidates()
+            .into_iter()
+            .map(|(host, attrs)| format!("{} {attrs}", host.name))
+            .collect()
+    }
+
+    fn check_reply(text: &str, reply: bool) -> Result<(), AttemptError> {
+        let settings = settings(text);
+        let candidate = settings.candidates().remove(0);
+        settings.attempt(candidate)?.check_reply(Ok(reply))
+    }
+
+    #[test]
+    fn prefer_standby_tries_each_host_twice() {
+        assert_eq!(candidates("host=a,b"), ["a any", "b any"]);
+        assert_eq!(
+            candidates("host=a,b target_session_attrs=prefer-standby"),
+            ["a standby", "b standby", "a any", "b any"]
+        );
+    }
+
+    #[test]
+    fn random_order_keeps_all_hosts() {
+        let mut shuffled = candidates("host=a,b,c load_balance_hosts=random");
+        shuffled.sort();
+        assert_eq!(shuffled, ["a any", "b any", "c any"]);
+    }
+
+    #[test]
+    fn wrong_kind_of_server_leads_to_the_next_host() {
+        let text = "host=a target_session_attrs=read-write";
+        assert!(check_reply(text, true).is_ok());
+        let Err(AttemptError::TryNext(error)) = check_reply(text, false) else {
+            panic!("no error, or a final one");
+        };
+        assert!(
+            error
+                .to_string()
+                .contains("target_session_attrs=read-write")
+        );
+    }
+
+    #[test]
+    fn unreadable_password_file_stops_the_search() {
+        let settings = settings("host=a,b").password_file("/nonexistent/password");
+        let candidate = settings.candidates().remove(0);
+        assert!(matches!(
+            settings.attempt(candidate),
+            Err(AttemptError::Stop(_))
+        ));
+    }
+}
