@@ -13,6 +13,7 @@ use crate::stores::connect_pg_simple::ConnectPgSimple;
 use crate::stores::hand_written::HandWritten;
 use crate::stores::kind::StoreKind;
 use crate::stores::redis::RedisStore;
+use crate::stores::table_store::TableClient;
 use crate::stores::tower_sessions::TowerSessions;
 
 /// Clients at which the budgets are measured.

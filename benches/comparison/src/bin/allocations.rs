@@ -14,9 +14,9 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use connect_pg::Store;
+use connect_pg::tokio_postgres::Config;
 use ids::id_of;
 use payload::Payload;
-use connect_pg::tokio_postgres::Config;
 use postgres::NoTls;
 use sha2::{Digest, Sha256};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -30,8 +30,9 @@ fn main() -> Result<()> {
     let config: Config = env::var("ALLOCATIONS_CONNECTION")?.parse()?;
 
     let mut client = postgres::Config::from(config.clone()).connect(NoTls)?;
-    let statement = client
-        .prepare("select data, version, expires_at, user_id, server_time from web.load_session($1, $2)")?;
+    let statement = client.prepare(
+        "select data, version, expires_at, user_id, server_time from web.load_session($1, $2)",
+    )?;
     let bare_postgres = allocations(|id| {
         let key = Sha256::digest(id.as_bytes());
         let row = client.query_one(&statement, &[&key.as_slice(), &true])?;

@@ -15,6 +15,7 @@ use crate::stores::connect_pg_1_1_5::ConnectPg115;
 use crate::stores::connect_pg_simple::ConnectPgSimple;
 use crate::stores::hand_written::HandWritten;
 use crate::stores::redis::RedisStore;
+use crate::stores::table_store::TableClient;
 use crate::stores::tower_sessions::TowerSessions;
 
 /// A budget: a limit and the measured value.

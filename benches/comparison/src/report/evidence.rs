@@ -6,6 +6,7 @@ use crate::plan::{BUDGET_CLIENTS, BUDGET_SESSIONS};
 use crate::stages::Findings;
 use crate::stages::comparison::Comparison;
 use crate::stores::connect_pg::pool::ConnectPg;
+use crate::stores::table_store::TableClient;
 
 /// Finds comparisons among what was measured.
 pub struct Evidence<'a>(pub &'a Findings);

@@ -9,6 +9,7 @@ use crate::stages::comparison::{Comparison, StoreResult};
 use crate::stages::pruning::Pruning;
 use crate::storage::DiskUsage;
 use crate::stores::connect_pg::pool::ConnectPg;
+use crate::stores::table_store::TableClient;
 
 /// Writes everything.
 pub fn all(findings: &Findings, budgets: &[Budget]) -> String {

@@ -157,9 +157,12 @@ impl Server {
 
     /// Opens a new connection as the superuser.
     pub fn superuser(&self, database: &str) -> Result<Client> {
-        postgres::Config::from(self.superuser_config(database))
-            .connect(NoTls)
-            .with_context(|| format!("no connection to database {database}"))
+        open(self.superuser_config(database), database)
+    }
+
+    /// Opens a new connection as a role.
+    pub fn connect(&self, role: &str, database: &str) -> Result<Client> {
+        open(self.config(role, database), database)
     }
 
     fn clients(&self) -> MutexGuard<'_, HashMap<String, Client>> {
@@ -244,4 +247,10 @@ impl Server {
         )?;
         self.batch("postgres", "select pg_reload_conf()")
     }
+}
+
+fn open(config: Config, database: &str) -> Result<Client> {
+    postgres::Config::from(config)
+        .connect(NoTls)
+        .with_context(|| format!("no connection to database {database}"))
 }

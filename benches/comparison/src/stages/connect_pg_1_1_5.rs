@@ -10,6 +10,7 @@ use crate::stores::connect_pg::data::{self, Age};
 use crate::stores::connect_pg::pool::ConnectPg;
 use crate::stores::connect_pg_1_1_5::{self, ConnectPg115};
 use crate::stores::kind::StoreKind;
+use crate::stores::table_store::TableStore;
 use crate::stores::threads::Threads;
 
 /// Compares the two; returns `None` if connect-pg 1.1.5 is not available or not wanted.
@@ -27,8 +28,8 @@ pub fn measure(bench: &Bench<'_>, bytes: usize) -> Result<Option<Comparison>> {
     ));
     let old = connect_pg_1_1_5::fill(server, "connect_pg_1_1_5", npm, SESSIONS, bytes)?;
     let new = data::fill(server, "connect_pg_beside", SESSIONS, bytes, Age::Live)?;
-    let new_store = Threads::new(ConnectPg::new(server, new.clone()));
-    let old_store = Threads::new(ConnectPg115::new(server, old.clone()));
+    let new_store = Threads::new(TableStore::<ConnectPg>::new(server, new.clone()));
+    let old_store = Threads::new(TableStore::<ConnectPg115>::new(server, old.clone()));
     let job = plan.load_job(SESSIONS, bytes);
     let comparison = compare(server, &[&new_store, &old_store], &job, plan.rounds.min(3))?;
     server.drop_database(&old.database)?;

@@ -19,6 +19,7 @@ use crate::storage::Sizes;
 use crate::stores::connect_pg::data::{self, Age};
 use crate::stores::connect_pg::pool::ConnectPg;
 use crate::stores::store::ComparedStore;
+use crate::stores::table_store::TableStore;
 use crate::stores::threads::Threads;
 
 /// Rows of a batch: the default of the client's pruner.
@@ -91,7 +92,7 @@ fn prune_under_load(
 ) -> Result<Pruning> {
     let live = plan.pruning;
     let (calm, interval) = plan.pruning_times();
-    let clients = Threads::new(ConnectPg::new(server, relation.clone()));
+    let clients = Threads::new(TableStore::<ConnectPg>::new(server, relation.clone()));
     let stop = Arc::new(AtomicBool::new(false));
     let job = Job {
         workload: Workload::Mix,

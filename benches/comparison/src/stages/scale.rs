@@ -14,6 +14,7 @@ use crate::server::postgres::Relation;
 use crate::stores::connect_pg::data::{self, Age};
 use crate::stores::connect_pg::pool::ConnectPg;
 use crate::stores::store::ComparedStore;
+use crate::stores::table_store::TableStore;
 use crate::stores::threads::Threads;
 
 /// Compares loads from a filled table with loads from a small one.
@@ -28,12 +29,12 @@ pub fn measure(bench: &Bench<'_>, large: &Relation, sessions: u32, bytes: usize)
     let many = Sized {
         name: "many",
         sessions,
-        store: Threads::new(ConnectPg::new(server, large.clone())),
+        store: Threads::new(TableStore::<ConnectPg>::new(server, large.clone())),
     };
     let few = Sized {
         name: "few",
         sessions: FEW_SESSIONS,
-        store: Threads::new(ConnectPg::new(server, small.clone())),
+        store: Threads::new(TableStore::<ConnectPg>::new(server, small.clone())),
     };
     let job = bench.plan.load_job(sessions, bytes);
     let comparison = compare(server, &[&many, &few], &job, bench.plan.rounds)?;

@@ -19,6 +19,7 @@ use crate::stores::hand_written_users::{self, HandWrittenUsers};
 use crate::stores::kind::StoreKind;
 use crate::stores::redis::{self, RedisStore, Sending};
 use crate::stores::store::ComparedStore;
+use crate::stores::table_store::{TableClient, TableStore};
 use crate::stores::threads::Threads;
 use crate::stores::tower_sessions::{self, TowerSessions};
 
@@ -129,15 +130,17 @@ fn fill<'a>(
 ) -> Result<Filled<'a>> {
     let (plan, server) = (bench.plan, &bench.server);
     let database = |store| database(bench, store, sessions, bytes);
-    let mut stores: Vec<Box<dyn ComparedStore + 'a>> = vec![Box::new(Threads::new(
-        ConnectPg::new(server, table.clone()),
-    ))];
+    let mut stores: Vec<Box<dyn ComparedStore + 'a>> =
+        vec![Box::new(Threads::new(TableStore::<ConnectPg>::new(
+            server,
+            table.clone(),
+        )))];
     if plan.includes(StoreKind::ConnectPgBorrowed) && !plan.quick {
-        let store = ConnectPgBorrowed::new(server, table.clone());
+        let store = TableStore::<ConnectPgBorrowed>::new(server, table.clone());
         stores.push(Box::new(Threads::new(store)));
     }
     if plan.includes(StoreKind::BarePostgres) {
-        let store = BarePostgres::new(server, table.clone());
+        let store = TableStore::<BarePostgres>::new(server, table.clone());
         stores.push(Box::new(Threads::new(store)));
     }
     let sharing = stores.len();
@@ -145,20 +148,27 @@ fn fill<'a>(
     if plan.includes(StoreKind::HandWritten) {
         let relation = hand_written::fill(server, &database("hand-written"), sessions, bytes)?;
         databases.push(relation.database.clone());
-        stores.push(Box::new(Threads::new(HandWritten::new(server, relation))));
-        let needs_users = plan.workloads.iter().any(|&w| HandWrittenUsers::is_for(w));
+        stores.push(Box::new(Threads::new(TableStore::<HandWritten>::new(
+            server, relation,
+        ))));
+        let needs_users = plan
+            .workloads
+            .iter()
+            .any(|&w| HandWrittenUsers::supports(w));
         if all_workloads && needs_users {
             let name = database("hand-written-users");
             let relation = hand_written_users::fill(server, &name, sessions, bytes)?;
             databases.push(relation.database.clone());
-            let store = HandWrittenUsers::new(server, relation);
+            let store = TableStore::<HandWrittenUsers>::new(server, relation);
             stores.push(Box::new(Threads::new(store)));
         }
     }
     if plan.includes(StoreKind::TowerSessions) {
         let relation = tower_sessions::fill(server, &database("tower-sessions"), sessions, bytes)?;
         databases.push(relation.database.clone());
-        stores.push(Box::new(Threads::new(TowerSessions::new(server, relation))));
+        stores.push(Box::new(Threads::new(TableStore::<TowerSessions>::new(
+            server, relation,
+        ))));
     }
     if let Some(npm) = &bench.npm
         && plan.includes(StoreKind::ConnectPgSimple)

@@ -3,79 +3,34 @@
 use std::time::SystemTime;
 
 use anyhow::{Result, bail};
-use postgres::{Client, NoTls, Statement};
+use postgres::{Client, Statement};
 use sha2::{Digest, Sha256};
 
 use super::connect_pg::data;
-use super::store::{StoreClient, ThreadedStore, live};
+use super::store::{StoreClient, live};
+use super::table_store::TableClient;
 use crate::measure::job::Job;
 use crate::measure::payload::Payload;
 use crate::measure::workload::Workload;
 use crate::server::postgres::{RUNTIME_ROLE, Relation, Server};
 
-/// The `postgres` crate on connect-pg's table.
-pub struct BarePostgres<'a> {
-    server: &'a Server,
-    relation: Relation,
-}
-
-impl<'a> BarePostgres<'a> {
-    pub const NAME: &'static str = "bare postgres crate";
-
-    pub fn new(server: &'a Server, relation: Relation) -> BarePostgres<'a> {
-        BarePostgres { server, relation }
-    }
-}
-
-impl ThreadedStore for BarePostgres<'_> {
-    fn name(&self) -> &'static str {
-        Self::NAME
-    }
-
-    fn supports(&self, workload: Workload) -> bool {
-        matches!(
-            workload,
-            Workload::Load | Workload::Rolling | Workload::Save
-        )
-    }
-
-    fn prepare(&self, job: &Job) -> Result<()> {
-        data::make_due(self.server, &self.relation.database, job)
-    }
-
-    fn relation(&self) -> Option<Relation> {
-        Some(self.relation.clone())
-    }
-
-    fn server_process(&self) -> u32 {
-        self.server.process()
-    }
-
-    fn connect(&self, clients: u32) -> Result<Vec<Box<dyn StoreClient>>> {
-        let config = self.server.config(RUNTIME_ROLE, &self.relation.database);
-        (0..clients)
-            .map(|_| {
-                Ok(Box::new(BarePostgresClient::new(postgres::Config::from(config.clone()).connect(NoTls)?)?)
-                    as Box<dyn StoreClient>)
-            })
-            .collect()
-    }
-}
-
-struct BarePostgresClient {
+/// A client of connect-pg's functions by the `postgres` crate.
+pub struct BarePostgres {
     client: Client,
     load: Statement,
     save: Statement,
     kept: Vec<([u8; 32], i64, Payload)>,
 }
 
-impl BarePostgresClient {
-    fn new(mut client: Client) -> Result<BarePostgresClient> {
-        let load = client
-            .prepare("select data, version, expires_at, user_id from web.load_session($1, $2)")?;
-        let save = client
-            .prepare("select outcome, version, expires_at from web.save_session($1, $2, $3)")?;
-        Ok(BarePostgresClient {
+impl BarePostgres {
+    fn new(mut client: Client) -> Result<BarePostgres> {
+        let load = client.prepare(
+            "select data, version, expires_at, user_id, server_time from web.load_session($1, $2)",
+        )?;
+        let save = client.prepare(
+            "select outcome, version, expires_at, server_time from web.save_session($1, $2, $3)",
+        )?;
+        Ok(BarePostgres {
             client,
             load,
             save,
@@ -92,11 +47,33 @@ impl BarePostgresClient {
         let version = row.try_get(1)?;
         let _: SystemTime = row.try_get(2)?;
         let _: Option<String> = row.try_get(3)?;
+        let _: SystemTime = row.try_get(4)?;
         Ok((payload, version))
     }
 }
 
-impl StoreClient for BarePostgresClient {
+impl TableClient for BarePostgres {
+    const NAME: &'static str = "bare postgres crate";
+
+    fn supports(workload: Workload) -> bool {
+        matches!(
+            workload,
+            Workload::Load | Workload::Rolling | Workload::Save
+        )
+    }
+
+    fn prepare(server: &Server, relation: &Relation, job: &Job) -> Result<()> {
+        data::make_due(server, &relation.database, job)
+    }
+
+    fn connect(server: &Server, relation: &Relation, clients: u32) -> Result<Vec<BarePostgres>> {
+        (0..clients)
+            .map(|_| BarePostgres::new(server.connect(RUNTIME_ROLE, &relation.database)?))
+            .collect()
+    }
+}
+
+impl StoreClient for BarePostgres {
     fn load(&mut self, id: &str) -> Result<()> {
         self.load_by_key(&key(id), false)?;
         Ok(())
@@ -125,15 +102,8 @@ impl StoreClient for BarePostgresClient {
         }
         *version = row.try_get(1)?;
         let _: SystemTime = row.try_get(2)?;
+        let _: SystemTime = row.try_get(3)?;
         Ok(())
-    }
-
-    fn change(&mut self, _: &str) -> Result<()> {
-        bail!("not measured")
-    }
-
-    fn end(&mut self, _: &str) -> Result<()> {
-        bail!("not measured")
     }
 }
 

@@ -6,10 +6,11 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use postgres::types::{ToSql, Type};
-use postgres::{Client, NoTls, Statement};
+use postgres::{Client, Statement};
 
 use super::copy::{self, expiry, filled_expiry};
-use super::store::{StoreClient, ThreadedStore, live};
+use super::store::{StoreClient, live};
+use super::table_store::TableClient;
 use crate::measure::ids::{id_of, random_id};
 use crate::measure::payload::Payload;
 use crate::measure::workload::Workload;
@@ -53,52 +54,8 @@ pub fn fill(
     Ok(relation)
 }
 
-/// The functions of connect-pg 1.1.5, which give its runtime role the same name as connect-pg's.
-pub struct ConnectPg115<'a> {
-    server: &'a Server,
-    relation: Relation,
-}
-
-impl<'a> ConnectPg115<'a> {
-    pub const NAME: &'static str = "connect-pg 1.1.5";
-
-    pub fn new(server: &'a Server, relation: Relation) -> ConnectPg115<'a> {
-        ConnectPg115 { server, relation }
-    }
-}
-
-impl ThreadedStore for ConnectPg115<'_> {
-    fn name(&self) -> &'static str {
-        Self::NAME
-    }
-
-    fn supports(&self, workload: Workload) -> bool {
-        !matches!(
-            workload,
-            Workload::Rolling20s | Workload::RollingSeldom | Workload::UserSessions
-        )
-    }
-
-    fn relation(&self) -> Option<Relation> {
-        Some(self.relation.clone())
-    }
-
-    fn server_process(&self) -> u32 {
-        self.server.process()
-    }
-
-    fn connect(&self, clients: u32) -> Result<Vec<Box<dyn StoreClient>>> {
-        let config = self.server.config(RUNTIME_ROLE, &self.relation.database);
-        (0..clients)
-            .map(|_| {
-                Ok(Box::new(ConnectPg115Client::new(postgres::Config::from(config.clone()).connect(NoTls)?)?)
-                    as Box<dyn StoreClient>)
-            })
-            .collect()
-    }
-}
-
-struct ConnectPg115Client {
+/// A client of connect-pg 1.1.5, whose runtime role has the same name as connect-pg's.
+pub struct ConnectPg115 {
     client: Client,
     get: Statement,
     set: Statement,
@@ -106,9 +63,9 @@ struct ConnectPg115Client {
     kept: Vec<(String, Payload)>,
 }
 
-impl ConnectPg115Client {
-    fn new(mut client: Client) -> Result<ConnectPg115Client> {
-        Ok(ConnectPg115Client {
+impl ConnectPg115 {
+    fn new(mut client: Client) -> Result<ConnectPg115> {
+        Ok(ConnectPg115 {
             // The calls of its lib/connect-pg.js.
             get: client.prepare("select web.get_session_data($1)")?,
             set: client.prepare("select web.set_session_data($1, $2, $3)")?,
@@ -130,7 +87,24 @@ impl ConnectPg115Client {
     }
 }
 
-impl StoreClient for ConnectPg115Client {
+impl TableClient for ConnectPg115 {
+    const NAME: &'static str = "connect-pg 1.1.5";
+
+    fn supports(workload: Workload) -> bool {
+        !matches!(
+            workload,
+            Workload::Rolling20s | Workload::RollingSeldom | Workload::UserSessions
+        )
+    }
+
+    fn connect(server: &Server, relation: &Relation, clients: u32) -> Result<Vec<ConnectPg115>> {
+        (0..clients)
+            .map(|_| ConnectPg115::new(server.connect(RUNTIME_ROLE, &relation.database)?))
+            .collect()
+    }
+}
+
+impl StoreClient for ConnectPg115 {
     fn load(&mut self, id: &str) -> Result<()> {
         self.get(id)?;
         Ok(())

@@ -4,10 +4,11 @@ use std::time::SystemTime;
 
 use anyhow::{Result, bail};
 use postgres::types::{Json, ToSql, Type};
-use postgres::{Client, NoTls, Statement};
+use postgres::{Client, Statement};
 
 use super::copy::{self, expiry, filled_expiry};
-use super::store::{StoreClient, ThreadedStore, live};
+use super::store::{StoreClient, live};
+use super::table_store::TableClient;
 use crate::measure::ids::{id_of, random_id};
 use crate::measure::payload::Payload;
 use crate::measure::workload::Workload;
@@ -47,56 +48,8 @@ pub fn fill(server: &Server, database: &str, sessions: u32, bytes: usize) -> Res
     Ok(relation)
 }
 
-/// The hand-written table.
-pub struct HandWritten<'a> {
-    server: &'a Server,
-    relation: Relation,
-}
-
-impl<'a> HandWritten<'a> {
-    pub const NAME: &'static str = "hand-written SQL";
-
-    pub fn new(server: &'a Server, relation: Relation) -> HandWritten<'a> {
-        HandWritten { server, relation }
-    }
-}
-
-impl ThreadedStore for HandWritten<'_> {
-    fn name(&self) -> &'static str {
-        Self::NAME
-    }
-
-    fn supports(&self, workload: Workload) -> bool {
-        // Its rolling requests always write, and its sessions have no users.
-        !matches!(
-            workload,
-            Workload::Rolling20s
-                | Workload::RollingSeldom
-                | Workload::UserSessions
-                | Workload::Login
-        )
-    }
-
-    fn relation(&self) -> Option<Relation> {
-        Some(self.relation.clone())
-    }
-
-    fn server_process(&self) -> u32 {
-        self.server.process()
-    }
-
-    fn connect(&self, clients: u32) -> Result<Vec<Box<dyn StoreClient>>> {
-        let config = self.server.config(TABLE_OWNER, &self.relation.database);
-        (0..clients)
-            .map(|_| {
-                Ok(Box::new(HandWrittenClient::new(postgres::Config::from(config.clone()).connect(NoTls)?)?)
-                    as Box<dyn StoreClient>)
-            })
-            .collect()
-    }
-}
-
-struct HandWrittenClient {
+/// A client of the hand-written table.
+pub struct HandWritten {
     client: Client,
     select: Statement,
     slide: Statement,
@@ -105,9 +58,9 @@ struct HandWrittenClient {
     kept: Vec<(String, Payload)>,
 }
 
-impl HandWrittenClient {
-    fn new(mut client: Client) -> Result<HandWrittenClient> {
-        Ok(HandWrittenClient {
+impl HandWritten {
+    fn new(mut client: Client) -> Result<HandWritten> {
+        Ok(HandWritten {
             select: client.prepare("select data from public.session where id = $1 and expires_at > now()")?,
             slide: client.prepare("update public.session set expires_at = $2 where id = $1")?,
             upsert: client.prepare(
@@ -133,7 +86,28 @@ impl HandWrittenClient {
     }
 }
 
-impl StoreClient for HandWrittenClient {
+impl TableClient for HandWritten {
+    const NAME: &'static str = "hand-written SQL";
+
+    fn supports(workload: Workload) -> bool {
+        // Its rolling requests always write, and its sessions have no users.
+        !matches!(
+            workload,
+            Workload::Rolling20s
+                | Workload::RollingSeldom
+                | Workload::UserSessions
+                | Workload::Login
+        )
+    }
+
+    fn connect(server: &Server, relation: &Relation, clients: u32) -> Result<Vec<HandWritten>> {
+        (0..clients)
+            .map(|_| HandWritten::new(server.connect(TABLE_OWNER, &relation.database)?))
+            .collect()
+    }
+}
+
+impl StoreClient for HandWritten {
     fn load(&mut self, id: &str) -> Result<()> {
         self.select(id)?;
         Ok(())

@@ -6,10 +6,11 @@ use std::time::SystemTime;
 
 use anyhow::{Result, bail};
 use postgres::types::{Json, ToSql, Type};
-use postgres::{Client, NoTls, Statement};
+use postgres::{Client, Statement};
 
 use super::copy::{self, expiry, filled_expiry};
-use super::store::{StoreClient, ThreadedStore, live};
+use super::store::{StoreClient, live};
+use super::table_store::TableClient;
 use crate::measure::ids::{id_of, random_id, user_of};
 use crate::measure::payload::Payload;
 use crate::measure::workload::Workload;
@@ -54,53 +55,8 @@ pub fn fill(server: &Server, database: &str, sessions: u32, bytes: usize) -> Res
     Ok(relation)
 }
 
-/// The hand-written table with users.
-pub struct HandWrittenUsers<'a> {
-    server: &'a Server,
-    relation: Relation,
-}
-
-impl<'a> HandWrittenUsers<'a> {
-    pub const NAME: &'static str = "hand-written SQL, users";
-
-    pub fn new(server: &'a Server, relation: Relation) -> HandWrittenUsers<'a> {
-        HandWrittenUsers { server, relation }
-    }
-
-    /// Returns true if the workload needs users.
-    pub fn is_for(workload: Workload) -> bool {
-        matches!(workload, Workload::Login | Workload::UserSessions)
-    }
-}
-
-impl ThreadedStore for HandWrittenUsers<'_> {
-    fn name(&self) -> &'static str {
-        Self::NAME
-    }
-
-    fn supports(&self, workload: Workload) -> bool {
-        Self::is_for(workload)
-    }
-
-    fn relation(&self) -> Option<Relation> {
-        Some(self.relation.clone())
-    }
-
-    fn server_process(&self) -> u32 {
-        self.server.process()
-    }
-
-    fn connect(&self, clients: u32) -> Result<Vec<Box<dyn StoreClient>>> {
-        let config = self.server.config(TABLE_OWNER, &self.relation.database);
-        (0..clients)
-            .map(
-                |_| Ok(Box::new(UsersClient::new(postgres::Config::from(config.clone()).connect(NoTls)?)?) as Box<dyn StoreClient>),
-            )
-            .collect()
-    }
-}
-
-struct UsersClient {
+/// A client of the hand-written table with users.
+pub struct HandWrittenUsers {
     client: Client,
     select: Statement,
     insert: Statement,
@@ -108,9 +64,9 @@ struct UsersClient {
     list: Statement,
 }
 
-impl UsersClient {
-    fn new(mut client: Client) -> Result<UsersClient> {
-        Ok(UsersClient {
+impl HandWrittenUsers {
+    fn new(mut client: Client) -> Result<HandWrittenUsers> {
+        Ok(HandWrittenUsers {
             select: client.prepare("select data from public.session where id = $1 and expires_at > now()")?,
             insert: client.prepare("insert into public.session (id, data, expires_at) values ($1, $2, $3)")?,
             login: client.prepare(
@@ -126,27 +82,25 @@ impl UsersClient {
     }
 }
 
-impl StoreClient for UsersClient {
-    fn load(&mut self, _: &str) -> Result<()> {
-        bail!("not measured")
+impl TableClient for HandWrittenUsers {
+    const NAME: &'static str = "hand-written SQL, users";
+
+    fn supports(workload: Workload) -> bool {
+        matches!(workload, Workload::Login | Workload::UserSessions)
     }
 
-    fn rolling(&mut self, _: &str) -> Result<()> {
-        bail!("not measured")
+    fn connect(
+        server: &Server,
+        relation: &Relation,
+        clients: u32,
+    ) -> Result<Vec<HandWrittenUsers>> {
+        (0..clients)
+            .map(|_| HandWrittenUsers::new(server.connect(TABLE_OWNER, &relation.database)?))
+            .collect()
     }
+}
 
-    fn keep(&mut self, _: &str) -> Result<()> {
-        bail!("not measured")
-    }
-
-    fn save(&mut self, _: usize) -> Result<()> {
-        bail!("not measured")
-    }
-
-    fn change(&mut self, _: &str) -> Result<()> {
-        bail!("not measured")
-    }
-
+impl StoreClient for HandWrittenUsers {
     fn create(&mut self, payload: &Payload) -> Result<String> {
         let id = random_id()?;
         self.client
@@ -165,10 +119,6 @@ impl StoreClient for UsersClient {
             bail!("there was no live session to log in");
         }
         Ok(new)
-    }
-
-    fn end(&mut self, _: &str) -> Result<()> {
-        bail!("not measured")
     }
 
     fn user_sessions(&mut self, user: &str) -> Result<usize> {

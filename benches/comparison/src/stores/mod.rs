@@ -12,5 +12,6 @@ pub mod kind;
 pub mod npm;
 pub mod redis;
 pub mod store;
+pub mod table_store;
 pub mod threads;
 pub mod tower_sessions;

@@ -18,7 +18,8 @@ use tower_sessions_sqlx_store::PostgresStore;
 use tower_sessions_sqlx_store::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use super::copy::{self, IDLE_TIMEOUT_SECONDS, expires_in_seconds};
-use super::store::{StoreClient, ThreadedStore, live};
+use super::store::{StoreClient, live};
+use super::table_store::TableClient;
 use crate::measure::ids::id_of;
 use crate::measure::payload::Payload;
 use crate::measure::workload::Workload;
@@ -27,7 +28,7 @@ use crate::server::postgres::{Relation, Server, TABLE_OWNER};
 /// Creates the table in a new database by the store's own migration, and fills it.
 pub fn fill(server: &Server, database: &str, sessions: u32, bytes: usize) -> Result<Relation> {
     server.create_database(database)?;
-    let client = TowerSessionsClient::connect(server, database)?;
+    let client = TowerSessions::open(server, database)?;
     client.runtime.block_on(client.store.migrate())?;
     drop(client);
     let now = OffsetDateTime::now_utc();
@@ -59,61 +60,16 @@ pub fn fill(server: &Server, database: &str, sessions: u32, bytes: usize) -> Res
     Ok(relation)
 }
 
-/// tower-sessions-sqlx-store.
-pub struct TowerSessions<'a> {
-    server: &'a Server,
-    relation: Relation,
-}
-
-impl<'a> TowerSessions<'a> {
-    pub const NAME: &'static str = "tower-sessions-sqlx";
-
-    pub fn new(server: &'a Server, relation: Relation) -> TowerSessions<'a> {
-        TowerSessions { server, relation }
-    }
-}
-
-impl ThreadedStore for TowerSessions<'_> {
-    fn name(&self) -> &'static str {
-        Self::NAME
-    }
-
-    fn supports(&self, workload: Workload) -> bool {
-        !matches!(
-            workload,
-            Workload::Rolling20s | Workload::RollingSeldom | Workload::UserSessions
-        )
-    }
-
-    fn relation(&self) -> Option<Relation> {
-        Some(self.relation.clone())
-    }
-
-    fn server_process(&self) -> u32 {
-        self.server.process()
-    }
-
-    fn connect(&self, clients: u32) -> Result<Vec<Box<dyn StoreClient>>> {
-        (0..clients)
-            .map(|_| {
-                Ok(Box::new(TowerSessionsClient::connect(
-                    self.server,
-                    &self.relation.database,
-                )?) as Box<dyn StoreClient>)
-            })
-            .collect()
-    }
-}
-
-struct TowerSessionsClient {
+/// A client of tower-sessions-sqlx-store.
+pub struct TowerSessions {
     store: PostgresStore,
     kept: Vec<Record>,
     // The last field, since the pool needs the runtime to close its connections.
     runtime: Runtime,
 }
 
-impl TowerSessionsClient {
-    fn connect(server: &Server, database: &str) -> Result<TowerSessionsClient> {
+impl TowerSessions {
+    fn open(server: &Server, database: &str) -> Result<TowerSessions> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let options = PgConnectOptions::new_without_pgpass()
             .host(server.host())
@@ -126,7 +82,7 @@ impl TowerSessionsClient {
                 .max_connections(1)
                 .connect_with(options),
         )?;
-        Ok(TowerSessionsClient {
+        Ok(TowerSessions {
             store: PostgresStore::new(pool),
             kept: Vec::new(),
             runtime,
@@ -149,7 +105,24 @@ impl TowerSessionsClient {
     }
 }
 
-impl StoreClient for TowerSessionsClient {
+impl TableClient for TowerSessions {
+    const NAME: &'static str = "tower-sessions-sqlx";
+
+    fn supports(workload: Workload) -> bool {
+        !matches!(
+            workload,
+            Workload::Rolling20s | Workload::RollingSeldom | Workload::UserSessions
+        )
+    }
+
+    fn connect(server: &Server, relation: &Relation, clients: u32) -> Result<Vec<TowerSessions>> {
+        (0..clients)
+            .map(|_| TowerSessions::open(server, &relation.database))
+            .collect()
+    }
+}
+
+impl StoreClient for TowerSessions {
     fn load(&mut self, id: &str) -> Result<()> {
         self.load_record(id)?;
         Ok(())

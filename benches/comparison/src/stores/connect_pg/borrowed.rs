@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use connect_pg::{Session, Store};
-use postgres::{Client, NoTls};
+use postgres::Client;
 
 use super::client::{self, impl_store_client};
 use super::data;
@@ -10,60 +10,40 @@ use crate::measure::job::Job;
 use crate::measure::payload::Payload;
 use crate::measure::workload::Workload;
 use crate::server::postgres::{RUNTIME_ROLE, Relation, Server};
-use crate::stores::store::{StoreClient, ThreadedStore};
+use crate::stores::store::StoreClient;
+use crate::stores::table_store::TableClient;
 
-/// connect-pg on borrowed connections.
-pub struct ConnectPgBorrowed<'a> {
-    server: &'a Server,
-    relation: Relation,
+/// A client that lends its connection to connect-pg.
+pub struct ConnectPgBorrowed {
+    client: Client,
+    kept: Vec<Session<Payload>>,
 }
 
-impl<'a> ConnectPgBorrowed<'a> {
-    pub const NAME: &'static str = "connect-pg, borrowed";
+impl TableClient for ConnectPgBorrowed {
+    const NAME: &'static str = "connect-pg, borrowed";
 
-    pub fn new(server: &'a Server, relation: Relation) -> ConnectPgBorrowed<'a> {
-        ConnectPgBorrowed { server, relation }
-    }
-}
-
-impl ThreadedStore for ConnectPgBorrowed<'_> {
-    fn name(&self) -> &'static str {
-        Self::NAME
-    }
-
-    fn supports(&self, _: Workload) -> bool {
+    fn supports(_: Workload) -> bool {
         true
     }
 
-    fn prepare(&self, job: &Job) -> Result<()> {
-        data::make_due(self.server, &self.relation.database, job)
+    fn prepare(server: &Server, relation: &Relation, job: &Job) -> Result<()> {
+        data::make_due(server, &relation.database, job)
     }
 
-    fn relation(&self) -> Option<Relation> {
-        Some(self.relation.clone())
-    }
-
-    fn server_process(&self) -> u32 {
-        self.server.process()
-    }
-
-    fn connect(&self, clients: u32) -> Result<Vec<Box<dyn StoreClient>>> {
-        let config = self.server.config(RUNTIME_ROLE, &self.relation.database);
+    fn connect(
+        server: &Server,
+        relation: &Relation,
+        clients: u32,
+    ) -> Result<Vec<ConnectPgBorrowed>> {
         (0..clients)
             .map(|_| {
-                let client = BorrowedClient {
-                    client: postgres::Config::from(config.clone()).connect(NoTls)?,
+                Ok(ConnectPgBorrowed {
+                    client: server.connect(RUNTIME_ROLE, &relation.database)?,
                     kept: Vec::new(),
-                };
-                Ok(Box::new(client) as Box<dyn StoreClient>)
+                })
             })
             .collect()
     }
 }
 
-struct BorrowedClient {
-    client: Client,
-    kept: Vec<Session<Payload>>,
-}
-
-impl_store_client!(BorrowedClient, self, Store::on(&mut self.client));
+impl_store_client!(ConnectPgBorrowed, self, Store::on(&mut self.client));

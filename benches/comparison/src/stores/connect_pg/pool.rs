@@ -9,61 +9,37 @@ use crate::measure::job::Job;
 use crate::measure::payload::Payload;
 use crate::measure::workload::Workload;
 use crate::server::postgres::{RUNTIME_ROLE, Relation, Server};
-use crate::stores::store::{StoreClient, ThreadedStore};
+use crate::stores::store::StoreClient;
+use crate::stores::table_store::TableClient;
 
-/// connect-pg through its pool.
-pub struct ConnectPg<'a> {
-    server: &'a Server,
-    relation: Relation,
-}
-
-impl<'a> ConnectPg<'a> {
-    pub const NAME: &'static str = "connect-pg";
-
-    pub fn new(server: &'a Server, relation: Relation) -> ConnectPg<'a> {
-        ConnectPg { server, relation }
-    }
-}
-
-impl ThreadedStore for ConnectPg<'_> {
-    fn name(&self) -> &'static str {
-        Self::NAME
-    }
-
-    fn supports(&self, _: Workload) -> bool {
-        true
-    }
-
-    fn prepare(&self, job: &Job) -> Result<()> {
-        data::make_due(self.server, &self.relation.database, job)
-    }
-
-    fn relation(&self) -> Option<Relation> {
-        Some(self.relation.clone())
-    }
-
-    fn server_process(&self) -> u32 {
-        self.server.process()
-    }
-
-    fn connect(&self, clients: u32) -> Result<Vec<Box<dyn StoreClient>>> {
-        let store = Store::builder()
-            .config(self.server.config(RUNTIME_ROLE, &self.relation.database))
-            .pool_size(clients)
-            .connect()?;
-        let client = || ConnectPgClient {
-            store: store.clone(),
-            kept: Vec::new(),
-        };
-        Ok((0..clients)
-            .map(|_| Box::new(client()) as Box<dyn StoreClient>)
-            .collect())
-    }
-}
-
-struct ConnectPgClient {
+/// A client of connect-pg's pool.
+pub struct ConnectPg {
     store: Store,
     kept: Vec<Session<Payload>>,
 }
 
-impl_store_client!(ConnectPgClient, self, self.store);
+impl TableClient for ConnectPg {
+    const NAME: &'static str = "connect-pg";
+
+    fn supports(_: Workload) -> bool {
+        true
+    }
+
+    fn prepare(server: &Server, relation: &Relation, job: &Job) -> Result<()> {
+        data::make_due(server, &relation.database, job)
+    }
+
+    fn connect(server: &Server, relation: &Relation, clients: u32) -> Result<Vec<ConnectPg>> {
+        let store = Store::builder()
+            .config(server.config(RUNTIME_ROLE, &relation.database))
+            .pool_size(clients)
+            .connect()?;
+        let client = || ConnectPg {
+            store: store.clone(),
+            kept: Vec::new(),
+        };
+        Ok((0..clients).map(|_| client()).collect())
+    }
+}
+
+impl_store_client!(ConnectPg, self, self.store);
