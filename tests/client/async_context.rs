@@ -1,4 +1,4 @@
-//! Inside an async runtime: an error on every entry point, no panic on any drop, and the way out.
+//! In a task of an async runtime: every call returns an error, no drop panics, and spawn_blocking works.
 
 use std::future::Future;
 
@@ -18,7 +18,7 @@ fn runtimes() -> [Runtime; 2] {
     ]
 }
 
-/// Runs a test in the main task and in a spawned one, of both kinds of runtime.
+/// Runs a test in the main task and in a spawned task of both kinds of runtime.
 fn in_tasks<F: Future<Output = ()> + Send + 'static>(test: impl Fn() -> F) {
     for runtime in runtimes() {
         runtime.block_on(test());
@@ -112,7 +112,7 @@ fn call_in_unconstrained_task_is_refused() {
             assert_refused(Store::connect(&url));
             assert_refused(Store::on(&mut client).count());
         }));
-        // A panic that was caught leaves nothing behind.
+        // The panic that is caught inside has no effect on later calls.
         assert_eq!(store.count().unwrap(), 0);
         assert_eq!(Store::on(&mut client).count().unwrap(), 0);
     }
@@ -174,7 +174,7 @@ fn drop_in_task_closes_connections() {
             }
         }
     }
-    // They were closed, not leaked.
+    // The connections are closed, and not leaked.
     database.wait_until_disconnected();
 }
 

@@ -1,6 +1,6 @@
-//! The store on a connection or a transaction of the application's own.
+//! The store on a connection or a transaction of the application.
 
-use crate::support::test_database::{TestDatabase, create};
+use crate::support::test_database::{TestDatabase, create, updated};
 use connect_pg::{SaveOutcome, SessionAttributes, SessionId, Store};
 
 #[test]
@@ -22,7 +22,7 @@ fn rollback_undoes_create_and_end() {
         .unwrap();
     assert!(
         store.load::<i32>(kept.id()).unwrap().is_none(),
-        "not before the commit"
+        "visible before the commit"
     );
     transaction.commit().unwrap();
     assert!(store.load::<i32>(kept.id()).unwrap().is_some());
@@ -61,11 +61,7 @@ fn outcome_leaves_transaction_usable() {
     );
     assert_eq!(borrowed.touch(gone.id()).unwrap(), None);
     assert!(!borrowed.end(gone.id()).unwrap());
-    let updated = borrowed
-        .update(conflicting.id(), |n: &mut i32| *n += 1)
-        .unwrap()
-        .updated()
-        .unwrap();
+    let updated = updated(borrowed.update(conflicting.id(), |n: &mut i32| *n += 1));
     assert_eq!(updated.data, 3);
     transaction.commit().unwrap();
     assert_eq!(

@@ -1,4 +1,4 @@
-//! The pool over connections that die, answers that are lost, and servers that are not there.
+//! The pool with broken connections, lost replies and unreachable servers.
 
 use std::error::Error as _;
 use std::fs;
@@ -7,10 +7,11 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use crate::support::case::case;
 use crate::support::proxy::Proxy;
 use crate::support::server::quoted;
 use crate::support::temporary_directory::TemporaryDirectory;
-use crate::support::test_database::{TestDatabase, create};
+use crate::support::test_database::{TestDatabase, create, updated};
 use connect_pg::{ConnectionSettings, SaveOutcome, SessionAttributes, Store, StoreBuilder};
 use postgres::error::SqlState;
 
@@ -37,19 +38,14 @@ fn every_call_after_server_restart_succeeds() {
     assert_eq!(store.load::<i32>(another.id()).unwrap().unwrap().data, 3);
     database.terminate_connections();
     assert_eq!(
-        store
-            .update(session.id(), |n: &mut i32| *n += 1)
-            .unwrap()
-            .updated()
-            .unwrap()
-            .data,
+        updated(store.update(session.id(), |n: &mut i32| *n += 1)).data,
         3
     );
     database.terminate_connections();
     assert!(store.end(session.id()).unwrap());
 }
 
-/// The repeated call must not take another dead connection from the pool.
+/// The second attempt must not take another broken connection from the pool.
 #[test]
 fn call_on_pool_of_dead_connections_succeeds() {
     let database = TestDatabase::new();
@@ -70,7 +66,7 @@ fn call_on_pool_of_dead_connections_succeeds() {
     });
 }
 
-/// A server process that serves one thread stays warm, and close to it: see `Places`.
+/// The caches of a server process stay warm for the thread that it serves.
 #[test]
 fn thread_gets_connection_it_used_last() {
     let database = TestDatabase::new();
@@ -96,13 +92,13 @@ fn thread_gets_connection_it_used_last() {
                 .unwrap()
         });
         assert_eq!(another.0, another.1);
-        assert_ne!(another.0, mine, "it was free, but somebody else's");
+        assert_ne!(another.0, mine, "the connection of another thread");
         assert_eq!(process_of_next_load(), mine);
         assert_eq!(process_of_next_load(), mine);
     }
 }
 
-/// Opens all connections of the pool: each waits to end the session whose row this holds.
+/// Opens all connections of the pool: on each of them, a call waits for the row lock of one session.
 fn fill(database: &TestDatabase, store: &Store, size: i64) {
     let session = create(store, ());
     let mut superuser = database.superuser();
@@ -144,7 +140,7 @@ fn read_only_error_replaces_connection() {
     );
 
     let store = database.builder().pool_size(1).connect().unwrap();
-    set_read_only("off"); // for a new connection; the one that is open stays as it is
+    set_read_only("off"); // for a new connection, and not for the open one
     create(&store, 1);
 }
 
@@ -221,10 +217,10 @@ fn lost_reply_without_retry_returns_unknown_outcome() {
             .unwrap()
             .data,
         2,
-        "this one was done"
+        "the save was executed"
     );
 
-    // Nothing could be sent any more, so nothing is unknown.
+    // Nothing was sent, so nothing is unknown.
     let error = store.save(&mut session).unwrap_err();
     assert!(
         error.is_unavailable() && !error.is_outcome_unknown(),
@@ -232,27 +228,27 @@ fn lost_reply_without_retry_returns_unknown_outcome() {
     );
 }
 
-/// The repeat is refused before it is sent, which says nothing of the first try.
+/// The second attempt fails before it is sent. That says nothing about the first.
 #[test]
 fn lost_reply_and_failed_reconnect_return_unknown_outcome() {
     let database = TestDatabase::new();
     let directory = TemporaryDirectory::new();
     let file = directory.path().join("password");
-    let remove_the_password: fn(&Path) = |file| fs::remove_file(file).unwrap();
-    let spoil_the_password: fn(&Path) = |file| fs::write(file, "wrong\n").unwrap();
-    for spoil in [remove_the_password, spoil_the_password] {
+    let remove_password: fn(&Path) = |file| fs::remove_file(file).unwrap();
+    let change_password: fn(&Path) = |file| fs::write(file, "wrong\n").unwrap();
+    for change in [remove_password, change_password] {
         fs::write(&file, format!("{}\n", database.password)).unwrap();
         let proxy = Proxy::to(&database);
         let builder = proxy.builder(&database).password_file(&file);
         let store = warm(builder);
         let mut session = create(&store, 1);
         session.data = 2;
-        spoil(&file);
+        change(&file);
         proxy.lose_next_reply();
         let error = store.save(&mut session).unwrap_err();
         assert!(error.is_outcome_unknown(), "{error}");
         let stored = database.store().load::<i32>(session.id()).unwrap();
-        assert_eq!(stored.unwrap().data, 2, "this one was done");
+        assert_eq!(stored.unwrap().data, 2, "the save was executed");
     }
 }
 
@@ -271,7 +267,7 @@ fn load_with_lost_reply_returns_known_outcome() {
     );
 }
 
-/// A store over one connection, with every statement prepared.
+/// Connects a store with one connection that has every statement prepared.
 fn warm(builder: StoreBuilder) -> Store {
     let store = builder.pool_size(1).connect().unwrap();
     let mut session = create(&store, 0);
@@ -362,7 +358,7 @@ fn password_file_change_applies_without_restart() {
     }
 }
 
-/// The password is being replaced: an outage, not a mistake of the caller's.
+/// A tool that replaces the file may have truncated it: this is an outage, and no error of the caller.
 #[test]
 fn unreadable_password_file_returns_unavailable() {
     let database = TestDatabase::new();
@@ -374,7 +370,7 @@ fn unreadable_password_file_returns_unavailable() {
             Store::builder().config(database.config()),
         ] {
             if let Some(content) = content {
-                // Latin-1, to be no UTF-8.
+                // Latin-1, so that it is not UTF-8.
                 let bytes: Vec<u8> = content.chars().map(|c| u8::try_from(c).unwrap()).collect();
                 fs::write(&file, bytes).unwrap();
             }
@@ -409,7 +405,7 @@ fn connect_error_names_server_user_and_database() {
         );
         let text = error.to_string();
         if !url.starts_with("host=/") {
-            continue; // not the tests' private server
+            continue; // not the private server of bin/with-pg
         }
         assert!(text.starts_with(&start), "{text}");
         assert!(text.contains(&format!("port {port}: ")), "{text}");
@@ -494,13 +490,13 @@ fn busy_pool_returns_unavailable_with_pool_size() {
             session.data = 2;
             loop {
                 match store.save(&mut session) {
-                    Err(error) if error.is_unavailable() => {} // the other thread's call came first
+                    Err(error) if error.is_unavailable() => {} // the load came first
                     saved => break saved,
                 }
             }
         });
         let error = loop {
-            // It may come before the other thread's call.
+            // The load may come before the save.
             if let Err(error) = store.load::<i32>(session.id()) {
                 break error;
             }
@@ -517,13 +513,13 @@ fn busy_pool_returns_unavailable_with_pool_size() {
 
 #[test]
 fn unreachable_server_returns_unavailable() {
-    // A port that nobody listens on any more.
+    // A port without a listener.
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .unwrap()
         .local_addr()
         .unwrap()
         .port();
-    let url = format!("host=127.0.0.1 port={port} user=nobody dbname=nothing password=s3cret");
+    let url = format!("host=127.0.0.1 port={port} user=missing dbname=nothing password=s3cret");
     let error = Store::connect(&url).unwrap_err();
     assert!(
         error.is_unavailable() && !error.is_outcome_unknown(),
@@ -531,9 +527,9 @@ fn unreachable_server_returns_unavailable() {
     );
     assert!(!format!("{error} {error:?}").contains("s3cret"));
 
-    // Display says all of it, so whoever follows the chain, as anyhow does, shall not read it twice.
-    let place = format!("\"nothing\" as user \"nobody\" at 127.0.0.1 port {port}: ");
-    assert!(error.to_string().contains(&place), "{error}");
+    // Display shows the whole cause. A reader of the chain, such as anyhow, must not show it again.
+    let target = format!("\"nothing\" as user \"missing\" at 127.0.0.1 port {port}: ");
+    assert!(error.to_string().contains(&target), "{error}");
     assert!(error.to_string().contains("refused"), "{error}");
     assert!(error.source().is_none());
     let inner = error.get_ref().unwrap();
@@ -547,4 +543,64 @@ fn unreachable_server_returns_unavailable() {
             .unwrap_err()
             .is_unavailable()
     );
+}
+
+#[test]
+fn pool_status_counts_open_and_idle_connections() {
+    let database = TestDatabase::new();
+    let store = database.builder().pool_size(3).build().unwrap();
+    let status = || {
+        let status = store.pool_status();
+        (status.size, status.open, status.idle, status.waiting)
+    };
+    assert_eq!(status(), (3, 0, 0, 0));
+    store.count().unwrap();
+    assert_eq!(status(), (3, 1, 1, 0));
+    fill(&database, &store, 3);
+    assert_eq!(status(), (3, 3, 3, 0));
+}
+
+#[test]
+fn closed_store_returns_unavailable() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let session = create(&store, 1);
+    let clone = store.clone();
+    for _ in 0..2 {
+        clone.close();
+        database.wait_until_disconnected();
+        let error = store.end(session.id()).unwrap_err();
+        assert!(
+            error.is_unavailable() && !error.is_outcome_unknown(),
+            "{error}"
+        );
+        assert_eq!(store.pool_status().open, 0);
+    }
+}
+
+#[test]
+fn connection_past_its_lifetime_or_idle_timeout_is_replaced() {
+    const SHORTEST: Duration = Duration::from_nanos(1);
+    type Limit = fn(StoreBuilder) -> StoreBuilder;
+    let none: Limit = |builder| builder;
+    let lifetime: Limit = |builder| builder.connection_max_lifetime(SHORTEST);
+    let idle: Limit = |builder| builder.connection_idle_timeout(Some(SHORTEST));
+    let database = TestDatabase::new();
+    for (name, limit, connections) in [
+        ("none", none, 1),
+        ("lifetime", lifetime, 4),
+        ("idle", idle, 4),
+    ] {
+        case(name, || {
+            let proxy = Proxy::to(&database);
+            let store = limit(proxy.builder(&database))
+                .pool_size(1)
+                .connect()
+                .unwrap();
+            for _ in 0..3 {
+                store.count().unwrap();
+            }
+            assert_eq!(proxy.connections(), connections);
+        });
+    }
 }

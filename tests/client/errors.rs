@@ -1,9 +1,9 @@
-//! What the errors answer, and what they, the logs and `Debug` do not show.
+//! What errors tell, and what errors, logs and `Debug` never show.
 
 use std::fmt::Write;
 use std::sync::Mutex;
 
-use crate::support::server::quoted;
+use crate::support::server::{quoted, random};
 use crate::support::test_database::TestDatabase;
 use connect_pg::{Error, SessionAttributes, Store};
 use postgres::error::SqlState;
@@ -99,6 +99,12 @@ fn build_refuses_invalid_settings() {
         Store::builder()
             .database_url("host=localhost")
             .pool_timeout(std::time::Duration::ZERO),
+        Store::builder()
+            .database_url("host=localhost")
+            .connection_max_lifetime(std::time::Duration::ZERO),
+        Store::builder()
+            .database_url("host=localhost")
+            .connection_idle_timeout(Some(std::time::Duration::ZERO)),
         Store::builder().database_url("host=localhost").schema(""),
         Store::builder()
             .database_url("host=localhost")
@@ -147,16 +153,16 @@ fn postgres_error_converts_into_error() {
     let database = TestDatabase::new();
     let error = work(&database).unwrap_err();
     assert_eq!(error.code(), Some(SqlState::UNDEFINED_TABLE.code()));
-    assert!(!error.is_not_installed(), "it is the application's table");
+    assert!(!error.is_not_installed(), "the table is the application's");
     assert!(
         std::error::Error::source(&error).is_none(),
-        "Display says it"
+        "Display shows the cause"
     );
     let source = error.get_ref().unwrap();
     assert!(source.to_string().contains("nowhere"), "{source}");
 }
 
-/// Everything that the libraries log, at every level.
+/// All that the libraries log, at every level and in all tests of this process.
 struct Log(Mutex<String>);
 
 static LOG: Log = Log(Mutex::new(String::new()));
@@ -183,35 +189,37 @@ impl log::Log for Log {
 fn debug_display_and_log_hide_id_key_and_data() {
     log::set_logger(&LOG).unwrap();
     log::set_max_level(log::LevelFilter::Trace);
+    // Random, because the log has the messages of all tests of this process.
+    let secret = random();
     let database = TestDatabase::new();
     let store = database.store();
     let new = SessionAttributes::new()
-        .user_id("us3cret")
-        .user_agent("as3cret")
-        .label("ls3cret");
-    let mut session = store.create(json!({"data": "ds3cret"}), &new).unwrap();
+        .user_id(format!("u{secret}"))
+        .user_agent(format!("a{secret}"))
+        .label(format!("l{secret}"));
+    let mut session = store.create(json!({"data": secret}), &new).unwrap();
     let mut shown = format!("{session:?} {store:?} {new:?} {:?}", database.builder());
     store.load::<serde_json::Value>(session.id()).unwrap();
-    session.data = json!("ds3cret again");
+    session.data = json!([secret]);
     assert_eq!(
         store.save(&mut session).unwrap(),
         connect_pg::SaveOutcome::Saved
     );
 
     let mut errors = vec![store.load::<u8>(session.id()).unwrap_err()];
-    session.data = json!("ds3cret".repeat(200_000));
+    session.data = json!(secret.repeat(100_000));
     errors.push(store.save(&mut session).unwrap_err());
     errors.push(
         store
-            .create(1, &new.clone().user_id("us3cret".repeat(1000)))
+            .create(1, &new.clone().user_id(secret.repeat(100)))
             .unwrap_err(),
     );
-    // The server at its most talkative: a constraint whose DETAIL shows the row.
+    // The DETAIL of this error of the server shows the row.
     database
         .superuser()
         .batch_execute("alter table web.session add check (version < 0) not valid")
         .unwrap();
-    errors.push(store.create(json!("ds3cret"), &new).unwrap_err());
+    errors.push(store.create(json!(secret), &new).unwrap_err());
     assert_eq!(errors[3].code(), Some(SqlState::CHECK_VIOLATION.code()));
     for error in &errors {
         let mut source = Some(error as &dyn std::error::Error);
@@ -229,7 +237,7 @@ fn debug_display_and_log_hide_id_key_and_data() {
         shown.contains("executing statement"),
         "the driver's log was not seen"
     );
-    assert!(!shown.contains("s3cret"), "{shown}");
+    assert!(!shown.contains(&secret), "{shown}");
     assert!(!shown.contains(session.id().as_cookie_value()), "{shown}");
     let key = session.id().key();
     let hex: String = key
@@ -244,7 +252,7 @@ fn debug_display_and_log_hide_id_key_and_data() {
 
 #[test]
 fn error_and_store_are_send_and_sync() {
-    fn both<T: Send + Sync + 'static>() {}
-    both::<Error>();
-    both::<Store>();
+    fn assert<T: Send + Sync + 'static>() {}
+    assert::<Error>();
+    assert::<Store>();
 }

@@ -1,4 +1,4 @@
-//! Hearing of sessions that end.
+//! Notifications of ended sessions.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use connect_pg::{
 };
 use uuid::Uuid;
 
-/// Quoted wrongly, none of it would be heard.
+/// A name that works only if it is quoted correctly.
 const CHANNEL: &str = "Ended \"sessions\"; drop schema";
-/// Long enough to mean "until it comes".
+/// Long enough to mean "until the event comes".
 const PATIENCE: Duration = Duration::from_mins(5);
 
 fn turn_on(database: &TestDatabase) {
@@ -26,7 +26,7 @@ fn set_channel(database: &TestDatabase, channel: Option<&str>) {
         .unwrap();
 }
 
-/// The next event, which is that a session has ended.
+/// Waits for the next event, and returns handle and reason of the ended session.
 fn ended(listener: &mut SessionListener) -> (Option<Uuid>, EndReason) {
     match listener.recv_timeout(PATIENCE).unwrap() {
         Some(SessionEvent::Ended(ended)) => (ended.handle(), ended.reason()),
@@ -85,8 +85,8 @@ fn each_end_sends_event_with_its_reason() {
     let _ = store.logout(&mut session).unwrap();
     assert_eq!(ended(&mut listener), (handle, EndReason::Logout));
 
-    // A rotation with the same user is nobody's business. With a log-in, whoever has a socket open on the visitor's session may be
-    // somebody else, so he has to come again.
+    // A rotation of the same user sends no event. A login does: a web socket of the anonymous session may belong to another
+    // visitor, so it must be authorized again.
     let mut session = create(&store, ());
     let handle = session.handle();
     let _ = store.rotate(&mut session, Duration::ZERO).unwrap();
@@ -177,7 +177,7 @@ fn lost_connection_is_replaced_and_reported() {
             Some(SessionEvent::Lagged)
         );
     }
-    // While nobody can connect, it is an error, and no end of it.
+    // While no connection is possible, each wait returns an error, and the listener stays usable.
     let limit = |connections: i32| {
         database
             .superuser()
@@ -199,7 +199,7 @@ fn lost_connection_is_replaced_and_reported() {
         Some(SessionEvent::Lagged)
     );
 
-    // Another channel from the next connection on; and then none.
+    // A new connection listens on the new channel. Without a channel it returns an error.
     set_channel(&database, Some("another"));
     database.terminate_connections();
     assert_eq!(
@@ -232,8 +232,8 @@ fn listener_thread_delivers_events_until_dropped() {
         .unwrap()
         .spawn(move |event| {
             sender.send(event).unwrap();
-            // A panic is the application's own, and listening goes on.
-            assert!(!std::mem::take(&mut panics), "of the application's");
+            // The thread continues after a panic of the callback.
+            assert!(!std::mem::take(&mut panics), "a panic of the callback");
         })
         .unwrap();
     for _ in 0..2 {

@@ -1,4 +1,4 @@
-//! A session under a lock; and updates by so many clients that some of them need one.
+//! Sessions under a lock, and updates of so many clients that some need one.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,36 +8,36 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::proxy::Proxy;
-use crate::support::test_database::{TestDatabase, create};
+use crate::support::test_database::{TestDatabase, create, updated};
 use connect_pg::{
     Error, RotateOutcome, SaveOutcome, Session, SessionAttributes, SessionId, Store, UpdateOutcome,
 };
 use postgres::error::SqlState;
 use serde::{Deserialize, Serialize};
 
-/// Long enough to mean "until it has the lock".
+/// Long enough to mean "until the session is locked".
 const PATIENCE: Duration = Duration::from_mins(5);
 
 fn load(store: &Store, id: &SessionId) -> u32 {
     store.load::<u32>(id).unwrap().unwrap().data
 }
 
-/// Locks the session, does `meanwhile` on this thread, and lets go.
+/// Locks the session on another thread while `meanwhile` runs on this one.
 fn while_locked<R>(store: &Store, id: &SessionId, meanwhile: impl FnOnce() -> R) -> R {
     let (locked, is_locked) = mpsc::channel();
-    let (let_go, told_to) = mpsc::channel::<()>();
+    let (unlock, unlocked) = mpsc::channel::<()>();
     thread::scope(|scope| {
         let holder = scope.spawn(move || {
             store.with_locked(id, PATIENCE, |session: &mut Session<u32>| {
                 locked.send(()).unwrap();
-                let _ = told_to.recv();
+                let _ = unlocked.recv();
                 session.data += 1;
                 Ok::<_, Error>(())
             })
         });
         is_locked.recv().unwrap();
         let result = meanwhile();
-        drop(let_go);
+        drop(unlock);
         holder.join().unwrap().unwrap().updated().unwrap();
         result
     })
@@ -56,8 +56,8 @@ fn with_locked_saves_change_and_returns_value() {
     assert_eq!(before.unwrap().updated(), Some(1));
     assert_eq!(load(&store, &id), 2);
 
-    let nobody = SessionId::generate().unwrap();
-    let result = store.with_locked(&nobody, PATIENCE, |_: &mut Session<u32>| {
+    let unknown = SessionId::generate().unwrap();
+    let result = store.with_locked(&unknown, PATIENCE, |_: &mut Session<u32>| {
         panic!("called without a session")
     });
     assert_eq!(
@@ -75,11 +75,11 @@ fn locked_session_is_readable_and_second_lock_times_out() {
         assert_eq!(load(&store, &id), 1);
         assert_eq!(store.peek::<u32>(&id).unwrap().unwrap().data, 1);
         assert!(store.touch(&id).unwrap().is_some());
-        // Zero is the shortest wait that there is.
+        // Zero means one millisecond, the shortest limit of the server.
         for wait in [Duration::ZERO, Duration::from_millis(50)] {
             let error = store
                 .with_locked(&id, wait, |_: &mut Session<u32>| -> Result<(), Error> {
-                    panic!("two have the lock")
+                    panic!("two callers hold the lock")
                 })
                 .unwrap_err();
             assert!(
@@ -89,17 +89,13 @@ fn locked_session_is_readable_and_second_lock_times_out() {
             assert_eq!(error.code(), Some(SqlState::LOCK_NOT_AVAILABLE.code()));
         }
     });
-    // Neither the lock nor the time limit is left on a connection.
+    // No connection keeps the lock or the time limit.
     let wait = Duration::from_mins(1);
     for _ in 0..8 {
-        store
-            .with_locked(&id, wait, |session: &mut Session<u32>| {
-                session.data += 1;
-                Ok::<_, Error>(())
-            })
-            .unwrap()
-            .updated()
-            .unwrap();
+        updated(store.with_locked(&id, wait, |session: &mut Session<u32>| {
+            session.data += 1;
+            Ok::<_, Error>(())
+        }));
     }
     assert_eq!(load(&store, &id), 10);
     let timeout: String = database
@@ -126,7 +122,7 @@ fn save_and_end_wait_for_lock() {
             database.wait_until_blocked(2);
             (saved, ended)
         });
-        // The save meets what was saved under the lock, or the end that came before it.
+        // The save finds the change that was made under the lock, or the end if that came first.
         assert!(matches!(
             saved.join().unwrap(),
             SaveOutcome::Conflict | SaveOutcome::Gone
@@ -176,7 +172,7 @@ fn error_or_panic_in_lock_saves_nothing_and_unlocks() {
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         store.with_locked(&id, PATIENCE, |session: &mut Session<u32>| {
             session.data = 3;
-            panic!("of the application's");
+            panic!("a panic of the application");
             #[allow(unreachable_code)]
             Ok::<_, Error>(())
         })
@@ -184,17 +180,9 @@ fn error_or_panic_in_lock_saves_nothing_and_unlocks() {
     assert!(panicked.is_err());
     assert_eq!(backend(), (pid, "idle".to_owned()));
     assert_eq!(load(&store, &id), 1);
-    assert_eq!(
-        store
-            .update(&id, |n| *n = 4)
-            .unwrap()
-            .updated()
-            .unwrap()
-            .data,
-        4
-    );
+    assert_eq!(updated(store.update(&id, |n| *n = 4)).data, 4);
 
-    // Data that cannot be stored is the store's error.
+    // Data that cannot be stored returns an error of the store.
     let id = create(&store, String::new()).id().clone();
     let error = store
         .with_locked(&id, PATIENCE, |session: &mut Session<String>| {
@@ -217,11 +205,7 @@ fn with_locked_on_borrowed_client_commits() {
         session.data += 1;
         Ok::<_, Error>(())
     };
-    borrowed
-        .with_locked(&id, PATIENCE, add)
-        .unwrap()
-        .updated()
-        .unwrap();
+    updated(borrowed.with_locked(&id, PATIENCE, add));
     assert_eq!(load(&store, &id), 2, "committed");
     let error = while_locked(&store, &id, || {
         borrowed
@@ -229,22 +213,14 @@ fn with_locked_on_borrowed_client_commits() {
             .unwrap_err()
     });
     assert!(error.is_locked(), "{error}");
-    // The connection is not in use by a call, and not in a transaction.
-    borrowed
-        .with_locked(&id, PATIENCE, add)
-        .unwrap()
-        .updated()
-        .unwrap();
+    // The failed call leaves the connection usable and outside of a transaction.
+    updated(borrowed.with_locked(&id, PATIENCE, add));
     assert_eq!(load(&store, &id), 4);
-    // But within one it is.
-    borrowed
-        .with_locked(&id, PATIENCE, |_: &mut Session<u32>| {
-            assert!(borrowed.count().unwrap_err().is_invalid_argument());
-            Ok::<_, Error>(())
-        })
-        .unwrap()
-        .updated()
-        .unwrap();
+    // A second call during the first is refused.
+    updated(borrowed.with_locked(&id, PATIENCE, |_: &mut Session<u32>| {
+        assert!(borrowed.count().unwrap_err().is_invalid_argument());
+        Ok::<_, Error>(())
+    }));
 }
 
 #[test]
@@ -272,16 +248,14 @@ fn with_locked_in_transaction_is_savepoint() {
     });
     assert!(matches!(declined, Err(Failure::Declined)));
 
-    borrowed
-        .with_locked(&id, PATIENCE, |session: &mut Session<u32>| {
+    updated(
+        borrowed.with_locked(&id, PATIENCE, |session: &mut Session<u32>| {
             assert_eq!(session.data, 2);
             session.data = 3;
             Ok::<_, Error>(())
-        })
-        .unwrap()
-        .updated()
-        .unwrap();
-    // Locked until the transaction ends.
+        }),
+    );
+    // The lock is held until the transaction ends.
     let locked = store.with_locked(&id, Duration::from_millis(1), |_: &mut Session<u32>| {
         Ok::<_, Error>(())
     });
@@ -292,7 +266,7 @@ fn with_locked_in_transaction_is_savepoint() {
     assert_eq!(load(&store, created.id()), 1);
 }
 
-/// Each of these would wait for ever, and the server would see no deadlock.
+/// Each of these calls would wait for ever, and the server would see no deadlock.
 #[test]
 fn self_deadlock_is_refused() {
     let database = TestDatabase::new();
@@ -312,8 +286,8 @@ fn self_deadlock_is_refused() {
             "{error}"
         );
     };
-    store
-        .with_locked(&id, PATIENCE, |locked: &mut Session<u32>| {
+    updated(
+        store.with_locked(&id, PATIENCE, |locked: &mut Session<u32>| {
             refused(store.save(&mut session).map(|_| ()));
             refused(store.update(&id, |n: &mut u32| *n += 1).map(|_| ()));
             refused(store.end(&id).map(|_| ()));
@@ -330,7 +304,7 @@ fn self_deadlock_is_refused() {
             let again = store.with_locked(&id, PATIENCE, |_: &mut Session<u32>| Ok(()));
             refused(again.map(|_: UpdateOutcome<()>| ()));
 
-            // What waits for nothing is allowed, and so are other sessions.
+            // Calls that wait for no lock are allowed, and so are calls on other sessions.
             assert_eq!(load(&store, &id), 1);
             assert!(store.touch(&id).unwrap().is_some());
             store.info(&id).unwrap();
@@ -343,12 +317,10 @@ fn self_deadlock_is_refused() {
             store.create(1, &SessionAttributes::new().user_id("4711").max_sessions(1))?;
             locked.data = 2;
             Ok::<_, Error>(())
-        })
-        .unwrap()
-        .updated()
-        .unwrap();
+        }),
+    );
     assert_eq!(load(&store, &id), 2);
-    // And afterwards all of it.
+    // After the lock, all calls are allowed.
     assert!(
         store
             .update(&id, |n: &mut u32| *n += 1)
@@ -410,11 +382,7 @@ fn connection_lost_before_lock_is_replaced_and_under_lock_saves_nothing() {
         session.data += 1;
         Ok::<_, Error>(())
     };
-    store
-        .with_locked(&id, PATIENCE, add)
-        .unwrap()
-        .updated()
-        .unwrap();
+    updated(store.with_locked(&id, PATIENCE, add));
     assert_eq!(load(&store, &id), 2);
 
     let error = store
@@ -429,7 +397,7 @@ fn connection_lost_before_lock_is_replaced_and_under_lock_saves_nothing() {
     );
     assert_eq!(load(&store, &id), 2);
 
-    // The save is done when its answer is lost; the commit is not.
+    // The lost reply is that of the save, so nothing was committed.
     let proxy = Proxy::to(&database);
     let through_proxy = proxy.builder(&database).pool_size(1).connect().unwrap();
     let error = through_proxy
@@ -443,11 +411,7 @@ fn connection_lost_before_lock_is_replaced_and_under_lock_saves_nothing() {
         "{error}"
     );
     assert_eq!(load(&store, &id), 2);
-    through_proxy
-        .with_locked(&id, PATIENCE, add)
-        .unwrap()
-        .updated()
-        .unwrap();
+    updated(through_proxy.with_locked(&id, PATIENCE, add));
     assert_eq!(load(&store, &id), 3);
 }
 
@@ -462,18 +426,16 @@ fn with_locked_takes_four_round_trips() {
         .id()
         .clone();
     let before = proxy.round_trips();
-    store
-        .with_locked(&id, PATIENCE, |session: &mut Session<u32>| {
+    updated(
+        store.with_locked(&id, PATIENCE, |session: &mut Session<u32>| {
             session.data += 1;
             Ok::<_, Error>(())
-        })
-        .unwrap()
-        .updated()
-        .unwrap();
+        }),
+    );
     assert_eq!(proxy.round_trips() - before, 4);
 }
 
-/// Locks one session and then, inside of that, another.
+/// Locks one session, and another one inside.
 fn add_to_second(
     store: &Store,
     [first, second]: [&SessionId; 2],

@@ -1,4 +1,4 @@
-//! What a session can hold, byte for byte, and what it cannot.
+//! The data that a session can hold, byte for byte, and the data that it cannot.
 
 use std::fmt::Debug;
 
@@ -23,7 +23,7 @@ fn stored(database: &TestDatabase, id: &SessionId) -> String {
         .get(0)
 }
 
-/// Creates a session of `data`, saves it in another, and compares what is stored and what is loaded.
+/// Creates one session with `data`, saves `data` in another, and compares what is stored and what is loaded.
 fn assert_round_trip<T>(database: &TestDatabase, store: &Store, data: &T)
 where
     T: Serialize + DeserializeOwned + PartialEq + Debug,
@@ -101,7 +101,7 @@ fn numbers_beyond_i64_round_trip() {
     );
 }
 
-/// JSON of another program's making comes back as it is, down to its spaces and digits.
+/// JSON of another program is returned with all its spaces and digits.
 #[test]
 fn raw_json_is_stored_unchanged() {
     let database = TestDatabase::new();
@@ -257,7 +257,7 @@ fn transaction_in_latin1_database_needs_ascii_json() {
         store.load::<String>(session.id()).unwrap().unwrap().data,
         "🦀"
     );
-    // What is no JSON cannot be escaped.
+    // Only JSON can be escaped.
     let error = store
         .create((), &SessionAttributes::new().user_id("🦀"))
         .unwrap_err();

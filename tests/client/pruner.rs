@@ -1,4 +1,4 @@
-//! The pruner: works by itself, survives errors, ends when it is dropped.
+//! The pruner: it prunes without calls, continues after errors, and ends when it is dropped.
 
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, SystemTime};
@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use crate::support::test_database::{TestDatabase, create};
 use connect_pg::{PruneOptions, Pruner, Store};
 
-/// What a round told: deleted, busy, failed.
+/// What a run reports: deleted, busy, failed.
 type Told = (u64, bool, bool);
 
 fn start(store: &Store, batch: u32) -> (Pruner, Receiver<Told>) {
@@ -20,7 +20,7 @@ fn start(store: &Store, batch: u32) -> (Pruner, Receiver<Told>) {
     (store.start_pruning(options).unwrap(), receiver)
 }
 
-/// Leaves `count` sessions that are long dead.
+/// Inserts `count` sessions that have long expired.
 fn leave_dead(database: &TestDatabase, store: &Store, count: u32) {
     for n in 0..count {
         create(store, n);
@@ -112,14 +112,14 @@ fn pruner_continues_after_callback_panic() {
 fn drop_ends_thread_at_once() {
     let database = TestDatabase::new();
     let (sender, receiver) = mpsc::channel::<()>();
-    // In the middle of a wait of a year, or this test would not end.
+    // The drop must interrupt a wait of a year, or this test does not end.
     let options = PruneOptions::new()
         .interval(Duration::from_hours(365 * 24))
         .on_run(move |_| sender.send(()).unwrap());
     let pruner = database.store().start_pruning(options).unwrap();
     assert!(pruner.last_run().is_none());
     drop(pruner);
-    // The thread has dropped the callback and, with the last handle to the pool, the connections.
+    // The thread has dropped the callback and the last handle of the pool, and with it the connections.
     assert_eq!(receiver.try_recv(), Err(mpsc::TryRecvError::Disconnected));
     database.wait_until_disconnected();
 }

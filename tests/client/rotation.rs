@@ -1,4 +1,4 @@
-//! A session gets a new id: by a rotation, a log-in, a log-out.
+//! A session gets a new id by a rotation, a login or a logout.
 
 use std::sync::Barrier;
 use std::thread;
@@ -15,9 +15,9 @@ use uuid::Uuid;
 const NO_GRACE: Duration = Duration::ZERO;
 const GRACE: Duration = Duration::from_mins(1);
 
-/// The three ways to a new id.
+/// The three calls that change the id.
 type NewId = fn(&Store, &mut Session<u32>) -> Result<RotateOutcome, Error>;
-const WAYS: [NewId; 3] = [
+const ID_CHANGES: [NewId; 3] = [
     |store, session| store.rotate(session, NO_GRACE),
     |store, session| store.login(session, "4711", &SessionAttributes::new()),
     |store, session| store.logout(session),
@@ -27,7 +27,7 @@ fn load(store: &Store, id: &SessionId) -> Option<Session<u32>> {
     store.load(id).unwrap()
 }
 
-/// What `session-admin import` brings has the ids of the store that it comes from.
+/// Imported sessions have the ids of the other store.
 #[test]
 fn foreign_id_loads_and_rotates_to_own_id() {
     let database = TestDatabase::new();
@@ -58,7 +58,7 @@ fn foreign_id_loads_and_rotates_to_own_id() {
 fn id_change_moves_session_to_new_id() {
     let database = TestDatabase::new();
     let store = database.store();
-    for new_id in WAYS {
+    for new_id in ID_CHANGES {
         let mut session = create(&store, 1);
         let old = session.clone();
         assert_eq!(
@@ -153,13 +153,13 @@ fn rotate_keeps_user_handle_and_timeouts() {
     assert_eq!(after.absolute_expires_at(), before.absolute_expires_at());
 }
 
-/// An id that somebody planted must not become that of a user; nor must what he knows of it, with any grace.
+/// Session fixation: an id that an attacker planted must not lead to the session of the user, not even in a grace.
 #[test]
 fn planted_id_after_login_is_gone() {
     let database = TestDatabase::new();
     let store = database.store();
     let planted = create(&store, 1);
-    // Even one that was rotated with grace just before.
+    // Not even if the planted id was rotated with grace before.
     let mut session = planted.clone();
     let _ = store.rotate(&mut session, GRACE).unwrap();
     assert!(load(&store, planted.id()).is_some());
@@ -207,7 +207,7 @@ fn old_id_in_grace_reads_only() {
     assert!(locked.unwrap().is_gone());
     assert_eq!(load(&store, session.id()).unwrap().data, 2);
 
-    // Over.
+    // The grace ends.
     database
         .superuser()
         .batch_execute("update web.session set grace_until = now() where grace_until is not null")
@@ -241,7 +241,7 @@ fn end_by_old_id_ends_session() {
 fn id_change_of_ended_session_returns_gone() {
     let database = TestDatabase::new();
     let store = database.store();
-    for new_id in WAYS {
+    for new_id in ID_CHANGES {
         let mut session = create(&store, 1);
         assert!(store.end(session.id()).unwrap());
         let id = session.id().clone();
@@ -251,12 +251,12 @@ fn id_change_of_ended_session_returns_gone() {
     assert_eq!(store.count().unwrap(), 0);
 }
 
-/// `Session::data` is a copy: what another client saved since must still be noticed under the new id.
+/// `Session::data` is a copy: under the new id, a save must still detect the change of another client.
 #[test]
 fn save_after_id_change_detects_conflict() {
     let database = TestDatabase::new();
     let store = database.store();
-    for new_id in WAYS {
+    for new_id in ID_CHANGES {
         let mut ours = create(&store, 1);
         let mut theirs = load(&store, ours.id()).unwrap();
         theirs.data = 2;
@@ -277,7 +277,7 @@ fn concurrent_id_changes_have_one_winner() {
         .pool_size(u32::try_from(CLIENTS).unwrap())
         .connect()
         .unwrap();
-    for new_id in WAYS {
+    for new_id in ID_CHANGES {
         let session = create(&store, 1);
         let start = Barrier::new(CLIENTS);
         let outcomes: Vec<_> = thread::scope(|scope| {
@@ -353,9 +353,9 @@ fn id_change_with_lost_reply_retries_with_same_id() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
     let store = proxy.builder(&database).pool_size(1).connect().unwrap();
-    for new_id in WAYS {
+    for new_id in ID_CHANGES {
         let mut session = store.create(1, &SessionAttributes::new()).unwrap();
-        // The statement is prepared now, so that the next answer is that of the call.
+        // This prepares the statement, so the next reply is that of the call.
         assert_eq!(
             new_id(&store, &mut session).unwrap(),
             RotateOutcome::Rotated
@@ -374,7 +374,7 @@ fn id_change_with_lost_reply_retries_with_same_id() {
 
 #[test]
 fn id_change_without_retry_returns_unknown_outcome() {
-    for new_id in WAYS {
+    for new_id in ID_CHANGES {
         let database = TestDatabase::new();
         let proxy = Proxy::to(&database);
         let store = proxy.builder(&database).pool_size(1).connect().unwrap();
@@ -392,7 +392,7 @@ fn id_change_without_retry_returns_unknown_outcome() {
             "{error}"
         );
         assert_eq!(session.id(), &id);
-        // It was done, and who logs out with the old id ends it all the same.
+        // The change was executed, and an end by the old id ends the session all the same.
         assert!(database.store().end(&id).unwrap());
         assert_eq!(database.store().count().unwrap(), 0);
     }
@@ -402,7 +402,7 @@ fn id_change_without_retry_returns_unknown_outcome() {
 fn id_change_after_server_restart_succeeds() {
     let database = TestDatabase::new();
     let store = database.store();
-    for new_id in WAYS {
+    for new_id in ID_CHANGES {
         let mut session = create(&store, 1);
         database.terminate_connections();
         assert_eq!(
@@ -436,7 +436,7 @@ fn id_change_in_transaction_applies_on_commit() {
     let mut kept = session.clone();
     let mut transaction = client.transaction().unwrap();
     let borrowed = Store::on(&mut transaction);
-    // An outcome that is none aborts nothing.
+    // The outcome "gone" does not abort the transaction.
     let mut gone = borrowed.create(1, &SessionAttributes::new()).unwrap();
     assert!(borrowed.end(gone.id()).unwrap());
     assert_eq!(
@@ -489,7 +489,7 @@ fn id_change_in_task_is_refused() {
         .build()
         .unwrap();
     runtime.block_on(async {
-        for new_id in WAYS {
+        for new_id in ID_CHANGES {
             let error = new_id(&store, &mut session).unwrap_err();
             assert!(error.is_async_context(), "{error}");
         }

@@ -1,11 +1,11 @@
-//! Each call is one round trip, counted by a proxy: messages after which the client waits for the server.
+//! Each call takes one round trip: a proxy counts the messages after which the client waits for the server.
 
 use crate::support::proxy::Proxy;
 use crate::support::server::connect;
-use crate::support::test_database::TestDatabase;
+use crate::support::test_database::{TestDatabase, updated};
 use connect_pg::{Backend, SessionAttributes, Store};
 
-/// Makes each call once and returns the round trips that each took.
+/// Makes each call once, and returns the round trips of each.
 fn count_each<B: Backend>(store: &Store<B>, proxy: &Proxy) -> Vec<(&'static str, usize)> {
     let mut counts = Vec::new();
     let mut before = proxy.round_trips();
@@ -92,13 +92,7 @@ fn update_takes_two_round_trips() {
     let proxy = Proxy::to(&database);
     let store = proxy.builder(&database).pool_size(1).connect().unwrap();
     let session = store.create(1, &SessionAttributes::new()).unwrap();
-    let update = || {
-        store
-            .update(session.id(), |n: &mut i32| *n += 1)
-            .unwrap()
-            .updated()
-            .unwrap()
-    };
+    let update = || updated(store.update(session.id(), |n: &mut i32| *n += 1));
     update();
     let before = proxy.round_trips();
     assert_eq!(update().data, 3);
@@ -115,6 +109,6 @@ fn build_opens_no_connection() {
     assert_eq!(
         proxy.connections(),
         1,
-        "one call opens one connection, whatever the pool's size"
+        "one call opens one connection of a larger pool"
     );
 }

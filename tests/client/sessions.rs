@@ -1,10 +1,10 @@
-//! What the store promises of a session, each sentence once, as the runtime role.
+//! The promises of the store about a session, each tested once, as the runtime role.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use crate::support::test_database::{TestDatabase, create};
+use crate::support::test_database::{TestDatabase, create, updated};
 use connect_pg::{Error, SaveOutcome, SessionAttributes, SessionId, UpdateOutcome};
 use serde_json::{Value, json};
 
@@ -113,11 +113,7 @@ fn save_after_concurrent_save_returns_conflict() {
     mine.data = 3;
     let before = mine.version();
     assert_eq!(store.save(&mut mine).unwrap(), SaveOutcome::Conflict);
-    assert_eq!(
-        mine.version(),
-        before,
-        "saving again must not succeed by accident"
-    );
+    assert_eq!(mine.version(), before, "a second save must not succeed");
     assert_eq!(store.save(&mut mine).unwrap(), SaveOutcome::Conflict);
     assert_eq!(store.load::<i32>(mine.id()).unwrap().unwrap().data, 2);
 }
@@ -136,22 +132,22 @@ fn save_of_stored_data_keeps_version() {
 fn save_after_end_returns_gone() {
     let database = TestDatabase::new();
     let store = database.store();
-    let mut slow_request = create(&store, 1);
-    assert!(store.end(slow_request.id()).unwrap());
+    let mut session = create(&store, 1);
+    assert!(store.end(session.id()).unwrap());
 
-    slow_request.data = 2;
-    assert_eq!(store.save(&mut slow_request).unwrap(), SaveOutcome::Gone);
-    assert!(store.load::<i32>(slow_request.id()).unwrap().is_none());
-    assert_eq!(store.touch(slow_request.id()).unwrap(), None);
+    session.data = 2;
+    assert_eq!(store.save(&mut session).unwrap(), SaveOutcome::Gone);
+    assert!(store.load::<i32>(session.id()).unwrap().is_none());
+    assert_eq!(store.touch(session.id()).unwrap(), None);
     assert!(
         store
-            .update(slow_request.id(), |_: &mut i32| ())
+            .update(session.id(), |_: &mut i32| ())
             .unwrap()
             .is_gone()
     );
     assert!(
-        !store.end(slow_request.id()).unwrap(),
-        "it is ended already"
+        !store.end(session.id()).unwrap(),
+        "the session has ended already"
     );
     assert_eq!(store.count().unwrap(), 0);
 }
@@ -216,6 +212,36 @@ fn load_touch_and_save_slide_and_peek_does_not() {
 }
 
 #[test]
+fn expires_in_is_time_left_by_server_clock() {
+    const IDLE: Duration = Duration::from_hours(2);
+    let database = TestDatabase::new();
+    let store = database.store();
+    let attributes = SessionAttributes::new().idle_timeout(IDLE);
+    let mut session = store.create(1, &attributes).unwrap();
+    assert_eq!((session.expires_in(), session.max_age()), (IDLE, 7200));
+
+    let make_slide_due = "update web.session set slide_at = now() - interval '1 second'";
+    database.superuser().batch_execute(make_slide_due).unwrap();
+    let loaded = store.load::<i32>(session.id()).unwrap().unwrap();
+    assert_eq!((loaded.expires_in(), loaded.max_age()), (IDLE, 7200));
+    database.superuser().batch_execute(make_slide_due).unwrap();
+    session.data = 2;
+    assert_eq!(store.save(&mut session).unwrap(), SaveOutcome::Saved);
+    assert_eq!(session.expires_in(), IDLE);
+    let _ = store.login(&mut session, "ada", &attributes).unwrap();
+    assert_eq!(session.expires_in(), IDLE);
+
+    // Less than two hours are left, in whole seconds.
+    database
+        .superuser()
+        .batch_execute("update web.session set expires_at = now() + interval '1 hour', slide_at = now() + interval '1 hour'")
+        .unwrap();
+    let loaded = store.peek::<i32>(session.id()).unwrap().unwrap();
+    assert!(loaded.expires_in() <= Duration::from_hours(1));
+    assert_eq!(loaded.max_age(), loaded.expires_in().as_secs());
+}
+
+#[test]
 fn count_returns_live_sessions() {
     let database = TestDatabase::new();
     let store = database.store();
@@ -240,7 +266,7 @@ fn prune_deletes_dead_sessions_in_batches() {
         )
         .unwrap();
     let live = create(&store, 5);
-    // Creating carries a small share of the pruning, so how many are left is not known.
+    // Each create prunes a few neighbors, so the number of dead rows is not known.
     let left = || {
         database
             .superuser()
@@ -287,19 +313,15 @@ fn update_after_conflict_applies_change_again() {
     let store = database.store();
     let session = create(&store, vec!["first"]);
     let mut tries = 0;
-    let updated = store
-        .update(session.id(), |list: &mut Vec<String>| {
-            tries += 1;
-            if tries == 1 {
-                let mut theirs = store.load::<Vec<String>>(session.id()).unwrap().unwrap();
-                theirs.data.push("theirs".to_owned());
-                assert_eq!(store.save(&mut theirs).unwrap(), SaveOutcome::Saved);
-            }
-            list.push("mine".to_owned());
-        })
-        .unwrap()
-        .updated()
-        .unwrap();
+    let updated = updated(store.update(session.id(), |list: &mut Vec<String>| {
+        tries += 1;
+        if tries == 1 {
+            let mut theirs = store.load::<Vec<String>>(session.id()).unwrap().unwrap();
+            theirs.data.push("theirs".to_owned());
+            assert_eq!(store.save(&mut theirs).unwrap(), SaveOutcome::Saved);
+        }
+        list.push("mine".to_owned());
+    }));
     assert_eq!(tries, 2);
     assert_eq!(updated.data, ["first", "theirs", "mine"]);
     assert_eq!(
@@ -312,7 +334,7 @@ fn update_after_conflict_applies_change_again() {
     );
 }
 
-/// Each counts from 1 to 2; if both were told "saved", nobody would ever come to 3.
+/// Both clients count from 1 to 2. If both saves succeeded, one count would be lost.
 #[test]
 fn save_of_equal_concurrent_change_returns_conflict() {
     let database = TestDatabase::new();
@@ -327,26 +349,22 @@ fn save_of_equal_concurrent_change_returns_conflict() {
     assert_eq!(ours.version(), version);
 }
 
-/// Two clients add 1 to the same number: the data of the second save is what the first one stored.
+/// Two clients add 1 to the same number, so the second saves data that are stored already.
 #[test]
 fn update_after_equal_concurrent_change_applies_again() {
     let database = TestDatabase::new();
     let store = database.store();
     let session = create(&store, 0);
     let mut tries = 0;
-    let updated = store
-        .update(session.id(), |n: &mut i32| {
-            tries += 1;
-            if tries == 1 {
-                let mut theirs = store.load::<i32>(session.id()).unwrap().unwrap();
-                theirs.data += 1;
-                assert_eq!(store.save(&mut theirs).unwrap(), SaveOutcome::Saved);
-            }
-            *n += 1;
-        })
-        .unwrap()
-        .updated()
-        .unwrap();
+    let updated = updated(store.update(session.id(), |n: &mut i32| {
+        tries += 1;
+        if tries == 1 {
+            let mut theirs = store.load::<i32>(session.id()).unwrap().unwrap();
+            theirs.data += 1;
+            assert_eq!(store.save(&mut theirs).unwrap(), SaveOutcome::Saved);
+        }
+        *n += 1;
+    }));
     assert_eq!(updated.data, 2);
     assert_eq!(store.load::<i32>(session.id()).unwrap().unwrap().data, 2);
 }
@@ -357,20 +375,16 @@ fn update_after_eight_conflicts_locks_session() {
     let store = database.store();
     let session = create(&store, 0);
     let mut tries = 0;
-    let updated = store
-        .update(session.id(), |n: &mut i32| {
-            tries += 1;
-            let theirs = store.update(session.id(), |n: &mut i32| *n += 10);
-            if tries <= 8 {
-                theirs.unwrap().updated().unwrap();
-            } else {
-                assert!(theirs.unwrap_err().is_locked());
-            }
-            *n += 1;
-        })
-        .unwrap()
-        .updated()
-        .unwrap();
+    let updated = updated(store.update(session.id(), |n: &mut i32| {
+        tries += 1;
+        let theirs = store.update(session.id(), |n: &mut i32| *n += 10);
+        if tries <= 8 {
+            theirs.unwrap().updated().unwrap();
+        } else {
+            assert!(theirs.unwrap_err().is_locked());
+        }
+        *n += 1;
+    }));
     assert_eq!((tries, updated.data), (9, 81));
     assert_eq!(store.load::<i32>(session.id()).unwrap().unwrap().data, 81);
 }
@@ -424,16 +438,16 @@ fn clone_shares_pool() {
         .unwrap();
 }
 
-/// What an application's own error looks like.
+/// An error of the application.
 #[derive(Debug)]
-enum Mine {
-    Enough,
+enum ApplicationError {
+    Declined,
     Store(Error),
 }
 
-impl From<Error> for Mine {
-    fn from(error: Error) -> Mine {
-        Mine::Store(error)
+impl From<Error> for ApplicationError {
+    fn from(error: Error) -> ApplicationError {
+        ApplicationError::Store(error)
     }
 }
 
@@ -443,48 +457,49 @@ fn failed_update_changes_nothing() {
     let store = database.store();
     let session = create(&store, 1);
     let stored = || store.peek::<i32>(session.id()).unwrap().unwrap();
-    let (before, changed) = store
-        .try_update(session.id(), |n: &mut i32| {
-            *n += 1;
-            Ok::<_, Mine>(*n - 1)
-        })
-        .unwrap()
-        .updated()
-        .unwrap();
+    let (before, changed) = updated(store.try_update(session.id(), |n: &mut i32| {
+        *n += 1;
+        Ok::<_, ApplicationError>(*n - 1)
+    }));
     assert_eq!((before, changed.data), (1, 2));
     assert_eq!(stored().version(), changed.version());
 
     let result = store.try_update(session.id(), |n: &mut i32| {
         *n = 99;
-        Err::<(), _>(Mine::Enough)
+        Err::<(), _>(ApplicationError::Declined)
     });
-    assert!(matches!(result, Err(Mine::Enough)));
+    assert!(matches!(result, Err(ApplicationError::Declined)));
     assert_eq!((stored().data, stored().version()), (2, changed.version()));
 
-    // Under the lock, too, to which an update comes when another client was faster each time.
+    // The ninth attempt runs under a lock, and its error changes nothing either.
     let mut other = stored();
     let mut calls = 0;
     let result = store.try_update(session.id(), |n: &mut i32| {
         calls += 1;
         if calls == 9 {
-            return Err(Mine::Enough);
+            return Err(ApplicationError::Declined);
         }
         other.data += 1;
         assert_eq!(store.save(&mut other)?, SaveOutcome::Saved);
         *n = 99;
         Ok(())
     });
-    assert!(matches!(result, Err(Mine::Enough)), "{result:?}");
+    assert!(
+        matches!(result, Err(ApplicationError::Declined)),
+        "{result:?}"
+    );
     assert_eq!(stored().data, 10);
     assert!(
         store.touch(session.id()).unwrap().is_some(),
-        "no lock is left"
+        "the session is unlocked"
     );
 
-    let result = store.try_update(session.id(), |_: &mut String| Ok::<_, Mine>(()));
-    assert!(matches!(result, Err(Mine::Store(error)) if error.is_invalid_data()));
+    let result = store.try_update(session.id(), |_: &mut String| Ok::<_, ApplicationError>(()));
+    assert!(matches!(result, Err(ApplicationError::Store(error)) if error.is_invalid_data()));
 
     store.end(session.id()).unwrap();
-    let nobody = store.try_update(session.id(), |_: &mut i32| Err::<(), _>(Mine::Enough));
-    assert!(matches!(nobody, Ok(UpdateOutcome::Gone)));
+    let gone = store.try_update(session.id(), |_: &mut i32| {
+        Err::<(), _>(ApplicationError::Declined)
+    });
+    assert!(matches!(gone, Ok(UpdateOutcome::Gone)));
 }

@@ -1,9 +1,10 @@
-//! Users and their devices: listing, ending, limits.
+//! Sessions of users: lists, ends and limits.
 
 use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use crate::support::case::case;
 use crate::support::proxy::Proxy;
 use crate::support::test_database::{TestDatabase, create};
 use connect_pg::{
@@ -11,12 +12,12 @@ use connect_pg::{
 };
 use uuid::Uuid;
 
-fn of(user_id: &str) -> SessionAttributes {
+fn of_user(user_id: &str) -> SessionAttributes {
     SessionAttributes::new().user_id(user_id)
 }
 
 fn login(store: &Store, user_id: &str) -> Session<()> {
-    store.create((), &of(user_id)).unwrap()
+    store.create((), &of_user(user_id)).unwrap()
 }
 
 fn set(database: &TestDatabase, settings: &str) {
@@ -37,14 +38,14 @@ fn user_sessions_lists_live_sessions() {
     let phone = store
         .create(
             "s3cret",
-            &of("4711")
+            &of_user("4711")
                 .client_address([192, 0, 2, 1])
                 .user_agent("s3cret/".to_owned() + &"x".repeat(600))
                 .label("s3cret phone"),
         )
         .unwrap();
     let laptop = login(&store, "4711");
-    login(&store, "somebody else");
+    login(&store, "another");
     create(&store, ());
 
     let devices = store.user_sessions("4711").unwrap();
@@ -68,11 +69,11 @@ fn user_sessions_lists_live_sessions() {
     );
     assert!(!format!("{devices:?}").contains("s3cret"));
 
-    assert!(store.user_sessions("nobody").unwrap().is_empty());
+    assert!(store.user_sessions("unknown").unwrap().is_empty());
     assert!(store.user_sessions("").unwrap().is_empty());
 }
 
-/// A store in another language may keep addresses of less than all bits.
+/// A client in another language may store a network instead of an address.
 #[test]
 fn client_address_of_network_is_returned() {
     let database = TestDatabase::new();
@@ -128,7 +129,69 @@ fn end_user_sessions_keeps_excepted_session() {
     assert!(store.load::<()>(other.id()).unwrap().is_some());
 }
 
-/// The log-in has not committed when the user logs out everywhere: it comes before that, or after it, but does not slip through.
+#[test]
+fn login_or_create_keeps_data_of_anonymous_and_own_session() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let ended = create(&store, 7).id().clone();
+    assert!(store.end(&ended).unwrap());
+    let anonymous = create(&store, 7).id().clone();
+    let [own, of_another] =
+        ["ada", "bob"].map(|user| store.create(7, &of_user(user)).unwrap().id().clone());
+    for (name, id, data) in [
+        ("no id", None, 0),
+        ("unknown", Some(SessionId::generate().unwrap()), 0),
+        ("ended", Some(ended), 0),
+        ("anonymous", Some(anonymous), 7),
+        ("own", Some(own), 7),
+        ("of another user", Some(of_another), 0),
+    ] {
+        case(name, || {
+            let attributes = SessionAttributes::new().label("phone");
+            let session = store
+                .login_or_create(id.as_ref(), "ada", &attributes, || 0)
+                .unwrap();
+            assert_eq!((session.data, session.user_id()), (data, Some("ada")));
+            let info = store.info(session.id()).unwrap();
+            assert_eq!(
+                (info.state(), info.user_id(), info.label()),
+                (SessionState::Live, Some("ada"), Some("phone"))
+            );
+            // The old id is of no use to the visitor before.
+            if let Some(id) = &id {
+                assert_ne!(session.id(), id);
+                assert!(store.load::<u32>(id).unwrap().is_none());
+            }
+        });
+    }
+    assert!(store.user_sessions("bob").unwrap().is_empty());
+}
+
+#[test]
+fn login_with_another_user_in_attributes_is_refused() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let mut session = create(&store, 1);
+    let id = session.id().clone();
+    for error in [
+        store
+            .login(&mut session, "ada", &of_user("bob"))
+            .unwrap_err(),
+        store
+            .login_or_create(Some(&id), "ada", &of_user("bob"), || 1)
+            .unwrap_err(),
+    ] {
+        assert!(error.is_invalid_argument(), "{error}");
+    }
+    assert_eq!(state(&store, &id), SessionState::Live);
+    let same = of_user("ada");
+    assert_eq!(
+        store.login(&mut session, "ada", &same).unwrap(),
+        RotateOutcome::Rotated
+    );
+}
+
+/// The login is not committed when the user logs out everywhere. It comes before or after, and does not survive.
 #[test]
 fn end_user_sessions_ends_concurrent_login() {
     let database = TestDatabase::new();
@@ -148,7 +211,7 @@ fn end_user_sessions_ends_concurrent_login() {
             );
             session.id().clone()
         } else {
-            under_way.create((), &of("4711")).unwrap().id().clone()
+            under_way.create((), &of_user("4711")).unwrap().id().clone()
         };
         thread::scope(|scope| {
             let everywhere = scope.spawn(|| store.end_user_sessions("4711", None).unwrap());
@@ -160,13 +223,13 @@ fn end_user_sessions_ends_concurrent_login() {
     }
 }
 
-/// Logs in 32 times at once, half of it with a session before. Returns those who got in and those who were refused.
-fn log_in_at_once(database: &TestDatabase, limit: Option<u32>) -> (Vec<SessionId>, Vec<Error>) {
-    const LOG_INS: u32 = 32;
+/// Logs in 32 times at once, half of them with an anonymous session. Returns the ids of the sessions and the refusals.
+fn login_at_once(database: &TestDatabase, limit: Option<u32>) -> (Vec<SessionId>, Vec<Error>) {
+    const LOGINS: u32 = 32;
     let store = database.builder().pool_size(16).connect().unwrap();
-    let start = Barrier::new(LOG_INS as usize);
+    let start = Barrier::new(LOGINS as usize);
     let login = |n: u32| {
-        let (mut new, mut login) = (of("4711"), SessionAttributes::new());
+        let (mut new, mut login) = (of_user("4711"), SessionAttributes::new());
         if let Some(limit) = limit {
             (new, login) = (new.max_sessions(limit), login.max_sessions(limit));
         }
@@ -182,9 +245,7 @@ fn log_in_at_once(database: &TestDatabase, limit: Option<u32>) -> (Vec<SessionId
     };
     let results: Vec<_> = thread::scope(|scope| {
         let login = &login;
-        let threads: Vec<_> = (0..LOG_INS)
-            .map(|n| scope.spawn(move || login(n)))
-            .collect();
+        let threads: Vec<_> = (0..LOGINS).map(|n| scope.spawn(move || login(n))).collect();
         threads
             .into_iter()
             .map(|thread| thread.join().unwrap())
@@ -204,7 +265,7 @@ fn log_in_at_once(database: &TestDatabase, limit: Option<u32>) -> (Vec<SessionId
 fn concurrent_logins_over_limit_leave_five_live() {
     let database = TestDatabase::new();
     let store = database.store();
-    let (ids, refused) = log_in_at_once(&database, Some(5));
+    let (ids, refused) = login_at_once(&database, Some(5));
     assert!(refused.is_empty(), "{refused:?}");
     assert_eq!(store.user_sessions("4711").unwrap().len(), 5);
     let (live, ended): (Vec<_>, Vec<_>) = ids
@@ -227,7 +288,7 @@ fn concurrent_logins_over_limit_are_refused() {
         &database,
         "max_sessions_per_user = 5, reject_over_limit = true",
     );
-    let (ids, refused) = log_in_at_once(&database, None);
+    let (ids, refused) = login_at_once(&database, None);
     assert_eq!((ids.len(), refused.len()), (5, 27));
     for error in refused {
         assert!(
@@ -263,15 +324,15 @@ fn least_recently_used_session_is_evicted() {
             SessionState::Live
         ]
     );
-    // 0 is no limit, whatever the store's; and who is nobody has none.
+    // 0 means no limit, whatever the setting is. An anonymous session has no limit.
     for _ in 0..3 {
-        store.create((), &of("4711").max_sessions(0)).unwrap();
+        store.create((), &of_user("4711").max_sessions(0)).unwrap();
         store
             .create((), &SessionAttributes::new().max_sessions(1))
             .unwrap();
     }
     assert_eq!(store.user_sessions("4711").unwrap().len(), 5);
-    // A user who logs in again in his session adds none.
+    // A second login in the same session adds none.
     let mut again = three;
     let same = SessionAttributes::new().max_sessions(5);
     assert_eq!(
@@ -298,7 +359,7 @@ fn refused_login_keeps_transaction_and_session() {
     let borrowed = Store::on(&mut transaction);
     assert!(
         borrowed
-            .create((), &of("4711"))
+            .create((), &of_user("4711"))
             .unwrap_err()
             .is_session_limit()
     );
@@ -308,7 +369,7 @@ fn refused_login_keeps_transaction_and_session() {
     assert!(error.is_session_limit(), "{error}");
     assert!(error.to_string().contains("reject_over_limit"), "{error}");
     assert_eq!((visitor.id(), visitor.user_id()), (&id, None));
-    let other = borrowed.create((), &of("4712")).unwrap();
+    let other = borrowed.create((), &of_user("4712")).unwrap();
     transaction.commit().unwrap();
 
     assert!(store.load::<()>(other.id()).unwrap().is_some());
@@ -317,7 +378,7 @@ fn refused_login_keeps_transaction_and_session() {
     assert_eq!((visitor.user_id(), visitor.data.as_str()), (None, "cart"));
 }
 
-/// The repeated call must take the session of the first one for its own, and count it once.
+/// The second attempt must find the session of the first attempt, and count it once.
 #[test]
 fn session_with_lost_reply_counts_once() {
     for policy in ["true", "false"] {
@@ -328,7 +389,7 @@ fn session_with_lost_reply_counts_once() {
         );
         let proxy = Proxy::to(&database);
         let store = proxy.builder(&database).pool_size(1).connect().unwrap();
-        // The statement is prepared, so that the next answer is that of the call.
+        // The statement is prepared, so the next reply is that of the call.
         let warm = login(&store, "another");
         proxy.lose_next_reply();
         let session = login(&store, "4711");
@@ -365,7 +426,9 @@ fn session_with_lost_reply_counts_once() {
 fn info_describes_each_state() {
     let database = TestDatabase::new();
     let store = database.store();
-    let new = of("4711").client_address([192, 0, 2, 1]).label("s3cret");
+    let new = of_user("4711")
+        .client_address([192, 0, 2, 1])
+        .label("s3cret");
     let live = store.create((), &new.user_agent("s3cret")).unwrap();
     let info = store.info(live.id()).unwrap();
     assert_eq!(info.state(), SessionState::Live);
@@ -424,7 +487,7 @@ fn invalid_user_id_is_refused_before_any_call() {
     let mut session = store.create((), &SessionAttributes::new()).unwrap();
     for bad in [String::new(), "a\0".to_owned(), "x".repeat(1025)] {
         for error in [
-            store.create((), &of(&bad)).unwrap_err(),
+            store.create((), &of_user(&bad)).unwrap_err(),
             store
                 .login(&mut session, &bad, &SessionAttributes::new())
                 .unwrap_err(),
@@ -440,7 +503,7 @@ fn invalid_user_id_is_refused_before_any_call() {
     assert!(error.is_invalid_argument());
     let error = store.end_user_sessions("\0", None).unwrap_err();
     assert!(error.is_invalid_argument());
-    let limit = of("4711").max_sessions(u32::MAX);
+    let limit = of_user("4711").max_sessions(u32::MAX);
     assert!(store.create((), &limit).unwrap_err().is_invalid_argument());
     assert_eq!(
         store

@@ -1,4 +1,4 @@
-//! The example `web_application`, run as it would be in earnest: a process, HTTP over TCP, the runtime role's password in a file.
+//! The example `web_application`, as in production: a process, HTTP over TCP, and the password of the runtime role in a file.
 
 use std::fs;
 use std::net::TcpListener;
@@ -16,7 +16,7 @@ fn page(views: u32, user: &str) -> String {
     format!("views: {views}\nuser: {user}\n")
 }
 
-/// The session id in a cookie `name=signature id`.
+/// Returns the session id in a cookie, which follows the signature.
 fn id_of(cookie: &str) -> &str {
     &cookie[cookie.len() - ID_LENGTH..]
 }
@@ -29,7 +29,7 @@ fn live_sessions(database: &TestDatabase) -> i32 {
         .get(0)
 }
 
-/// A visitor with that cookie, who does not follow what the application says about it.
+/// Returns a visitor with that cookie.
 fn with_cookie(application: &Application, cookie: &str) -> Visitor {
     let mut visitor = application.visitor();
     visitor.cookie = Some(cookie.to_owned());
@@ -96,11 +96,11 @@ fn cookie_has_every_attribute() {
             attributes,
             format!("HttpOnly; SameSite=Lax; {secure}Path=/; Max-Age")
         );
-        // The expiry of the session and not a number of our own; it was in the future a moment ago, and in whole seconds.
+        // The expiry of the session, in whole seconds.
         let max_age: u32 = max_age.parse().unwrap();
         assert!((1..=7200).contains(&max_age), "{max_age}");
 
-        // What the browser holds is not in the database; its SHA-256 is.
+        // The database has the SHA-256 of the id, and not the id.
         let found = database
             .superuser()
             .query(
@@ -147,7 +147,7 @@ fn invalid_cookie_starts_new_session() {
     visitor.get("/");
     let cookie = visitor.cookie.clone().unwrap();
 
-    // Any one character changed to another that may stand there.
+    // Each character changed to another valid one.
     let forged = (0..SIGNATURE_LENGTH + ID_LENGTH).map(|i| {
         let at = "session=".len() + i;
         let other = if cookie.as_bytes()[at] == b'A' {
@@ -181,7 +181,7 @@ fn invalid_cookie_starts_new_session() {
         );
     }
 
-    // Of another server, whose key is another.
+    // A cookie of a server with another key.
     let elsewhere = Application::start(&database, &[]);
     assert_eq!(
         with_cookie(&elsewhere, &cookie).get("/").body,
@@ -189,7 +189,7 @@ fn invalid_cookie_starts_new_session() {
     );
 
     assert_eq!(visitor.get("/").body, page(2, "anonymous"));
-    // A forged cookie before the true one does no harm.
+    // A forged cookie before the valid one is ignored.
     visitor.cookie = Some(format!("session=forged; {cookie}"));
     assert_eq!(visitor.get("/").body, page(3, "anonymous"));
 }
@@ -217,7 +217,7 @@ fn login_changes_id_and_logout_ends_session() {
         page(1, "anonymous")
     );
 
-    // Again as the same user: yet another id. As somebody else: without what the one before did.
+    // A second login of the same user changes the id again. A login of another user starts without data.
     visitor.post("/login", "user=Ren%C3%A9e+O%27Neil");
     assert_ne!(visitor.cookie.as_ref(), Some(&after));
     assert_eq!(visitor.get("/").body, page(4, "Renée O'Neil"));
@@ -236,7 +236,7 @@ fn login_changes_id_and_logout_ends_session() {
         page(1, "anonymous")
     );
 
-    // Twice is no mistake, with the cookie and without.
+    // A second logout succeeds, with and without the cookie.
     assert_eq!(
         with_cookie(&application, &of_bob)
             .post("/logout", "")
@@ -245,14 +245,14 @@ fn login_changes_id_and_logout_ends_session() {
     );
     assert_eq!(visitor.post("/logout", "").status, 303);
 
-    // Without a session before it.
+    // A login without a session.
     assert_eq!(
         application.visitor().post("/login", "user=carol").status,
         303
     );
 }
 
-/// The view waits for the log-in, finds the session under another id, and must not put a cookie of its own over the new one.
+/// The view waits for the login, finds that the session has a new id, and must not replace the new cookie.
 #[test]
 fn view_after_concurrent_login_keeps_new_cookie() {
     let database = TestDatabase::new();
@@ -271,7 +271,7 @@ fn view_after_concurrent_login_keeps_new_cookie() {
     database.wait_until_blocked(2);
     transaction.commit().unwrap();
 
-    // The browser takes the answers in this order.
+    // The browser receives the responses in this order.
     let (answer, cookie) = login.join().unwrap();
     assert_eq!(answer.status, 303);
     visitor.cookie = cookie;
@@ -281,7 +281,7 @@ fn view_after_concurrent_login_keeps_new_cookie() {
     assert_eq!(live_sessions(&database), 1);
 }
 
-/// The cookie is sent again when it has aged, since the session's expiry has moved on, and not with each answer.
+/// An old cookie is sent again, because the session expires later now. A recent cookie is not.
 #[test]
 fn aged_cookie_is_renewed() {
     let database = TestDatabase::new();
@@ -290,7 +290,7 @@ fn aged_cookie_is_renewed() {
     let first = visitor.get("/");
     assert!(first.header("set-cookie").is_some());
     assert_eq!(visitor.get("/").header("set-cookie"), None);
-    // As a session is that was made before there was such a field.
+    // A session of an older version of the application, without the field.
     database
         .superuser()
         .batch_execute(r#"update web.session set data = '{"views":7}'"#)
@@ -307,7 +307,7 @@ fn aged_cookie_is_renewed() {
 fn slow_request_after_logout_is_not_saved() {
     let database = TestDatabase::new();
     let mut application = Application::start(&database, &[]);
-    // The log-out has to come while the request waits. On a machine so busy that it came too late, it waits longer.
+    // The logout must come while the request waits. If the machine is too busy for that, the request waits longer.
     for milliseconds in [250, 1_000, 4_000, 16_000, 60_000] {
         let mut visitor = application.visitor();
         visitor.post("/login", "user=alice");
@@ -321,7 +321,7 @@ fn slow_request_after_logout_is_not_saved() {
         assert_eq!(live_sessions(&database), 0);
         let slow = slow.join().unwrap();
 
-        // Whichever came first:
+        // This holds for either order:
         assert_eq!(slow.status, 200);
         assert_eq!(live_sessions(&database), 0);
         assert_eq!(
@@ -353,9 +353,9 @@ fn slow_request_after_concurrent_change_is_not_saved() {
     for milliseconds in [250, 1_000, 4_000, 16_000, 60_000] {
         let mut tab = visitor.clone();
         let slow = thread::spawn(move || tab.get(&format!("/slow?milliseconds={milliseconds}")));
-        // The first of these lines is of the request above.
+        // The first such line is of the request above.
         application.wait_for_log(&format!("to be saved in {milliseconds} ms"));
-        // Two views: one would store what the slow request is about to store, and equal data is no conflict.
+        // Two views, because one view stores the same data as the slow request, and equal data is no conflict.
         visitor.get("/");
         let meanwhile = visitor.get("/").body;
         let slow = slow.join().unwrap();
@@ -376,7 +376,7 @@ fn slow_request_after_concurrent_change_is_not_saved() {
 #[test]
 fn request_without_session_makes_no_query() {
     let database = TestDatabase::new();
-    // Nothing listens there, so that a query would be a 503.
+    // The port has no listener, so a query would return 503.
     let port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -408,7 +408,7 @@ fn outage_returns_503_and_keeps_cookie() {
     assert_eq!(visitor.get("/").body, page(1, "alice"));
     let cookie = visitor.cookie.clone();
 
-    // Connections that die are replaced within the request.
+    // Broken connections are replaced within the request.
     database.terminate_connections();
     assert_eq!(visitor.get("/").body, page(2, "alice"));
 
@@ -421,7 +421,7 @@ fn outage_returns_503_and_keeps_cookie() {
             ))
             .unwrap();
     };
-    limit(0); // for everybody but superusers
+    limit(0); // for all roles but superusers
     database.terminate_connections();
     for response in [
         visitor.get("/"),
@@ -459,7 +459,7 @@ fn store_error_returns_500_and_keeps_cookie() {
     superuser
         .batch_execute(&on_schema("revoke", "from"))
         .unwrap();
-    // The prepared statements of this connection have their functions already; a new one must look them up.
+    // Only a new connection looks up the functions again.
     database.terminate_connections();
     let response = visitor.get("/");
     assert_eq!(
@@ -539,7 +539,7 @@ fn cross_site_post_is_refused() {
             "{header}"
         );
     }
-    // A link from anywhere is no crime.
+    // A link from any site is allowed.
     assert_eq!(visitor.get("/").status, 200);
 }
 
@@ -567,7 +567,7 @@ fn malformed_request_is_refused_and_server_survives() {
             "{form}"
         );
     }
-    // What is not UTF-8 becomes a replacement character, which is a name like any other.
+    // Bytes that are not UTF-8 become replacement characters, which are valid in a name.
     let mut visitor = application.visitor();
     assert_eq!(visitor.post("/login", "user=%ff%fe").status, 303);
     assert_eq!(visitor.get("/").body, page(1, "\u{fffd}\u{fffd}"));
@@ -614,7 +614,7 @@ fn malformed_request_is_refused_and_server_survives() {
     );
     assert_eq!((head.status, head.body.as_str()), (405, ""));
 
-    // Too large: announced, and then not even sent; and in chunks, whose sum nobody announced. Whatever the path.
+    // A body that is too large: announced and not sent, or in chunks without a length.
     let chunks = format!("2328\r\n{}\r\n0\r\n\r\n", "x".repeat(0x2328));
     for path in ["/login", "/logout", "/", "/nothing"] {
         for rest in [
@@ -641,7 +641,7 @@ fn malformed_request_is_refused_and_server_survives() {
     ] {
         assert_eq!(send(&application.address, bad).status, 400, "{:?}", String::from_utf8_lossy(bad));
     }
-    // Bytes that are no text in headers that we read.
+    // Headers with bytes that are not text.
     let odd = b"POST /login HTTP/1.1\r\nhost: x\r\nconnection: close\r\nuser-agent: \xff\r\ncookie: \xff\r\ncookie: \xfe=1\r\n\
         content-length: 10\r\n\r\nuser=alice";
     assert_eq!(send(&application.address, odd).status, 303);
@@ -653,7 +653,7 @@ fn malformed_request_is_refused_and_server_survives() {
     assert!(!log.iter().any(|line| line.contains("panicked")), "{log:?}");
 }
 
-/// oxhttp 0.3.3 panics on the form of CONNECT (`host:port`), in the thread of that connection alone.
+/// oxhttp 0.3.3 panics on the target of CONNECT (`host:port`), in the thread of that connection only.
 #[test]
 fn connect_requests_leave_server_running() {
     let database = TestDatabase::new();
@@ -682,7 +682,7 @@ fn sigterm_ends_server_after_running_requests() {
     let address = application.address.clone();
     let (status, log) = application.end();
     assert!(status.success(), "{status}: {log:?}");
-    // Nobody listens there any more.
+    // The port is free again.
     drop(TcpListener::bind(address).unwrap());
 }
 

@@ -6,7 +6,7 @@ use crate::support::skip::skip;
 use crate::support::wait::wait_until;
 use connect_pg::install::LOCK_KEY;
 
-/// The words of all findings, or of all notes.
+/// Returns the words of all findings, or of all notes.
 fn words(report: &serde_json::Value, list: &str) -> Vec<String> {
     report[list]
         .as_array()
@@ -31,7 +31,7 @@ fn check_of_missing_store_exits_1() {
         (report["ok"].as_bool(), report["installed"].as_bool()),
         (Some(false), Some(false))
     );
-    // Another store's routine is there, this store is not.
+    // The routine of another store exists, and this store does not.
     let mut database = Database::installed();
     database.schema = "other".into();
     database.run(&["check"]).expect(1).says(&["not installed"]);
@@ -80,7 +80,7 @@ fn check_reports_each_drift_and_changes_nothing() {
     ] {
         let mut client = database.superuser();
         if client.batch_execute(&harm).is_err() {
-            // The name of an index is not for this test to know.
+            // The table may name its index otherwise.
             assert!(harm.starts_with("drop index"), "{harm}");
             let index: String = client
                 .query_one(
@@ -153,7 +153,7 @@ fn check_finds_default_password() {
     }
 }
 
-/// What everybody may do in the database anyway is noted and does not count.
+/// A note does not change the exit status.
 #[test]
 fn check_notes_member_of_owner_role() {
     let database = Database::installed();
@@ -236,7 +236,7 @@ fn check_finds_trust_rules_in_pg_hba() {
         ));
         return;
     }
-    // The view shows the file as it is now, so no reload is needed, and other tests' logins do not change.
+    // The view shows the file at once, so no reload is needed, and the logins of other tests do not change.
     let original: String = client
         .query_one("select pg_read_file($1)", &[&file])
         .unwrap()
@@ -272,7 +272,7 @@ fn check_finds_trust_rules_in_pg_hba() {
         (format!("local {name} other trust"), false, false),
         (format!("local {name} {role} peer"), false, false),
         (format!("local replication {role} trust"), false, false),
-        // An earlier line of the server's own is for everybody.
+        // An earlier line of the server matches all roles.
         (format!("local {name} {role} trust"), true, false),
         (format!("host {name} {role} 192.0.2.0/24 trust"), true, true),
     ] {

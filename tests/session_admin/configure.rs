@@ -114,7 +114,7 @@ fn configure_changes_all_given_settings() {
         .expect(0)
         .says(&["Nothing to change"]);
 
-    // What an install finds is what was configured.
+    // An install keeps the settings.
     database.run(&["check"]).expect(1).hides("drift");
     assert_eq!(setting(&database, "idle_timeout_seconds")["value"], 1800);
 }

@@ -1,4 +1,4 @@
-//! session-admin, tried as a new user would: each error has exit status 2 and gives a hint.
+//! Errors that a new user of session-admin meets: each has exit status 2 and gives a hint.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -37,7 +37,7 @@ fn each_subcommand_has_help() {
     run(bare_command(&["--version"]))
         .expect(0)
         .says(&["session-admin "]);
-    // The help shows where the URL comes from, and not what it is.
+    // The help shows the source of the URL, and not the URL.
     let mut command = bare_command(&["--help"]);
     command.env("DATABASE_URL", "postgresql://u:s3cret@h/d");
     run(command)
@@ -68,7 +68,7 @@ fn closed_output_keeps_exit_status() {
         (&["prune"], 0),
         (&["configure"], 0),
         (&["export"], 0),
-        // The answer stays the answer: the role has no password.
+        // The role has no password, so the exit status stays 1.
         (&["check"], 1),
     ] {
         let (reader, writer) = std::io::pipe().unwrap();
@@ -126,12 +126,12 @@ fn wrong_password_is_reported_and_hidden() {
         .expect(2)
         .says(&[&user, "28P01", "Hint: the password came from PGPASSWORD"])
         .hides("s3cret");
-    // No password at all, where the server asks for one.
+    // The server asks for a password, and there is none.
     as_user("").expect(2).says(&[
         "Hint: the server asks for a password and none was given",
         ".pgpass",
     ]);
-    // A role that is not there looks the same from outside; nothing may tell the two apart.
+    // A missing role must look the same as a wrong password.
     database
         .run_with(
             &[
@@ -142,7 +142,7 @@ fn wrong_password_is_reported_and_hidden() {
         )
         .expect(2)
         .hides("s3cret");
-    // The right one: in, and told that nothing is installed.
+    // With the right password, the error is that nothing is installed.
     as_user("right")
         .expect(2)
         .says(&["no store", "session-admin install"]);
@@ -208,7 +208,7 @@ fn url_overrides_environment() {
             .env("PGPORT", "1");
         assert_eq!(run(command).expect(0).hides("s3cret").json()["live"], 0);
     }
-    // An empty variable is none.
+    // An empty variable counts as unset.
     database
         .run_with(&[("DATABASE_URL", "")], &["status"])
         .expect(0);
@@ -256,11 +256,11 @@ fn missing_store_is_reported() {
 #[test]
 fn missing_privilege_is_reported() {
     let mut database = Database::installed();
-    let nobody = database.own_role("login password 'nobody'");
+    let role = database.own_role("login password 'unprivileged'");
     for subcommand in CONNECTING {
         database
             .run_with(
-                &[("PGUSER", &nobody), ("PGPASSWORD", "nobody")],
+                &[("PGUSER", &role), ("PGPASSWORD", "unprivileged")],
                 &[subcommand],
             )
             .expect(2)
@@ -290,7 +290,7 @@ fn redirected_output_has_no_colours() {
     database.run(&["check"]).expect(1).hides("\u{1b}[");
 }
 
-/// Several hosts: the one that is down is passed over, the one that refuses the login ends the search.
+/// An unreachable host is skipped. A host that refuses the login ends the search.
 #[test]
 fn host_list_skips_unreachable_host_and_stops_at_refused_login() {
     let mut database = Database::installed();

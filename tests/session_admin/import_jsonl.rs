@@ -1,4 +1,4 @@
-//! `session-admin export` and `session-admin import --from jsonl`: from one server to another.
+//! `session-admin export` and `session-admin import --from jsonl`, from one server to another.
 
 use std::fs;
 
@@ -16,7 +16,7 @@ fn counts(run: &Run) -> [i64; 4] {
     ["imported", "existing", "expired", "unreadable"].map(|name| json[name].as_i64().unwrap())
 }
 
-/// Everything about the live sessions but their version and slides.
+/// Returns all columns of the live sessions except version and slides.
 fn sessions(database: &Database) -> String {
     database
         .superuser()
@@ -85,7 +85,7 @@ fn export_and_import_move_all_sessions() {
     assert_eq!(counts(&done), [2501, 0, 0, 0]);
     assert_eq!(sessions(&new), sessions(&old));
 
-    // Again: from the file, and into a store where somebody has logged out since.
+    // A second import, from the file, after two logouts in the new store.
     new.superuser()
         .batch_execute("select web.destroy_session('n2'); select web.destroy_session('n3')")
         .unwrap();
@@ -93,7 +93,7 @@ fn export_and_import_move_all_sessions() {
         .run(&["import", "--from", "jsonl", &file, "--format=json"])
         .expect(0);
     assert_eq!(counts(&again), [0, 2501, 0, 0]);
-    // One of them has a user agent of two lines.
+    // One session has a user agent of two lines.
     assert_eq!(sessions(&new).lines().count(), 2499 + 1);
     new.run(&["import", "--from", "jsonl", &file])
         .expect(0)

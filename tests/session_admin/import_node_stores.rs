@@ -1,5 +1,5 @@
-//! `session-admin import` from the stores of Node. Their tables are made and filled by the npm modules themselves
-//! (`tests/fixtures/npm_import/`), logged in as a role whose time zone is neither the database's nor UTC.
+//! `session-admin import` from the stores of Node. The npm modules themselves create and fill the tables
+//! (`tests/fixtures/npm_import/`), as a role whose time zone is neither that of the database nor UTC.
 
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -13,15 +13,15 @@ use crate::support::wait::wait_until;
 use postgres::Client;
 use serde_json::{Value, json};
 
-/// A database with our store and another one's.
+/// A database with our store and the tables of another.
 struct Stores {
     database: Database,
     modules: Modules,
     role: String,
-    /// Which of the npm modules, and what it is given.
+    /// The npm module, and its options.
     name: &'static str,
     options: Value,
-    /// What the frameworks put before the id.
+    /// The prefix that the framework puts before an id.
     prefix: &'static str,
 }
 
@@ -76,7 +76,7 @@ impl Stores {
         self.node("set", &json!(sessions));
     }
 
-    /// The ids are found here as there.
+    /// Fails unless both stores return the same for these ids, and so many of them are live.
     #[track_caller]
     fn both_find_the_same(&self, database: &Database, ids: &[String], live: usize) {
         let theirs: Value = serde_json::from_str(&self.node("get", &json!(ids))).unwrap();
@@ -108,13 +108,13 @@ fn counts(run: &Run) -> [i64; 4] {
     ["imported", "existing", "expired", "unreadable"].map(|name| json[name].as_i64().unwrap())
 }
 
-/// The time in so many seconds, in milliseconds since the epoch.
+/// Returns the time in so many seconds, in milliseconds since the epoch.
 fn in_seconds(seconds: i64) -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     i64::try_from(now.as_millis()).unwrap() + seconds * 1000
 }
 
-/// Twenty-five sessions that live, with odd ids among them, and two that have expired.
+/// Returns 25 live sessions, some with odd ids, and two expired sessions.
 fn sessions() -> Vec<(String, Value)> {
     let mut sessions: Vec<(String, Value)> = (0..22)
         .map(|n| (format!("Secret{n:02}"), 7200 + n))
@@ -142,7 +142,7 @@ fn ids(sessions: &[(String, Value)]) -> Vec<String> {
     sessions.iter().map(|(id, _)| id.clone()).collect()
 }
 
-/// How many of our sessions have exactly this expiry, an expression of the row `t` of the other store's table.
+/// Counts our sessions that have exactly this expiry. `expiry` is an expression of the row `t` of the other store's table.
 fn with_expiry(database: &Database, table: &str, id: &str, expiry: &str) -> i64 {
     database
         .superuser()
@@ -159,8 +159,8 @@ fn with_expiry(database: &Database, table: &str, id: &str, expiry: &str) -> i64 
         .get(0)
 }
 
-/// What all of these stores have to show.
-fn moves_in(stores: &Stores, zone: &Value) {
+/// Imports the sessions of a store twice, after a dry run.
+fn assert_imports(stores: &Stores, zone: &Value) {
     let (database, sessions) = (&stores.database, sessions());
     stores.set(&sessions);
     let dry = stores.import(&["--dry-run", "--format=json"]).expect(0);
@@ -179,7 +179,7 @@ fn moves_in(stores: &Stores, zone: &Value) {
         .hides("Secret");
     assert_eq!(counts(&done), [25, 0, 2, 0]);
     stores.both_find_the_same(database, &ids(&sessions), 25);
-    // The data is as the store has it, to the letter; the idle timeout is the cookie's.
+    // The data is unchanged, and the idle timeout is that of the cookie.
     let (data, idle): (String, i32) = {
         let row = database
             .superuser()
@@ -193,7 +193,7 @@ fn moves_in(stores: &Stores, zone: &Value) {
     assert!(data.starts_with(r#"{"cookie":{"expires":""#), "{data}");
     assert_eq!(idle, 5400);
 
-    // Again, after somebody has logged out here and another has come there.
+    // A second import, after a logout in our store and a new session in the other.
     let mut client = database.superuser();
     client
         .execute(
@@ -225,9 +225,9 @@ fn connect_pg_simple_sessions_are_imported() {
     let Some(stores) = Stores::new("connect-pg-simple", json!({})) else {
         return;
     };
-    moves_in(&stores, &json!("Asia/Tokyo"));
+    assert_imports(&stores, &json!("Asia/Tokyo"));
     let database = &stores.database;
-    // Exactly the moment that the cookie names, in whole seconds as the store rounds it.
+    // The expiry of the cookie, in whole seconds as the store rounds it.
     let exact =
         "to_timestamp(ceil(extract(epoch from (t.sess #>> '{cookie,expires}')::timestamptz)))";
     assert_eq!(
@@ -236,7 +236,7 @@ fn connect_pg_simple_sessions_are_imported() {
         "of 26, one of which was ended"
     );
 
-    // From another server, as somebody who may only read; and the zone may be given.
+    // From another server, by a role that can only read, and with a given time zone.
     let new = Database::installed();
     let url = format!(
         "dbname={} user={} password=store",
@@ -258,7 +258,7 @@ fn connect_pg_simple_sessions_are_imported() {
         new.run(&arguments)
     };
     let dry = from_url(&["--dry-run", "--expiry-time-zone", "utc"]).expect(0);
-    // Nine hours later than they were meant.
+    // In UTC they expire nine hours later than in Tokyo.
     assert_eq!(counts(&dry), [27, 0, 1, 0]);
     assert_eq!(dry.json()["expiry_time_zone"], "UTC");
     from_url(&["--expiry-time-zone", "Mars/Olympus"])
@@ -269,7 +269,7 @@ fn connect_pg_simple_sessions_are_imported() {
     assert_eq!(done.json()["expiry_time_zone"], "Asia/Tokyo");
     stores.both_find_the_same(&new, &ids(&sessions()[..3]), 3);
 
-    // Where nothing is set for the owner, it is the database's.
+    // Without a time zone of the owner, that of the database applies.
     database
         .superuser()
         .batch_execute(&format!(
@@ -280,8 +280,8 @@ fn connect_pg_simple_sessions_are_imported() {
     let dry = from_url(&["--dry-run"]).expect(0);
     assert_eq!(dry.json()["expiry_time_zone"], "America/New_York");
 
-    // Who may not read it is told so.
-    let stranger = format!("dbname={} user={} password=store", database.name, new.role);
+    // A role without privileges gets a hint.
+    let unprivileged = format!("dbname={} user={} password=store", database.name, new.role);
     new.superuser()
         .batch_execute(&format!(
             "alter role {} password 'store'",
@@ -293,7 +293,7 @@ fn connect_pg_simple_sessions_are_imported() {
         "--from",
         "connect-pg-simple",
         "--source-url",
-        &stranger,
+        &unprivileged,
     ])
     .expect(2)
     .says(&["Hint: grant select on the table"])
@@ -302,7 +302,7 @@ fn connect_pg_simple_sessions_are_imported() {
 
 #[test]
 fn express_pg_session_with_own_columns_is_imported() {
-    // Its touch and its set know no other column of the expiry than "expire", so that is what it has here.
+    // The module writes the expiry to the column "expire", whatever its options are.
     let options = json!({
         "schemaName": "Own Schema",
         "tableName": "Own.Table",
@@ -313,7 +313,7 @@ fn express_pg_session_with_own_columns_is_imported() {
     };
     let database = &stores.database;
     let mut client = database.superuser();
-    // It ships no table: its README has its users make one. Here it has no primary key, as with some of them.
+    // The module ships no table; its README shows one. This one has no primary key, as some have not.
     client
         .batch_execute(&format!(
             "create schema \"Own Schema\" authorization {0};
@@ -324,7 +324,7 @@ fn express_pg_session_with_own_columns_is_imported() {
         .unwrap();
     let mut sessions = sessions();
     for (_, data) in &mut sessions {
-        // It goes by maxAge, and keeps nothing that has expired already.
+        // The module uses maxAge, and stores no expired session.
         data["cookie"]["maxAge"] = json!(7_200_000);
     }
     stores.set(&sessions);
@@ -372,7 +372,7 @@ fn express_pg_session_with_own_columns_is_imported() {
         .expect(1)
         .hides("Secret");
     let [imported, existing, expired, unreadable] = counts(&done);
-    // Of two rows with one id the later one counts; where they lie in different pages, the other is passed over.
+    // Of two rows with one id, the one that expires later counts. If they are in different pages, the other is skipped.
     assert_eq!((imported, unreadable), (26, 3));
     assert!(existing <= 25 && expired >= 3, "{done}");
     assert_eq!(
@@ -437,7 +437,7 @@ fn koa_pg_session_sessions_are_imported() {
         return;
     };
     let database = &stores.database;
-    // The store hands out expired sessions until it next cleans up; they do not move in all the same.
+    // The module returns expired sessions until its next cleanup. They are not imported.
     let sessions = sessions();
     stores.set(&sessions);
     let live: Vec<_> = sessions
@@ -462,7 +462,7 @@ fn koa_pg_session_sessions_are_imported() {
     let exact = "t.expiry at time zone 'Asia/Tokyo'";
     assert_eq!(with_expiry(database, "public.session", "id", exact), 25);
 
-    // For an application that knows no prefix.
+    // For an application that uses no prefix.
     stores
         .import(&["--strip-prefix", "koa:sess:"])
         .expect(1)
@@ -475,8 +475,8 @@ fn koa_generic_session_sequelize_sessions_are_imported() {
     let Some(stores) = Stores::new("koa-generic-session-sequelize", json!({})) else {
         return;
     };
-    // It gives what has expired already no lifetime at all, so that it is not live.
-    moves_in(&stores, &Value::Null);
+    // The module gives an expired session no lifetime, so it is not live.
+    assert_imports(&stores, &Value::Null);
     let database = &stores.database;
     assert_eq!(
         with_expiry(
@@ -504,7 +504,7 @@ fn koa_generic_session_sequelize_sessions_are_imported() {
     );
 }
 
-/// The second run of an import that was stopped.
+/// A second run continues an import that was interrupted.
 #[test]
 fn interrupted_import_continues() {
     let database = Database::installed();
@@ -554,7 +554,7 @@ fn interrupted_import_continues() {
     assert_eq!(counts(&rest), [3000 - imported, imported, 0, 0]);
 }
 
-/// A server that logs every statement with its parameters, as developers set it, learns neither ids nor data from an import.
+/// A server that logs every statement with its parameters logs neither ids nor data of an import.
 #[test]
 fn import_logs_neither_ids_nor_data() {
     let database = Database::installed();
@@ -586,7 +586,7 @@ fn import_logs_neither_ids_nor_data() {
         .query_one("select pg_read_file($1)", &[&log])
         .unwrap()
         .get(0);
-    // It is logged, but for the values.
+    // The statement is logged, without the values.
     assert!(logged.contains("import_sessions"));
     for secret in ["1", "2", "x"] {
         assert!(!logged.contains(&format!("{marker}{secret}")));

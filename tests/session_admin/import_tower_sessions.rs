@@ -1,7 +1,7 @@
-//! `session-admin import --from tower-sessions-sqlx-store`, from a table that the crate itself made and filled.
+//! `session-admin import --from tower-sessions-sqlx-store`, from a table that the crate itself created and filled.
 //!
-//! `tests/fixtures/tower_sessions_store/` is a program of its own, because of what it depends on; it is built here, into cargo's
-//! directory, and where that cannot be, this says so and passes.
+//! `tests/fixtures/tower_sessions_store/` is a separate program, because of its dependencies. The test builds it, and is skipped if
+//! that fails.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,10 +11,10 @@ use crate::support::session_admin::{Database, Run, run_with_input};
 use crate::support::skip::skip;
 use serde_json::{Value, json};
 
-/// The program, built.
+/// Builds the program, and returns its path.
 fn program() -> Option<PathBuf> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tower_sessions_store");
-    // Beside what else cargo built, so that it is built once.
+    // In cargo's directory, so that it is built once.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tower_sessions_store");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
@@ -41,7 +41,7 @@ fn program() -> Option<PathBuf> {
     }
 }
 
-/// Runs the program as the superuser, which is how the test's server is reached by its socket.
+/// Runs the program as the superuser, because the server accepts only it on the socket.
 fn call(program: &Path, database: &Database, verb: &str, input: &Value) -> Value {
     let mut command = Command::new(program);
     command.arg(verb);
@@ -124,7 +124,7 @@ fn tower_sessions_are_imported() {
         .get(0);
     assert_eq!(exact, 5);
 
-    // What is no record, or a damaged one.
+    // Values that are no record, or a damaged one.
     client
         .batch_execute(
             r"insert into tower_sessions.session values
@@ -143,7 +143,7 @@ fn tower_sessions_are_imported() {
         again.json()["reasons"],
         json!({"the data is not a MessagePack record of tower-sessions": 5})
     );
-    // The table of one store is none of another.
+    // The table of one store is not accepted as that of another.
     database
         .run(&[
             "import",

@@ -1,4 +1,4 @@
-//! `session-admin install`, and the library's `install` where the program cannot show it.
+//! `session-admin install`, and the function `install` of the library where the program does not suffice.
 
 use std::thread;
 
@@ -128,7 +128,7 @@ fn dry_run_reports_all_changes_and_makes_none() {
         .run(&["install", "--format", "json"])
         .expect(0)
         .json();
-    // The digest of a routine contains its oid, so it is not compared; what happens to what is.
+    // The same changes in the same order.
     assert_eq!(planned["changes"], done["changes"]);
 
     database
@@ -167,7 +167,7 @@ fn eight_concurrent_installs_in_one_database_succeed() {
 #[test]
 fn concurrent_installs_in_four_databases_succeed() {
     for _ in 0..4 {
-        // The same role in all four, made by whoever comes first.
+        // The first install creates the role, and all four use it.
         let role = format!("connect_pg_test_{}", random());
         let databases: Vec<_> = (0..4).map(|_| Database::with_role(&role)).collect();
         let children: Vec<_> = databases
@@ -212,7 +212,7 @@ fn database_owner_with_createrole_installs() {
         .expect(0)
         .says(&["Already up to date"]);
 
-    // What only a superuser can see is left out, with a note.
+    // A note says what only a superuser can see.
     let checked = database
         .run_with(&as_installer, &["check", "--format", "json"])
         .expect(0)
@@ -240,7 +240,7 @@ fn database_owner_with_createrole_installs() {
         .out;
     assert!(database.can_log_in(&database.role, password.trim()));
 
-    // Its membership in the owner role was for the moment only, and rights on the owner role do not outlive the test.
+    // The installer was a member of the owner role during the install only.
     let member: bool = superuser
         .query_one(
             "select exists (
@@ -260,11 +260,11 @@ fn database_owner_with_createrole_installs() {
 #[test]
 fn install_without_privileges_is_refused_with_hint() {
     let mut database = Database::new();
-    let nobody = database.own_role("login password 'nobody'");
+    let role = database.own_role("login password 'unprivileged'");
     let before = database.snapshot();
-    let as_nobody = [("PGUSER", nobody.as_str()), ("PGPASSWORD", "nobody")];
+    let as_role = [("PGUSER", role.as_str()), ("PGPASSWORD", "unprivileged")];
     for command in [&["install"][..], &["install", "--dry-run"]] {
-        database.run_with(&as_nobody, command).expect(2).says(&[
+        database.run_with(&as_role, command).expect(2).says(&[
             "Hint:",
             "as a superuser",
             "CREATEROLE",
@@ -284,7 +284,7 @@ fn odd_names_are_installed() {
         ("--", "%I %s %L"),
         (&*"s".repeat(63), "r"),
     ] {
-        // Up to 57 bytes, the random part included.
+        // At most 57 bytes, with the random part.
         let role = format!("{role}{}", &random[..8]);
         let mut database = Database::with_role(&role);
         database.schema = schema.into();
@@ -411,7 +411,7 @@ fn on_ddl(database: &Database, body: &str) {
 #[test]
 fn failed_install_changes_nothing() {
     let database = Database::new();
-    // Comments on tables come last among what is made; by then there are roles, a schema, tables and functions.
+    // By the first GRANT there are roles, a schema, tables and functions.
     on_ddl(
         &database,
         "if tg_tag = 'GRANT' then raise exception 'not today'; end if;",
@@ -423,7 +423,7 @@ fn failed_install_changes_nothing() {
         .says(&["not today", "Hint:"]);
     assert_eq!(database.snapshot(), before);
 
-    // The connection of a failed install does not keep the lock.
+    // A failed install releases its lock.
     let mut client = database.superuser();
     let options = InstallOptions::default().role(&database.role).unwrap();
     assert!(install(&mut client, &options).is_err());
@@ -476,7 +476,7 @@ fn terminated_install_changes_nothing() {
 #[test]
 fn objects_of_another_owner_are_refused() {
     let mut database = Database::new();
-    let stranger = database.own_role("login password 'stranger'");
+    let other_owner = database.own_role("login password 'other'");
     let mut superuser = database.superuser();
     for trap in [
         "create schema web",
@@ -485,9 +485,9 @@ fn objects_of_another_owner_are_refused() {
     ] {
         superuser
             .batch_execute(&format!(
-                "grant create on schema public to {stranger};
-                 grant create on database {} to {stranger};
-                 set role {stranger};
+                "grant create on schema public to {other_owner};
+                 grant create on database {} to {other_owner};
+                 set role {other_owner};
                  {trap};
                  reset role",
                 database.name
@@ -497,10 +497,10 @@ fn objects_of_another_owner_are_refused() {
         database
             .run(&["install"])
             .expect(2)
-            .says(&["belongs to", &stranger, "Hint:"]);
+            .says(&["belongs to", &other_owner, "Hint:"]);
         assert_eq!(database.snapshot(), before, "{trap}");
         superuser
-            .batch_execute(&format!("drop owned by {stranger}"))
+            .batch_execute(&format!("drop owned by {other_owner}"))
             .unwrap();
     }
     database.run(&["install"]).expect(0);
@@ -545,7 +545,7 @@ fn newer_release_in_database_is_refused() {
             .is_newer_database()
     );
 
-    // Installed by psql, a newer routine leaves no history, but it says itself what it is.
+    // A newer routine that psql installed has no history, but its comment names the release.
     client
         .batch_execute(
             "drop table public.correct_web_history;
@@ -585,7 +585,7 @@ fn install_without_changes_waits_for_no_writer() {
     let mut open = writer.transaction().unwrap();
     open.batch_execute("select web.set_session_data('open', '{}', null)")
         .unwrap();
-    // Would it wait, this would end it with an error.
+    // With this limit, a wait would be an error.
     let impatient = [("PGOPTIONS", "-c lock_timeout=3s")];
     database
         .run_with(&impatient, &["install"])
@@ -646,7 +646,7 @@ fn install_waits_for_documented_lock_key() {
             and wait_event_type = 'Lock'";
         !client.query(waits, &[]).unwrap().is_empty()
     });
-    // A check does not wait for ever.
+    // A check does not wait for the lock.
     database.run(&["check"]).expect(1).says(&["not installed"]);
     client
         .execute("select pg_advisory_unlock($1)", &[&LOCK_KEY])

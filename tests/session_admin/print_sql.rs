@@ -38,7 +38,7 @@ fn printed_sql_installs_with_psql() {
         assert_eq!(first.err, "");
         psql(&database, &file).expect(0).says(&["(0 rows)"]);
         database.run(&["check"]).expect(1).says(&["no password"]);
-        // Only refinery's history is missing, which nothing depends on.
+        // Only refinery's history is missing, and nothing depends on it.
         database.run(&["rotate-password"]).expect(0);
         database
             .run(&["check"])
@@ -51,7 +51,7 @@ fn printed_sql_installs_with_psql() {
             .json();
         assert_eq!(report["ok"], true);
         assert_eq!(report["notes"][0]["finding"], "release_not_recorded");
-        // The program takes over what psql installed; all that it adds is the history.
+        // An install by the program adds the history, and nothing else.
         let added = database
             .run(&["install", "--format", "json"])
             .expect(0)
@@ -73,7 +73,7 @@ fn printed_sql_installs_with_psql() {
             .run(&["check"])
             .expect(0)
             .hides("correct_web_history");
-        // With a routine that is not the release's own, a missing history is part of the drift.
+        // If the routine differs from that of the release, a missing history is drift.
         database
             .superuser()
             .batch_execute(
@@ -91,7 +91,7 @@ fn printed_sql_installs_with_psql() {
 #[test]
 fn failed_printed_sql_changes_nothing() {
     let mut database = Database::new();
-    // Only the last statement finds that the name is one of PostgreSQL's own.
+    // Only the last statement finds that PostgreSQL reserves the name.
     database.schema = "pg_reserved".into();
     let directory = TemporaryDirectory::new();
     let file = directory.file("store.sql");

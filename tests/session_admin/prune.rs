@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::support::session_admin::{Database, end, start};
 use crate::support::wait::wait_until;
 
-/// Sessions, some of them expired an hour ago and due for pruning.
+/// Inserts sessions. Some have expired an hour ago and are due for pruning.
 fn fill(database: &Database, expired: i32, live: i32) {
     let mut client = database.superuser();
     client
@@ -14,7 +14,7 @@ fn fill(database: &Database, expired: i32, live: i32) {
             &[&expired],
         )
         .unwrap();
-    // What the clock would have done.
+    // Moves the first of them into the past.
     client
         .batch_execute(
             "update web.session set created_at = created_at - interval '2 hours', expires_at = now() - interval '1 hour',
@@ -28,7 +28,7 @@ fn fill(database: &Database, expired: i32, live: i32) {
             &[&live],
         )
         .unwrap();
-    // New sessions have carried their share of pruning; what is left is counted below.
+    // Each new session prunes some neighbors, so the tests count the rest.
 }
 
 fn count(database: &Database, which: &str) -> i64 {
@@ -64,7 +64,7 @@ fn prune_continues_until_complete() {
         .says(&["Nothing is left to prune: 0 deleted"]);
 }
 
-/// Nothing deleted is not the end while there are rows to file again.
+/// A batch that deletes nothing is not the last one if it reschedules rows.
 #[test]
 fn prune_continues_while_rows_are_rescheduled() {
     let database = Database::installed();

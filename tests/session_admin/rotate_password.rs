@@ -19,7 +19,7 @@ fn printed_password_logs_in() {
     assert!(!database.can_log_in(&database.role, ""));
     let first = database.run(&["rotate-password"]).expect(0);
     let password = first.out.strip_suffix('\n').unwrap();
-    // 256 bits, base64url
+    // 256 bits in base64url.
     assert_eq!(password.len(), 43);
     assert!(
         password
@@ -87,7 +87,7 @@ fn output_file_is_private_and_replaced_atomically() {
     );
     assert_eq!(directory.file_names(), ["nodepg.password"]);
 
-    // The client of a link finds the new password behind it.
+    // A symbolic link stays, and its target is replaced.
     let link = directory.file("link");
     symlink(&path, &link).unwrap();
     let as_json = database
@@ -97,7 +97,7 @@ fn output_file_is_private_and_replaced_atomically() {
     assert_eq!(as_json["role"], database.role);
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert!(database.can_log_in(&database.role, fs::read_to_string(&link).unwrap().trim()));
-    // Even under a umask that would take the owner's own rights away.
+    // A umask that removes the permissions of the owner has no effect.
     let mut command = std::process::Command::new("sh");
     let inner = database.command(&["rotate-password", "--output", &path]);
     command
@@ -146,7 +146,7 @@ fn stdin_password_is_set() {
         (b"no line end", "no line end"),
         (b"windows\r\nmore\n", "windows"),
         ("Pässwörd 密码\n".as_bytes(), "Pässwörd 密码"),
-        // SASLprep: a soft hyphen is nothing, a no-break space is a space, and so they are when logging in.
+        // SASLprep removes a soft hyphen and maps a no-break space to a space, here and at the login.
         ("so\u{ad}ft\u{a0}x\n".as_bytes(), "soft x"),
         (b"'; drop role x; --\n", "'; drop role x; --"),
         (b" blanks \n", " blanks "),
@@ -224,13 +224,13 @@ fn invalid_output_file_keeps_password() {
 #[test]
 fn refused_password_keeps_file() {
     let mut database = Database::installed();
-    let nobody = database.own_role("login password 'nobody'");
+    let role = database.own_role("login password 'unprivileged'");
     let directory = TemporaryDirectory::new();
     let path = directory.file("password");
     fs::write(&path, "in force\n").unwrap();
     database
         .run_with(
-            &[("PGUSER", &nobody), ("PGPASSWORD", "nobody")],
+            &[("PGUSER", &role), ("PGPASSWORD", "unprivileged")],
             &["rotate-password", "--output", &path],
         )
         .expect(2)
@@ -245,13 +245,13 @@ fn refused_password_keeps_file() {
     assert_eq!(directory.file_names(), ["password"]);
 }
 
-/// The database has it, the file cannot be replaced: it must say where the password is.
+/// The password is set, and the file cannot be replaced: the error must say where the password is.
 #[test]
 fn set_password_with_failed_rename_is_kept() {
     let database = Database::installed();
     let directory = TemporaryDirectory::new();
     let path = directory.file("password");
-    // Hold the role, so that the program waits after it has written and before it has renamed.
+    // A lock on the role makes the program wait after it has written the file and before it renames it.
     let mut holder = database.superuser();
     let mut open = holder.transaction().unwrap();
     open.batch_execute(&format!(
@@ -287,7 +287,7 @@ fn set_password_with_failed_rename_is_kept() {
     );
 }
 
-/// The server's log from now on, as far as SQL can read it.
+/// The server's log from now on, read by SQL.
 struct Log {
     client: postgres::Client,
     path: String,
@@ -322,9 +322,9 @@ impl Log {
     }
 }
 
-/// Sets a password that is drawn and one that is given; answers both.
+/// Sets a generated password and then a given one. Returns both.
 fn rotate_twice(database: &Database, environment: &[(&str, &str)]) -> [String; 2] {
-    let drawn = database
+    let generated = database
         .run_with(environment, &["rotate-password"])
         .expect(0)
         .out;
@@ -333,19 +333,19 @@ fn rotate_twice(database: &Database, environment: &[(&str, &str)]) -> [String; 2
     command.envs(environment.iter().copied());
     run_with_input(command, given.as_bytes()).expect(0);
     assert!(database.can_log_in(&database.role, &given));
-    [drawn.trim().to_owned(), given]
+    [generated.trim().to_owned(), given]
 }
 
-/// No plaintext reaches the server: not its log, not `pg_stat_activity`.
+/// No password in plain text is in the log of the server or in `pg_stat_activity`.
 #[test]
 fn server_never_sees_password() {
     let mut database = Database::installed();
     let mut log = Log::new(&database);
 
-    // Somebody who looks at pg_stat_activity as often as he can.
+    // Another client reads pg_stat_activity all the time.
     let stop = Arc::new(AtomicBool::new(false));
     let (mut client, asked) = (database.superuser(), Arc::clone(&stop));
-    let onlooker = thread::spawn(move || {
+    let observer = thread::spawn(move || {
         let mut seen = String::new();
         while !asked.load(Ordering::Relaxed) {
             let sql = "select query from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
@@ -361,8 +361,8 @@ fn server_never_sees_password() {
         -c log_parameter_max_length=-1";
     let mut passwords = rotate_twice(&database, &[("PGOPTIONS", everything)]).to_vec();
     let as_superuser = log.read();
-    // An administrator who is no superuser cannot turn the log up himself; it is done for him. From version 16 on he
-    // needs ADMIN on the role, before that CREATEROLE is enough.
+    // Only a superuser can set log_statement, so the superuser sets it for this administrator. From version 16 on, the
+    // administrator needs ADMIN on the role; before, CREATEROLE is enough.
     let other = database.own_role("login createrole password 'other'");
     database
         .superuser()
@@ -379,7 +379,7 @@ fn server_never_sees_password() {
     ));
     let text = log.read();
     stop.store(true, Ordering::Relaxed);
-    let activity = onlooker.join().unwrap();
+    let activity = observer.join().unwrap();
 
     let before_it = "from pg_catalog.pg_roles as r where r.rolname";
     assert!(
@@ -394,7 +394,7 @@ fn server_never_sees_password() {
             "{password} was in pg_stat_activity"
         );
     }
-    // A superuser can keep the verifier out of the log too, and does. The other administrator's is there.
+    // The program keeps the verifier out of the log if it may. The other administrator may not.
     let statement = format!(
         "alter role {} password 'SCRAM-SHA-256$",
         quoted(&database.role)

@@ -3,9 +3,9 @@
 use crate::support::session_admin::{Database, Run};
 use serde_json::Value;
 
-const NOBODYS: &str = "00000000-0000-4000-8000-000000000000";
+const UNKNOWN_HANDLE: &str = "00000000-0000-4000-8000-000000000000";
 
-/// A store with two users: alice with three sessions, bob with one; and one session of nobody's.
+/// Creates a store with three sessions of alice, one of bob, and one anonymous session.
 fn populated() -> Database {
     let database = Database::installed();
     database
@@ -33,7 +33,7 @@ fn handle(database: &Database, id: &str) -> String {
         .get(0)
 }
 
-/// Which sessions still load.
+/// Returns the names of the sessions that load.
 fn live(database: &Database) -> String {
     database
         .superuser()
@@ -83,13 +83,13 @@ fn users_lists_sessions_of_user() {
     assert!(sessions[0]["created_at"].as_str().unwrap().ends_with('Z'));
 
     let run = database
-        .run(&["users", "nobody", "--format", "json"])
+        .run(&["users", "carol", "--format", "json"])
         .expect(1);
     assert_eq!(run.json()["sessions"], Value::Array(Vec::new()));
     database
-        .run(&["users", "nobody"])
+        .run(&["users", "carol"])
         .expect(1)
-        .says(&["nobody has no live session."]);
+        .says(&["carol has no live session."]);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn end_by_handle_ends_one_session() {
             .expect(0)
             .says(&["Ended 1 session."]);
         assert_eq!(live(&database), before.replace(id, "").trim());
-        // The second time there is nothing.
+        // The second time there is nothing to end.
         for more in [None, Some("--dry-run")] {
             let mut arguments = vec!["end", "--handle", &handle];
             arguments.extend(more);
@@ -187,8 +187,8 @@ fn end_by_user_ends_all_or_all_others() {
         .expect(1)
         .says(&["alice has no other live session"]);
 
-    // A handle that is not hers is a mistake: nothing ends.
-    for strange in [NOBODYS, &handle(&database, "b1")] {
+    // A handle that is not of this user is an error, and nothing ends.
+    for strange in [UNKNOWN_HANDLE, &handle(&database, "b1")] {
         for more in [None, Some("--dry-run")] {
             let mut arguments = vec!["end", "--user", "alice", "--except-handle", strange];
             arguments.extend(more);
@@ -250,10 +250,10 @@ fn end_requires_exactly_one_selection() {
         &["end"][..],
         &["end", "--yes"],
         &["end", "--all", "--user", "alice"],
-        &["end", "--user", "alice", "--handle", NOBODYS],
+        &["end", "--user", "alice", "--handle", UNKNOWN_HANDLE],
         &["end", "--user", "alice", "--yes"],
-        &["end", "--except-handle", NOBODYS],
-        &["end", "--all", "--yes", "--except-handle", NOBODYS],
+        &["end", "--except-handle", UNKNOWN_HANDLE],
+        &["end", "--all", "--yes", "--except-handle", UNKNOWN_HANDLE],
     ] {
         database.run(arguments).expect(2).says(&["Usage"]);
     }

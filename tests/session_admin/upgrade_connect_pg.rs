@@ -1,7 +1,7 @@
-//! A database that the npm module connect-pg 1.1.5 set up, with pgTAP as it demands, upgraded in place by `session-admin install`.
+//! `session-admin install` upgrades a database of the npm module connect-pg 1.1.5, with pgTAP as the module requires.
 //!
-//! The module's installer makes the role `nodepg`, whatever we would like it to be called: the tests here take turns, and are
-//! skipped, loudly, on a server that has a role of that name.
+//! The module's installer always creates the role `nodepg`. So these tests run one at a time, and are skipped on a server that
+//! has a role of that name.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::support::skip::skip;
 use postgres::Client;
 use serde_json::{Value, json};
 
-/// Ids as no store would draw them, each with something that a search finds nowhere by chance.
+/// Odd ids. Each contains a text that is nowhere else in the database.
 const LIVE: [&str; 5] = [
     "LiveId0plain0123456789abcdef",
     "LiveId1 quotes ' '' \" \\ \\' $1 %s {\"a\":1}",
@@ -25,13 +25,13 @@ const LIVE: [&str; 5] = [
 ];
 const EXPIRED: [&str; 2] = ["ExpiredId0", "ExpiredId1 long ago"];
 
-/// A database as connect-pg 1.1.5 leaves it, with sessions in it.
+/// A database of connect-pg 1.1.5 with sessions.
 struct Original {
     database: Database,
     modules: Modules,
-    /// The functions of public before connect-pg came, and the bystanders.
+    /// The functions of the schema public before connect-pg was installed.
     functions: BTreeSet<String>,
-    /// Holds the lock by which the tests take turns. Dropped last.
+    /// Holds the lock of the running test. Dropped last.
     _turn: Client,
 }
 
@@ -106,7 +106,7 @@ impl Original {
                 )
                 .unwrap();
         }
-        // The module's trigger removes what has expired with the next write; so a session expires after that only.
+        // The module's trigger deletes expired sessions at each write, so they are inserted without triggers.
         for (id, expiry) in EXPIRED.iter().zip(["1 second", "1 year"]) {
             client
                 .batch_execute("set session_replication_role = replica")
@@ -130,7 +130,7 @@ impl Original {
         })
     }
 
-    /// What the npm module finds, logged in by TCP as nodepg with the password that it was given.
+    /// Returns what the npm module loads, with the role and the password that its installer set.
     fn load(&self, ids: &[&str]) -> Value {
         let mut command = Command::new("node");
         set_tcp_login(&mut command, &self.database.name, "nodepg");
@@ -162,8 +162,7 @@ fn public_functions(client: &mut Client) -> BTreeSet<String> {
         .collect()
 }
 
-/// In which columns of which tables an id is to be seen, as text or as bytes. Statistics are looked at as well; rows that
-/// were deleted and not yet overwritten are not: the files of the old table are gone with it.
+/// Returns the columns in which an id can be seen, as text or as bytes, in tables and in statistics.
 fn places(client: &mut Client, id: &str) -> Vec<String> {
     let columns = client
         .query(
@@ -271,7 +270,7 @@ fn install_upgrades_connect_pg_in_place() {
         .get(0);
     assert_eq!(kept, 1);
 
-    // The role is the one that was there, and check knows its password.
+    // The role and its password are unchanged, and check finds that it is the default password.
     assert_eq!(database.stored_password(), password);
     let check = database
         .run(&["check", "--format", "json"])
@@ -289,7 +288,7 @@ fn install_upgrades_connect_pg_in_place() {
         "{check}"
     );
 
-    // A second time there is nothing to do.
+    // A second install changes nothing.
     let after = database.snapshot();
     let again = database
         .run(&["install", "--format", "json"])
@@ -299,7 +298,7 @@ fn install_upgrades_connect_pg_in_place() {
     assert_eq!(database.snapshot(), after);
     original.loads_live_ones_only();
 
-    // It ends as it should, for good.
+    // An ended session stays ended.
     client
         .execute("select web.destroy_session($1)", &[&LIVE[1]])
         .unwrap();
@@ -355,7 +354,7 @@ fn added_objects_are_listed_and_refused() {
         .iter()
         .map(|row| row.get(0))
         .collect();
-    // A table of theirs stays, without its foreign key.
+    // The user's table stays, without its foreign key.
     assert_eq!(left, ["my_table"]);
     let again = database
         .run(&["install", "--format", "json"])

@@ -1,12 +1,16 @@
 //! A database for one test of the client, of the functions or of the example.
 
+use std::fmt::Debug;
+
+use connect_pg::{Session, SessionAttributes, Store, StoreBuilder, UpdateOutcome};
+use postgres::Client;
+use postgres::config::Host;
+use serde::Serialize;
+use tokio_postgres::Config;
+
 use super::repository::{files, read};
 use super::server::{connect, quoted, random, superuser_config, unique_name};
 use super::wait::wait_until;
-use connect_pg::{Session, SessionAttributes, Store, StoreBuilder};
-use postgres::Client;
-use postgres::config::Host;
-use tokio_postgres::Config;
 
 /// A database for one test, with the store installed. Dropping it drops the database and its roles.
 pub struct TestDatabase {
@@ -168,6 +172,11 @@ impl Drop for TestDatabase {
 }
 
 /// Creates a session with the defaults of the store.
-pub fn create<T: serde::Serialize>(store: &Store, data: T) -> Session<T> {
+pub fn create<T: Serialize>(store: &Store, data: T) -> Session<T> {
     store.create(data, &SessionAttributes::new()).unwrap()
+}
+
+/// Returns the value of an update that found a live session.
+pub fn updated<V, E: Debug>(outcome: Result<UpdateOutcome<V>, E>) -> V {
+    outcome.unwrap().updated().expect("a live session")
 }
