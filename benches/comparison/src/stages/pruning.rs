@@ -223,8 +223,8 @@ struct Latencies {
 }
 
 impl Latencies {
+    /// Splits the intervals of a run at the start and the end of pruning.
     #[allow(clippy::cast_precision_loss)] // counts
-    /// Splits the intervals of a run at the begin and the end of pruning.
     fn split(
         timeline: &[Histogram<u64>],
         interval: Duration,
