@@ -1,4 +1,4 @@
-//! The pages. What is kept where: the views are the session's data, who is logged in is the session's user.
+//! The pages. The session's data counts the views; the session's user is the user who logged in.
 
 use std::io::{self, Read, Write};
 use std::mem;
@@ -6,8 +6,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use connect_pg::{
-    EndReason, RotateOutcome, SaveOutcome, Session, SessionAttributes, SessionState, Store,
-    UpdateOutcome,
+    EndReason, SaveOutcome, Session, SessionAttributes, SessionState, Store, UpdateOutcome,
 };
 use oxhttp::model::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, LOCATION, RETRY_AFTER, SET_COOKIE, USER_AGENT,
@@ -25,20 +24,20 @@ const MAX_USER: usize = 64;
 /// The longest wait of `/slow`, in milliseconds.
 const MAX_SLOW: u64 = 60_000;
 
-/// How old a cookie gets before it is sent again with a later expiry, in seconds: less than the idle timeout by far.
+/// The age in seconds at which a cookie is sent again with a later expiry; far less than the idle timeout.
 const COOKIE_AGE: u64 = 60;
 
-/// What this application keeps of a visitor. `default`: a session from before a field was added still loads.
+/// What this application stores for a visitor. With `default`, sessions from before a field was added still load.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Visit {
     views: u64,
-    /// When the visitor was last sent the cookie, in seconds since 1970.
+    /// The time at which the cookie was last sent, in seconds since 1970.
     cookie_sent: u64,
 }
 
 impl Visit {
-    /// A visit whose cookie goes out with this answer.
+    /// Creates a visit whose cookie is sent with this response.
     fn new(views: u64) -> Visit {
         Visit {
             views,
@@ -46,9 +45,9 @@ impl Visit {
         }
     }
 
-    /// Counts a view. Returns whether it is time for the cookie, which keeps its expiry in step with the session's.
+    /// Counts a view. Returns true if the cookie is due to be sent again, with the session's later expiry.
     ///
-    /// Not with each answer: one that the log-in has overtaken would put the old cookie in the place of the new one.
+    /// Not every response sends it: a slow response could replace the new cookie of a login by the old one.
     fn view(&mut self) -> bool {
         self.views += 1;
         let is_due = now().abs_diff(self.cookie_sent) >= COOKIE_AGE;
@@ -64,7 +63,7 @@ pub struct Application {
     cookie: SessionCookie,
 }
 
-/// Why a request gets no page.
+/// The reasons why a request gets no page.
 enum Failure {
     Store(connect_pg::Error),
     Refused(StatusCode, &'static str),
@@ -105,7 +104,7 @@ impl Application {
         if *method != Method::GET && is_cross_origin(request.headers()) {
             return Err(Failure::Refused(
                 StatusCode::FORBIDDEN,
-                "This came from another site.",
+                "The request came from another site.",
             ));
         }
         match (method.as_str(), request.uri().path()) {
@@ -117,16 +116,15 @@ impl Application {
             (_, "/login" | "/logout") => Err(Failure::NotAllowed { allowed: "POST" }),
             _ => Err(Failure::Refused(
                 StatusCode::NOT_FOUND,
-                "There is no such page.",
+                "This page does not exist.",
             )),
         }
     }
 
-    /// Counts the view. This is the place that gives a new visitor a session, since here there is something to keep.
+    /// Counts the view. Creates the session of a new visitor, because here is something to store.
     fn home(&self, request: &Request<Body>) -> Page {
-        // No cookie, no query.
         if let Some(id) = self.cookie.id(request.headers()) {
-            // update() loads, changes and saves; when another request of this visitor saved in between, it does so again.
+            // update() loads, changes and saves. It repeats that if another request of this visitor saved in between.
             let mut is_due = false;
             let outcome = self
                 .store
@@ -139,17 +137,21 @@ impl Application {
                 };
                 return Ok(response.body(view(&session).into())?);
             }
-            // A log-in has overtaken this request, and has given the browser another cookie, or is about to. One of ours would
-            // take its place and undo the log-in.
+            // A login was faster than this request and sends a new cookie. A cookie from here could replace it and undo the
+            // login.
             if self.store.info(&id)?.state() == SessionState::Ended(EndReason::Rotated) {
                 return Ok(text(StatusCode::OK).body(page(1, None).into())?);
             }
         }
-        let session = self.store.create(Visit::new(1), &new_session(request))?;
+        let session = self
+            .store
+            .create(Visit::new(1), &session_attributes(request))?;
         Ok(self.ok_with_cookie(&session).body(view(&session).into())?)
     }
 
-    /// Logs in whoever says so: a real application asks for a password first.
+    /// Logs a user in by name alone. A real application checks a password first.
+    ///
+    /// The session gets a new id, so an id that an attacker planted before is invalid (session fixation).
     fn login(&self, request: &Request<Body>, body: &[u8]) -> Page {
         let user = form_urlencoded::parse(body)
             .find(|(field, _)| field == "user")
@@ -162,55 +164,19 @@ impl Application {
                 "The form field user must hold 1 to 64 characters.",
             ))?;
 
-        let old: Option<Session<Visit>> = match self.cookie.id(request.headers()) {
-            Some(id) => self.store.load(&id)?,
-            None => None,
-        };
-        let known = match old {
-            Some(old) => self.log_in_with(old, &user, request)?,
-            None => None,
-        };
-        let session = match known {
-            Some(session) => session,
-            None => self
-                .store
-                .create(Visit::new(0), &new_session(request).user_id(user))?,
-        };
+        // What an anonymous visitor did becomes the user's. What another user did does not.
+        let id = self.cookie.id(request.headers());
+        let session =
+            self.store
+                .login_or_create(id.as_ref(), &user, &session_attributes(request), || {
+                    Visit::new(0)
+                })?;
         Ok(see_home()
             .header(SET_COOKIE, self.cookie.set(&session))
             .body(Body::empty())?)
     }
 
-    /// Makes the visitor's session the user's. None if it has ended meanwhile, or another log-in was faster.
-    ///
-    /// It gets a new id, in one call: an id that somebody knew or planted before must be worth nothing after it (session
-    /// fixation). If the database fails, the visitor is still who he was.
-    fn log_in_with(
-        &self,
-        mut session: Session<Visit>,
-        user: &str,
-        request: &Request<Body>,
-    ) -> Result<Option<Session<Visit>>, Failure> {
-        // What an anonymous visitor did becomes the user's. What another user did does not.
-        let is_of_another = session.user_id().is_some_and(|old_user| old_user != user);
-        if self
-            .store
-            .login(&mut session, user, &new_session(request))?
-            == RotateOutcome::Gone
-        {
-            return Ok(None);
-        }
-        if is_of_another {
-            // Nobody knows the new id before this answers.
-            return Ok(self
-                .store
-                .update(session.id(), |visit| *visit = Visit::new(0))?
-                .updated());
-        }
-        Ok(Some(session))
-    }
-
-    /// Ends the session in the database; that is what counts. Dropping the cookie only tidies up.
+    /// Ends the session in the database, which is what counts. Removing the cookie only cleans up.
     fn logout(&self, request: &Request<Body>) -> Page {
         if let Some(id) = self.cookie.id(request.headers()) {
             self.store.end(&id)?;
@@ -220,8 +186,7 @@ impl Application {
             .body(Body::empty())?)
     }
 
-    /// A request that takes its time between loading and saving. When the visitor logs out meanwhile, the save finds the session
-    /// gone: it stays gone.
+    /// Waits between loading and saving. If the visitor logs out meanwhile, the save returns `Gone` and the session stays ended.
     fn slow(&self, request: &Request<Body>) -> Page {
         let milliseconds = form_urlencoded::parse(request.uri().query().unwrap_or("").as_bytes())
             .find(|(name, _)| name == "milliseconds")
@@ -240,18 +205,18 @@ impl Application {
         };
 
         log(&format!(
-            "slow: the session is loaded; to be saved in {milliseconds} ms"
+            "slow: the session is loaded; the save follows in {milliseconds} ms"
         ));
         thread::sleep(Duration::from_millis(milliseconds));
 
         session.data.views += 1;
         let outcome = match self.store.save(&mut session)? {
             SaveOutcome::Saved => "saved",
-            // What to do is the application's to decide; this one counts views, and leaves this one out.
-            SaveOutcome::Conflict => "not saved: another request changed the session meanwhile",
-            SaveOutcome::Gone => "not saved: the session has ended meanwhile",
+            // The application decides what to do. This one does not count the view.
+            SaveOutcome::Conflict => "not saved: another request changed the session",
+            SaveOutcome::Gone => "not saved: the session has ended",
         };
-        // No word on the cookie: the browser may have the one of a new session by now.
+        // Sends no cookie: the browser may have the cookie of a new session by now.
         Ok(text(StatusCode::OK).body(format!("{outcome}\n").into())?)
     }
 
@@ -264,15 +229,18 @@ impl Failure {
     fn into_response(self, request: &Request<Body>) -> Response<Body> {
         let (status, words) = match &self {
             Failure::Refused(status, words) => (*status, *words),
-            Failure::NotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "Not with this method."),
-            // An outage is no log-out. The cookie is left alone, and all is well once the database is back.
+            Failure::NotAllowed { .. } => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "The page does not support this method.",
+            ),
+            // An outage is not a logout: the cookie stays, and works again when the database does.
             Failure::Store(error) if error.is_unavailable() => (
                 StatusCode::SERVICE_UNAVAILABLE,
-                "The session store cannot be reached just now. Nobody is logged out by this; please try again.",
+                "The session store is unavailable. You stay logged in; please try again.",
             ),
             Failure::Store(_) | Failure::Response(_) => (
                 StatusCode::INTERNAL_SERVER_ERROR,
-                "Something is wrong with this server. Nobody is logged out by this.",
+                "The server has an internal error. You stay logged in.",
             ),
         };
         let mut response = Response::new(Body::from(format!("{words}\n")));
@@ -288,7 +256,7 @@ impl Failure {
                 if status == StatusCode::SERVICE_UNAVAILABLE {
                     headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
                 }
-                // No error of the store shows a session id or session data, so it may go to the log as it is.
+                // No error of the store shows a session id or session data, so the log can contain it.
                 log(&format!(
                     "{} {}: {error}",
                     request.method(),
@@ -307,7 +275,7 @@ impl Failure {
 }
 
 const PLAIN_TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-/// No cache may keep one visitor's page, or cookie, and show it to another.
+/// A cache must not store a visitor's page or cookie and send it to another visitor.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 fn text(status: StatusCode) -> response::Builder {
@@ -317,7 +285,7 @@ fn text(status: StatusCode) -> response::Builder {
         .header(CACHE_CONTROL, NO_STORE)
 }
 
-/// 303: the browser goes on with a GET, so that a reload does not send the form again.
+/// Redirects with 303: the browser continues with a GET, so a reload does not send the form again.
 fn see_home() -> response::Builder {
     text(StatusCode::SEE_OTHER).header(LOCATION, "/")
 }
@@ -337,9 +305,9 @@ fn now() -> u64 {
         .map_or(0, |time| time.as_secs())
 }
 
-/// What a list of the user's devices will show. (The address is not ours to know here: oxhttp does not tell it, and what a
-/// proxy writes into `X-Forwarded-For` is to be trusted only where there is a proxy.)
-fn new_session(request: &Request<Body>) -> SessionAttributes {
+/// Returns what a list of the user's devices shows. The address is missing: oxhttp does not tell it, and
+/// `X-Forwarded-For` is trustworthy only behind a proxy.
+fn session_attributes(request: &Request<Body>) -> SessionAttributes {
     match user_agent(request) {
         Some(agent) => SessionAttributes::new().user_agent(agent),
         None => SessionAttributes::new(),
@@ -350,32 +318,38 @@ fn user_agent(request: &Request<Body>) -> Option<&str> {
     request.headers().get(USER_AGENT)?.to_str().ok()
 }
 
-/// The body of a request, if it is no larger than it may be.
+/// Returns the body of a request, up to its largest size.
 fn body(request: &mut Request<Body>) -> Result<Vec<u8>, Failure> {
     let body = mem::replace(request.body_mut(), Body::empty());
     let mut bytes = Vec::new();
     let mut refusal = None;
     if body.len().is_some_and(|length| length > MAX_BODY) {
-        refusal = Some((StatusCode::PAYLOAD_TOO_LARGE, "That is too much."));
+        refusal = Some((
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The body of the request is too large.",
+        ));
     } else if body.take(MAX_BODY + 1).read_to_end(&mut bytes).is_err() {
         refusal = Some((
             StatusCode::BAD_REQUEST,
             "The body of the request cannot be read.",
         ));
     } else if bytes.len() as u64 > MAX_BODY {
-        refusal = Some((StatusCode::PAYLOAD_TOO_LARGE, "That is too much."));
+        refusal = Some((
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The body of the request is too large.",
+        ));
     }
     let Some((status, words)) = refusal else {
         return Ok(bytes);
     };
-    // What is left of the body must not be read as the next request: oxhttp closes the connection upon this.
+    // The rest of the body must not be read as the next request. This header makes oxhttp close the connection.
     request
         .headers_mut()
         .insert(CONNECTION, HeaderValue::from_static("close"));
     Err(Failure::Refused(status, words))
 }
 
-/// One line on standard error. Not eprintln, which panics once nobody reads it any more.
+/// Prints a line on standard error. Unlike eprintln, it does not panic if standard error is closed.
 pub fn log(line: &str) {
     let _ = writeln!(io::stderr(), "web_application: {line}");
 }

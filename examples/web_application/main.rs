@@ -1,4 +1,4 @@
-//! A small web application whose visitors' sessions are kept in PostgreSQL: it counts views, logs in and logs out.
+//! A small web application with its sessions in PostgreSQL. It counts views, logs in and logs out.
 //!
 //! ```text
 //! session-admin install && session-admin rotate-password --output nodepg.password
@@ -7,19 +7,19 @@
 //!
 //! | request | does |
 //! |---|---|
-//! | `GET /` | counts this visitor's views; shows who is logged in |
+//! | `GET /` | counts this visitor's views; shows the user |
 //! | `POST /login`, form field `user` | logs in, under a new session id |
 //! | `POST /logout` | logs out |
-//! | `GET /slow?milliseconds=N` | loads the session, waits, saves it: try to log out meanwhile |
+//! | `GET /slow?milliseconds=N` | loads the session, waits, saves it: try to log out in between |
 //!
 //! | variable | meaning |
 //! |---|---|
 //! | `DATABASE_URL`, or `PGHOST`, `PGUSER`, … | the database, as `psql` takes it |
-//! | `CONNECT_PG_PASSWORD_FILE` | the password's file, read at each connect: rotating it needs no restart |
+//! | `CONNECT_PG_PASSWORD_FILE` | the password file, read at each connect: a rotation needs no restart |
 //! | `CONNECT_PG_SCHEMA` | the schema of the store; default `web` |
-//! | `LISTEN` | address and port; default `127.0.0.1:8080`; port 0 = any that is free |
-//! | `COOKIE_KEY_FILE` | 64 random bytes that sign the cookie; default: drawn anew at each start |
-//! | `SECURE_COOKIE` | `1` behind TLS: the cookie is `Secure`, and named with the prefix `__Host-` |
+//! | `LISTEN` | address and port; default `127.0.0.1:8080`; port 0: any free port |
+//! | `COOKIE_KEY_FILE` | 64 random bytes that sign the cookie; default: new ones at each start |
+//! | `SECURE_COOKIE` | `1` behind TLS: the cookie is `Secure`, and its name has the prefix `__Host-` |
 
 mod application;
 mod same_origin;
@@ -42,11 +42,11 @@ use oxhttp::Server;
 use application::Application;
 use session_cookie::SessionCookie;
 
-/// A client that sends or takes nothing for so long is cut off.
+/// The time without traffic after which a client is disconnected.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Each connection has a thread; further ones wait.
+/// The number of connections, each with a thread. Further ones wait.
 const MAX_CONNECTIONS: usize = 64;
-/// How long requests under way may take to finish once we are told to stop.
+/// The time that running requests have to finish after a signal to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
@@ -60,7 +60,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
-    // First of all, so that no signal is missed: Ctrl-C, SIGTERM and SIGHUP.
+    // First, so that no signal is missed: Ctrl-C, SIGTERM and SIGHUP.
     let (stop, stopped) = mpsc::channel();
     ctrlc::set_handler(move || {
         let _ = stop.send(());
@@ -73,17 +73,17 @@ fn run() -> Result<(), Box<dyn Error>> {
     if let Some(schema) = variable("CONNECT_PG_SCHEMA")? {
         builder = builder.schema(&schema);
     }
-    // Not connect(), which wants the database to be there: a web server may well be started first.
+    // Not connect(), which needs the database: the web server may start first.
     let store = builder.build()?;
-    // Every server may do this; one at a time prunes. Dropped at the end of run(), which stops it.
+    // Every process can do this; one at a time prunes. It stops when run() ends.
     let _pruner = store.start_pruning(PruneOptions::new())?;
 
     let secure = variable("SECURE_COOKIE")?.is_some_and(|value| value == "1");
     let cookie = SessionCookie::new(cookie_key()?, secure);
     let application = Arc::new(Application::new(store, cookie));
 
-    // Whoever works for a request holds a clone; so the count tells how many are under way.
-    let under_way = Arc::new(());
+    // Each running request holds a clone, so the count is the number of running requests.
+    let running = Arc::new(());
     let address: SocketAddr = match variable("LISTEN")? {
         Some(text) => text.parse().map_err(|_| {
             format!("LISTEN is {text:?}, which is not an address and a port such as 127.0.0.1:8080")
@@ -91,11 +91,11 @@ fn run() -> Result<(), Box<dyn Error>> {
         None => SocketAddr::from(([127, 0, 0, 1], 8080)),
     };
     let address = listen(address, |address| {
-        let (application, token) = (Arc::clone(&application), Arc::clone(&under_way));
+        let (application, token) = (Arc::clone(&application), Arc::clone(&running));
         Server::new(move |request| {
             let token = Arc::clone(&token);
             let mut response = application.respond(request);
-            // oxhttp drops the response once it is sent, and so the request is under way until then.
+            // oxhttp drops the response after sending it. Until then the request counts as running.
             response.extensions_mut().insert(token);
             response
         })
@@ -112,8 +112,8 @@ fn run() -> Result<(), Box<dyn Error>> {
 
     stopped.recv()?;
     let deadline = Instant::now() + STOP_TIMEOUT;
-    // Two are this function's and the server's own.
-    while Arc::strong_count(&under_way) > 2 && Instant::now() < deadline {
+    // Two clones belong to this function and the server.
+    while Arc::strong_count(&running) > 2 && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(10));
     }
     Ok(())
@@ -121,8 +121,8 @@ fn run() -> Result<(), Box<dyn Error>> {
 
 /// Starts a server at the address, and returns the address with the port that it really has.
 ///
-/// oxhttp does not tell which port it got for 0. So one that is free is looked for first; should somebody else take it in
-/// between, the next one will do.
+/// oxhttp does not tell which port it got for 0, so this looks for a free one first. If another process takes it in between,
+/// this tries the next one.
 fn listen(
     address: SocketAddr,
     start: impl Fn(SocketAddr) -> io::Result<()>,
@@ -142,8 +142,8 @@ fn listen(
     }
 }
 
-/// The key that signs the cookies. Servers that answer for one name must share it, and a restart must not lose it: otherwise every
-/// visitor is a new one.
+/// Returns the key that signs the cookies. All servers of one site share it, and it survives restarts; otherwise all cookies
+/// become invalid.
 fn cookie_key() -> Result<Key, Box<dyn Error>> {
     let Some(path) = env::var_os("COOKIE_KEY_FILE") else {
         return Ok(Key::try_generate().ok_or("the operating system has no random bytes")?);
@@ -152,9 +152,9 @@ fn cookie_key() -> Result<Key, Box<dyn Error>> {
     let bytes =
         fs::read(&path).map_err(|error| format!("cannot read COOKIE_KEY_FILE {shown}: {error}"))?;
     if bytes.len() != 64 {
-        let mend = format!("head --bytes=64 /dev/urandom >{shown}");
+        let hint = format!("head --bytes=64 /dev/urandom >{shown}");
         return Err(format!(
-            "COOKIE_KEY_FILE {shown} has {} bytes instead of 64; {mend}",
+            "COOKIE_KEY_FILE {shown} has {} bytes instead of 64; create it by: {hint}",
             bytes.len()
         )
         .into());
@@ -162,7 +162,7 @@ fn cookie_key() -> Result<Key, Box<dyn Error>> {
     Ok(Key::from(&bytes))
 }
 
-/// An environment variable, where set and not empty.
+/// Returns an environment variable if it is set and not empty.
 fn variable(name: &str) -> Result<Option<String>, String> {
     match env::var(name) {
         Ok(value) if value.is_empty() => Ok(None),

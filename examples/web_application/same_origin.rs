@@ -1,25 +1,25 @@
-//! Against cross-site request forgery: another site's page must not log our visitor in or out.
+//! Prevents cross-site request forgery: a page of another site must not log a visitor in or out.
 
 use oxhttp::model::HeaderMap;
 use oxhttp::model::header::{HOST, ORIGIN};
 
-/// Whether a browser says that a page of another origin made it send this request. To be asked of everything but GET.
+/// Returns true if the browser reports that a page of another origin sent this request. Check everything except GET.
 ///
-/// `SameSite=Lax` stops most of these already; this stops the rest, a subdomain's page for one. Browsers set both headers
-/// themselves, no page can: `Sec-Fetch-Site` where the connection is trustworthy (TLS, localhost), `Origin` with every POST.
-/// What sends neither is no browser and has nobody's cookies to misuse. A proxy before us must pass `Host` on unchanged.
+/// `SameSite=Lax` stops most of these requests. This stops the others, such as those of a page on a subdomain. Browsers set both
+/// headers, and pages cannot: `Sec-Fetch-Site` on trustworthy connections (TLS, localhost), `Origin` with every POST. A client
+/// that sends neither is not a browser and has no visitor's cookies. A proxy in front must keep `Host` unchanged.
 ///
 /// See the OWASP cheat sheet "Cross-Site Request Forgery Prevention", sections "Fetch Metadata headers" and "Using standard
 /// headers to verify origin".
 pub fn is_cross_origin(headers: &HeaderMap) -> bool {
     if let Some(site) = headers.get("sec-fetch-site") {
-        // "none": the visitor did it, by a bookmark or the address bar.
+        // "none": the visitor used a bookmark or the address bar.
         return site != "same-origin" && site != "none";
     }
     let Some(origin) = headers.get(ORIGIN) else {
         return false;
     };
-    // "null" is what a sandboxed frame sends: it has no "://", so it is refused.
+    // A sandboxed frame sends "null". It has no "://", so it counts as another origin.
     let Some((_, origin)) = origin
         .to_str()
         .ok()
@@ -27,7 +27,7 @@ pub fn is_cross_origin(headers: &HeaderMap) -> bool {
     else {
         return true;
     };
-    // The scheme is left out: behind a proxy that ends TLS we do not know ours.
+    // Ignores the scheme: behind a proxy that terminates TLS it is unknown here.
     !headers
         .get(HOST)
         .is_some_and(|host| host.as_bytes().eq_ignore_ascii_case(origin.as_bytes()))

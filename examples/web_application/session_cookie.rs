@@ -1,32 +1,31 @@
-//! The cookie that carries the session id between browser and application.
+//! The cookie with the session id.
 
 use connect_pg::{Session, SessionId};
 use cookie::time::Duration;
 use cookie::{Cookie, CookieJar, Key, SameSite};
 use oxhttp::model::HeaderMap;
 use oxhttp::model::header::COOKIE;
-use std::time::SystemTime;
 
-/// What the cookie looks like. A browser drops a cookie only if name, path and domain are those it was set with, so there is
-/// one place that knows them.
+/// The attributes of the cookie. A browser removes a cookie only if name, path and domain are as it was set, so they are in one
+/// place.
 pub struct SessionCookie {
     pub name: &'static str,
     pub path: &'static str,
-    /// None = this host alone, no subdomains.
+    /// None: this host only, no subdomains.
     pub domain: Option<&'static str>,
     /// Sent over TLS only.
     pub secure: bool,
-    /// Kept from scripts, and so from most of what a cross-site script can do.
+    /// Hidden from scripts, which limits what an injected script can do.
     pub http_only: bool,
-    /// Lax: not sent along with another site's POST, but with a link to here.
+    /// Lax: not sent with another site's POST, but with a link to this site.
     pub same_site: SameSite,
-    /// Signs the id. The id alone is unguessable; the signature turns made-up cookies away before they cost a query.
+    /// Signs the id. The signature rejects forged cookies without a query, and ids that an SQL injection planted.
     pub key: Key,
 }
 
 impl SessionCookie {
-    /// `secure` is right wherever there is TLS. Browsers take the prefix `__Host-` only with `Secure`, with `Path=/` and without
-    /// `Domain`, which keeps neighbours on subdomains from planting a cookie here.
+    /// Creates the attributes; `secure` is for TLS. Browsers accept the prefix `__Host-` only with `Secure`, with `Path=/` and
+    /// without `Domain`, so that a page on a subdomain cannot set this cookie.
     pub fn new(key: Key, secure: bool) -> SessionCookie {
         SessionCookie {
             name: if secure { "__Host-session" } else { "session" },
@@ -39,7 +38,7 @@ impl SessionCookie {
         }
     }
 
-    /// The session id of a request, or none: without a cookie, or with one that is not ours, a visitor is simply new.
+    /// Returns the session id of a request, or None without a valid cookie.
     pub fn id(&self, headers: &HeaderMap) -> Option<SessionId> {
         let jar = CookieJar::new();
         let signed = jar.signed(&self.key);
@@ -53,14 +52,10 @@ impl SessionCookie {
             .find_map(|cookie| signed.verify(cookie)?.value().parse().ok())
     }
 
-    /// `Set-Cookie` for a live session. The browser keeps it as long as the session lasts; to be sent again now and then, since
-    /// each use may move the expiry.
+    /// Returns `Set-Cookie` for a live session. The cookie expires with the session; send it again from time to time, because
+    /// the session's expiry slides.
     pub fn set<T>(&self, session: &Session<T>) -> String {
-        let left = session
-            .expires_at()
-            .duration_since(SystemTime::now())
-            .unwrap_or_default();
-        let seconds = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
+        let seconds = i64::try_from(session.max_age()).unwrap_or(i64::MAX);
         let mut cookie = self.with_value(session.id().as_cookie_value());
         cookie.set_max_age(Duration::seconds(seconds));
         let mut jar = CookieJar::new();
@@ -68,7 +63,7 @@ impl SessionCookie {
         jar.delta().map(ToString::to_string).collect()
     }
 
-    /// `Set-Cookie` that makes the browser drop the cookie.
+    /// Returns `Set-Cookie` that makes the browser remove the cookie.
     pub fn remove(&self) -> String {
         let mut cookie = self.with_value("");
         cookie.make_removal();

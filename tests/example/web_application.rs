@@ -333,7 +333,7 @@ fn slow_request_after_logout_is_not_saved() {
             .batch_execute("select web.clear_sessions()")
             .unwrap();
 
-        if slow.body == "not saved: the session has ended meanwhile\n" {
+        if slow.body == "not saved: the session has ended\n" {
             assert_eq!(slow.header("set-cookie"), None);
             return;
         }
@@ -354,12 +354,12 @@ fn slow_request_after_concurrent_change_is_not_saved() {
         let mut tab = visitor.clone();
         let slow = thread::spawn(move || tab.get(&format!("/slow?milliseconds={milliseconds}")));
         // The first such line is of the request above.
-        application.wait_for_log(&format!("to be saved in {milliseconds} ms"));
+        application.wait_for_log(&format!("the save follows in {milliseconds} ms"));
         // Two views, because one view stores the same data as the slow request, and equal data is no conflict.
         visitor.get("/");
         let meanwhile = visitor.get("/").body;
         let slow = slow.join().unwrap();
-        if slow.body == "not saved: another request changed the session meanwhile\n" {
+        if slow.body == "not saved: another request changed the session\n" {
             assert_eq!(meanwhile, page(5, "anonymous"));
             assert_eq!(visitor.get("/").body, page(6, "anonymous"));
             return;
@@ -433,7 +433,7 @@ fn outage_returns_503_and_keeps_cookie() {
         assert_eq!(response.status, 503);
         assert_eq!(
             response.body,
-            "The session store cannot be reached just now. Nobody is logged out by this; please try again.\n"
+            "The session store is unavailable. You stay logged in; please try again.\n"
         );
         assert_eq!(response.header("set-cookie"), None);
         assert_eq!(response.header("retry-after"), Some("1"));
@@ -468,7 +468,7 @@ fn store_error_returns_500_and_keeps_cookie() {
     );
     assert_eq!(
         response.body,
-        "Something is wrong with this server. Nobody is logged out by this.\n"
+        "The server has an internal error. You stay logged in.\n"
     );
     application.wait_for_log("(SQLSTATE 42501)");
     superuser.batch_execute(&on_schema("grant", "to")).unwrap();
