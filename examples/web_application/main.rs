@@ -154,7 +154,7 @@ fn cookie_key() -> Result<Key, Box<dyn Error>> {
     if bytes.len() != 64 {
         let hint = format!("head --bytes=64 /dev/urandom >{shown}");
         return Err(format!(
-            "COOKIE_KEY_FILE {shown} has {} bytes instead of 64; create it by: {hint}",
+            "COOKIE_KEY_FILE {shown} has {} bytes instead of 64; hint: {hint}",
             bytes.len()
         )
         .into());

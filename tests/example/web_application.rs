@@ -727,7 +727,7 @@ fn invalid_environment_is_reported() {
         (
             "COOKIE_KEY_FILE",
             short.as_str(),
-            "has 5 bytes instead of 64; head --bytes=64 /dev/urandom >",
+            "has 5 bytes instead of 64; hint: head --bytes=64 /dev/urandom >",
         ),
         ("DATABASE_URL", "mysql://x", "invalid connection settings: "),
     ] {
