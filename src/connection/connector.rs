@@ -35,9 +35,10 @@ impl Connector {
         self.prepare_statements
     }
 
+    /// Connects, on a thread that is known to be allowed to block.
     pub(crate) fn connect(&self) -> Result<Client, Error> {
         match &self.source {
-            ConnectSource::Settings(settings) => settings.connect(),
+            ConnectSource::Settings(settings) => settings.connect_blocking(),
             ConnectSource::Config {
                 config,
                 password_file,

@@ -2,8 +2,6 @@ use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 
-use super::Error;
-
 /// What kind of failure an [`Error`] is. From [`Error::kind`].
 ///
 /// Whether a change was made in spite of the error is another question: [`Error::is_outcome_unknown`].
@@ -90,50 +88,6 @@ pub(super) enum Kind {
     Install,
 }
 
-impl Error {
-    /// Returns the kind of failure.
-    ///
-    /// An error that answers several questions has the kind of the first in the order of [`ErrorKind`], except that a
-    /// conflict comes before the lock that ended it.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use connect_pg::{Error, ErrorKind};
-    ///
-    /// fn status(error: &Error) -> u16 {
-    ///     match error.kind() {
-    ///         ErrorKind::Unavailable => 503,
-    ///         ErrorKind::MalformedId => 400,
-    ///         ErrorKind::Conflict | ErrorKind::Locked | ErrorKind::SessionLimit => 409,
-    ///         ErrorKind::TooLarge => 413,
-    ///         _ => 500,
-    ///     }
-    /// }
-    /// # let _ = status;
-    /// ```
-    #[must_use]
-    pub fn kind(&self) -> ErrorKind {
-        match self.0.kind {
-            Kind::AsyncContext => ErrorKind::AsyncContext,
-            Kind::SessionId => ErrorKind::MalformedId,
-            Kind::Encode(_) | Kind::Decode(_) => ErrorKind::InvalidData,
-            Kind::Conflict(_) => ErrorKind::Conflict,
-            Kind::SessionLimit => ErrorKind::SessionLimit,
-            Kind::NotificationsOff => ErrorKind::NotificationsOff,
-            #[cfg(feature = "install")]
-            Kind::Newer => ErrorKind::NewerDatabase,
-            _ if self.is_unavailable() => ErrorKind::Unavailable,
-            _ if self.is_not_installed() => ErrorKind::NotInstalled,
-            _ if self.is_permission_denied() => ErrorKind::PermissionDenied,
-            _ if self.is_invalid_argument() => ErrorKind::InvalidArgument,
-            _ if self.is_too_large() => ErrorKind::TooLarge,
-            _ if self.is_locked() => ErrorKind::Locked,
-            _ => ErrorKind::Other,
-        }
-    }
-}
-
 /// Returns true if the connection is of no more use after this error. Without an SQLSTATE the socket failed, the connection is
 /// closed, or the bytes made no sense. Parameters cannot be at fault, because each has a `ToSql` of this library.
 pub(super) fn breaks_connection(error: &tokio_postgres::Error) -> bool {
@@ -156,47 +110,4 @@ pub(super) fn is_connection_fatal(code: &SqlState) -> bool {
 
 pub(super) fn is_unavailable_code(code: &SqlState) -> bool {
     is_connection_fatal(code) || code.code().starts_with("53") || *code == SqlState::QUERY_CANCELED
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn server_error_has_the_kind_of_its_code() {
-        for (code, kind) in [
-            (SqlState::ADMIN_SHUTDOWN, ErrorKind::Unavailable),
-            (SqlState::TOO_MANY_CONNECTIONS, ErrorKind::Unavailable),
-            (SqlState::UNDEFINED_FUNCTION, ErrorKind::NotInstalled),
-            (
-                SqlState::INSUFFICIENT_PRIVILEGE,
-                ErrorKind::PermissionDenied,
-            ),
-            (SqlState::INVALID_PASSWORD, ErrorKind::PermissionDenied),
-            (
-                SqlState::INVALID_PARAMETER_VALUE,
-                ErrorKind::InvalidArgument,
-            ),
-            (SqlState::PROGRAM_LIMIT_EXCEEDED, ErrorKind::TooLarge),
-            (SqlState::LOCK_NOT_AVAILABLE, ErrorKind::Locked),
-            (SqlState::CHECK_VIOLATION, ErrorKind::Other),
-        ] {
-            let error = Error::with_code(Kind::Server, code.clone());
-            assert_eq!(error.kind(), kind, "{code:?}");
-            assert_eq!(error.code(), Some(code.code()));
-        }
-    }
-
-    #[test]
-    fn error_of_the_application_is_not_of_the_store() {
-        for code in [
-            SqlState::LOCK_NOT_AVAILABLE,
-            SqlState::UNDEFINED_TABLE,
-            SqlState::PROGRAM_LIMIT_EXCEEDED,
-        ] {
-            let error = Error::with_code(Kind::Application, code);
-            assert_eq!(error.kind(), ErrorKind::Other);
-            assert!(!error.is_locked() && !error.is_not_installed() && !error.is_too_large());
-        }
-    }
 }

@@ -3,9 +3,51 @@ use std::error::Error as StdError;
 use tokio_postgres::error::SqlState;
 
 use super::Error;
-use super::kind::{Kind, is_unavailable_code};
+use super::kind::{ErrorKind, Kind, is_unavailable_code};
 
 impl Error {
+    /// Returns the kind of failure.
+    ///
+    /// An error that answers several questions has the kind of the first in the order of [`ErrorKind`], except that a
+    /// conflict comes before the lock that ended it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use connect_pg::{Error, ErrorKind};
+    ///
+    /// fn status(error: &Error) -> u16 {
+    ///     match error.kind() {
+    ///         ErrorKind::Unavailable => 503,
+    ///         ErrorKind::MalformedId => 400,
+    ///         ErrorKind::Conflict | ErrorKind::Locked | ErrorKind::SessionLimit => 409,
+    ///         ErrorKind::TooLarge => 413,
+    ///         _ => 500,
+    ///     }
+    /// }
+    /// # let _ = status;
+    /// ```
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self.0.kind {
+            Kind::AsyncContext => ErrorKind::AsyncContext,
+            Kind::SessionId => ErrorKind::MalformedId,
+            Kind::Encode(_) | Kind::Decode(_) => ErrorKind::InvalidData,
+            Kind::Conflict(_) => ErrorKind::Conflict,
+            Kind::SessionLimit => ErrorKind::SessionLimit,
+            Kind::NotificationsOff => ErrorKind::NotificationsOff,
+            #[cfg(feature = "install")]
+            Kind::Newer => ErrorKind::NewerDatabase,
+            _ if self.is_unavailable() => ErrorKind::Unavailable,
+            _ if self.is_not_installed() => ErrorKind::NotInstalled,
+            _ if self.is_permission_denied() => ErrorKind::PermissionDenied,
+            _ if self.is_invalid_argument() => ErrorKind::InvalidArgument,
+            _ if self.is_too_large() => ErrorKind::TooLarge,
+            _ if self.is_locked() => ErrorKind::Locked,
+            _ => ErrorKind::Other,
+        }
+    }
+
     /// Returns true if the call was made inside an async runtime, where this synchronous library must not block.
     ///
     /// Nothing was sent. Call it through `tokio::task::spawn_blocking`; see the [crate documentation](crate#async-runtimes).
@@ -195,5 +237,48 @@ impl Error {
 
     fn has_class(&self, class: &str) -> bool {
         self.code().is_some_and(|code| code.starts_with(class))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn server_error_has_the_kind_of_its_code() {
+        for (code, kind) in [
+            (SqlState::ADMIN_SHUTDOWN, ErrorKind::Unavailable),
+            (SqlState::TOO_MANY_CONNECTIONS, ErrorKind::Unavailable),
+            (SqlState::UNDEFINED_FUNCTION, ErrorKind::NotInstalled),
+            (
+                SqlState::INSUFFICIENT_PRIVILEGE,
+                ErrorKind::PermissionDenied,
+            ),
+            (SqlState::INVALID_PASSWORD, ErrorKind::PermissionDenied),
+            (
+                SqlState::INVALID_PARAMETER_VALUE,
+                ErrorKind::InvalidArgument,
+            ),
+            (SqlState::PROGRAM_LIMIT_EXCEEDED, ErrorKind::TooLarge),
+            (SqlState::LOCK_NOT_AVAILABLE, ErrorKind::Locked),
+            (SqlState::CHECK_VIOLATION, ErrorKind::Other),
+        ] {
+            let error = Error::with_code(Kind::Server, code.clone());
+            assert_eq!(error.kind(), kind, "{code:?}");
+            assert_eq!(error.code(), Some(code.code()));
+        }
+    }
+
+    #[test]
+    fn error_of_the_application_is_not_of_the_store() {
+        for code in [
+            SqlState::LOCK_NOT_AVAILABLE,
+            SqlState::UNDEFINED_TABLE,
+            SqlState::PROGRAM_LIMIT_EXCEEDED,
+        ] {
+            let error = Error::with_code(Kind::Application, code);
+            assert_eq!(error.kind(), ErrorKind::Other);
+            assert!(!error.is_locked() && !error.is_not_installed() && !error.is_too_large());
+        }
     }
 }

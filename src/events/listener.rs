@@ -53,7 +53,7 @@ impl SessionListener {
             schema,
             open: None,
         };
-        async_context::block(|| listener.connect())?;
+        async_context::run_blocking(|| listener.connect())?;
         Ok(listener)
     }
 

@@ -31,7 +31,7 @@ const CHECK_LOCK_TIMEOUT: &str = "5s";
 /// The database is then unchanged, unless the connection broke during the commit ([`Error::is_outcome_unknown`]). It is always
 /// safe to repeat the call.
 pub fn install(client: &mut Client, options: &InstallOptions) -> Result<InstallReport, Error> {
-    async_context::block(|| {
+    async_context::run_blocking(|| {
         client
             .execute("select pg_catalog.pg_advisory_lock($1)", &[&LOCK_KEY])
             .map_err(Error::call)?;
@@ -55,7 +55,7 @@ pub fn install(client: &mut Client, options: &InstallOptions) -> Result<InstallR
 ///
 /// As for [`install`].
 pub fn dry_run(client: &mut Client, options: &InstallOptions) -> Result<InstallReport, Error> {
-    async_context::block(|| run_transaction(client, options, Mode::DryRun))
+    async_context::run_blocking(|| run_transaction(client, options, Mode::DryRun))
 }
 
 /// Returns how an existing store differs from what [`install`] would make of it.
@@ -66,7 +66,7 @@ pub fn dry_run(client: &mut Client, options: &InstallOptions) -> Result<InstallR
 ///
 /// As for [`install`]; and there is no store under these names ([`Error::is_not_installed`]).
 pub fn check(client: &mut Client, options: &InstallOptions) -> Result<InstallReport, Error> {
-    async_context::block(|| run_transaction(client, options, Mode::Check))
+    async_context::run_blocking(|| run_transaction(client, options, Mode::Check))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,14 +1,15 @@
 //! Telling whether this thread may block.
 //!
 //! The `postgres` crate runs its own tokio runtime for each connection and panics where it must not block: "Cannot start a
-//! runtime from within a runtime". A `Handle` alone is no proof of that. There is one as well inside `spawn_blocking`, which is
-//! the way out that we recommend, under `block_in_place`, and under a mere `Runtime::enter`, and blocking is allowed in all three.
+//! runtime from within a runtime". A tokio `Handle` alone does not tell that. It also exists inside `spawn_blocking`, under
+//! `block_in_place` and under a mere `Runtime::enter`, where blocking is allowed.
 //!
-//! What tells them apart is the cooperative budget that tokio gives to each poll of a task: in a task it runs out after 128
-//! steps at most, elsewhere it has no end. So we use it up and give it back. A task under `tokio::task::unconstrained` has no
-//! budget either. Where a runtime is near and the budget has no end, we therefore put to tokio the question that the driver is
-//! about to put, whether this thread may block, and catch its panic if it is no. In such a task, and there alone, the panic
-//! hook reports it; and where panics abort (`panic = "abort"`), there is nothing to catch: a call in an `unconstrained` task then
+//! The cooperative budget that tokio gives to each poll of a task tells them apart: in a task it ends after 128
+//! steps at most, elsewhere it has no end. So this code uses it up and gives it back. A task under
+//! `tokio::task::unconstrained` has no budget either. If there is a runtime and the budget has no end, this code asks tokio
+//! itself whether the thread may block, and catches its panic.
+//!
+//! Only in such a task does the panic hook report it. Where panics abort (`panic = "abort"`), a call in an `unconstrained` task
 //! ends the process, as every call of the driver in a task would.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,10 +20,10 @@ use tokio::task::coop;
 
 use crate::error::Error;
 
-/// More steps than any budget has: tokio counts it in a byte.
+/// More steps than any budget has, because tokio counts it in a byte.
 const MORE_THAN_ANY_BUDGET: usize = 256;
 
-/// Whether this thread is inside a runtime's context at all, blocking threads included, or too near its end to say.
+/// Returns true if this thread is inside a runtime's context, blocking threads included, or too near its end to tell.
 pub(crate) fn in_runtime() -> bool {
     Handle::try_current().map_or_else(|error| !error.is_missing_context(), |_| true)
 }
@@ -40,17 +41,17 @@ fn budget_ends() -> bool {
             }
         }
     }
-    // Each guard sets the budget back to what it was before its own step, so the first one taken has to have the last word.
+    // Each guard resets the budget to what it was before its own step, so the first one must be dropped last.
     while spent.pop().is_some() {}
     ends
 }
 
-/// Whether tokio lets this thread block. It says no by a panic.
+/// Returns true if tokio lets this thread block. It refuses by a panic.
 fn may_block(runtime: &Handle) -> bool {
     catch_unwind(AssertUnwindSafe(|| runtime.block_on(async {}))).is_ok()
 }
 
-/// Refuses to go on where this thread must not block.
+/// Returns an error if this thread must not block.
 pub(crate) fn refuse() -> Result<(), Error> {
     let may = match Handle::try_current() {
         Ok(runtime) => !budget_ends() && may_block(&runtime),
@@ -63,8 +64,8 @@ pub(crate) fn refuse() -> Result<(), Error> {
     }
 }
 
-/// Does what blocks, or says that it must not be done here.
-pub(crate) fn block<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+/// Does what blocks, or returns an error if this thread must not block.
+pub(crate) fn run_blocking<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     refuse()?;
     work()
 }
@@ -74,12 +75,12 @@ mod tests {
     use super::*;
 
     fn answer() -> Result<u8, Error> {
-        block(|| Ok(7))
+        run_blocking(|| Ok(7))
     }
 
     /// What the driver does.
     fn drive() -> Result<u8, Error> {
-        block(|| {
+        run_blocking(|| {
             tokio::runtime::Builder::new_current_thread()
                 .build()
                 .unwrap()
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_thread_may_block() {
+    fn plain_thread_may_block() {
         assert_eq!(answer().unwrap(), 7);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_may_not() {
+    fn task_may_not_block() {
         for runtime in [
             tokio::runtime::Builder::new_current_thread()
                 .build()
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_budget_is_given_back() {
+    fn budget_is_given_back() {
         let steps = || {
             let mut context = Context::from_waker(Waker::noop());
             let mut steps = 0;

@@ -25,10 +25,14 @@ impl ConnectionSettings {
     /// ([wraps](Error::get_ref) an [`std::io::Error`] or the last host's [`postgres::Error`]); the server refused the login; or
     /// a password file cannot be read. The error names the server, the user and the database.
     pub fn connect(&self) -> Result<Client, Error> {
-        async_context::block(|| {
-            self.connect_to_any()
-                .map_err(|error| error.at(self.connection_target()))
-        })
+        async_context::refuse()?;
+        self.connect_blocking()
+    }
+
+    /// Connects, on a thread that is known to be allowed to block.
+    pub(crate) fn connect_blocking(&self) -> Result<Client, Error> {
+        self.connect_to_any()
+            .map_err(|error| error.at(self.connection_target()))
     }
 
     fn connect_to_any(&self) -> Result<Client, Error> {

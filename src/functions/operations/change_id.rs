@@ -3,13 +3,11 @@ use crate::functions::attribute_parameters::AttributeParameters;
 use crate::functions::call::{Call, Function};
 use crate::functions::login_session::LoginSession;
 use crate::functions::logout_session::LogoutSession;
+use crate::functions::operations::drawn_id::DrawnId;
 use crate::functions::operations::{Next, Operation};
 use crate::functions::reply::Reply;
 use crate::functions::rotate_session::{ChangeIdReply, RotateSession};
 use crate::session::{Expiry, SessionId, SessionKey};
-
-/// A key that exists is one chance in 2^248, or a broken random source. The second one in a row is the latter.
-const MAX_KEYS: u32 = 2;
 
 /// Gives a session a new id, by one of three functions.
 ///
@@ -17,9 +15,7 @@ const MAX_KEYS: u32 = 2;
 pub(crate) struct ChangeId<'a> {
     change: IdChange<'a>,
     old_key: SessionKey,
-    new_id: SessionId,
-    new_key: SessionKey,
-    keys: u32,
+    new: DrawnId,
 }
 
 /// Why a session gets a new id.
@@ -43,13 +39,10 @@ pub(crate) enum ChangedId {
 
 impl<'a> ChangeId<'a> {
     pub(crate) fn new(change: IdChange<'a>, old_key: SessionKey) -> Result<ChangeId<'a>, Error> {
-        let new_id = SessionId::generate_for_slot(old_key.slot())?;
         Ok(ChangeId {
             change,
             old_key,
-            new_key: new_id.key(),
-            new_id,
-            keys: 1,
+            new: DrawnId::new(Some(old_key.slot()))?,
         })
     }
 }
@@ -60,7 +53,7 @@ impl Operation for ChangeId<'_> {
     type Error = Error;
 
     fn call(&self) -> Call<'_> {
-        let (old_key, new_key) = (&self.old_key, &self.new_key);
+        let (old_key, new_key) = (&self.old_key, &self.new.key);
         match self.change {
             IdChange::Rotate { grace_seconds } => RotateSession {
                 old_key,
@@ -85,19 +78,14 @@ impl Operation for ChangeId<'_> {
     fn next(&mut self, reply: Result<ChangeIdReply, Error>) -> Result<Next<ChangedId>, Error> {
         match reply? {
             ChangeIdReply::Rotated { expiry } => Ok(Next::Done(ChangedId::Rotated {
-                id: self.new_id.clone(),
-                key: self.new_key,
+                id: self.new.id.clone(),
+                key: self.new.key,
                 expiry,
             })),
             ChangeIdReply::Gone => Ok(Next::Done(ChangedId::Gone)),
             ChangeIdReply::LimitReached => Err(Error::session_limit()),
-            ChangeIdReply::Exists if self.keys == MAX_KEYS => {
-                Err(Error::reply("every new key exists"))
-            }
             ChangeIdReply::Exists => {
-                self.keys += 1;
-                self.new_id = SessionId::generate_for_slot(self.old_key.slot())?;
-                self.new_key = self.new_id.key();
+                self.new.draw_again()?;
                 Ok(Next::Call)
             }
         }
@@ -148,13 +136,13 @@ mod tests {
     #[test]
     fn collision_draws_one_other_id() {
         let mut operation = rotation();
-        let first = operation.new_id.clone();
+        let first = operation.new.id.clone();
         assert!(matches!(
             operation.next(Ok(ChangeIdReply::Exists)),
             Ok(Next::Call)
         ));
-        assert_ne!(operation.new_id, first);
-        assert_eq!(operation.new_key, operation.new_id.key());
+        assert_ne!(operation.new.id, first);
+        assert_eq!(operation.new.key, operation.new.id.key());
         assert!(operation.next(Ok(ChangeIdReply::Exists)).is_err());
     }
 

@@ -5,20 +5,16 @@ use crate::functions::attribute_parameters::AttributeParameters;
 use crate::functions::call::{Call, Function};
 use crate::functions::create_session::{CreateReply, CreateSession};
 use crate::functions::load_session::{LoadSession, LoadedSession};
+use crate::functions::operations::drawn_id::DrawnId;
 use crate::functions::operations::{Next, Operation};
 use crate::functions::reply::Reply;
 use crate::session::{Expiry, SessionId, SessionKey};
-
-/// A key that exists is one chance in 2^256, or a broken random source. The second one in a row is the latter.
-const MAX_KEYS: u32 = 2;
 
 /// Creates a session with a new id.
 pub(crate) struct Create<'a> {
     data: &'a str,
     attributes: AttributeParameters<'a>,
-    id: SessionId,
-    key: SessionKey,
-    keys: u32,
+    new: DrawnId,
     state: State,
 }
 
@@ -50,21 +46,18 @@ impl<'a> Create<'a> {
         data: &'a str,
         attributes: AttributeParameters<'a>,
     ) -> Result<Create<'a>, Error> {
-        let id = SessionId::generate()?;
         Ok(Create {
             data,
             attributes,
-            key: id.key(),
-            id,
-            keys: 1,
+            new: DrawnId::new(None)?,
             state: State::Creating,
         })
     }
 
     fn created(&self, version: i64, expiry: Expiry, handle: Option<Uuid>) -> Next<Created> {
         Next::Done(Created {
-            id: self.id.clone(),
-            key: self.key,
+            id: self.new.id.clone(),
+            key: self.new.key,
             version,
             expiry,
             handle,
@@ -80,13 +73,13 @@ impl Operation for Create<'_> {
     fn call(&self) -> Call<'_> {
         match self.state {
             State::Creating => CreateSession {
-                key: &self.key,
+                key: &self.new.key,
                 data: self.data,
                 attributes: self.attributes,
             }
             .call(),
             State::LoadingCreated => LoadSession {
-                key: &self.key,
+                key: &self.new.key,
                 slide: false,
             }
             .call(),
@@ -117,12 +110,7 @@ impl Operation for Create<'_> {
                 Ok(Next::Call)
             }
             CreateReplies::Create(CreateReply::Exists { repeated: false }) => {
-                if self.keys == MAX_KEYS {
-                    return Err(Error::reply("every new key exists"));
-                }
-                self.keys += 1;
-                self.id = SessionId::generate()?;
-                self.key = self.id.key();
+                self.new.draw_again()?;
                 Ok(Next::Call)
             }
             CreateReplies::Load(Some(session)) => {
@@ -161,7 +149,7 @@ mod tests {
     #[test]
     fn created_session_has_the_drawn_id() {
         with_create(|create| {
-            let id = create.id.clone();
+            let id = create.new.id.clone();
             assert_eq!(create.call().statement(), CreateSession::STATEMENT);
             let Next::Done(session) = create.next(Ok(created())).unwrap() else {
                 panic!("another call");
@@ -175,10 +163,10 @@ mod tests {
     #[test]
     fn collision_draws_one_other_id() {
         with_create(|create| {
-            let first = create.id.clone();
+            let first = create.new.id.clone();
             assert!(matches!(create.next(Ok(EXISTS)), Ok(Next::Call)));
-            assert_ne!(create.id, first);
-            assert_eq!(create.key, create.id.key());
+            assert_ne!(create.new.id, first);
+            assert_eq!(create.new.key, create.new.id.key());
             let error = create.next(Ok(EXISTS)).unwrap_err();
             assert!(!error.is_outcome_unknown());
         });
@@ -187,7 +175,7 @@ mod tests {
     #[test]
     fn lost_reply_loads_the_created_session() {
         with_create(|create| {
-            let id = create.id.clone();
+            let id = create.new.id.clone();
             assert!(matches!(create.next(Ok(EXISTS_REPEATED)), Ok(Next::Call)));
             assert_eq!(create.call().statement(), LoadSession::STATEMENT);
             let loaded = LoadedSession::from_text("1", 7);

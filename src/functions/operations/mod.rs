@@ -5,6 +5,7 @@
 
 mod change_id;
 mod create;
+mod drawn_id;
 mod update;
 
 pub(crate) use change_id::{ChangeId, ChangedId, IdChange};
