@@ -53,16 +53,16 @@ fn store_closed_during_call_finishes_the_call() {
     assert_eq!(database.store().load::<i32>(&id).unwrap().unwrap().data, 2);
 }
 
-/// Returns the server process of the newest connection.
-fn newest_process(database: &TestDatabase) -> i32 {
+/// Returns the server process of the newest connection, if there is one.
+fn newest_process(database: &TestDatabase) -> Option<i32> {
     database
         .superuser()
-        .query_one(
+        .query_opt(
             "select pid from pg_stat_activity where usename = $1 order by backend_start desc limit 1",
             &[&database.role],
         )
         .unwrap()
-        .get(0)
+        .map(|row| row.get(0))
 }
 
 #[test]
@@ -85,7 +85,9 @@ fn expired_connection_is_replaced() {
         let first = newest_process(&database);
         thread::sleep(2 * short);
         store.count().unwrap();
-        assert_eq!(newest_process(&database) == first, keeps);
+        // A connection that expires during its call is closed after it.
+        let kept = first.is_some() && newest_process(&database) == first;
+        assert_eq!(kept, keeps);
     }
 }
 
