@@ -21,33 +21,33 @@ select is_empty(
 
 select is_empty(
     format($$ select p.proname from pg_proc as p where p.pronamespace = 'web'::regnamespace and not (%s) $$, r.rule),
-    r.sentence
+    r.description
 )
 from (
     values
-    ('p.prosecdef', 'each is security definer'),
+    ('p.prosecdef', 'every function is security definer'),
     ($$ p.proconfig = array['search_path=pg_catalog, pg_temp'] or (p.proname in ('load_session', 'save_session') and p.proconfig is null) $$,
-        'each pins its search_path, pg_temp last, and sets nothing else; load_session and save_session pin none, for speed'),
+        'every function pins its search_path, pg_temp last, and sets nothing else; load_session and save_session pin none, for speed'),
     -- What is left once each qualified name, each column, the comments and the literals are taken out must be grammar.
     ($$ p.proname not in ('load_session', 'save_session') or regexp_replace(
             regexp_replace(p.prosrc, '--[^\n]*|#[^\n]*|operator\(pg_catalog\.[<>=+]+\)|(pg_catalog|web|s|d|p|v)[._]\w+|''\w+''|collate pg_catalog\."C"|\m\d+\M|\mset\s+version =|,\s+data =', '', 'g'),
             '\m(declare|begin|return|query|select|update|set|returning|into|coalesce|case|when|from|as|s|d|where|and|if|not|found|then|end)\M', '', 'g'
         ) !~ '[^\s(),;]' $$, 'load_session and save_session leave nothing for a search_path to decide'),
-    ($$ p.proowner = 'nodepg_owner'::regrole $$, 'each belongs to the owner role'),
-    ($$ p.prolang = (select l.oid from pg_language as l where l.lanname = 'plpgsql') $$, 'each is PL/pgSQL'),
+    ($$ p.proowner = 'nodepg_owner'::regrole $$, 'every function belongs to the owner role'),
+    ($$ p.prolang = (select l.oid from pg_language as l where l.lanname = 'plpgsql') $$, 'every function is PL/pgSQL'),
     ($$ p.prokind = 'f' and not p.proisstrict and not p.proleakproof and p.proparallel = 'u' $$,
-        'none is strict, leakproof or parallel: each function checks null itself'),
-    ($$ coalesce(obj_description(p.oid, 'pg_proc'), '') ~ '^(connect-pg interface: )?[A-Za-z].*\. API: (public|private)$' $$, 'each has a comment that says whether it is public'),
+        'no function is strict, leakproof or parallel: each function checks null itself'),
+    ($$ coalesce(obj_description(p.oid, 'pg_proc'), '') ~ '^(connect-pg interface: )?[A-Za-z].*\. API: (public|private)$' $$, 'every function has a comment that says whether it is public'),
     ($$ (obj_description(p.oid, 'pg_proc') ~ '^connect-pg interface: ') = (p.proname in ('set_session_data', 'get_session_data', 'destroy_session', 'count_sessions', 'clear_sessions')) $$,
         'the comments of the five functions of connect-pg 1.1.5 say so'),
     ($$ (obj_description(p.oid, 'pg_proc') ~ 'API: public$') = has_function_privilege('nodepg', p.oid, 'EXECUTE') $$,
         'the runtime role may call the functions whose comment says public, and no others'),
     ($$ p.prosrc !~* '(at time zone|[^_]now\(|current_timestamp|transaction_timestamp|clock_timestamp|localtime|interval ''|::date|to_char)' $$,
-        'none asks for a time that depends on the zone or on when the transaction began'),
-    ($$ p.prosrc !~* 'execute|format\(''[^'']*(select|update|insert|delete)' $$, 'none builds SQL at run time'),
-    ($$ p.prosrc !~ '\\' $$, 'none has a backslash, whose meaning depends on a setting of the caller'),
-    ($$ p.prosrc !~* '(from|update|into|join|table)\s+(session|settings|prune_state)\M' $$, 'each names its tables with the schema')
-) as r (rule, sentence);
+        'no function asks for a time that depends on the zone or on when the transaction began'),
+    ($$ p.prosrc !~* 'execute|format\(''[^'']*(select|update|insert|delete)' $$, 'no function builds SQL at run time'),
+    ($$ p.prosrc !~ '\\' $$, 'no function has a backslash, whose meaning depends on a setting of the caller'),
+    ($$ p.prosrc !~* '(from|update|into|join|table)\s+(session|settings|prune_state)\M' $$, 'every function names its tables with the schema')
+) as r (rule, description);
 
 -- ---- correct_web ----
 
@@ -94,11 +94,11 @@ begin
     ) as c
     join pg_proc as p on p.oid = function
     where not (
-        -- It does not know that an endless loop is left by "return" only,
+        -- Only "return" leaves an endless loop, which plpgsql_check does not know.
         c.message = 'control reached end of function without RETURN' and p.prosrc ~ 'end loop;\s*end;\s*$'
-        -- nor what FOREACH … SLICE assigns, nor that the routine builds all its SQL with %I and %L (see names.sql).
-        or p.proname = 'correct_web' and (c.detail is not distinct from 'cast "text" value to "text[]" type' or c.level = 'security')
-        -- A cast too many counts where every request passes.
+        -- The routine builds its SQL with %I and %L (check_caller.sql tests that), which plpgsql_check does not know.
+        or p.proname = 'correct_web' and c.level = 'security'
+        -- An unnecessary cast matters in functions that every request calls.
         or c.level = 'performance' and (p.proname in ('correct_web', 'prune_sessions', 'store_status') or p.proname ~ '^raise_')
     )
     order by c.lineno;

@@ -5,7 +5,7 @@ declare
     v_declared record;
     v_table regclass;
     v_existing record;
-    v_declared_columns text[] := '{}';
+    v_declared_columns text[] := array[]::text[];
     v_column record;
     v_statement text;
 begin

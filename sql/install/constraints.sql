@@ -4,7 +4,7 @@ declare
     v_declared record;
     v_table regclass;
     v_existing record;
-    v_declared_constraints text[] := '{}';
+    v_declared_constraints text[] := array[]::text[];
     v_primary_key name;
     v_constraint record;
 begin

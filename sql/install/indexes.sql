@@ -2,7 +2,7 @@
 -- changes.
 declare
     v_declared record;
-    v_declared_indexes text[] := '{}';
+    v_declared_indexes text[] := array[]::text[];
     v_existing regclass;
     v_index regclass;
 begin

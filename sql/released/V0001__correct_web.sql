@@ -3583,7 +3583,7 @@ begin
         v_declared record;
         v_table regclass;
         v_existing record;
-        v_declared_columns text[] := '{}';
+        v_declared_columns text[] := array[]::text[];
         v_column record;
         v_statement text;
     begin
@@ -3793,7 +3793,7 @@ begin
         v_declared record;
         v_table regclass;
         v_existing record;
-        v_declared_constraints text[] := '{}';
+        v_declared_constraints text[] := array[]::text[];
         v_primary_key name;
         v_constraint record;
     begin
@@ -3863,7 +3863,7 @@ begin
     -- changes.
     declare
         v_declared record;
-        v_declared_indexes text[] := '{}';
+        v_declared_indexes text[] := array[]::text[];
         v_existing regclass;
         v_index regclass;
     begin
