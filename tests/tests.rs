@@ -13,3 +13,4 @@ mod example;
 mod npm;
 #[cfg(feature = "admin")]
 mod session_admin;
+mod source;

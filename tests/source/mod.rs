@@ -1,0 +1,5 @@
+//! The source tree itself: the layers of `src/`, and the names of files.
+
+mod function_names;
+mod layers;
+mod rust_imports;
