@@ -7,7 +7,6 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use crate::support::case::case;
 use crate::support::proxy::Proxy;
 use crate::support::server::quoted;
 use crate::support::temporary_directory::TemporaryDirectory;
@@ -543,64 +542,4 @@ fn unreachable_server_returns_unavailable() {
             .unwrap_err()
             .is_unavailable()
     );
-}
-
-#[test]
-fn pool_status_counts_open_and_idle_connections() {
-    let database = TestDatabase::new();
-    let store = database.builder().pool_size(3).build().unwrap();
-    let status = || {
-        let status = store.pool_status();
-        (status.size, status.open, status.idle, status.waiting)
-    };
-    assert_eq!(status(), (3, 0, 0, 0));
-    store.count().unwrap();
-    assert_eq!(status(), (3, 1, 1, 0));
-    fill(&database, &store, 3);
-    assert_eq!(status(), (3, 3, 3, 0));
-}
-
-#[test]
-fn closed_store_returns_unavailable() {
-    let database = TestDatabase::new();
-    let store = database.store();
-    let session = create(&store, 1);
-    let clone = store.clone();
-    for _ in 0..2 {
-        clone.close();
-        database.wait_until_disconnected();
-        let error = store.end(session.id()).unwrap_err();
-        assert!(
-            error.is_unavailable() && !error.is_outcome_unknown(),
-            "{error}"
-        );
-        assert_eq!(store.pool_status().open, 0);
-    }
-}
-
-#[test]
-fn connection_past_its_lifetime_or_idle_timeout_is_replaced() {
-    const SHORTEST: Duration = Duration::from_nanos(1);
-    type Limit = fn(StoreBuilder) -> StoreBuilder;
-    let none: Limit = |builder| builder;
-    let lifetime: Limit = |builder| builder.connection_max_lifetime(SHORTEST);
-    let idle: Limit = |builder| builder.connection_idle_timeout(Some(SHORTEST));
-    let database = TestDatabase::new();
-    for (name, limit, connections) in [
-        ("none", none, 1),
-        ("lifetime", lifetime, 4),
-        ("idle", idle, 4),
-    ] {
-        case(name, || {
-            let proxy = Proxy::to(&database);
-            let store = limit(proxy.builder(&database))
-                .pool_size(1)
-                .connect()
-                .unwrap();
-            for _ in 0..3 {
-                store.count().unwrap();
-            }
-            assert_eq!(proxy.connections(), connections);
-        });
-    }
 }

@@ -4,7 +4,6 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use crate::support::case::case;
 use crate::support::proxy::Proxy;
 use crate::support::test_database::{TestDatabase, create};
 use connect_pg::{
@@ -127,68 +126,6 @@ fn end_user_sessions_keeps_excepted_session() {
     assert_eq!(store.end_user_sessions("4711", None).unwrap(), 1);
     assert_eq!(store.end_user_sessions("4711", None).unwrap(), 0);
     assert!(store.load::<()>(other.id()).unwrap().is_some());
-}
-
-#[test]
-fn login_or_create_keeps_data_of_anonymous_and_own_session() {
-    let database = TestDatabase::new();
-    let store = database.store();
-    let ended = create(&store, 7).id().clone();
-    assert!(store.end(&ended).unwrap());
-    let anonymous = create(&store, 7).id().clone();
-    let [own, of_another] =
-        ["ada", "bob"].map(|user| store.create(7, &of_user(user)).unwrap().id().clone());
-    for (name, id, data) in [
-        ("no id", None, 0),
-        ("unknown", Some(SessionId::generate().unwrap()), 0),
-        ("ended", Some(ended), 0),
-        ("anonymous", Some(anonymous), 7),
-        ("own", Some(own), 7),
-        ("of another user", Some(of_another), 0),
-    ] {
-        case(name, || {
-            let attributes = SessionAttributes::new().label("phone");
-            let session = store
-                .login_or_create(id.as_ref(), "ada", &attributes, || 0)
-                .unwrap();
-            assert_eq!((session.data, session.user_id()), (data, Some("ada")));
-            let info = store.info(session.id()).unwrap();
-            assert_eq!(
-                (info.state(), info.user_id(), info.label()),
-                (SessionState::Live, Some("ada"), Some("phone"))
-            );
-            // The old id is of no use to the visitor before.
-            if let Some(id) = &id {
-                assert_ne!(session.id(), id);
-                assert!(store.load::<u32>(id).unwrap().is_none());
-            }
-        });
-    }
-    assert!(store.user_sessions("bob").unwrap().is_empty());
-}
-
-#[test]
-fn login_with_another_user_in_attributes_is_refused() {
-    let database = TestDatabase::new();
-    let store = database.store();
-    let mut session = create(&store, 1);
-    let id = session.id().clone();
-    for error in [
-        store
-            .login(&mut session, "ada", &of_user("bob"))
-            .unwrap_err(),
-        store
-            .login_or_create(Some(&id), "ada", &of_user("bob"), || 1)
-            .unwrap_err(),
-    ] {
-        assert!(error.is_invalid_argument(), "{error}");
-    }
-    assert_eq!(state(&store, &id), SessionState::Live);
-    let same = of_user("ada");
-    assert_eq!(
-        store.login(&mut session, "ada", &same).unwrap(),
-        RotateOutcome::Rotated
-    );
 }
 
 /// The login is not committed when the user logs out everywhere. It comes before or after, and does not survive.
