@@ -55,7 +55,7 @@ from (values (null::bytea), (''::bytea), (decode(repeat('ab', 31), 'hex')), (dec
 select throws_ok(
     format($$ select web.lock_session(pg_temp.key('a'), %s) $$, w),
     '22023',
-    'the wait is at least one millisecond',
+    'the lock timeout is at least one millisecond',
     format('a wait of %s is refused', w)
 )
 from unnest(array['0', '-1', '-2147483648', 'null']) as w;

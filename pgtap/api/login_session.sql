@@ -240,7 +240,7 @@ select throws_ok(
     format('keys of %s and %s bytes are refused', coalesce(octet_length(o)::text, 'null'), coalesce(octet_length(n)::text, 'null'))
 )
 from (values (null::bytea, sha256('x')), (sha256('x'), null), (sha256('x'), ''::bytea), (decode(repeat('ab', 33), 'hex'), sha256('x'))) as k (o, n);
-select throws_ok($$ select web.login_session(pg_temp.key('n'), pg_temp.key('n'), 'alice') $$, '22023', 'the new key is the old one', 'and the same key twice');
+select throws_ok($$ select web.login_session(pg_temp.key('n'), pg_temp.key('n'), 'alice') $$, '22023', 'the new key equals the old key', 'and the same key twice');
 select is((select user_id from web.load_session(pg_temp.key('n'))), null, 'a refused call changes nothing');
 
 -- ---- The plan ----

@@ -84,7 +84,7 @@ select throws_ok(
     format('keys of %s and %s bytes are refused', coalesce(octet_length(o)::text, 'null'), coalesce(octet_length(n)::text, 'null'))
 )
 from (values (null::bytea, sha256('x')), (sha256('x'), null), (sha256('x'), ''::bytea), (decode(repeat('ab', 33), 'hex'), sha256('x'))) as k (o, n);
-select throws_ok($$ select web.logout_session(pg_temp.key('e'), pg_temp.key('e')) $$, '22023', 'the new key is the old one', 'the same key twice is refused');
+select throws_ok($$ select web.logout_session(pg_temp.key('e'), pg_temp.key('e')) $$, '22023', 'the new key equals the old key', 'the same key twice is refused');
 
 select * from finish();
 rollback;

@@ -255,7 +255,7 @@ from (
 select throws_ok(
     format($$ select web.rotate_session(pg_temp.key(%L), pg_temp.key(%1$L)) $$, k),
     '22023',
-    'the new key is the old one',
+    'the new key equals the old key',
     format('the same key twice is refused: %s', k)
 )
 from unnest(array['mine', 'unknown']) as k;

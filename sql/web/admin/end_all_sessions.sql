@@ -5,17 +5,17 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- "Log everybody out". Unlike clear_sessions it leaves tombstones, so that no save under way brings anybody back. The
--- lock keeps writers out, so that no two of them wait for each other's rows; a first save that is uncommitted ends first.
+-- Unlike clear_sessions it leaves tombstones, so that no save under way brings a session back. The lock excludes writers, so
+-- that no deadlock over rows is possible, and waits for uncommitted inserts.
 declare
     v_rows bigint;
 begin
-    -- On a snapshot of before the wait, a session that was just created would be missed.
+    -- A snapshot from before the wait would miss a session that was just created.
     if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
         raise exception using
             errcode = 'invalid_transaction_state',
-            message = 'all sessions are ended at the isolation level read committed',
-            hint = 'Call it in a transaction of that level, or in none.';
+            message = 'all sessions can be ended at isolation level read committed only',
+            hint = 'Use that isolation level, or no transaction.';
     end if;
 
     lock table web.session in share row exclusive mode;
@@ -38,4 +38,4 @@ end;
 $function$;
 
 comment on function web.end_all_sessions() is
-'End every live session of the store, and return how many there were. Not for the runtime role. API: private';
+'End every live session of the store, and return their number. API: private';

@@ -20,13 +20,14 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- In the order of the keys, so that a reader goes on after the last key it has, whatever was created or ended meanwhile.
+-- In the order of keys, so that a reader can continue after the last key it has, whatever changed meanwhile.
 #variable_conflict use_column
 begin
     if p_max_rows is null or p_max_rows < 1 then
         raise exception using
             errcode = 'invalid_parameter_value',
-            message = 'a page has at least one row';
+            message = 'a page has at least one row',
+            hint = 'Pass a positive number of rows.';
     end if;
 
     return query
@@ -51,4 +52,4 @@ end;
 $function$;
 
 comment on function web.export_sessions(bytea, integer) is
-'Live sessions in the order of their keys, from behind p_after_key on. A key is no session id, and cannot be turned into one. Not for the runtime role. API: private';
+'Return a page of live sessions with their data, in the order of their keys, after p_after_key. A key cannot be turned into a session id. API: private';

@@ -20,8 +20,8 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- Sessions from another store, or another server. A key that is here already is left as it is: so an import can be
--- repeated, and does not undo what has happened since, a log-out above all. Each array has one element a session.
+-- A key that exists is left as it is, so that an import can be repeated and undoes no logout. Each array has one element for
+-- each session.
 #variable_conflict use_column
 declare
     v_now constant timestamptz := statement_timestamp();
@@ -75,7 +75,7 @@ begin
         )
         cross join web.settings as n
     ),
-    -- Without an expiry: the idle timeout from now, as for set_session_data. Of a key that comes twice, the first.
+    -- A null expiry means the idle timeout from now, as in set_session_data. For a key that occurs twice, the first counts.
     dated as (
         select distinct on (o.key)
             o.*,
@@ -146,4 +146,4 @@ end;
 $function$;
 
 comment on function web.import_sessions(bytea[], text[], timestamptz[], timestamptz[], timestamptz[], timestamptz[], integer[], text[], inet[], text[], text[]) is
-'Add sessions from elsewhere. One row for each: its ordinality in the arrays, from 1 on, and the outcome: imported, exists (left as it was), expired, bad key, no data, data too large, bad user id or bad timeout. A null time or timeout is the default of the store. Not for the runtime role. API: private';
+'Add sessions from another store. Returns one row for each element of the arrays, with its ordinality from 1 on and its outcome. API: private';

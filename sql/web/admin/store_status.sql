@@ -17,8 +17,7 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- For people who look after the store. Reads the whole table once; the counters are those of the statistics
--- collector, since its last reset.
+-- Reads the whole table once. The counters are those of the statistics system since its last reset.
 #variable_conflict use_column
 declare
     v_session regclass;
@@ -48,4 +47,4 @@ end;
 $function$;
 
 comment on function web.store_status() is
-'One row about the whole store: sessions by state, sizes in bytes, dead rows, updates and how many of them were heap-only, the last prune, the oldest row due for pruning. Not for the runtime role. API: private';
+'Return one row about the store: sessions by state, sizes, updates and pruning. API: private';

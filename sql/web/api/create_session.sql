@@ -21,8 +21,8 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- A plain insert: a key that exists is reported and never overwritten, so that no caller can adopt, or be
--- handed, the session of somebody else (OWASP ASVS 5.0, 7.2.4: the application draws a new id).
+-- Never overwrites a row: otherwise a caller could take over, or be given, the session of another visitor. For a key in use
+-- the application generates a new id (OWASP ASVS 5.0, 7.2.4).
 #variable_conflict use_column
 declare
     v_now constant timestamptz := statement_timestamp();
@@ -35,43 +35,27 @@ begin
     if current_setting('transaction_isolation') = 'serializable' then
         perform web.raise_serializable();
     end if;
-    -- Everything is checked here, before it meets a constraint: the DETAIL of a constraint's error shows the row.
+    -- All values are checked here, because the DETAIL of a constraint violation would show the row.
     if octet_length(p_key) is distinct from 32 then
         perform web.raise_invalid_key();
     end if;
-    if p_data is null then
-        raise exception using
-            errcode = 'null_value_not_allowed',
-            message = 'session data must not be null',
-            hint = 'Pass JSON text; an empty session is {}.';
+    if p_data is null or octet_length(p_data) > 8192 then
+        perform web.check_data(p_data);
     end if;
-    if octet_length(p_data) > 8192 then
-        perform web.check_data_size(octet_length(p_data));
-    end if;
-    if p_idle_timeout_seconds < 1 or p_absolute_timeout_seconds < 1 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a timeout is at least one second',
-            hint = 'Pass null for the default of the store.';
-    end if;
-    if p_user_id = '' or octet_length(p_user_id) > 1024 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a user id has 1 to 1024 bytes',
-            hint = 'Pass null for a session that belongs to nobody.';
-    end if;
-    if p_max_sessions < 0 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a limit of sessions is at least 0',
-            hint = 'Pass null for the limit of the store, 0 for none.';
+    if p_idle_timeout_seconds < 1
+        or p_absolute_timeout_seconds < 1
+        or p_user_id = ''
+        or octet_length(p_user_id) > 1024
+        or p_max_sessions < 0
+    then
+        perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_user_id, p_max_sessions);
     end if;
 
     if p_user_id is not null then
         perform web.lock_user(p_user_id);
     end if;
-    -- Before room is made: a call repeated after a lost answer must not cost the user another session. And a transaction on
-    -- an old snapshot may still see a row that was removed since; with a new one beside it, it would see the session twice.
+    -- Before a session is evicted: a call repeated after a lost answer must not evict another one. And a transaction on an
+    -- old snapshot may still see a deleted row; a new row beside it would show the session twice.
     if (p_user_id is not null or current_setting('transaction_isolation') <> 'read committed')
         and exists (select from web.session as s where s.key = p_key)
     then
@@ -144,4 +128,4 @@ end;
 $function$;
 
 comment on function web.create_session(bytea, text, integer, integer, text, inet, text, text, integer) is
-'Create a session. One row: outcome created, exists when the key is in use, or refused when the user has as many sessions as he may and the settings refuse more (otherwise the least recently used one is ended); the other columns are null then. A null p_max_sessions is the limit of the store, 0 none. A null timeout is the default of the store; the address, user agent (cut at 512 characters) and label (cut at 256) are for the list of a user''s devices. API: public';
+'Create a session under a key that is not in use. Returns one row with the outcome created, exists or limit_reached. API: public';

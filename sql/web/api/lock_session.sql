@@ -14,8 +14,8 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- For the few places where two requests of one visitor must not run at the same time, a payment say. The row stays locked
--- until the caller's transaction ends; loads do not wait for it, saves and ends do.
+-- For requests of one visitor that must not run at the same time, for example a payment. The row stays locked until the
+-- transaction of the caller ends; saves and ends wait for it, loads do not.
 #variable_conflict use_column
 declare
     v_lock_timeout constant text := current_setting('lock_timeout');
@@ -29,7 +29,8 @@ begin
     if p_lock_timeout_milliseconds is null or p_lock_timeout_milliseconds < 1 then
         raise exception using
             errcode = 'invalid_parameter_value',
-            message = 'the wait is at least one millisecond';
+            message = 'the lock timeout is at least one millisecond',
+            hint = 'Pass a positive number of milliseconds.';
     end if;
 
     perform set_config('lock_timeout', p_lock_timeout_milliseconds::text, true);
@@ -44,4 +45,4 @@ end;
 $function$;
 
 comment on function web.lock_session(bytea, integer) is
-'Load a live session and lock it until the end of the transaction. One row, or none. Waits p_lock_timeout_milliseconds for whoever holds it, then raises 55P03. Call it in a transaction, and save in the same one. API: public';
+'Load a live session and lock it until the end of the transaction. Raises 55P03 when another transaction holds the lock for longer than the lock timeout. API: public';

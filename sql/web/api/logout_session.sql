@@ -13,8 +13,8 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- A user becomes a visitor and keeps the data, a shopping basket say; under a new id, which nobody has seen who acted
--- for the user. To end the session with its data, call end_session.
+-- The visitor keeps the data, for example a shopping basket. The new id is one that no request of the user has carried. To
+-- end the session with its data, call end_session.
 #variable_conflict use_column
 declare
     v_outcome constant text := web.change_session_key(p_old_key, p_new_key, 0);
@@ -25,7 +25,7 @@ begin
         return;
     end if;
     if v_outcome = 'rotated' then
-        -- The session of the user is over: what is known by its handle must not go on as the visitor's.
+        -- What is known by the handle of the user's session must not continue as the visitor's.
         select s.handle into v_handle from web.session as s where s.key = p_new_key;
         perform web.notify_session_end(v_handle, 'logout');
         update web.session as s
@@ -41,11 +41,11 @@ begin
     where s.key = p_new_key
         and s.user_id is null;
     if not found then
-        -- The keys were exchanged before, but not by this log-out.
+        -- The key was changed before, but not by this logout.
         return query select 'gone'::text, null::bigint, null::timestamptz, statement_timestamp();
     end if;
 end;
 $function$;
 
 comment on function web.logout_session(bytea, bytea) is
-'Take the user from a session and keep its data, under a new key and handle. Always one row: outcome rotated, gone or exists, as for rotate_session. The old key is dead at once. API: public';
+'Remove the user from a session and keep its data, under a new key and handle. Returns one row with the outcome rotated, gone or exists. API: public';

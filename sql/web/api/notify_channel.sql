@@ -11,4 +11,4 @@ end;
 $function$;
 
 comment on function web.notify_channel() is
-'The channel to LISTEN on for sessions that end; null when that is off. The payload is JSON: handle (null: every session) and reason (logout, revoked, expired, evicted, or rotated: it goes on under a new id after a log-in). API: public';
+'Return the channel on which the store announces sessions that end; null when there is none. API: public';

@@ -11,9 +11,8 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- One bounded batch in the caller's transaction, one pruner at a time. Slides do not move prune_after, or every slide
--- would have to write the index; so a row that is due here may have been used since, and is filed again under its
--- present expiry. Rows that somebody holds are skipped: pruning never waits and never makes anybody wait in a circle.
+-- Slides do not change prune_after, or each of them would write the index. So a row that is due here may have been used
+-- since, and is rescheduled for its present expiry. Locked rows are skipped, so that pruning never waits.
 #variable_conflict use_column
 declare
     v_now constant timestamptz := statement_timestamp();
@@ -28,10 +27,11 @@ begin
     if p_max_rows is null or p_max_rows < 1 then
         raise exception using
             errcode = 'invalid_parameter_value',
-            message = 'a batch has at least one row';
+            message = 'a batch has at least one row',
+            hint = 'Pass a positive number of rows.';
     end if;
 
-    -- The table's oid makes the lock one of this store: advisory locks are shared by the whole database.
+    -- Advisory locks are shared by the whole database, so the oid of a table makes this one the lock of this store.
     select p.tableoid, p.resume_from, make_interval(secs => s.tombstone_retention_seconds), s.notify_channel is not null
     into v_table, v_from, v_tombstone, v_is_announced
     from web.prune_state as p
@@ -65,7 +65,7 @@ begin
             and d.keep_until <= v_now
         returning d.handle, d.ended_at
     ),
-    filed as (
+    rescheduled as (
         update web.session as s
         set prune_after = d.keep_until
         from due as d
@@ -83,12 +83,12 @@ begin
                     and r.ended_at is null
             ) as a on true
         ),
-        (select count(*) from filed),
+        (select count(*) from rescheduled),
         (select max(d.prune_after) from due as d)
     into v_deleted, v_rescheduled, v_last_after;
 
-    -- While there is more to do, the next call goes on where this one ended: behind it lie index entries of deleted rows,
-    -- which an old snapshot somewhere may keep for hours, and each batch would walk over all of them again.
+    -- The next batch starts where this one ended. Before that point are index entries of deleted rows, which an old
+    -- snapshot may keep for hours, and each batch would read all of them again.
     update web.prune_state as p
     set
         resume_from = case
@@ -102,4 +102,4 @@ end;
 $function$;
 
 comment on function web.prune_sessions(integer) is
-'Remove one batch of dead sessions, oldest first. Always one row: outcome pruned with the rows deleted and the rows filed again because they had been used, or busy when another pruner is at work. Nothing is left once deleted + rescheduled is less than p_max_rows; call it again until then, each call a transaction of its own. API: public';
+'Delete one batch of expired sessions and old tombstones. Returns one row with the outcome pruned or busy; nothing is left once deleted + rescheduled is less than p_max_rows. API: public';

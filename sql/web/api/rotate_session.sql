@@ -14,8 +14,8 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- A new id for the same session, in one round trip. The grace is for the other requests of the same page, which still
--- carry the old id; longer than a minute it would be an invitation to whoever has stolen it.
+-- The grace is for other requests of the same page, which still carry the old id. Longer than a minute, it would help a
+-- thief of the old id.
 #variable_conflict use_column
 declare
     v_outcome constant text := web.change_session_key(p_old_key, p_new_key, p_grace_seconds);
@@ -32,4 +32,4 @@ end;
 $function$;
 
 comment on function web.rotate_session(bytea, bytea, integer) is
-'Give a session a new key and keep all else, the absolute timeout too. Always one row: outcome rotated, also when it was done before; gone when there is no live session; exists when the new key is in use (nothing was changed, the other columns are null). For p_grace_seconds, 60 at most, the old key still loads, but neither saves nor slides; to end the session it works too, for settings.tombstone_retention_seconds at least. API: public';
+'Give a session a new key, and let the old key load it for p_grace_seconds. Returns one row with the outcome rotated, gone or exists. API: public';

@@ -19,8 +19,8 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- For messages and metrics, after a load that found nothing; and for the handle of the session at hand. Visitors must not
--- see the difference between the ways in which a session is not there.
+-- For logs and metrics after a load that found no session, and for the handle of a session. Visitors must not see whether
+-- a session has expired, was ended or never existed.
 #variable_conflict use_column
 begin
     if current_setting('transaction_isolation') = 'serializable' then
@@ -37,7 +37,7 @@ begin
             else 'expired'
         end,
         s.ended_reason,
-        -- after a rotation the handle went along to the new key
+        -- After a rotation the session under the new key has the handle.
         case when s.successor is null then s.handle end,
         s.user_id,
         s.created_at,
@@ -68,4 +68,4 @@ end;
 $function$;
 
 comment on function web.session_info(bytea) is
-'What is known of a session, beside its data. Always one row: state live, expired, ended (then with the reason: logout, revoked, evicted or rotated) or missing: never there, or pruned since. Slides nothing. API: public';
+'Return what is known about a session, except its data. Returns one row with the state live, expired, ended or missing. API: public';

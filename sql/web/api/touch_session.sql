@@ -7,7 +7,7 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- load_session without the data: for a request that needs to know only that the session lives.
+-- For a request that needs to know only that the session is live.
 declare
     v_expires_at timestamptz;
     v_slide_at timestamptz;
@@ -39,4 +39,4 @@ end;
 $function$;
 
 comment on function web.touch_session(bytea) is
-'Slide the expiry of a live session, if that is due, and return the expiry now in force; null when there is no live session. API: public';
+'Slide the expiry of a live session when that is due, and return the expiry. Returns null when there is no live session. API: public';

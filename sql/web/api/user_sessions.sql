@@ -15,7 +15,7 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- What a page "your devices" shows. Neither data nor key: who can read the list cannot be any of them.
+-- For a page "your devices". Without keys and data, so that the list gives access to no session.
 #variable_conflict use_column
 begin
     if current_setting('transaction_isolation') = 'serializable' then
@@ -38,4 +38,4 @@ end;
 $function$;
 
 comment on function web.user_sessions(text) is
-'The live sessions of a user, the one used last first. API: public';
+'Return the live sessions of a user, the most recently used one first. API: public';

@@ -15,4 +15,4 @@ end;
 $function$;
 
 comment on function web.count_sessions() is
-'connect-pg interface: how many sessions are live. Reads the whole table: for a person or a metric once a minute, not for a request. API: public';
+'connect-pg interface: return the number of live sessions. Reads the whole table. API: public';

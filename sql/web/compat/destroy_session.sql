@@ -7,7 +7,6 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- end_session by the id itself.
 begin
     if sessid is null then
         return;
@@ -17,4 +16,4 @@ end;
 $function$;
 
 comment on function web.destroy_session(text) is
-'connect-pg interface: end a session for good. Nothing happens when there is none, but that a first save under way does not bring it up. API: public';
+'connect-pg interface: end a session, so that no save brings it back. API: public';

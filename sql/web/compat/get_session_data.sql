@@ -7,7 +7,7 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- The key is computed into a variable first, so that the plan is a look-up by the primary key, on a sharded server too.
+-- The key is in a variable, so that the plan is a lookup by the primary key, on a sharded server too.
 declare
     v_key constant bytea := sha256(convert_to(sessid, 'UTF8'));
 begin
@@ -23,4 +23,4 @@ end;
 $function$;
 
 comment on function web.get_session_data(text) is
-'connect-pg interface: the data of a live session; no row when there is none. Does not slide the expiry: in this interface the next set does. API: public';
+'connect-pg interface: return the data of a live session; no row when there is none. Does not slide the expiry. API: public';

@@ -9,8 +9,8 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- The write of the connect-pg interface: one generic "set", so that create and update cannot be told apart. What
--- keeps a slow request from undoing a log-out is the tombstone.
+-- One "set" for create and update, which therefore cannot be told apart. A tombstone keeps a slow request from undoing a
+-- logout.
 declare
     v_now constant timestamptz := statement_timestamp();
     v_key bytea;
@@ -28,10 +28,11 @@ begin
     if sessid is null then
         raise exception using
             errcode = 'null_value_not_allowed',
-            message = 'the session id must not be null';
+            message = 'the session id must not be null',
+            hint = 'Pass the session id as text.';
     end if;
     if octet_length(sessdata) > 8192 then
-        perform web.check_data_size(octet_length(sessdata));
+        perform web.check_data(sessdata);
     end if;
     v_key := sha256(convert_to(sessid, 'UTF8'));
 
@@ -42,11 +43,11 @@ begin
         perform web.raise_missing_settings();
     end if;
 
-    -- A missing expiry is the default timeout from now, never "for ever".
+    -- Null means the default timeout, not a session without an end.
     if v_expire is null then
         v_expire := v_now + make_interval(secs => v_idle_timeout_seconds);
     elsif v_expire > v_now then
-        -- Slides through the native interface then keep the lifetime that the caller chose.
+        -- Later slides keep the lifetime that the caller chose.
         v_expire := least(v_expire, v_now + make_interval(secs => 2147483647));
         v_idle_timeout_seconds := ceil(extract(epoch from v_expire - v_now))::integer;
     end if;
@@ -68,12 +69,12 @@ begin
             return;
         end if;
 
-        -- The session that is replaced, if it has expired and was not pruned yet.
+        -- An expired session that is about to be replaced.
         if v_is_announced then
             select s.handle into v_handle from web.session as s where s.key = v_key and s.ended_at is null;
         end if;
 
-        -- Also with an expiry in the past: a first save of the same id may be uncommitted, and this waits for it.
+        -- With an expiry in the past too: the insert waits for an uncommitted first save of the same id.
         insert into web.session as s (
             expires_at,
             slide_at,
@@ -102,7 +103,7 @@ begin
         from (
             select least(v_expire, v_now + make_interval(secs => v_absolute_timeout_seconds)) as expires_at
         ) as n
-        -- An expired session is replaced by a new one, just as if it had been pruned already; an ended one is not.
+        -- An expired session is replaced, as if it had been pruned; an ended one is not.
         on conflict (key) do update
         set
             expires_at = excluded.expires_at,
@@ -138,10 +139,10 @@ begin
         ) then
             return;
         end if;
-        -- A live session appeared between the two statements, or its row was pruned: try again.
+        -- A live session appeared between two statements, or the row was pruned: try again.
     end loop;
 end;
 $function$;
 
 comment on function web.set_session_data(text, text, timestamptz) is
-'connect-pg interface: create or replace a session. A null expiry is the default idle timeout from now; an expiry in the past leaves the session expired; the absolute timeout of the store limits every expiry. No effect on a session that was destroyed. API: public';
+'connect-pg interface: create or replace a session with this data and expiry. Has no effect on a session that was ended. API: public';

@@ -9,8 +9,8 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- The one place where a session changes its key: the row takes the new key, and a tombstone that points to it takes the
--- old one, in one transaction. So a late save under the old key finds an ended session, and a log-out finds the way.
+-- The row takes the new key, and a tombstone that points to it takes the old one. So a late save under the old key finds an
+-- ended session, and a logout with the old key finds the session.
 declare
     v_now constant timestamptz := statement_timestamp();
 begin
@@ -23,16 +23,17 @@ begin
     if p_old_key = p_new_key then
         raise exception using
             errcode = 'invalid_parameter_value',
-            message = 'the new key is the old one',
-            hint = 'Draw a new session id.';
+            message = 'the new key equals the old key',
+            hint = 'Generate a new session id.';
     end if;
     if p_grace_seconds is null or p_grace_seconds not between 0 and 60 then
         raise exception using
             errcode = 'invalid_parameter_value',
-            message = 'the grace of a rotation is 0 to 60 seconds';
+            message = 'the grace of a rotation is 0 to 60 seconds',
+            hint = 'Pass 0 when no other request carries the old id.';
     end if;
 
-    -- The key may be in use: known before the row is touched, or by the unique index if somebody is just creating it.
+    -- The unique index finds a new key that is in use, be it by an uncommitted insert.
     begin
         update web.session as s
         set
@@ -55,7 +56,7 @@ begin
     end;
 
     if not found then
-        -- Repeated after a lost answer.
+        -- The caller may have repeated the call after a lost answer.
         if exists (
             select
             from web.session as o
@@ -76,4 +77,4 @@ end;
 $function$;
 
 comment on function web.change_session_key(bytea, bytea, integer) is
-'Give a live session another key, and leave a tombstone under the old one. Returns rotated, repeated (it was done before), exists (the new key is in use) or gone. API: private';
+'Give a live session a new key, and leave a tombstone under the old one. Returns rotated, repeated (by an earlier call), exists or gone. API: private';

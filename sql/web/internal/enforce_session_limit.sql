@@ -8,15 +8,15 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- The caller holds lock_user, so that the count stays right. Victims that somebody holds are skipped: he may be
--- waiting for that lock.
+-- The caller holds lock_user, so that the count stays correct. Locked sessions are skipped, because their transaction may
+-- wait for that lock.
 declare
     v_max_sessions integer;
-    v_refuse boolean;
+    v_reject_over_limit boolean;
     v_excess bigint;
 begin
     select coalesce(p_max_sessions, s.max_sessions_per_user), s.reject_over_limit
-    into v_max_sessions, v_refuse
+    into v_max_sessions, v_reject_over_limit
     from web.settings as s;
     if not found then
         perform web.raise_missing_settings();
@@ -33,7 +33,7 @@ begin
     if v_excess <= 0 then
         return true;
     end if;
-    if v_refuse then
+    if v_reject_over_limit then
         return false;
     end if;
 
@@ -52,4 +52,4 @@ end;
 $function$;
 
 comment on function web.enforce_session_limit(text, integer) is
-'Before a session of this user is added: end the least recently used ones over the limit. False when the settings refuse instead. API: private';
+'Evict the least recently used sessions of a user, so that one more is within the limit. Returns false when the settings reject the new session instead. API: private';

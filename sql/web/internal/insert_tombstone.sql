@@ -10,8 +10,8 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- The insert waits for an uncommitted insert of the same key. An expired session under the key becomes the tombstone. One
--- statement follows the rotations of the key, so that the key of a successor is no parameter that a caller could print.
+-- The insert waits for an uncommitted insert of the same key. One statement follows the rotations of the key, so that no
+-- key of a successor is a parameter, which a setting of the caller could print.
 declare
     v_now constant timestamptz := statement_timestamp();
     v_idle_timeout_seconds integer;
@@ -58,10 +58,11 @@ begin
         0,
         l.key
     from (
+        -- limit 1: a transaction on an old snapshot may see a deleted row beside a new one with the same key.
         with recursive chain as (
-            select p_key as key, (select t.successor from web.session as t where t.key = p_key) as successor
+            select p_key as key, (select t.successor from web.session as t where t.key = p_key limit 1) as successor
             union all
-            select c.successor, (select t.successor from web.session as t where t.key = c.successor)
+            select c.successor, (select t.successor from web.session as t where t.key = c.successor limit 1)
             from chain as c
             where c.successor is not null
         )

@@ -8,7 +8,7 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- What load_session leaves: no such session, one that is dead, one that was rotated, or one whose slide is due.
+-- The cases that load_session leaves: no session, an expired, ended or rotated one, and one whose slide is due.
 #variable_conflict use_column
 declare
     v_handle uuid;
@@ -20,7 +20,7 @@ begin
         perform web.raise_invalid_key();
     end if;
 
-    -- Asked first: on a standby even an update that would find no row is an error.
+    -- Checked first: on a hot standby even an update that would find no row is an error.
     if p_slide and exists (
         select
         from web.session as s
@@ -30,7 +30,7 @@ begin
         perform web.slide_session(p_key);
     end if;
 
-    -- Read again in a statement of its own: it sees what others committed meanwhile, an end above all.
+    -- A separate statement sees what other sessions have committed meanwhile, above all an end of this session.
     return query
     select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id, statement_timestamp()
     from web.session as s
@@ -53,4 +53,4 @@ end;
 $function$;
 
 comment on function web.load_session_slow(bytea, boolean) is
-'Load a session that is not live, or whose slide is due: for load_session, which says what it does. API: private';
+'Load a session in the cases that load_session does not handle itself. API: private';

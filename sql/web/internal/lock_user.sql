@@ -7,19 +7,18 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- Whatever creates or ends several sessions of a user takes this lock first, and only then locks rows: so limits hold, a
--- login under way does not survive "log out everywhere", and nobody waits in a circle. Until the end of the transaction.
--- A snapshot of before the wait would not show what the others did: the lock would be of no use, silently.
+-- Functions that add a session of a user, or end several, take this lock before they lock rows: so limits hold, "log out
+-- everywhere" ends a login under way, and no deadlock is possible. A snapshot from before the wait would make it useless.
 begin
     if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
         raise exception using
             errcode = 'invalid_transaction_state',
-            message = 'the sessions of a user are counted and ended at the isolation level read committed',
-            hint = 'Call it in a transaction of that level, or in none.';
+            message = 'sessions of a user can be counted and ended at isolation level read committed only',
+            hint = 'Use that isolation level, or no transaction.';
     end if;
     perform pg_advisory_xact_lock(hashtextextended(p_user_id, p.tableoid::bigint)) from web.settings as p;
 end;
 $function$;
 
 comment on function web.lock_user(text) is
-'Wait for the other transactions that create or end sessions of this user. API: private';
+'Wait for other transactions that add or end sessions of this user, and keep the lock until the end of the transaction. API: private';

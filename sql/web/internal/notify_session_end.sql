@@ -8,7 +8,7 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- For applications with open web sockets. Off unless settings.notify_channel is set. Never a key.
+-- For applications with open web sockets. Every role can listen, so the payload contains no key.
 declare
     v_channel text;
 begin
@@ -20,4 +20,4 @@ end;
 $function$;
 
 comment on function web.notify_session_end(uuid, text) is
-'Notify that the session of this handle has ended, or all sessions when it is null. API: private';
+'Announce that the session with this handle has ended, or all sessions when it is null. Does nothing when the store has no channel. API: private';

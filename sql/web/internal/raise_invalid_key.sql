@@ -5,7 +5,7 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- Not immutable, though it could be said to be: the planner would call it beforehand, and refuse every key.
+-- Not immutable: the planner would call it in advance, and refuse every key.
 begin
     raise exception using
         errcode = 'invalid_parameter_value',
@@ -15,4 +15,4 @@ end;
 $function$;
 
 comment on function web.raise_invalid_key() is
-'Raise 22023: what should be the key of a session has not its length. API: private';
+'Raise 22023: a session key does not have 32 bytes. API: private';

@@ -9,9 +9,9 @@ begin
     raise exception using
         errcode = 'object_not_in_prerequisite_state',
         message = 'the settings of the session store are missing',
-        hint = 'Run session-admin install, or select * from correct_web(): it puts them back.';
+        hint = 'Run session-admin install: it restores them with their defaults.';
 end;
 $function$;
 
 comment on function web.raise_missing_settings() is
-'Raise 55000: the one row of settings is gone. API: private';
+'Raise 55000: the row of settings is missing. API: private';

@@ -5,13 +5,13 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- A serializable transaction locks the page of the index where it looked, and pg_locks shows every role which page that
--- is: with that, the runtime role could find out keys that it does not know by asking for others.
+-- A serializable transaction locks the index page that it has read, and pg_locks shows that page to every role. So a caller
+-- could find out keys that it does not know.
 begin
     raise exception using
         errcode = 'invalid_transaction_state',
         message = 'sessions cannot be used in a serializable transaction',
-        hint = 'Use the isolation level read committed or repeatable read; or a connection of its own for sessions.';
+        hint = 'Use isolation level read committed or repeatable read, or another connection for sessions.';
 end;
 $function$;
 

@@ -8,8 +8,8 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- A handle and not a key: what passes between two statements can be printed by a setting of the caller, and the key of the
--- session would give the session to a caller who has only its old key.
+-- Returns a handle, not a key: settings of the caller can print what passes between two statements, and with the present
+-- key a caller who knows an old key could take the session over.
 begin
     return (
         with recursive chain as (
@@ -26,6 +26,8 @@ begin
         select c.handle
         from chain as c
         where c.expires_at > statement_timestamp()
+        -- A transaction on an old snapshot may see a deleted row beside a new one with the same key.
+        limit 1
     );
 end;
 $function$;

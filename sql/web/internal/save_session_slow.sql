@@ -14,7 +14,7 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- What save_session leaves: no such session, another version, the same data, data that may be too large, or a slide that is due.
+-- The cases that save_session leaves: no session, another version, equal data, large data, and a slide that is due.
 #variable_conflict use_column
 declare
     v_now constant timestamptz := statement_timestamp();
@@ -28,14 +28,8 @@ begin
     if octet_length(p_key) is distinct from 32 then
         perform web.raise_invalid_key();
     end if;
-    if p_data is null then
-        raise exception using
-            errcode = 'null_value_not_allowed',
-            message = 'session data must not be null',
-            hint = 'Pass JSON text; an empty session is {}.';
-    end if;
-    if octet_length(p_data) > 8192 then
-        perform web.check_data_size(octet_length(p_data));
+    if p_data is null or octet_length(p_data) > 8192 then
+        perform web.check_data(p_data);
     end if;
 
     loop
@@ -54,7 +48,7 @@ begin
             exit;
         end if;
 
-        -- Nothing written: find out why, in a statement that sees what was committed while the update waited.
+        -- Nothing was written. A new statement finds the reason: it sees what was committed while the update waited.
         select s.version, s.expires_at, s.slide_at, s.data is not distinct from p_data collate "C"
         into version, expires_at, v_slide_at, v_is_same
         from web.session as s
@@ -65,8 +59,8 @@ begin
             return;
         end if;
 
-        -- What should be stored is stored. With another version it is for the caller to know whether that was his own save,
-        -- whose answer was lost, or somebody else's: two who each count from 1 to 2 must come to 3.
+        -- The data is stored already. With another version, only the caller can know whether its own save did that, with a lost
+        -- answer, or another one: two callers that each count from 1 to 2 must come to 3.
         if v_is_same then
             outcome := case when p_expected_version <> version then 'same' else 'saved' end;
             exit;
@@ -77,13 +71,13 @@ begin
             return next;
             return;
         end if;
-        -- No version was asked for, and the data changed between the two statements: try again.
+        -- Without an expected version: the data changed between the two statements, so try again.
     end loop;
 
-    -- A save is a use.
+    -- A save slides the expiry too.
     if v_slide_at <= v_now then
         perform web.slide_session(p_key);
-        -- The version stays that of the data which was written, or compared: the row may have moved on since.
+        -- The version stays that of the data that was written or compared: the row may have changed since.
         expires_at := (
             select s.expires_at
             from web.session as s
@@ -100,4 +94,4 @@ end;
 $function$;
 
 comment on function web.save_session_slow(bytea, text, bigint) is
-'Save a session whose slide is due, or find out why nothing can be saved: for save_session, which says what it does. API: private';
+'Save a session in the cases that save_session does not handle itself. API: private';

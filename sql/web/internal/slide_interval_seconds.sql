@@ -7,9 +7,8 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- How long after a slide the next one is due. Throttling makes the ordinary request a read; the upper bound keeps
--- last_used_at fresh enough to choose the least recently used device; half the idle timeout is the limit above
--- all, or a session with a short timeout would expire while it is in use.
+-- An interval makes most requests a read. Its maximum keeps last_used_at exact enough to find the least recently used
+-- session; half the idle timeout keeps a session with a short timeout from expiring while in use.
 begin
     return (
         select least(
@@ -23,4 +22,4 @@ end;
 $function$;
 
 comment on function web.slide_interval_seconds(integer) is
-'Seconds from one slide of a session to the next, for this idle timeout. API: private';
+'Return the seconds between two slides of a session with this idle timeout. API: private';

@@ -1,29 +1,29 @@
--- check_data_size: the limit on session data. Private: called here as the owner of the store.
+-- check_data: session data is there, and within the limit of the store.
 begin;
 \ir ../lib/store.sql
-select plan(17);
+select plan(15);
 set local role nodepg_owner;
 
-select lives_ok(format('select web.check_data_size(%s)', b.bytes), format('%s bytes fit', b.bytes))
-from (values ('0'), ('8193'), ('1048576'), ('null'), ('-1')) as b (bytes);
+select lives_ok(format('select web.check_data(repeat(%L, %s))', 'x', b.bytes), format('%s bytes are within the limit', b.bytes))
+from (values (0), (8193), (1048576)) as b (bytes);
 select throws_ok(
-    format('select web.check_data_size(%s)', b.bytes),
+    $$ select web.check_data(repeat('x', 1048577)) $$,
     '54000',
-    format('session data has %s bytes; the limit of this store is 1048576', b.bytes),
-    format('%s bytes do not fit', b.bytes)
-)
-from (values (1048577), (2147483647)) as b (bytes);
+    'session data has 1048577 bytes; the limit of this store is 1048576',
+    '1048577 bytes are over the limit'
+);
+select throws_ok('select web.check_data(null)', '22004', 'session data must not be null', 'null is refused');
 
 -- ---- The setting ----
 
 update web.settings set max_data_bytes = 8192;
-select lives_ok('select web.check_data_size(8192)', 'the limit can be 8 KiB');
-select throws_ok('select web.check_data_size(8193)', '54000', 'session data has 8193 bytes; the limit of this store is 8192', 'and is one');
+select lives_ok('select web.check_data(repeat(''x'', 8192))', 'limit of 8 KiB: 8192 bytes pass');
+select throws_ok('select web.check_data(repeat(''x'', 8193))', '54000', 'session data has 8193 bytes; the limit of this store is 8192', '8193 bytes do not');
 select throws_ok(
     'update web.settings set max_data_bytes = 8191',
     '23514',
     null,
-    'but no less: smaller writes do not ask'
+    'limit below 8 KiB is refused: smaller writes do not read it'
 );
 
 -- ---- Every function that writes data asks ----

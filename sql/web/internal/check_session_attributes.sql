@@ -1,0 +1,36 @@
+create function web.check_session_attributes(
+    p_idle_timeout_seconds integer,
+    p_absolute_timeout_seconds integer,
+    p_user_id text,
+    p_max_sessions integer
+)
+returns void
+language plpgsql
+immutable
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    if p_idle_timeout_seconds < 1 or p_absolute_timeout_seconds < 1 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a timeout is at least one second',
+            hint = 'Pass null for the default.';
+    end if;
+    if p_user_id = '' or octet_length(p_user_id) > 1024 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a user id has 1 to 1024 bytes',
+            hint = 'For a session without a user, call create_session with null.';
+    end if;
+    if p_max_sessions < 0 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a limit of sessions is at least 0',
+            hint = 'Pass null for the limit of the store, 0 for no limit.';
+    end if;
+end;
+$function$;
+
+comment on function web.check_session_attributes(integer, integer, text, integer) is
+'Raise 22023 when a timeout, the user id or the limit of sessions is out of range. API: private';
