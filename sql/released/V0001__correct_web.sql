@@ -196,17 +196,17 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- "Log everybody out". Unlike clear_sessions it leaves tombstones, so that no save under way brings anybody back. The
--- lock keeps writers out, so that no two of them wait for each other's rows; a first save that is uncommitted ends first.
+-- Unlike clear_sessions it leaves tombstones, so that no save under way brings a session back. The lock excludes writers, so
+-- that no deadlock over rows is possible, and waits for uncommitted inserts.
 declare
     v_rows bigint;
 begin
-    -- On a snapshot of before the wait, a session that was just created would be missed.
+    -- A snapshot from before the wait would miss a session that was just created.
     if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
         raise exception using
             errcode = 'invalid_transaction_state',
-            message = 'all sessions are ended at the isolation level read committed',
-            hint = 'Call it in a transaction of that level, or in none.';
+            message = 'all sessions can be ended at isolation level read committed only',
+            hint = 'Use that isolation level, or no transaction.';
     end if;
 
     lock table web.session in share row exclusive mode;
@@ -228,7 +228,7 @@ begin
 end;
 $body$,
         'web.end_all_sessions()',
-        'End every live session of the store, and return how many there were. Not for the runtime role. API: private'
+        'End every live session of the store, and return their number. API: private'
         ],
         array[
         'admin',
@@ -306,13 +306,14 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- In the order of the keys, so that a reader goes on after the last key it has, whatever was created or ended meanwhile.
+-- In the order of keys, so that a reader can continue after the last key it has, whatever changed meanwhile.
 #variable_conflict use_column
 begin
     if p_max_rows is null or p_max_rows < 1 then
         raise exception using
             errcode = 'invalid_parameter_value',
-            message = 'a page has at least one row';
+            message = 'a page has at least one row',
+            hint = 'Pass a positive number of rows.';
     end if;
 
     return query
@@ -336,7 +337,7 @@ begin
 end;
 $body$,
         'web.export_sessions(bytea, integer)',
-        'Live sessions in the order of their keys, from behind p_after_key on. A key is no session id, and cannot be turned into one. Not for the runtime role. API: private'
+        'Return a page of live sessions with their data, in the order of their keys, after p_after_key. A key cannot be turned into a session id. API: private'
         ],
         array[
         'admin',
@@ -405,8 +406,8 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- Sessions from another store, or another server. A key that is here already is left as it is: so an import can be
--- repeated, and does not undo what has happened since, a log-out above all. Each array has one element a session.
+-- A key that exists is left as it is, so that an import can be repeated and undoes no logout. Each array has one element for
+-- each session.
 #variable_conflict use_column
 declare
     v_now constant timestamptz := statement_timestamp();
@@ -460,7 +461,7 @@ begin
         )
         cross join web.settings as n
     ),
-    -- Without an expiry: the idle timeout from now, as for set_session_data. Of a key that comes twice, the first.
+    -- A null expiry means the idle timeout from now, as in set_session_data. For a key that occurs twice, the first counts.
     dated as (
         select distinct on (o.key)
             o.*,
@@ -530,7 +531,7 @@ begin
 end;
 $body$,
         'web.import_sessions(bytea[], text[], timestamptz[], timestamptz[], timestamptz[], timestamptz[], integer[], text[], inet[], text[], text[])',
-        'Add sessions from elsewhere. One row for each: its ordinality in the arrays, from 1 on, and the outcome: imported, exists (left as it was), expired, bad key, no data, data too large, bad user id or bad timeout. A null time or timeout is the default of the store. Not for the runtime role. API: private'
+        'Add sessions from another store. Returns one row for each element of the arrays, with its ordinality from 1 on and its outcome. API: private'
         ],
         array[
         'admin',
@@ -605,8 +606,7 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- For people who look after the store. Reads the whole table once; the counters are those of the statistics
--- collector, since its last reset.
+-- Reads the whole table once. The counters are those of the statistics system since its last reset.
 #variable_conflict use_column
 declare
     v_session regclass;
@@ -635,7 +635,7 @@ begin
 end;
 $body$,
         'web.store_status()',
-        'One row about the whole store: sessions by state, sizes in bytes, dead rows, updates and how many of them were heap-only, the last prune, the oldest row due for pruning. Not for the runtime role. API: private'
+        'Return one row about the store: sessions by state, sizes, updates and pruning. API: private'
         ],
         array[
         'api',
@@ -663,8 +663,8 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- A plain insert: a key that exists is reported and never overwritten, so that no caller can adopt, or be
--- handed, the session of somebody else (OWASP ASVS 5.0, 7.2.4: the application draws a new id).
+-- Never overwrites a row: otherwise a caller could take over, or be given, the session of another visitor. For a key in use
+-- the application generates a new id (OWASP ASVS 5.0, 7.2.4).
 #variable_conflict use_column
 declare
     v_now constant timestamptz := statement_timestamp();
@@ -677,43 +677,27 @@ begin
     if current_setting('transaction_isolation') = 'serializable' then
         perform web.raise_serializable();
     end if;
-    -- Everything is checked here, before it meets a constraint: the DETAIL of a constraint's error shows the row.
+    -- All values are checked here, because the DETAIL of a constraint violation would show the row.
     if octet_length(p_key) is distinct from 32 then
         perform web.raise_invalid_key();
     end if;
-    if p_data is null then
-        raise exception using
-            errcode = 'null_value_not_allowed',
-            message = 'session data must not be null',
-            hint = 'Pass JSON text; an empty session is {}.';
+    if p_data is null or octet_length(p_data) > 8192 then
+        perform web.check_data(p_data);
     end if;
-    if octet_length(p_data) > 8192 then
-        perform web.check_data_size(octet_length(p_data));
-    end if;
-    if p_idle_timeout_seconds < 1 or p_absolute_timeout_seconds < 1 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a timeout is at least one second',
-            hint = 'Pass null for the default of the store.';
-    end if;
-    if p_user_id = '' or octet_length(p_user_id) > 1024 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a user id has 1 to 1024 bytes',
-            hint = 'Pass null for a session that belongs to nobody.';
-    end if;
-    if p_max_sessions < 0 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a limit of sessions is at least 0',
-            hint = 'Pass null for the limit of the store, 0 for none.';
+    if p_idle_timeout_seconds < 1
+        or p_absolute_timeout_seconds < 1
+        or p_user_id = ''
+        or octet_length(p_user_id) > 1024
+        or p_max_sessions < 0
+    then
+        perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_user_id, p_max_sessions);
     end if;
 
     if p_user_id is not null then
         perform web.lock_user(p_user_id);
     end if;
-    -- Before room is made: a call repeated after a lost answer must not cost the user another session. And a transaction on
-    -- an old snapshot may still see a row that was removed since; with a new one beside it, it would see the session twice.
+    -- Before a session is evicted: a call repeated after a lost answer must not evict another one. And a transaction on an
+    -- old snapshot may still see a deleted row; a new row beside it would show the session twice.
     if (p_user_id is not null or current_setting('transaction_isolation') <> 'read committed')
         and exists (select from web.session as s where s.key = p_key)
     then
@@ -785,7 +769,7 @@ begin
 end;
 $body$,
         'web.create_session(bytea, text, integer, integer, text, inet, text, text, integer)',
-        'Create a session. One row: outcome created, exists when the key is in use, or refused when the user has as many sessions as he may and the settings refuse more (otherwise the least recently used one is ended); the other columns are null then. A null p_max_sessions is the limit of the store, 0 none. A null timeout is the default of the store; the address, user agent (cut at 512 characters) and label (cut at 256) are for the list of a user''s devices. API: public'
+        'Create a session under a key that is not in use. Returns one row with the outcome created, exists or limit_reached. API: public'
         ],
         array[
         'api',
@@ -919,20 +903,18 @@ language plpgsql
 volatile
 security definer$head$,
 $body$
--- Reads a session and slides its expiry in one round trip. slide_at never lies behind expires_at, so the first
--- statement alone answers nearly every request: no write, no lock, and one comparison proves that the session is
--- live. Four columns at most and a plain return query: each further column, and every other shape, was measured slower.
+-- slide_at is never later than expires_at, so one comparison proves that the session is live and needs no slide. That read
+-- answers most requests without a write or a lock; load_session_slow does the rest.
 --
--- With save_session the only function without a pinned search_path, which would cost a seventh of its time. So every name and every operator
--- here is qualified, and nothing is left that a search path could decide; what needs more words is load_session_slow.
+-- A pinned search_path would cost a seventh of the time. So every name and operator here is qualified instead.
 #variable_conflict use_column
 begin
     return query
     select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id, pg_catalog.statement_timestamp()
     from web.session as s
     where s.key operator(pg_catalog.=) case
-            -- A serializable transaction gets no key to look for, so that it locks no page: raise_serializable says why.
-            -- Here this costs nothing to speak of; as a condition of its own it cost a node of the plan, 1.5 µs a call.
+            -- A serializable transaction looks for no key, so that it locks no page; raise_serializable gives the reason.
+            -- As a condition of its own this would cost a node of the plan.
             when pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.<>) 'serializable' then p_key
         end
         and s.slide_at operator(pg_catalog.>) pg_catalog.statement_timestamp();
@@ -944,7 +926,7 @@ begin
 end;
 $body$,
         'web.load_session(bytea, boolean)',
-        'Load a live session and, unless p_slide is false, slide its expiry. One row, or none when there is no live session. Never waits for another transaction. A slide is written only when it is due (settings.slide_percent); on a hot standby a due slide raises 25006, in a read-only transaction elsewhere it is left for later. API: public'
+        'Load a live session and slide its expiry when that is due, unless p_slide is false. Returns no row when there is no live session. API: public'
         ],
         array[
         'api',
@@ -965,8 +947,8 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- For the few places where two requests of one visitor must not run at the same time, a payment say. The row stays locked
--- until the caller's transaction ends; loads do not wait for it, saves and ends do.
+-- For requests of one visitor that must not run at the same time, for example a payment. The row stays locked until the
+-- transaction of the caller ends; saves and ends wait for it, loads do not.
 #variable_conflict use_column
 declare
     v_lock_timeout constant text := current_setting('lock_timeout');
@@ -980,7 +962,8 @@ begin
     if p_lock_timeout_milliseconds is null or p_lock_timeout_milliseconds < 1 then
         raise exception using
             errcode = 'invalid_parameter_value',
-            message = 'the wait is at least one millisecond';
+            message = 'the lock timeout is at least one millisecond',
+            hint = 'Pass a positive number of milliseconds.';
     end if;
 
     perform set_config('lock_timeout', p_lock_timeout_milliseconds::text, true);
@@ -994,7 +977,7 @@ begin
 end;
 $body$,
         'web.lock_session(bytea, integer)',
-        'Load a live session and lock it until the end of the transaction. One row, or none. Waits p_lock_timeout_milliseconds for whoever holds it, then raises 55P03. Call it in a transaction, and save in the same one. API: public'
+        'Load a live session and lock it until the end of the transaction. Raises 55P03 when another transaction holds the lock for longer than the lock timeout. API: public'
         ],
         array[
         'api',
@@ -1021,46 +1004,36 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- A visitor becomes a user: new id, same data, in one round trip (OWASP ASVS 5.0, 7.2.4). No grace, and the old key never
--- loads again: it may have been planted by somebody who would then read the data of the user (session fixation).
+-- A new id at login (OWASP ASVS 5.0, 7.2.4). No grace: an attacker who planted the old id (session fixation) would read the
+-- data of the user.
 #variable_conflict use_column
 declare
     v_now constant timestamptz := statement_timestamp();
     v_outcome text;
     v_handle uuid;
-    v_user_id text;
+    v_is_of_user boolean;
+    v_is_of_other_user boolean;
 begin
     if current_setting('transaction_isolation') = 'serializable' then
         perform web.raise_serializable();
     end if;
-    if p_user_id is null or p_user_id = '' or octet_length(p_user_id) > 1024 then
+    if p_user_id is null then
         raise exception using
             errcode = 'invalid_parameter_value',
             message = 'a user id has 1 to 1024 bytes',
-            hint = 'To take the user away, call logout_session.';
+            hint = 'To remove the user from a session, call logout_session.';
     end if;
-    if p_idle_timeout_seconds < 1 or p_absolute_timeout_seconds < 1 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a timeout is at least one second',
-            hint = 'Pass null to keep the timeout that the session has.';
-    end if;
-    if p_max_sessions < 0 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'a limit of sessions is at least 0',
-            hint = 'Pass null for the limit of the store, 0 for none.';
-    end if;
+    perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_user_id, p_max_sessions);
 
     perform web.lock_user(p_user_id);
-    select s.handle, s.user_id
-    into v_handle, v_user_id
+    select s.handle, s.user_id is not distinct from p_user_id, coalesce(s.user_id <> p_user_id, false)
+    into v_handle, v_is_of_user, v_is_of_other_user
     from web.session as s
     where s.key = p_old_key
         and s.expires_at > v_now
         and not exists (select from web.session as o where o.key = p_new_key);
-    -- A session that is the user's already takes up no more room.
-    if found and v_user_id is distinct from p_user_id and not web.enforce_session_limit(p_user_id, p_max_sessions) then
+    -- A session of this user does not count twice.
+    if found and not v_is_of_user and not web.enforce_session_limit(p_user_id, p_max_sessions) then
         return query select 'limit_reached'::text, null::bigint, null::timestamptz, statement_timestamp();
         return;
     end if;
@@ -1072,9 +1045,9 @@ begin
     end if;
 
     if v_outcome = 'rotated' then
-        -- Whoever had a web socket open on this session may not be who logs in now: it has to come again, with the new id.
+        -- A web socket of this session may belong to an attacker who knows the old id: it must reconnect with the new one.
         if v_handle is not null then
-            perform web.notify_session_end(v_handle, case when v_user_id <> p_user_id then 'logout' else 'rotated' end);
+            perform web.notify_session_end(v_handle, case when v_is_of_other_user then 'logout' else 'rotated' end);
         end if;
         update web.session as s
         set
@@ -1088,11 +1061,11 @@ begin
                 n.absolute_expires_at
             ),
             user_id = p_user_id,
-            -- Over the session of another user: what is known by its handle must not go on as this user's.
-            handle = case when v_user_id <> p_user_id then gen_random_uuid() else s.handle end,
+            -- What is known by the handle of another user's session must not continue as this user's.
+            handle = case when v_is_of_other_user then gen_random_uuid() else s.handle end,
             client_address = coalesce(p_client_address, s.client_address),
             user_agent = coalesce(left(p_user_agent, 512), s.user_agent),
-            label = coalesce(left(p_label, 256), case when v_user_id <> p_user_id then null else s.label end)
+            label = coalesce(left(p_label, 256), case when v_is_of_other_user then null else s.label end)
         from (
             select
                 o.key,
@@ -1111,13 +1084,13 @@ begin
     where s.key = p_new_key
         and s.user_id = p_user_id;
     if not found then
-        -- The keys were exchanged before, but not by this log-in.
+        -- The key was changed before, but not by this login.
         return query select 'gone'::text, null::bigint, null::timestamptz, statement_timestamp();
     end if;
 end;
 $body$,
         'web.login_session(bytea, bytea, text, integer, integer, inet, text, text, integer)',
-        'Give a session to a user, under a new key. Always one row: outcome rotated; gone when there is no live session; exists when the new key is in use; refused when the user has as many sessions as he may and the settings refuse more (otherwise the least recently used one is ended). Then the session is as before, and the other columns are null. A null timeout, address, user agent or label keeps what the session has; an absolute timeout counts from now. Over the session of another user the data goes on too: clear it first if that is not wanted; the handle is a new one. The old key is dead at once. API: public'
+        'Give a session to a user, under a new key. Returns one row with the outcome rotated, gone, exists or limit_reached. API: public'
         ],
         array[
         'api',
@@ -1137,8 +1110,8 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- A user becomes a visitor and keeps the data, a shopping basket say; under a new id, which nobody has seen who acted
--- for the user. To end the session with its data, call end_session.
+-- The visitor keeps the data, for example a shopping basket. The new id is one that no request of the user has carried. To
+-- end the session with its data, call end_session.
 #variable_conflict use_column
 declare
     v_outcome constant text := web.change_session_key(p_old_key, p_new_key, 0);
@@ -1149,7 +1122,7 @@ begin
         return;
     end if;
     if v_outcome = 'rotated' then
-        -- The session of the user is over: what is known by its handle must not go on as the visitor's.
+        -- What is known by the handle of the user's session must not continue as the visitor's.
         select s.handle into v_handle from web.session as s where s.key = p_new_key;
         perform web.notify_session_end(v_handle, 'logout');
         update web.session as s
@@ -1165,13 +1138,13 @@ begin
     where s.key = p_new_key
         and s.user_id is null;
     if not found then
-        -- The keys were exchanged before, but not by this log-out.
+        -- The key was changed before, but not by this logout.
         return query select 'gone'::text, null::bigint, null::timestamptz, statement_timestamp();
     end if;
 end;
 $body$,
         'web.logout_session(bytea, bytea)',
-        'Take the user from a session and keep its data, under a new key and handle. Always one row: outcome rotated, gone or exists, as for rotate_session. The old key is dead at once. API: public'
+        'Remove the user from a session and keep its data, under a new key and handle. Returns one row with the outcome rotated, gone or exists. API: public'
         ],
         array[
         'api',
@@ -1188,7 +1161,7 @@ begin
 end;
 $body$,
         'web.notify_channel()',
-        'The channel to LISTEN on for sessions that end; null when that is off. The payload is JSON: handle (null: every session) and reason (logout, revoked, expired, evicted, or rotated: it goes on under a new id after a log-in). API: public'
+        'Return the channel on which the store announces sessions that end; null when there is none. API: public'
         ],
         array[
         'api',
@@ -1206,9 +1179,8 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- One bounded batch in the caller's transaction, one pruner at a time. Slides do not move prune_after, or every slide
--- would have to write the index; so a row that is due here may have been used since, and is filed again under its
--- present expiry. Rows that somebody holds are skipped: pruning never waits and never makes anybody wait in a circle.
+-- Slides do not change prune_after, or each of them would write the index. So a row that is due here may have been used
+-- since, and is rescheduled for its present expiry. Locked rows are skipped, so that pruning never waits.
 #variable_conflict use_column
 declare
     v_now constant timestamptz := statement_timestamp();
@@ -1223,10 +1195,11 @@ begin
     if p_max_rows is null or p_max_rows < 1 then
         raise exception using
             errcode = 'invalid_parameter_value',
-            message = 'a batch has at least one row';
+            message = 'a batch has at least one row',
+            hint = 'Pass a positive number of rows.';
     end if;
 
-    -- The table's oid makes the lock one of this store: advisory locks are shared by the whole database.
+    -- Advisory locks are shared by the whole database, so the oid of a table makes this one the lock of this store.
     select p.tableoid, p.resume_from, make_interval(secs => s.tombstone_retention_seconds), s.notify_channel is not null
     into v_table, v_from, v_tombstone, v_is_announced
     from web.prune_state as p
@@ -1260,7 +1233,7 @@ begin
             and d.keep_until <= v_now
         returning d.handle, d.ended_at
     ),
-    filed as (
+    rescheduled as (
         update web.session as s
         set prune_after = d.keep_until
         from due as d
@@ -1278,12 +1251,12 @@ begin
                     and r.ended_at is null
             ) as a on true
         ),
-        (select count(*) from filed),
+        (select count(*) from rescheduled),
         (select max(d.prune_after) from due as d)
     into v_deleted, v_rescheduled, v_last_after;
 
-    -- While there is more to do, the next call goes on where this one ended: behind it lie index entries of deleted rows,
-    -- which an old snapshot somewhere may keep for hours, and each batch would walk over all of them again.
+    -- The next batch starts where this one ended. Before that point are index entries of deleted rows, which an old
+    -- snapshot may keep for hours, and each batch would read all of them again.
     update web.prune_state as p
     set
         resume_from = case
@@ -1296,7 +1269,7 @@ begin
 end;
 $body$,
         'web.prune_sessions(integer)',
-        'Remove one batch of dead sessions, oldest first. Always one row: outcome pruned with the rows deleted and the rows filed again because they had been used, or busy when another pruner is at work. Nothing is left once deleted + rescheduled is less than p_max_rows; call it again until then, each call a transaction of its own. API: public'
+        'Delete one batch of expired sessions and old tombstones. Returns one row with the outcome pruned or busy; nothing is left once deleted + rescheduled is less than p_max_rows. API: public'
         ],
         array[
         'api',
@@ -1317,8 +1290,8 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- A new id for the same session, in one round trip. The grace is for the other requests of the same page, which still
--- carry the old id; longer than a minute it would be an invitation to whoever has stolen it.
+-- The grace is for other requests of the same page, which still carry the old id. Longer than a minute, it would help a
+-- thief of the old id.
 #variable_conflict use_column
 declare
     v_outcome constant text := web.change_session_key(p_old_key, p_new_key, p_grace_seconds);
@@ -1334,7 +1307,7 @@ begin
 end;
 $body$,
         'web.rotate_session(bytea, bytea, integer)',
-        'Give a session a new key and keep all else, the absolute timeout too. Always one row: outcome rotated, also when it was done before; gone when there is no live session; exists when the new key is in use (nothing was changed, the other columns are null). For p_grace_seconds, 60 at most, the old key still loads, but neither saves nor slides; to end the session it works too, for settings.tombstone_retention_seconds at least. API: public'
+        'Give a session a new key, and let the old key load it for p_grace_seconds. Returns one row with the outcome rotated, gone or exists. API: public'
         ],
         array[
         'api',
@@ -1349,12 +1322,11 @@ language plpgsql
 volatile
 security definer$head$,
 $body$
--- Update only: a session that has ended, or has been pruned, cannot come back through a slow request. The outcome is
--- a column and not an exception, which would abort the caller's transaction.
+-- Only an update: a slow request cannot bring back a session that was ended or pruned. The outcome is a column, because an
+-- exception would abort the transaction of the caller.
 --
--- As in load_session, the first statement alone does nearly every save: it proves by slide_at that the session is live. Every
--- expression is compiled anew at each call: so only two columns are changed, and "or" and "is not true" are left, with all else
--- that needs more words, to save_session_slow (3 µs). No search path is pinned either, and none could decide anything here.
+-- As in load_session, slide_at proves that the session is live, names are qualified, and save_session_slow does the rest.
+-- PostgreSQL compiles every expression at each call, so this statement has as few as possible.
 #variable_conflict use_column
 declare
     v_saved web.saved_session;
@@ -1365,13 +1337,13 @@ begin
         data = p_data
     where s.key operator(pg_catalog.=) case
             when pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.<>) 'serializable'
-                -- the least that max_data_bytes may be: no need to read the settings
+                -- The smallest value that max_data_bytes may have, so that the settings need not be read.
                 and pg_catalog.octet_length(p_data) operator(pg_catalog.<=) 8192
             then p_key
         end
         and s.slide_at operator(pg_catalog.>) pg_catalog.statement_timestamp()
         and s.version operator(pg_catalog.=) coalesce(p_expected_version, s.version)
-        -- byte by byte, whatever the collation that a caller gives to his parameter
+        -- A comparison by bytes, whatever collation the caller gives the parameter.
         and s.data operator(pg_catalog.<>) p_data collate pg_catalog."C"
     returning 'saved', s.version, s.expires_at, pg_catalog.statement_timestamp()
     into v_saved;
@@ -1384,7 +1356,7 @@ begin
 end;
 $body$,
         'web.save_session(bytea, text, bigint)',
-        'Replace the data of a live session. Always one row: outcome saved; same when p_expected_version is no longer the stored version but the data is equal (a repeated save, or an equal change by another caller; nothing was written); conflict when it is not, and the data differs (version is then the stored one, and nothing was changed); gone when there is no live session (version and expires_at null). Data equal to what is stored is not rewritten and keeps its version. A save is a use: it slides the expiry if that is due. API: public'
+        'Replace the data of a live session, if its version is p_expected_version or that is null. Returns one row with the outcome saved, same, conflict or gone. API: public'
         ],
         array[
         'api',
@@ -1410,8 +1382,8 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- For messages and metrics, after a load that found nothing; and for the handle of the session at hand. Visitors must not
--- see the difference between the ways in which a session is not there.
+-- For logs and metrics after a load that found no session, and for the handle of a session. Visitors must not see whether
+-- a session has expired, was ended or never existed.
 #variable_conflict use_column
 begin
     if current_setting('transaction_isolation') = 'serializable' then
@@ -1428,7 +1400,7 @@ begin
             else 'expired'
         end,
         s.ended_reason,
-        -- after a rotation the handle went along to the new key
+        -- After a rotation the session under the new key has the handle.
         case when s.successor is null then s.handle end,
         s.user_id,
         s.created_at,
@@ -1458,7 +1430,7 @@ begin
 end;
 $body$,
         'web.session_info(bytea)',
-        'What is known of a session, beside its data. Always one row: state live, expired, ended (then with the reason: logout, revoked, evicted or rotated) or missing: never there, or pruned since. Slides nothing. API: public'
+        'Return what is known about a session, except its data. Returns one row with the state live, expired, ended or missing. API: public'
         ],
         array[
         'api',
@@ -1472,7 +1444,7 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- load_session without the data: for a request that needs to know only that the session lives.
+-- For a request that needs to know only that the session is live.
 declare
     v_expires_at timestamptz;
     v_slide_at timestamptz;
@@ -1503,7 +1475,7 @@ begin
 end;
 $body$,
         'web.touch_session(bytea)',
-        'Slide the expiry of a live session, if that is due, and return the expiry now in force; null when there is no live session. API: public'
+        'Slide the expiry of a live session when that is due, and return the expiry. Returns null when there is no live session. API: public'
         ],
         array[
         'api',
@@ -1525,7 +1497,7 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- What a page "your devices" shows. Neither data nor key: who can read the list cannot be any of them.
+-- For a page "your devices". Without keys and data, so that the list gives access to no session.
 #variable_conflict use_column
 begin
     if current_setting('transaction_isolation') = 'serializable' then
@@ -1547,7 +1519,7 @@ begin
 end;
 $body$,
         'web.user_sessions(text)',
-        'The live sessions of a user, the one used last first. API: public'
+        'Return the live sessions of a user, the most recently used one first. API: public'
         ],
         array[
         'compat',
@@ -1559,9 +1531,8 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- The lock keeps writers out, so that no two of them wait for each other's rows in different orders. Tombstones go
--- too: users of this interface use the same ids again right afterwards. DELETE and not TRUNCATE, which logical
--- replication with a row filter would not limit to the shard.
+-- The lock excludes writers, so that no deadlock over rows is possible. Tombstones are deleted too, because callers of this
+-- interface use the same ids again. DELETE, because a row filter of logical replication does not apply to TRUNCATE.
 begin
     lock table web.session in share row exclusive mode;
     delete from web.session;
@@ -1569,7 +1540,7 @@ begin
 end;
 $body$,
         'web.clear_sessions()',
-        'connect-pg interface: remove every session, ended ones included, so that a save under way may bring its session back. Waits for all writers; in repeatable read it does not see what they committed meanwhile. API: public'
+        'connect-pg interface: delete every session and every tombstone. Waits for all writers. API: public'
         ],
         array[
         'compat',
@@ -1590,7 +1561,7 @@ begin
 end;
 $body$,
         'web.count_sessions()',
-        'connect-pg interface: how many sessions are live. Reads the whole table: for a person or a metric once a minute, not for a request. API: public'
+        'connect-pg interface: return the number of live sessions. Reads the whole table. API: public'
         ],
         array[
         'compat',
@@ -1604,7 +1575,6 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- end_session by the id itself.
 begin
     if sessid is null then
         return;
@@ -1613,7 +1583,7 @@ begin
 end;
 $body$,
         'web.destroy_session(text)',
-        'connect-pg interface: end a session for good. Nothing happens when there is none, but that a first save under way does not bring it up. API: public'
+        'connect-pg interface: end a session, so that no save brings it back. API: public'
         ],
         array[
         'compat',
@@ -1627,7 +1597,7 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- The key is computed into a variable first, so that the plan is a look-up by the primary key, on a sharded server too.
+-- The key is in a variable, so that the plan is a lookup by the primary key, on a sharded server too.
 declare
     v_key constant bytea := sha256(convert_to(sessid, 'UTF8'));
 begin
@@ -1642,7 +1612,7 @@ begin
 end;
 $body$,
         'web.get_session_data(text)',
-        'connect-pg interface: the data of a live session; no row when there is none. Does not slide the expiry: in this interface the next set does. API: public'
+        'connect-pg interface: return the data of a live session; no row when there is none. Does not slide the expiry. API: public'
         ],
         array[
         'compat',
@@ -1658,8 +1628,8 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- The write of the connect-pg interface: one generic "set", so that create and update cannot be told apart. What
--- keeps a slow request from undoing a log-out is the tombstone.
+-- One "set" for create and update, which therefore cannot be told apart. A tombstone keeps a slow request from undoing a
+-- logout.
 declare
     v_now constant timestamptz := statement_timestamp();
     v_key bytea;
@@ -1677,10 +1647,11 @@ begin
     if sessid is null then
         raise exception using
             errcode = 'null_value_not_allowed',
-            message = 'the session id must not be null';
+            message = 'the session id must not be null',
+            hint = 'Pass the session id as text.';
     end if;
     if octet_length(sessdata) > 8192 then
-        perform web.check_data_size(octet_length(sessdata));
+        perform web.check_data(sessdata);
     end if;
     v_key := sha256(convert_to(sessid, 'UTF8'));
 
@@ -1691,11 +1662,11 @@ begin
         perform web.raise_missing_settings();
     end if;
 
-    -- A missing expiry is the default timeout from now, never "for ever".
+    -- Null means the default timeout, not a session without an end.
     if v_expire is null then
         v_expire := v_now + make_interval(secs => v_idle_timeout_seconds);
     elsif v_expire > v_now then
-        -- Slides through the native interface then keep the lifetime that the caller chose.
+        -- Later slides keep the lifetime that the caller chose.
         v_expire := least(v_expire, v_now + make_interval(secs => 2147483647));
         v_idle_timeout_seconds := ceil(extract(epoch from v_expire - v_now))::integer;
     end if;
@@ -1717,12 +1688,12 @@ begin
             return;
         end if;
 
-        -- The session that is replaced, if it has expired and was not pruned yet.
+        -- An expired session that is about to be replaced.
         if v_is_announced then
             select s.handle into v_handle from web.session as s where s.key = v_key and s.ended_at is null;
         end if;
 
-        -- Also with an expiry in the past: a first save of the same id may be uncommitted, and this waits for it.
+        -- With an expiry in the past too: the insert waits for an uncommitted first save of the same id.
         insert into web.session as s (
             expires_at,
             slide_at,
@@ -1751,7 +1722,7 @@ begin
         from (
             select least(v_expire, v_now + make_interval(secs => v_absolute_timeout_seconds)) as expires_at
         ) as n
-        -- An expired session is replaced by a new one, just as if it had been pruned already; an ended one is not.
+        -- An expired session is replaced, as if it had been pruned; an ended one is not.
         on conflict (key) do update
         set
             expires_at = excluded.expires_at,
@@ -1787,12 +1758,12 @@ begin
         ) then
             return;
         end if;
-        -- A live session appeared between the two statements, or its row was pruned: try again.
+        -- A live session appeared between two statements, or the row was pruned: try again.
     end loop;
 end;
 $body$,
         'web.set_session_data(text, text, timestamptz)',
-        'connect-pg interface: create or replace a session. A null expiry is the default idle timeout from now; an expiry in the past leaves the session expired; the absolute timeout of the store limits every expiry. No effect on a session that was destroyed. API: public'
+        'connect-pg interface: create or replace a session with this data and expiry. Has no effect on a session that was ended. API: public'
         ],
         array[
         'internal',
@@ -1808,8 +1779,8 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- The one place where a session changes its key: the row takes the new key, and a tombstone that points to it takes the
--- old one, in one transaction. So a late save under the old key finds an ended session, and a log-out finds the way.
+-- The row takes the new key, and a tombstone that points to it takes the old one. So a late save under the old key finds an
+-- ended session, and a logout with the old key finds the session.
 declare
     v_now constant timestamptz := statement_timestamp();
 begin
@@ -1822,16 +1793,17 @@ begin
     if p_old_key = p_new_key then
         raise exception using
             errcode = 'invalid_parameter_value',
-            message = 'the new key is the old one',
-            hint = 'Draw a new session id.';
+            message = 'the new key equals the old key',
+            hint = 'Generate a new session id.';
     end if;
     if p_grace_seconds is null or p_grace_seconds not between 0 and 60 then
         raise exception using
             errcode = 'invalid_parameter_value',
-            message = 'the grace of a rotation is 0 to 60 seconds';
+            message = 'the grace of a rotation is 0 to 60 seconds',
+            hint = 'Pass 0 when no other request carries the old id.';
     end if;
 
-    -- The key may be in use: known before the row is touched, or by the unique index if somebody is just creating it.
+    -- The unique index finds a new key that is in use, be it by an uncommitted insert.
     begin
         update web.session as s
         set
@@ -1854,7 +1826,7 @@ begin
     end;
 
     if not found then
-        -- Repeated after a lost answer.
+        -- The caller may have repeated the call after a lost answer.
         if exists (
             select
             from web.session as o
@@ -1874,13 +1846,13 @@ begin
 end;
 $body$,
         'web.change_session_key(bytea, bytea, integer)',
-        'Give a live session another key, and leave a tombstone under the old one. Returns rotated, repeated (it was done before), exists (the new key is in use) or gone. API: private'
+        'Give a live session a new key, and leave a tombstone under the old one. Returns rotated, repeated (by an earlier call), exists or gone. API: private'
         ],
         array[
         'internal',
-        'check_data_size',
-        $head$create or replace function web.check_data_size(
-    p_bytes integer
+        'check_data',
+        $head$create or replace function web.check_data(
+    p_data text
 )
 returns void
 language plpgsql
@@ -1888,21 +1860,66 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- Called for data over 8 KiB only, the least that max_data_bytes may be: smaller writes need not read the settings.
+-- Callers skip this for data of up to 8 KiB, the smallest value that max_data_bytes may have.
 declare
     v_limit integer;
 begin
+    if p_data is null then
+        raise exception using
+            errcode = 'null_value_not_allowed',
+            message = 'session data must not be null',
+            hint = 'Pass JSON text; an empty session is {}.';
+    end if;
     select s.max_data_bytes into v_limit from web.settings as s;
-    if p_bytes > v_limit then
+    if octet_length(p_data) > v_limit then
         raise exception using
             errcode = 'program_limit_exceeded',
-            message = format('session data has %s bytes; the limit of this store is %s', p_bytes, v_limit),
-            hint = 'Keep large things in a table of your own, or raise settings.max_data_bytes.';
+            message = format('session data has %s bytes; the limit of this store is %s', octet_length(p_data), v_limit),
+            hint = 'Store less data in the session, or raise the limit: session-admin configure max_data_bytes=2097152';
     end if;
 end;
 $body$,
-        'web.check_data_size(integer)',
-        'Raise 54000 when session data of this many bytes is over the limit of the store. API: private'
+        'web.check_data(text)',
+        'Raise 22004 when session data is null, 54000 when it is larger than the limit of the store. API: private'
+        ],
+        array[
+        'internal',
+        'check_session_attributes',
+        $head$create or replace function web.check_session_attributes(
+    p_idle_timeout_seconds integer,
+    p_absolute_timeout_seconds integer,
+    p_user_id text,
+    p_max_sessions integer
+)
+returns void
+language plpgsql
+immutable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+begin
+    if p_idle_timeout_seconds < 1 or p_absolute_timeout_seconds < 1 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a timeout is at least one second',
+            hint = 'Pass null for the default.';
+    end if;
+    if p_user_id = '' or octet_length(p_user_id) > 1024 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a user id has 1 to 1024 bytes',
+            hint = 'For a session without a user, call create_session with null.';
+    end if;
+    if p_max_sessions < 0 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a limit of sessions is at least 0',
+            hint = 'Pass null for the limit of the store, 0 for no limit.';
+    end if;
+end;
+$body$,
+        'web.check_session_attributes(integer, integer, text, integer)',
+        'Raise 22023 when a timeout, the user id or the limit of sessions is out of range. API: private'
         ],
         array[
         'internal',
@@ -1950,15 +1967,15 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- The caller holds lock_user, so that the count stays right. Victims that somebody holds are skipped: he may be
--- waiting for that lock.
+-- The caller holds lock_user, so that the count stays correct. Locked sessions are skipped, because their transaction may
+-- wait for that lock.
 declare
     v_max_sessions integer;
-    v_refuse boolean;
+    v_reject_over_limit boolean;
     v_excess bigint;
 begin
     select coalesce(p_max_sessions, s.max_sessions_per_user), s.reject_over_limit
-    into v_max_sessions, v_refuse
+    into v_max_sessions, v_reject_over_limit
     from web.settings as s;
     if not found then
         perform web.raise_missing_settings();
@@ -1975,7 +1992,7 @@ begin
     if v_excess <= 0 then
         return true;
     end if;
-    if v_refuse then
+    if v_reject_over_limit then
         return false;
     end if;
 
@@ -1993,7 +2010,7 @@ begin
 end;
 $body$,
         'web.enforce_session_limit(text, integer)',
-        'Before a session of this user is added: end the least recently used ones over the limit. False when the settings refuse instead. API: private'
+        'Evict the least recently used sessions of a user, so that one more is within the limit. Returns false when the settings reject the new session instead. API: private'
         ],
         array[
         'internal',
@@ -2010,8 +2027,8 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- The insert waits for an uncommitted insert of the same key. An expired session under the key becomes the tombstone. One
--- statement follows the rotations of the key, so that the key of a successor is no parameter that a caller could print.
+-- The insert waits for an uncommitted insert of the same key. One statement follows the rotations of the key, so that no
+-- key of a successor is a parameter, which a setting of the caller could print.
 declare
     v_now constant timestamptz := statement_timestamp();
     v_idle_timeout_seconds integer;
@@ -2058,10 +2075,11 @@ begin
         0,
         l.key
     from (
+        -- limit 1: a transaction on an old snapshot may see a deleted row beside a new one with the same key.
         with recursive chain as (
-            select p_key as key, (select t.successor from web.session as t where t.key = p_key) as successor
+            select p_key as key, (select t.successor from web.session as t where t.key = p_key limit 1) as successor
             union all
-            select c.successor, (select t.successor from web.session as t where t.key = c.successor)
+            select c.successor, (select t.successor from web.session as t where t.key = c.successor limit 1)
             from chain as c
             where c.successor is not null
         )
@@ -2109,7 +2127,7 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- What load_session leaves: no such session, one that is dead, one that was rotated, or one whose slide is due.
+-- The cases that load_session leaves: no session, an expired, ended or rotated one, and one whose slide is due.
 #variable_conflict use_column
 declare
     v_handle uuid;
@@ -2121,7 +2139,7 @@ begin
         perform web.raise_invalid_key();
     end if;
 
-    -- Asked first: on a standby even an update that would find no row is an error.
+    -- Checked first: on a hot standby even an update that would find no row is an error.
     if p_slide and exists (
         select
         from web.session as s
@@ -2131,7 +2149,7 @@ begin
         perform web.slide_session(p_key);
     end if;
 
-    -- Read again in a statement of its own: it sees what others committed meanwhile, an end above all.
+    -- A separate statement sees what other sessions have committed meanwhile, above all an end of this session.
     return query
     select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id, statement_timestamp()
     from web.session as s
@@ -2153,7 +2171,7 @@ begin
 end;
 $body$,
         'web.load_session_slow(bytea, boolean)',
-        'Load a session that is not live, or whose slide is due: for load_session, which says what it does. API: private'
+        'Load a session in the cases that load_session does not handle itself. API: private'
         ],
         array[
         'internal',
@@ -2167,21 +2185,20 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- Whatever creates or ends several sessions of a user takes this lock first, and only then locks rows: so limits hold, a
--- login under way does not survive "log out everywhere", and nobody waits in a circle. Until the end of the transaction.
--- A snapshot of before the wait would not show what the others did: the lock would be of no use, silently.
+-- Functions that add a session of a user, or end several, take this lock before they lock rows: so limits hold, "log out
+-- everywhere" ends a login under way, and no deadlock is possible. A snapshot from before the wait would make it useless.
 begin
     if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
         raise exception using
             errcode = 'invalid_transaction_state',
-            message = 'the sessions of a user are counted and ended at the isolation level read committed',
-            hint = 'Call it in a transaction of that level, or in none.';
+            message = 'sessions of a user can be counted and ended at isolation level read committed only',
+            hint = 'Use that isolation level, or no transaction.';
     end if;
     perform pg_advisory_xact_lock(hashtextextended(p_user_id, p.tableoid::bigint)) from web.settings as p;
 end;
 $body$,
         'web.lock_user(text)',
-        'Wait for the other transactions that create or end sessions of this user. API: private'
+        'Wait for other transactions that add or end sessions of this user, and keep the lock until the end of the transaction. API: private'
         ],
         array[
         'internal',
@@ -2196,7 +2213,7 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- For applications with open web sockets. Off unless settings.notify_channel is set. Never a key.
+-- For applications with open web sockets. Every role can listen, so the payload contains no key.
 declare
     v_channel text;
 begin
@@ -2207,7 +2224,7 @@ begin
 end;
 $body$,
         'web.notify_session_end(uuid, text)',
-        'Notify that the session of this handle has ended, or all sessions when it is null. API: private'
+        'Announce that the session with this handle has ended, or all sessions when it is null. Does nothing when the store has no channel. API: private'
         ],
         array[
         'internal',
@@ -2293,7 +2310,7 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- Not immutable, though it could be said to be: the planner would call it beforehand, and refuse every key.
+-- Not immutable: the planner would call it in advance, and refuse every key.
 begin
     raise exception using
         errcode = 'invalid_parameter_value',
@@ -2302,7 +2319,7 @@ begin
 end;
 $body$,
         'web.raise_invalid_key()',
-        'Raise 22023: what should be the key of a session has not its length. API: private'
+        'Raise 22023: a session key does not have 32 bytes. API: private'
         ],
         array[
         'internal',
@@ -2318,11 +2335,11 @@ begin
     raise exception using
         errcode = 'object_not_in_prerequisite_state',
         message = 'the settings of the session store are missing',
-        hint = 'Run session-admin install, or select * from correct_web(): it puts them back.';
+        hint = 'Run session-admin install: it restores them with their defaults.';
 end;
 $body$,
         'web.raise_missing_settings()',
-        'Raise 55000: the one row of settings is gone. API: private'
+        'Raise 55000: the row of settings is missing. API: private'
         ],
         array[
         'internal',
@@ -2334,13 +2351,13 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- A serializable transaction locks the page of the index where it looked, and pg_locks shows every role which page that
--- is: with that, the runtime role could find out keys that it does not know by asking for others.
+-- A serializable transaction locks the index page that it has read, and pg_locks shows that page to every role. So a caller
+-- could find out keys that it does not know.
 begin
     raise exception using
         errcode = 'invalid_transaction_state',
         message = 'sessions cannot be used in a serializable transaction',
-        hint = 'Use the isolation level read committed or repeatable read; or a connection of its own for sessions.';
+        hint = 'Use isolation level read committed or repeatable read, or another connection for sessions.';
 end;
 $body$,
         'web.raise_serializable()',
@@ -2359,8 +2376,8 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- A handle and not a key: what passes between two statements can be printed by a setting of the caller, and the key of the
--- session would give the session to a caller who has only its old key.
+-- Returns a handle, not a key: settings of the caller can print what passes between two statements, and with the present
+-- key a caller who knows an old key could take the session over.
 begin
     return (
         with recursive chain as (
@@ -2377,6 +2394,8 @@ begin
         select c.handle
         from chain as c
         where c.expires_at > statement_timestamp()
+        -- A transaction on an old snapshot may see a deleted row beside a new one with the same key.
+        limit 1
     );
 end;
 $body$,
@@ -2402,7 +2421,7 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- What save_session leaves: no such session, another version, the same data, data that may be too large, or a slide that is due.
+-- The cases that save_session leaves: no session, another version, equal data, large data, and a slide that is due.
 #variable_conflict use_column
 declare
     v_now constant timestamptz := statement_timestamp();
@@ -2416,14 +2435,8 @@ begin
     if octet_length(p_key) is distinct from 32 then
         perform web.raise_invalid_key();
     end if;
-    if p_data is null then
-        raise exception using
-            errcode = 'null_value_not_allowed',
-            message = 'session data must not be null',
-            hint = 'Pass JSON text; an empty session is {}.';
-    end if;
-    if octet_length(p_data) > 8192 then
-        perform web.check_data_size(octet_length(p_data));
+    if p_data is null or octet_length(p_data) > 8192 then
+        perform web.check_data(p_data);
     end if;
 
     loop
@@ -2442,7 +2455,7 @@ begin
             exit;
         end if;
 
-        -- Nothing written: find out why, in a statement that sees what was committed while the update waited.
+        -- Nothing was written. A new statement finds the reason: it sees what was committed while the update waited.
         select s.version, s.expires_at, s.slide_at, s.data is not distinct from p_data collate "C"
         into version, expires_at, v_slide_at, v_is_same
         from web.session as s
@@ -2453,8 +2466,8 @@ begin
             return;
         end if;
 
-        -- What should be stored is stored. With another version it is for the caller to know whether that was his own save,
-        -- whose answer was lost, or somebody else's: two who each count from 1 to 2 must come to 3.
+        -- The data is stored already. With another version, only the caller can know whether its own save did that, with a lost
+        -- answer, or another one: two callers that each count from 1 to 2 must come to 3.
         if v_is_same then
             outcome := case when p_expected_version <> version then 'same' else 'saved' end;
             exit;
@@ -2465,13 +2478,13 @@ begin
             return next;
             return;
         end if;
-        -- No version was asked for, and the data changed between the two statements: try again.
+        -- Without an expected version: the data changed between the two statements, so try again.
     end loop;
 
-    -- A save is a use.
+    -- A save slides the expiry too.
     if v_slide_at <= v_now then
         perform web.slide_session(p_key);
-        -- The version stays that of the data which was written, or compared: the row may have moved on since.
+        -- The version stays that of the data that was written or compared: the row may have changed since.
         expires_at := (
             select s.expires_at
             from web.session as s
@@ -2487,7 +2500,7 @@ begin
 end;
 $body$,
         'web.save_session_slow(bytea, text, bigint)',
-        'Save a session whose slide is due, or find out why nothing can be saved: for save_session, which says what it does. API: private'
+        'Save a session in the cases that save_session does not handle itself. API: private'
         ],
         array[
         'internal',
@@ -2501,9 +2514,8 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- How long after a slide the next one is due. Throttling makes the ordinary request a read; the upper bound keeps
--- last_used_at fresh enough to choose the least recently used device; half the idle timeout is the limit above
--- all, or a session with a short timeout would expire while it is in use.
+-- An interval makes most requests a read. Its maximum keeps last_used_at exact enough to find the least recently used
+-- session; half the idle timeout keeps a session with a short timeout from expiring while in use.
 begin
     return (
         select least(
@@ -2516,7 +2528,7 @@ begin
 end;
 $body$,
         'web.slide_interval_seconds(integer)',
-        'Seconds from one slide of a session to the next, for this idle timeout. API: private'
+        'Return the seconds between two slides of a session with this idle timeout. API: private'
         ],
         array[
         'internal',
@@ -2530,21 +2542,21 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- The one place where a due slide is written. It touches no indexed column, so that the update stays heap-only.
+-- No indexed column changes, so that the update is heap-only.
 begin
-    -- A read-only transaction on a primary is the caller's wish: a later request slides. On a standby the update
-    -- below raises 25006 instead, so that a client notices that its primary was demoted.
+    -- In a read-only transaction a later request slides. On a hot standby the update raises 25006 instead, so that a client
+    -- notices that its primary was demoted.
     if current_setting('transaction_read_only') = 'on' and not pg_is_in_recovery() then
         return;
     end if;
 
-    -- Nor for a lock on the table: clear_sessions may hold it, or stand in a queue behind a long transaction.
+    -- A request waits for no lock: clear_sessions may hold the table, or wait for a long transaction.
     lock table web.session in row exclusive mode nowait;
 
     update web.session as s
     set
         expires_at = least(
-            -- never shorter: an expiry set by hand, or a clock that went back, must not end a session early
+            -- Never earlier: an expiry set by hand, or a clock that was set back, must not end a session early.
             greatest(s.expires_at, statement_timestamp() + make_interval(secs => s.idle_timeout_seconds)),
             s.absolute_expires_at
         ),
@@ -2555,7 +2567,7 @@ begin
         ),
         last_used_at = statement_timestamp()
     where s.key = (
-        -- skip locked: a request never waits for a row that somebody saves, ends or holds at this moment
+        -- A request waits for no row that another one saves, ends or locks.
         select d.key
         from web.session as d
         where d.key = p_key
@@ -2564,14 +2576,14 @@ begin
         for no key update skip locked
     );
 exception
-    -- The table is locked; or this is a repeatable read transaction, and its snapshot is older than the last slide. The
-    -- caller wants to read: a later request slides.
+    -- The table is locked, or the snapshot of a repeatable read transaction is older than the last slide. A later request
+    -- slides.
     when lock_not_available or serialization_failure then
         return;
 end;
 $body$,
         'web.slide_session(bytea)',
-        'Write the slide of a live session if it is due and nobody holds its row; otherwise do nothing. API: private'
+        'Slide the expiry of a live session, if that is due and no other transaction holds its row. API: private'
         ],
         array[
         'internal',
