@@ -148,7 +148,7 @@ fn cookie_key() -> Result<Key, Box<dyn Error>> {
     let Some(path) = env::var_os("COOKIE_KEY_FILE") else {
         return Ok(Key::try_generate().ok_or("the operating system has no random bytes")?);
     };
-    let shown = path.display();
+    let shown = std::path::Path::new(&path).display();
     let bytes =
         fs::read(&path).map_err(|error| format!("cannot read COOKIE_KEY_FILE {shown}: {error}"))?;
     if bytes.len() != 64 {
