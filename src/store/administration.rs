@@ -111,6 +111,11 @@ impl<B: Backend> Store<B> {
     /// The [errors of every call](Store#errors). A value that the database cannot hold fails the whole batch.
     pub fn import_batch(&self, records: &[SessionRecord]) -> Result<Vec<ImportOutcome>, Error> {
         let columns = RecordColumns::new(records);
-        self.call(&ImportSessions::new(&columns))
+        let outcomes = self.call(&ImportSessions::new(&columns))?;
+        if outcomes.len() == records.len() {
+            Ok(outcomes)
+        } else {
+            Err(Error::reply("not one outcome for each session"))
+        }
     }
 }

@@ -91,8 +91,7 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
         ));
     }
     let mut client = connection::open(global)?;
-    let ended = Store::on(&mut client)
-        .schema(&global.schema)
+    let ended = connection::store(&mut client, global)
         .and_then(|store| {
             if args.dry_run {
                 select(&store, &selection)

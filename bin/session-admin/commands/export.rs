@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
-use connect_pg::{SessionRecord, Store};
+use connect_pg::SessionRecord;
 use postgres::Client;
 use serde_json::json;
 
@@ -107,7 +107,7 @@ fn write_all(
 ) -> Result<i64, PageError> {
     let stop = stop_on_interrupt();
     let failed = |error| call_failed("export", &error, global, Rights::OwnerRole);
-    let store = Store::on(client).schema(&global.schema).map_err(failed)?;
+    let store = connection::store(client, global).map_err(failed)?;
     let progress = progress("exporting");
     let mut exported = 0;
     let mut last = None;

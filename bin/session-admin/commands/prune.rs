@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::builder::RangedI64ValueParser;
-use connect_pg::Store;
 use indicatif::ProgressBar;
 use serde_json::json;
 
@@ -72,8 +71,7 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
     let stop = stop_on_interrupt();
     let mut client = connection::open(global)?;
     let progress = progress("pruning");
-    let (totals, end) = Store::on(&mut client)
-        .schema(&global.schema)
+    let (totals, end) = connection::store(&mut client, global)
         .and_then(|store| prune(args, &stop, &progress, |max_rows| store.prune(max_rows)))
         .map_err(|error| call_failed("prune", &error, global, Rights::RuntimeRole))?;
     progress.finish_and_clear();

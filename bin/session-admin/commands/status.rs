@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use connect_pg::{Store, StoreStatus};
+use connect_pg::StoreStatus;
 use serde_json::json;
 
 use crate::exit::ExitStatus;
@@ -42,8 +42,7 @@ fn hot_share(status: &StoreStatus) -> Option<f64> {
 
 pub(crate) fn run(global: &GlobalArgs, _: &Args) -> Result<ExitStatus, CliError> {
     let mut client = connection::open(global)?;
-    let status = Store::on(&mut client)
-        .schema(&global.schema)
+    let status = connection::store(&mut client, global)
         .and_then(|store| store.status())
         .map_err(|error| call_failed("read the status", &error, global, Rights::OwnerRole))?;
     match global.format {

@@ -1,6 +1,5 @@
 //! `session-admin users`
 
-use connect_pg::Store;
 use serde_json::json;
 
 use crate::exit::ExitStatus;
@@ -39,8 +38,7 @@ pub(crate) struct Args {
 pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliError> {
     let user = &args.user;
     let mut client = connection::open(global)?;
-    let sessions: Vec<Listed> = Store::on(&mut client)
-        .schema(&global.schema)
+    let sessions: Vec<Listed> = connection::store(&mut client, global)
         .and_then(|store| store.user_sessions(user))
         .map_err(|error| {
             call_failed(

@@ -1,7 +1,7 @@
 //! The connection of a subcommand.
 
-use connect_pg::ConnectionSettings;
-use postgres::Client;
+use connect_pg::{Borrowed, ConnectionSettings, Error, Store};
+use postgres::{Client, GenericClient};
 
 use crate::support::call_error::{connect_failed, names_refused};
 use crate::support::cli_error::CliError;
@@ -17,6 +17,14 @@ pub(crate) fn open(global: &GlobalArgs) -> Result<Client, CliError> {
         global.database_url.as_deref(),
         "--database-url, DATABASE_URL",
     )
+}
+
+/// Returns the store on a connection or in a transaction.
+pub(crate) fn store<'a, C: GenericClient>(
+    client: &'a mut C,
+    global: &GlobalArgs,
+) -> Result<Store<Borrowed<'a, C>>, Error> {
+    Store::on(client).schema(&global.schema)
 }
 
 /// Connects to another database. `option` is where its URL came from.

@@ -6,7 +6,6 @@ mod validate;
 
 use std::error::Error;
 
-use connect_pg::Store;
 use postgres::GenericClient;
 
 use self::settings::Setting;
@@ -64,8 +63,7 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
         .map(|(setting, value)| (setting.name.as_str(), *value))
         .collect();
     let mut transaction = client.transaction().map_err(|error| failed(&error))?;
-    let changes = Store::on(&mut transaction)
-        .schema(&global.schema)
+    let changes = connection::store(&mut transaction, global)
         .and_then(|store| store.configure(&values))
         .map_err(|error| {
             if error.is_invalid_argument() {
@@ -89,6 +87,6 @@ fn read(
     client: &mut impl GenericClient,
     global: &GlobalArgs,
 ) -> Result<Vec<Setting>, connect_pg::Error> {
-    let settings = Store::on(client).schema(&global.schema)?.settings()?;
+    let settings = connection::store(client, global)?.settings()?;
     Ok(settings.into_iter().map(Setting::from).collect())
 }

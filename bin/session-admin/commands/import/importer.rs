@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 use std::error::Error;
 
-use connect_pg::{ImportOutcome, SessionRecord, Store};
+use connect_pg::{ImportOutcome, SessionRecord};
 use indicatif::ProgressBar;
 use postgres::Client;
 
 use super::summary::ImportSummary;
 use crate::support::call_error::call_failed;
 use crate::support::cli_error::CliError;
+use crate::support::connection;
 use crate::support::error_details::ErrorDetails;
 use crate::support::global_args::GlobalArgs;
 use crate::support::rights::Rights;
@@ -143,11 +144,9 @@ impl<'a> Importer<'a> {
         }
     }
 
-    fn call(&mut self, batch: &[SessionRecord]) -> Result<Vec<ImportOutcome>, Failure> {
+    fn call(&mut self, batch: &[SessionRecord]) -> Result<Vec<ImportOutcome>, BatchError> {
         let mut transaction = self.client.transaction()?;
-        let outcomes = Store::on(&mut transaction)
-            .schema(&self.global.schema)?
-            .import_batch(batch)?;
+        let outcomes = connection::store(&mut transaction, self.global)?.import_batch(batch)?;
         if self.dry_run {
             transaction.rollback()?;
         } else {
@@ -158,7 +157,7 @@ impl<'a> Importer<'a> {
 }
 
 /// The failure of a batch.
-type Failure = Box<dyn Error + Send + Sync>;
+type BatchError = Box<dyn Error + Send + Sync>;
 
 /// Returns the SQLSTATE of an error about a value that was sent.
 fn refused_value(error: &(dyn Error + 'static)) -> Option<String> {
