@@ -12,7 +12,7 @@ use crate::support::connection;
 use crate::support::global_args::{Format, GlobalArgs};
 use crate::support::output;
 use crate::support::rights::Rights;
-use crate::support::text::{bytes, grouped, one_line, timestamp};
+use crate::support::text::{bytes, counted, grouped, one_line, timestamp};
 
 const HELP: &str = "\
 Reads the whole session table once, and the server's statistics since their last reset. \"HOT\" is the share of \
@@ -70,9 +70,9 @@ fn text(global: &GlobalArgs, status: &StoreStatus) -> String {
     let hot = match hot_share(status) {
         None => "no updates yet".into(),
         Some(share) => format!(
-            "{:.1} % of {} updates",
+            "{:.1} % of {}",
             share * 100.0,
-            grouped(status.updates)
+            counted(status.updates, "update", "updates")
         ),
     };
     let rows = [

@@ -3,17 +3,16 @@
 use clap::{Args, ValueEnum};
 use connect_pg::install::InstallOptions;
 
-/// The form of a report.
+/// The form of a report: lines to read, or one JSON value.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// Lines to read
     Text,
-    /// One JSON value
     Json,
 }
 
 /// The options of every subcommand. Has no `Debug`, because the URL may hold a password.
 #[derive(Args)]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
     #[arg(
         help = "The server and database: a URL such as postgresql://user@host/database, or keyword=value pairs",
