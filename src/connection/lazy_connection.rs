@@ -187,23 +187,26 @@ impl OpenConnection {
         schema: &SchemaName,
         call: &Call<'_>,
     ) -> Result<Vec<Row>, AttemptError> {
+        let at = self.prepare(schema, call)?;
+        call.with_values(|values| self.client.query(&self.statements[at].1, values))
+            .map_err(AttemptError::after_sending)
+    }
+
+    /// Prepares the call's statement, unless that is done. Returns its index.
+    fn prepare(&mut self, schema: &SchemaName, call: &Call<'_>) -> Result<usize, AttemptError> {
         let prepared = self
             .statements
             .iter()
             .position(|(text, _)| *text == call.statement());
-        let at = match prepared {
-            Some(at) => at,
-            None => {
-                let statement = self
-                    .client
-                    .prepare_typed(&call.sql(schema), &call.types())
-                    .map_err(|error| AttemptError::before_sending(Error::call(error)))?;
-                self.statements.push((call.statement(), statement));
-                self.statements.len() - 1
-            }
-        };
-        call.with_values(|values| self.client.query(&self.statements[at].1, values))
-            .map_err(AttemptError::after_sending)
+        if let Some(at) = prepared {
+            return Ok(at);
+        }
+        let statement = self
+            .client
+            .prepare_typed(&call.sql(schema), &call.types())
+            .map_err(|error| AttemptError::before_sending(Error::call(error)))?;
+        self.statements.push((call.statement(), statement));
+        Ok(self.statements.len() - 1)
     }
 }
 

@@ -2,39 +2,39 @@ use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 
-/// What kind of failure an [`Error`] is. From [`Error::kind`].
+/// What kind of failure an [`Error`](crate::Error) is. From [`Error::kind`](crate::Error::kind).
 ///
-/// Whether a change was made in spite of the error is another question: [`Error::is_outcome_unknown`].
+/// An error may leave it open whether a change was made: see [`Error::is_outcome_unknown`](crate::Error::is_outcome_unknown).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// [`Error::is_unavailable`]: the database cannot be reached or cannot serve now.
+    /// [`Error::is_unavailable`](crate::Error::is_unavailable): the database cannot be reached or cannot serve now.
     Unavailable,
-    /// [`Error::is_not_installed`]: the store is not in this database and schema.
+    /// [`Error::is_not_installed`](crate::Error::is_not_installed): the store is not in this database and schema.
     NotInstalled,
-    /// [`Error::is_permission_denied`]: the role may not do this.
+    /// [`Error::is_permission_denied`](crate::Error::is_permission_denied): the role may not do this.
     PermissionDenied,
-    /// [`Error::is_invalid_argument`]: an argument or a setting is invalid.
+    /// [`Error::is_invalid_argument`](crate::Error::is_invalid_argument): an argument or a setting is invalid.
     InvalidArgument,
-    /// [`Error::is_malformed_id`]: a text is not a session id.
+    /// [`Error::is_malformed_id`](crate::Error::is_malformed_id): a text is not a session id.
     MalformedId,
-    /// [`Error::is_invalid_data`]: the session's data does not fit JSON, or the stored JSON does not fit the type.
+    /// [`Error::is_invalid_data`](crate::Error::is_invalid_data): the session's data does not fit JSON, or the stored JSON does not fit the type.
     InvalidData,
-    /// [`Error::is_too_large`]: the session's data is larger than the store accepts.
+    /// [`Error::is_too_large`](crate::Error::is_too_large): the session's data is larger than the store accepts.
     TooLarge,
-    /// [`Error::is_conflict`]: other clients changed the session before each save of an update.
+    /// [`Error::is_conflict`](crate::Error::is_conflict): other clients changed the session before each save of an update.
     Conflict,
-    /// [`Error::is_locked`]: another client, or this thread, has locked the session.
+    /// [`Error::is_locked`](crate::Error::is_locked): another client, or this thread, has locked the session.
     Locked,
-    /// [`Error::is_session_limit`]: the user has as many sessions as the store allows.
+    /// [`Error::is_session_limit`](crate::Error::is_session_limit): the user has as many sessions as the store allows.
     SessionLimit,
-    /// [`Error::is_notifications_off`]: the store sends no notifications.
+    /// [`Error::is_notifications_off`](crate::Error::is_notifications_off): the store sends no notifications.
     NotificationsOff,
-    /// [`Error::is_async_context`]: the call would block a thread of an async runtime.
+    /// [`Error::is_async_context`](crate::Error::is_async_context): the call would block a thread of an async runtime.
     AsyncContext,
     /// A newer version of connect-pg installed the store. Only functions of the module `install` return it.
     NewerDatabase,
-    /// Anything else: see [`Error::code`] and [`Error::get_ref`].
+    /// Anything else: see [`Error::code`](crate::Error::code) and [`Error::get_ref`](crate::Error::get_ref).
     Other,
 }
 

@@ -100,7 +100,9 @@ where
     fn next(&mut self, reply: Result<UpdateReply, Error>) -> Result<Next<Updated<T, R>>, E> {
         let state = mem::replace(&mut self.state, State::Loading);
         match (state, reply?) {
-            (_, UpdateReply::Load(None)) => Ok(Next::Done(Updated::Gone)),
+            (_, UpdateReply::Load(None) | UpdateReply::Save(SaveReply::Gone)) => {
+                Ok(Next::Done(Updated::Gone))
+            }
             (_, UpdateReply::Load(Some(loaded))) => {
                 let mut session: Session<T> = loaded.into_session(self.id.clone(), self.key)?;
                 let result = (self.change)(&mut session.data)?;
@@ -112,7 +114,6 @@ where
                 };
                 Ok(Next::Call)
             }
-            (_, UpdateReply::Save(SaveReply::Gone)) => Ok(Next::Done(Updated::Gone)),
             (
                 State::Saving {
                     mut session,
@@ -168,6 +169,7 @@ mod tests {
         })
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "a change may fail")]
     fn add_one(data: &mut u64) -> Result<u64, Error> {
         *data += 1;
         Ok(*data)
