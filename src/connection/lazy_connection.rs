@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use postgres::{Client, IsolationLevel, Row, Statement, Transaction};
 
 use super::connector::Connector;
-use super::retry::{Attempt, AttemptError, Decision};
+use super::retry::{Attempt, Decision, FailedAttempt};
 use super::unnamed;
 use crate::error::Error;
 use crate::functions::{Call, Reply, SchemaName};
@@ -134,14 +134,14 @@ impl LazyConnection {
         connector: &Connector,
         schema: &SchemaName,
         call: &Call<'_>,
-    ) -> Result<Vec<Row>, AttemptError> {
+    ) -> Result<Vec<Row>, FailedAttempt> {
         let open = self
             .connected(connector)
-            .map_err(AttemptError::before_sending)?;
+            .map_err(FailedAttempt::before_sending)?;
         if connector.prepares_statements() {
             open.query_prepared(schema, call)
         } else {
-            unnamed::query(&mut open.client, schema, call).map_err(AttemptError::after_sending)
+            unnamed::query(&mut open.client, schema, call).map_err(FailedAttempt::after_sending)
         }
     }
 
@@ -150,9 +150,9 @@ impl LazyConnection {
         connector: &Connector,
         schema: &SchemaName,
         first: &Call<'_>,
-    ) -> Result<(Transaction<'_>, Vec<Row>), AttemptError> {
+    ) -> Result<(Transaction<'_>, Vec<Row>), FailedAttempt> {
         self.connected(connector)
-            .map_err(AttemptError::before_sending)?
+            .map_err(FailedAttempt::before_sending)?
             .begin(schema, first)
     }
 
@@ -169,16 +169,16 @@ impl OpenConnection {
         &mut self,
         schema: &SchemaName,
         first: &Call<'_>,
-    ) -> Result<(Transaction<'_>, Vec<Row>), AttemptError> {
+    ) -> Result<(Transaction<'_>, Vec<Row>), FailedAttempt> {
         // Whatever the role's default: after waiting for a lock, the call must see what the lock's holder wrote.
         let mut transaction = self
             .client
             .build_transaction()
             .isolation_level(IsolationLevel::ReadCommitted)
             .start()
-            .map_err(|error| AttemptError::before_sending(Error::call(error)))?;
-        let rows =
-            unnamed::query(&mut transaction, schema, first).map_err(AttemptError::after_sending)?;
+            .map_err(|error| FailedAttempt::before_sending(Error::call(error)))?;
+        let rows = unnamed::query(&mut transaction, schema, first)
+            .map_err(FailedAttempt::after_sending)?;
         Ok((transaction, rows))
     }
 
@@ -186,14 +186,14 @@ impl OpenConnection {
         &mut self,
         schema: &SchemaName,
         call: &Call<'_>,
-    ) -> Result<Vec<Row>, AttemptError> {
+    ) -> Result<Vec<Row>, FailedAttempt> {
         let at = self.prepare(schema, call)?;
         call.with_values(|values| self.client.query(&self.statements[at].1, values))
-            .map_err(AttemptError::after_sending)
+            .map_err(FailedAttempt::after_sending)
     }
 
     /// Prepares the call's statement, unless that is done. Returns its index.
-    fn prepare(&mut self, schema: &SchemaName, call: &Call<'_>) -> Result<usize, AttemptError> {
+    fn prepare(&mut self, schema: &SchemaName, call: &Call<'_>) -> Result<usize, FailedAttempt> {
         let prepared = self
             .statements
             .iter()
@@ -204,7 +204,7 @@ impl OpenConnection {
         let statement = self
             .client
             .prepare_typed(&call.sql(schema), &call.types())
-            .map_err(|error| AttemptError::before_sending(Error::call(error)))?;
+            .map_err(|error| FailedAttempt::before_sending(Error::call(error)))?;
         self.statements.push((call.statement(), statement));
         Ok(self.statements.len() - 1)
     }

@@ -36,19 +36,19 @@ impl Attempt {
 }
 
 /// An attempt that failed.
-pub(crate) struct AttemptError {
+pub(crate) struct FailedAttempt {
     pub(crate) error: Error,
     /// The call was on its way.
     sent: bool,
 }
 
-impl AttemptError {
-    pub(crate) fn before_sending(error: Error) -> AttemptError {
-        AttemptError { error, sent: false }
+impl FailedAttempt {
+    pub(crate) fn before_sending(error: Error) -> FailedAttempt {
+        FailedAttempt { error, sent: false }
     }
 
-    pub(crate) fn after_sending(error: postgres::Error) -> AttemptError {
-        AttemptError {
+    pub(crate) fn after_sending(error: postgres::Error) -> FailedAttempt {
+        FailedAttempt {
             error: Error::call(error),
             sent: true,
         }
@@ -72,7 +72,7 @@ impl AttemptError {
 
 /// Returns the error of a call or commit that is not repeated.
 pub(crate) fn final_error(error: postgres::Error, changes: bool) -> Error {
-    let failed = AttemptError::after_sending(error);
+    let failed = FailedAttempt::after_sending(error);
     let decision = decide(Failure::of(&failed.error), true, changes, Attempt::ONLY);
     failed.into_error(
         decision
