@@ -3938,7 +3938,7 @@ begin
                 v_table
             );
             get diagnostics v_inserted = row_count;
-            -- A new table goes without saying.
+            -- The row of a new table is not reported: the table is.
             if v_inserted > 0 and v_catalog_before ? ('table ' || v_table) then
                 v_other_changes := v_other_changes || jsonb_build_object('action', 'created', 'kind', 'row', 'object', v_table);
             end if;
