@@ -188,7 +188,8 @@ impl OpenConnection {
         call: &Call<'_>,
     ) -> Result<Vec<Row>, FailedAttempt> {
         let at = self.prepare(schema, call)?;
-        call.with_values(|values| self.client.query(&self.statements[at].1, values))
+        self.client
+            .query(&self.statements[at].1, &call.values())
             .map_err(FailedAttempt::after_sending)
     }
 

@@ -1,3 +1,5 @@
+use std::ops::Deref;
+
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::error::Error;
@@ -54,7 +56,6 @@ pub(crate) enum Waits<'a> {
 
 /// One call of one function, as it is sent.
 #[derive(Clone, Copy)]
-#[allow(missing_debug_implementations)] // part of a sealed trait
 pub struct Call<'a> {
     statement: &'static str,
     changes: bool,
@@ -86,15 +87,18 @@ impl<'a> Call<'a> {
         self.parameters().iter().map(Parameter::sql_type).collect()
     }
 
-    /// Calls `send` with the values, which lie on the stack.
-    pub(crate) fn with_values<R>(&self, send: impl FnOnce(&[&(dyn ToSql + Sync)]) -> R) -> R {
+    /// Returns the values as the driver takes them.
+    pub(crate) fn values(&self) -> Values<'_> {
         let parameters = self.parameters();
         let mut values: [&(dyn ToSql + Sync); Parameters::MAX] =
             [&Parameter::Flag(false); Parameters::MAX];
         for (value, parameter) in values.iter_mut().zip(parameters) {
             *value = parameter;
         }
-        send(&values[..parameters.len()])
+        Values {
+            values,
+            len: parameters.len(),
+        }
     }
 
     pub(crate) fn typed_values(&self) -> Vec<(&(dyn ToSql + Sync), Type)> {
@@ -121,6 +125,20 @@ impl<'a> Call<'a> {
 
     fn parameters(&self) -> &[Parameter<'a>] {
         self.parameters.as_slice()
+    }
+}
+
+/// The values of a call, on the stack.
+pub(crate) struct Values<'a> {
+    values: [&'a (dyn ToSql + Sync); Parameters::MAX],
+    len: usize,
+}
+
+impl<'a> Deref for Values<'a> {
+    type Target = [&'a (dyn ToSql + Sync)];
+
+    fn deref(&self) -> &Self::Target {
+        &self.values[..self.len]
     }
 }
 
@@ -151,7 +169,7 @@ mod tests {
         assert_eq!(save.call().data(), Some("\"é\""));
         assert_eq!(call.data(), Some("\"\\u00e9\""));
         assert_eq!(call.types(), save.call().types());
-        call.with_values(|values| assert_eq!(values.len(), 3));
+        assert_eq!(call.values().len(), 3);
         assert!(TouchSession { key: &KEY }.call().data().is_none());
     }
 }

@@ -7,7 +7,6 @@ use crate::error::Error;
 use crate::session::Expiry;
 
 /// What the server returned for a call.
-#[allow(missing_debug_implementations)] // part of a sealed trait
 pub struct Reply {
     rows: Vec<Row>,
     repeated: bool,

@@ -48,3 +48,58 @@ pub(crate) enum Next<T> {
     /// Pause for a random time up to this one, then make the call.
     CallAfter(Duration),
 }
+
+/// An asynchronous client can share all of this: it compiles, and its futures are `Send`.
+#[cfg(test)]
+mod tests {
+    use tokio_postgres::Client;
+
+    use super::*;
+    use crate::functions::schema_name::SchemaName;
+
+    async fn execute(
+        client: &Client,
+        schema: &SchemaName,
+        call: &Call<'_>,
+    ) -> Result<Reply, Error> {
+        let statement = client
+            .prepare_typed(&call.sql(schema), &call.types())
+            .await
+            .map_err(Error::call)?;
+        let rows = client.query(&statement, &call.values()).await;
+        rows.map(Reply::new).map_err(Error::call)
+    }
+
+    async fn run<O: Operation>(
+        client: &Client,
+        schema: &SchemaName,
+        operation: &mut O,
+    ) -> Result<O::Output, O::Error> {
+        loop {
+            let reply = execute(client, schema, &operation.call()).await;
+            let reply = reply.and_then(|reply| operation.decode(reply));
+            match operation.next(reply)? {
+                Next::Done(output) => return Ok(output),
+                Next::Call => {}
+                Next::CallAfter(longest) => tokio::time::sleep(longest).await,
+            }
+        }
+    }
+
+    type Change = fn(&mut u64) -> Result<(), Error>;
+
+    fn assert_send<T: Send>(_: T) {}
+
+    #[allow(dead_code)]
+    fn futures_are_send(
+        client: &Client,
+        schema: &SchemaName,
+        create: &mut Create<'_>,
+        change_id: &mut ChangeId<'_>,
+        update: &mut Update<'_, u64, (), Change>,
+    ) {
+        assert_send(run(client, schema, create));
+        assert_send(run(client, schema, change_id));
+        assert_send(run(client, schema, update));
+    }
+}
