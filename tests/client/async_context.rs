@@ -200,8 +200,8 @@ fn start_pruning_in_task_prunes() {
         let pruner = runtime.block_on(async {
             let options = PruneOptions::new()
                 .interval(std::time::Duration::from_millis(1))
-                .on_run(move |round| {
-                    let _ = sender.send(round.error().is_none());
+                .on_run(move |run| {
+                    let _ = sender.send(run.error().is_none());
                 });
             store.start_pruning(options).unwrap()
         });

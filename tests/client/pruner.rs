@@ -14,8 +14,8 @@ fn start(store: &Store, batch: u32) -> (Pruner, Receiver<Told>) {
     let options = PruneOptions::new()
         .interval(Duration::from_millis(1))
         .batch_size(batch)
-        .on_run(move |round| {
-            let _ = sender.send((round.deleted(), round.is_busy(), round.error().is_some()));
+        .on_run(move |run| {
+            let _ = sender.send((run.deleted(), run.is_busy(), run.error().is_some()));
         });
     (store.start_pruning(options).unwrap(), receiver)
 }
@@ -47,9 +47,9 @@ fn run_prunes_until_complete() {
     let database = TestDatabase::new();
     let store = database.store();
     leave_dead(&database, &store, 20);
-    let (pruner, rounds) = start(&store, 3);
-    assert_eq!(rounds.recv().unwrap(), (20, false, false));
-    assert_eq!(rounds.recv().unwrap(), (0, false, false));
+    let (pruner, runs) = start(&store, 3);
+    assert_eq!(runs.recv().unwrap(), (20, false, false));
+    assert_eq!(runs.recv().unwrap(), (0, false, false));
     assert_eq!(rows(&database), 0);
     let last = pruner.last_run().unwrap();
     assert_eq!((last.deleted(), last.rescheduled()), (0, 0));
@@ -64,10 +64,10 @@ fn busy_run_ends_and_next_run_prunes() {
     let mut client = database.client();
     let mut transaction = client.transaction().unwrap();
     assert!(!Store::on(&mut transaction).prune(1).unwrap().is_busy());
-    let (_pruner, rounds) = start(&store, 10);
-    assert_eq!(rounds.recv().unwrap(), (0, true, false));
+    let (_pruner, runs) = start(&store, 10);
+    assert_eq!(runs.recv().unwrap(), (0, true, false));
     transaction.commit().unwrap();
-    while rounds.recv().unwrap() != (4, false, false) {}
+    while runs.recv().unwrap() != (4, false, false) {}
     assert_eq!(rows(&database), 0);
 }
 
@@ -79,18 +79,18 @@ fn pruner_continues_after_error() {
     superuser
         .batch_execute("alter function web.prune_sessions(integer) rename to elsewhere")
         .unwrap();
-    let (pruner, rounds) = start(&store, 10);
-    assert_eq!(rounds.recv().unwrap(), (0, false, true));
-    assert_eq!(rounds.recv().unwrap(), (0, false, true));
+    let (pruner, runs) = start(&store, 10);
+    assert_eq!(runs.recv().unwrap(), (0, false, true));
+    assert_eq!(runs.recv().unwrap(), (0, false, true));
     let error = pruner.last_run().unwrap();
     assert!(error.error().unwrap().is_not_installed());
     superuser
         .batch_execute("alter function web.elsewhere(integer) rename to prune_sessions")
         .unwrap();
-    while rounds.recv().unwrap().2 {}
+    while runs.recv().unwrap().2 {}
 
     database.terminate_connections();
-    while rounds.recv().unwrap().2 {}
+    while runs.recv().unwrap().2 {}
 }
 
 #[test]

@@ -272,8 +272,8 @@ fn view_after_concurrent_login_keeps_new_cookie() {
     transaction.commit().unwrap();
 
     // The browser receives the responses in this order.
-    let (answer, cookie) = login.join().unwrap();
-    assert_eq!(answer.status, 303);
+    let (response, cookie) = login.join().unwrap();
+    assert_eq!(response.status, 303);
     visitor.cookie = cookie;
     let view = view.join().unwrap();
     assert_eq!((view.status, view.header("set-cookie")), (200, None));
@@ -339,7 +339,7 @@ fn slow_request_after_logout_is_not_saved() {
         }
         assert_eq!(slow.body, "saved\n");
     }
-    panic!("no log-out came while the request was waiting");
+    panic!("no logout came while the request was waiting");
 }
 
 #[test]
@@ -659,11 +659,11 @@ fn connect_requests_leave_server_running() {
     let database = TestDatabase::new();
     let application = Application::start(&database, &[]);
     for _ in 0..200 {
-        let answer = try_send(
+        let response = try_send(
             &application.address,
             b"CONNECT x:80 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
         );
-        assert!(answer.is_none_or(|answer| answer.status >= 400));
+        assert!(response.is_none_or(|response| response.status >= 400));
     }
     assert_eq!(application.visitor().get("/").body, page(1, "anonymous"));
 }

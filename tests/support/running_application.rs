@@ -235,7 +235,7 @@ impl Response {
 /// Sends these bytes and reads until the server closes the connection. The server must respond.
 pub fn send(address: &str, request: &[u8]) -> Response {
     try_send(address, request)
-        .unwrap_or_else(|| panic!("no answer to {:?}", String::from_utf8_lossy(request)))
+        .unwrap_or_else(|| panic!("no response to {:?}", String::from_utf8_lossy(request)))
 }
 
 /// Sends as `send` does. Returns None if the server closes the connection without a response.
