@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use crate::support::server::{quoted, random};
 use crate::support::test_database::TestDatabase;
-use connect_pg::{Error, SessionAttributes, Store};
+use connect_pg::{Error, SessionAttributes, Store, StoreBuilder};
 use postgres::error::SqlState;
 use serde_json::json;
 
@@ -85,38 +86,32 @@ fn wrong_password_and_wrong_database_are_not_unavailable() {
 
 #[test]
 fn build_refuses_invalid_settings() {
-    for builder in [
-        Store::builder().database_url("host=localhost").pool_size(0),
-        Store::builder()
-            .database_url("host=localhost")
-            .pool_size(10_001),
-        Store::builder()
-            .database_url("host=localhost")
-            .pool_size(u32::MAX),
-        Store::builder()
-            .database_url("host=localhost")
-            .pool_timeout(std::time::Duration::MAX),
-        Store::builder()
-            .database_url("host=localhost")
-            .pool_timeout(std::time::Duration::ZERO),
-        Store::builder()
-            .database_url("host=localhost")
-            .connection_max_lifetime(std::time::Duration::ZERO),
-        Store::builder()
-            .database_url("host=localhost")
-            .connection_idle_timeout(Some(std::time::Duration::ZERO)),
-        Store::builder().database_url("host=localhost").schema(""),
-        Store::builder()
-            .database_url("host=localhost")
-            .schema(&"x".repeat(64)),
-        Store::builder()
-            .database_url("host=localhost")
-            .schema("a\nb"),
-        Store::builder().database_url("postgresql://localhost:s3cret/x"),
-    ] {
-        let error = builder.build().unwrap_err();
-        assert!(error.is_invalid_argument(), "{error}");
-        assert!(!error.is_unavailable());
+    let settings: [(&str, fn(StoreBuilder) -> StoreBuilder); 11] = [
+        ("no connection", |builder| builder.pool_size(0)),
+        ("too many connections", |builder| builder.pool_size(10_001)),
+        ("most connections", |builder| builder.pool_size(u32::MAX)),
+        ("longest timeout", |builder| {
+            builder.pool_timeout(Duration::MAX)
+        }),
+        ("no timeout", |builder| builder.pool_timeout(Duration::ZERO)),
+        ("no lifetime", |builder| {
+            builder.connection_max_lifetime(Duration::ZERO)
+        }),
+        ("no idle timeout", |builder| {
+            builder.connection_idle_timeout(Some(Duration::ZERO))
+        }),
+        ("empty schema", |builder| builder.schema("")),
+        ("too long schema", |builder| builder.schema(&"x".repeat(64))),
+        ("schema of two lines", |builder| builder.schema("a\nb")),
+        ("invalid port", |builder| {
+            builder.database_url("postgresql://localhost:s3cret/x")
+        }),
+    ];
+    for (name, change) in settings {
+        let valid = Store::builder().database_url("host=localhost");
+        let error = change(valid).build().expect_err(name);
+        assert!(error.is_invalid_argument(), "{name}: {error}");
+        assert!(!error.is_unavailable(), "{name}: {error}");
     }
 }
 
@@ -124,16 +119,20 @@ fn build_refuses_invalid_settings() {
 fn refused_value_returns_invalid_argument() {
     let database = TestDatabase::new();
     let store = database.store();
-    for new in [
-        SessionAttributes::new().user_id(""),
-        SessionAttributes::new().user_id("u".repeat(1025)),
-        SessionAttributes::new().user_id("a\0b"),
-        SessionAttributes::new().idle_timeout(std::time::Duration::from_millis(1)),
+    let attributes = SessionAttributes::new;
+    for (name, refused) in [
+        ("empty user id", attributes().user_id("")),
+        ("too long user id", attributes().user_id("u".repeat(1025))),
+        ("user id with NUL", attributes().user_id("a\0b")),
+        (
+            "idle timeout below a second",
+            attributes().idle_timeout(Duration::from_millis(1)),
+        ),
     ] {
-        let error = store.create(1, &new).unwrap_err();
+        let error = store.create(1, &refused).expect_err(name);
         assert!(
             error.is_invalid_argument() && !error.is_outcome_unknown(),
-            "{error}"
+            "{name}: {error}"
         );
     }
     assert!(store.prune(0).unwrap_err().is_invalid_argument());

@@ -128,16 +128,12 @@ fn drop_ends_thread_at_once() {
 fn invalid_options_are_refused() {
     let database = TestDatabase::new();
     let store = database.store();
-    for options in [
-        PruneOptions::new().interval(Duration::ZERO),
-        PruneOptions::new().batch_size(0),
-        PruneOptions::new().batch_size(u32::MAX),
+    for (name, options) in [
+        ("no interval", PruneOptions::new().interval(Duration::ZERO)),
+        ("empty batch", PruneOptions::new().batch_size(0)),
+        ("largest batch", PruneOptions::new().batch_size(u32::MAX)),
     ] {
-        assert!(
-            store
-                .start_pruning(options)
-                .unwrap_err()
-                .is_invalid_argument()
-        );
+        let error = store.start_pruning(options).expect_err(name);
+        assert!(error.is_invalid_argument(), "{name}: {error}");
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use crate::support::case::case;
 use crate::support::proxy::Proxy;
 use crate::support::test_database::{TestDatabase, create};
 use connect_pg::{
@@ -17,11 +18,24 @@ const GRACE: Duration = Duration::from_mins(1);
 
 /// The three calls that change the id.
 type NewId = fn(&Store, &mut Session<u32>) -> Result<RotateOutcome, Error>;
-const ID_CHANGES: [NewId; 3] = [
-    |store, session| store.rotate(session, NO_GRACE),
-    |store, session| store.login(session, "4711", &SessionAttributes::new()),
-    |store, session| store.logout(session),
+const ID_CHANGES: [(&str, NewId); 3] = [
+    ("rotate", |store, session| store.rotate(session, NO_GRACE)),
+    ("login", |store, session| {
+        store.login(session, "4711", &SessionAttributes::new())
+    }),
+    ("logout", |store, session| store.logout(session)),
 ];
+
+fn for_each_id_change(mut run: impl FnMut(NewId)) {
+    for (name, new_id) in ID_CHANGES {
+        case(name, || run(new_id));
+    }
+}
+
+#[track_caller]
+fn assert_rotated(outcome: Result<RotateOutcome, Error>) {
+    assert_eq!(outcome.unwrap(), RotateOutcome::Rotated);
+}
 
 fn load(store: &Store, id: &SessionId) -> Option<Session<u32>> {
     store.load(id).unwrap()
@@ -42,10 +56,7 @@ fn foreign_id_loads_and_rotates_to_own_id() {
     let old = SessionId::foreign("koa:sess:äß 1").unwrap();
     let mut session = load(&store, &old).unwrap();
     assert_eq!(session.data, 7);
-    assert_eq!(
-        store.rotate(&mut session, NO_GRACE).unwrap(),
-        RotateOutcome::Rotated
-    );
+    assert_rotated(store.rotate(&mut session, NO_GRACE));
     assert_eq!(session.id().as_cookie_value().len(), SessionId::LENGTH);
     assert!(load(&store, &old).is_none());
     assert_eq!(load(&store, session.id()).unwrap().data, 7);
@@ -58,13 +69,10 @@ fn foreign_id_loads_and_rotates_to_own_id() {
 fn id_change_moves_session_to_new_id() {
     let database = TestDatabase::new();
     let store = database.store();
-    for new_id in ID_CHANGES {
+    for_each_id_change(|new_id| {
         let mut session = create(&store, 1);
         let old = session.clone();
-        assert_eq!(
-            new_id(&store, &mut session).unwrap(),
-            RotateOutcome::Rotated
-        );
+        assert_rotated(new_id(&store, &mut session));
         assert_ne!(session.id(), old.id());
         assert_eq!(session.id().key().slot(), old.id().key().slot());
         assert_eq!(session.version(), old.version());
@@ -85,7 +93,7 @@ fn id_change_moves_session_to_new_id() {
         let state = store.info(old.id()).unwrap().state();
         assert_eq!(state, SessionState::Ended(EndReason::Rotated));
         assert_eq!(load(&store, session.id()).unwrap().data, 2);
-    }
+    });
     assert_eq!(store.count().unwrap(), 3);
 }
 
@@ -105,10 +113,7 @@ fn login_and_logout_change_user_and_attributes() {
         .absolute_timeout(Duration::from_hours(100))
         .client_address([192, 0, 2, 1])
         .label("after");
-    assert_eq!(
-        store.login(&mut session, "4711", &login).unwrap(),
-        RotateOutcome::Rotated
-    );
+    assert_rotated(store.login(&mut session, "4711", &login));
     assert_eq!(session.user_id(), Some("4711"));
     assert_eq!(session.handle(), handle);
     let info = store.info(session.id()).unwrap();
@@ -122,7 +127,7 @@ fn login_and_logout_change_user_and_attributes() {
     assert!(left(session.expires_at()) >= Duration::from_hours(10));
     assert!(left(info.absolute_expires_at().unwrap()) >= Duration::from_hours(100));
 
-    assert_eq!(store.logout(&mut session).unwrap(), RotateOutcome::Rotated);
+    assert_rotated(store.logout(&mut session));
     assert_eq!((session.user_id(), session.handle()), (None, None));
     let info = store.info(session.id()).unwrap();
     assert_eq!(info.user_id(), None);
@@ -138,10 +143,7 @@ fn rotate_keeps_user_handle_and_timeouts() {
     let new = SessionAttributes::new().user_id("4711").label("phone");
     let mut session = store.create(7, &new).unwrap();
     let before = store.info(session.id()).unwrap();
-    assert_eq!(
-        store.rotate(&mut session, NO_GRACE).unwrap(),
-        RotateOutcome::Rotated
-    );
+    assert_rotated(store.rotate(&mut session, NO_GRACE));
     let after = store.info(session.id()).unwrap();
     assert_eq!(after.handle(), before.handle());
     assert_eq!(session.handle(), before.handle());
@@ -181,10 +183,7 @@ fn old_id_in_grace_reads_only() {
     let store = database.store();
     let mut session = create(&store, 1);
     let old = session.id().clone();
-    assert_eq!(
-        store.rotate(&mut session, GRACE).unwrap(),
-        RotateOutcome::Rotated
-    );
+    assert_rotated(store.rotate(&mut session, GRACE));
     session.data = 2;
     assert_eq!(store.save(&mut session).unwrap(), SaveOutcome::Saved);
 
@@ -223,10 +222,7 @@ fn end_by_old_id_ends_session() {
         let mut session = create(&store, 1);
         let ids = [(); 3].map(|()| {
             let old = session.id().clone();
-            assert_eq!(
-                store.rotate(&mut session, grace).unwrap(),
-                RotateOutcome::Rotated
-            );
+            assert_rotated(store.rotate(&mut session, grace));
             old
         });
         assert!(store.end(&ids[0]).unwrap());
@@ -241,13 +237,13 @@ fn end_by_old_id_ends_session() {
 fn id_change_of_ended_session_returns_gone() {
     let database = TestDatabase::new();
     let store = database.store();
-    for new_id in ID_CHANGES {
+    for_each_id_change(|new_id| {
         let mut session = create(&store, 1);
         assert!(store.end(session.id()).unwrap());
         let id = session.id().clone();
         assert_eq!(new_id(&store, &mut session).unwrap(), RotateOutcome::Gone);
         assert_eq!((session.id(), session.user_id()), (&id, None));
-    }
+    });
     assert_eq!(store.count().unwrap(), 0);
 }
 
@@ -256,16 +252,16 @@ fn id_change_of_ended_session_returns_gone() {
 fn save_after_id_change_detects_conflict() {
     let database = TestDatabase::new();
     let store = database.store();
-    for new_id in ID_CHANGES {
+    for_each_id_change(|new_id| {
         let mut ours = create(&store, 1);
         let mut theirs = load(&store, ours.id()).unwrap();
         theirs.data = 2;
         assert_eq!(store.save(&mut theirs).unwrap(), SaveOutcome::Saved);
-        assert_eq!(new_id(&store, &mut ours).unwrap(), RotateOutcome::Rotated);
+        assert_rotated(new_id(&store, &mut ours));
         ours.data = 3;
         assert_eq!(store.save(&mut ours).unwrap(), SaveOutcome::Conflict);
         assert_eq!(load(&store, ours.id()).unwrap().data, 2);
-    }
+    });
 }
 
 #[test]
@@ -277,7 +273,7 @@ fn concurrent_id_changes_have_one_winner() {
         .pool_size(u32::try_from(CLIENTS).unwrap())
         .connect()
         .unwrap();
-    for new_id in ID_CHANGES {
+    for_each_id_change(|new_id| {
         let session = create(&store, 1);
         let start = Barrier::new(CLIENTS);
         let outcomes: Vec<_> = thread::scope(|scope| {
@@ -308,7 +304,7 @@ fn concurrent_id_changes_have_one_winner() {
         );
         assert!(store.end(session.id()).unwrap());
         assert_eq!(store.count().unwrap(), 0);
-    }
+    });
 }
 
 #[test]
@@ -317,21 +313,11 @@ fn each_call_takes_one_round_trip() {
     let proxy = Proxy::to(&database);
     let store = proxy.builder(&database).pool_size(1).connect().unwrap();
     let calls: [fn(&Store, &mut Session<u32>); 7] = [
+        |store, session| assert_rotated(store.rotate(session, GRACE)),
         |store, session| {
-            assert_eq!(
-                store.rotate(session, GRACE).unwrap(),
-                RotateOutcome::Rotated
-            )
+            assert_rotated(store.login(session, "4711", &SessionAttributes::new()));
         },
-        |store, session| {
-            assert_eq!(
-                store
-                    .login(session, "4711", &SessionAttributes::new())
-                    .unwrap(),
-                RotateOutcome::Rotated
-            );
-        },
-        |store, session| assert_eq!(store.logout(session).unwrap(), RotateOutcome::Rotated),
+        |store, session| assert_rotated(store.logout(session)),
         |store, session| drop(store.info(session.id()).unwrap()),
         |store, _| drop(store.user_sessions("4711").unwrap()),
         |store, _| assert_eq!(store.end_user_sessions("4711", None).unwrap(), 0),
@@ -353,36 +339,27 @@ fn id_change_with_lost_reply_retries_with_same_id() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
     let store = proxy.builder(&database).pool_size(1).connect().unwrap();
-    for new_id in ID_CHANGES {
+    for_each_id_change(|new_id| {
         let mut session = store.create(1, &SessionAttributes::new()).unwrap();
         // This prepares the statement, so the next reply is that of the call.
-        assert_eq!(
-            new_id(&store, &mut session).unwrap(),
-            RotateOutcome::Rotated
-        );
+        assert_rotated(new_id(&store, &mut session));
         proxy.lose_next_reply();
-        assert_eq!(
-            new_id(&store, &mut session).unwrap(),
-            RotateOutcome::Rotated
-        );
+        assert_rotated(new_id(&store, &mut session));
         let loaded = load(&store, session.id()).unwrap();
         assert_eq!(loaded.user_id(), session.user_id());
         assert_eq!(store.count().unwrap(), 1);
         assert!(store.end(session.id()).unwrap());
-    }
+    });
 }
 
 #[test]
 fn id_change_without_retry_returns_unknown_outcome() {
-    for new_id in ID_CHANGES {
+    for_each_id_change(|new_id| {
         let database = TestDatabase::new();
         let proxy = Proxy::to(&database);
         let store = proxy.builder(&database).pool_size(1).connect().unwrap();
         let mut session = store.create(1, &SessionAttributes::new()).unwrap();
-        assert_eq!(
-            new_id(&store, &mut session).unwrap(),
-            RotateOutcome::Rotated
-        );
+        assert_rotated(new_id(&store, &mut session));
         let id = session.id().clone();
         proxy.lose_next_reply();
         proxy.refuse();
@@ -395,22 +372,19 @@ fn id_change_without_retry_returns_unknown_outcome() {
         // The change was executed, and an end by the old id ends the session all the same.
         assert!(database.store().end(&id).unwrap());
         assert_eq!(database.store().count().unwrap(), 0);
-    }
+    });
 }
 
 #[test]
 fn id_change_after_server_restart_succeeds() {
     let database = TestDatabase::new();
     let store = database.store();
-    for new_id in ID_CHANGES {
+    for_each_id_change(|new_id| {
         let mut session = create(&store, 1);
         database.terminate_connections();
-        assert_eq!(
-            new_id(&store, &mut session).unwrap(),
-            RotateOutcome::Rotated
-        );
+        assert_rotated(new_id(&store, &mut session));
         assert!(load(&store, session.id()).is_some());
-    }
+    });
 }
 
 #[test]
@@ -423,12 +397,7 @@ fn id_change_in_transaction_applies_on_commit() {
     let mut lost = session.clone();
     let mut transaction = client.transaction().unwrap();
     let login = SessionAttributes::new();
-    assert_eq!(
-        Store::on(&mut transaction)
-            .login(&mut lost, "4711", &login)
-            .unwrap(),
-        RotateOutcome::Rotated
-    );
+    assert_rotated(Store::on(&mut transaction).login(&mut lost, "4711", &login));
     transaction.rollback().unwrap();
     assert!(load(&store, lost.id()).is_none());
     assert_eq!(load(&store, session.id()).unwrap().user_id(), None);
@@ -448,10 +417,7 @@ fn id_change_in_transaction_applies_on_commit() {
         RotateOutcome::Gone
     );
     assert_eq!(borrowed.logout(&mut gone).unwrap(), RotateOutcome::Gone);
-    assert_eq!(
-        borrowed.login(&mut kept, "4711", &login).unwrap(),
-        RotateOutcome::Rotated
-    );
+    assert_rotated(borrowed.login(&mut kept, "4711", &login));
     transaction.commit().unwrap();
     assert_eq!(load(&store, kept.id()).unwrap().user_id(), Some("4711"));
     assert!(load(&store, session.id()).is_none());
@@ -472,10 +438,7 @@ fn grace_must_be_whole_seconds_up_to_a_minute() {
         assert!(error.is_invalid_argument() && error.code().is_none());
     }
     for good in [NO_GRACE, Duration::from_secs(1), GRACE] {
-        assert_eq!(
-            store.rotate(&mut session, good).unwrap(),
-            RotateOutcome::Rotated
-        );
+        assert_rotated(store.rotate(&mut session, good));
     }
 }
 
@@ -489,10 +452,10 @@ fn id_change_in_task_is_refused() {
         .build()
         .unwrap();
     runtime.block_on(async {
-        for new_id in ID_CHANGES {
+        for_each_id_change(|new_id| {
             let error = new_id(&store, &mut session).unwrap_err();
             assert!(error.is_async_context(), "{error}");
-        }
+        });
         assert!(store.info(&id).unwrap_err().is_async_context());
         assert!(store.user_sessions("4711").unwrap_err().is_async_context());
     });
