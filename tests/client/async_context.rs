@@ -1,4 +1,4 @@
-//! In a task of an async runtime: every call returns an error, no drop panics, and spawn_blocking works.
+//! In a task of an async runtime: every call returns an error, no drop panics, and `spawn_blocking` works.
 
 use std::future::Future;
 

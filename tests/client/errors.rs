@@ -84,9 +84,11 @@ fn wrong_password_and_wrong_database_are_not_unavailable() {
     assert_eq!(error.code(), Some(SqlState::UNDEFINED_DATABASE.code()));
 }
 
+type Setting = fn(StoreBuilder) -> StoreBuilder;
+
 #[test]
 fn build_refuses_invalid_settings() {
-    let settings: [(&str, fn(StoreBuilder) -> StoreBuilder); 11] = [
+    let settings: [(&str, Setting); 11] = [
         ("no connection", |builder| builder.pool_size(0)),
         ("too many connections", |builder| builder.pool_size(10_001)),
         ("most connections", |builder| builder.pool_size(u32::MAX)),

@@ -22,11 +22,19 @@ fn load(store: &Store, id: &SessionId) -> u32 {
     store.load::<u32>(id).unwrap().unwrap().data
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the result of a closure of with_locked"
+)]
 fn add_one(session: &mut Session<u32>) -> Result<(), Error> {
     session.data += 1;
     Ok(())
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the result of a closure of with_locked"
+)]
 fn change_nothing(_: &mut Session<u32>) -> Result<(), Error> {
     Ok(())
 }
@@ -264,6 +272,8 @@ fn with_locked_in_transaction_is_savepoint() {
     assert_eq!(load(&store, created.id()), 1);
 }
 
+type Call = fn(&Store, &mut Session<u32>) -> Result<(), Error>;
+
 #[test]
 fn self_deadlock_is_refused() {
     let database = TestDatabase::new();
@@ -277,7 +287,6 @@ fn self_deadlock_is_refused() {
     let id = session.id().clone();
     session.data = 5;
     // Each of these calls would wait for ever, and the server would see no deadlock.
-    type Call = fn(&Store, &mut Session<u32>) -> Result<(), Error>;
     let refused: [(&str, Call); 9] = [
         ("save", |store, session| store.save(session).map(drop)),
         ("update", |store, session| {

@@ -193,7 +193,7 @@ fn tokens(text: &str) -> Vec<Token> {
                 at += prefixed_string(rest).unwrap();
             }
             ['\'', '\\', _, ..] => {
-                at += 3 + rest[3..].iter().take_while(|c| **c != '\'').count() + 1
+                at += 3 + rest[3..].iter().take_while(|c| **c != '\'').count() + 1;
             }
             ['\'', _, '\'', ..] => at += 3,
             [first, ..] if is_word(*first) => {
