@@ -785,7 +785,9 @@ set search_path = pg_catalog, pg_temp$head$,
 $body$
 -- An unknown key gets a tombstone too: its first save may be under way, or uncommitted, and must find an ended session.
 declare
+    v_key bytea := p_key;
     v_handle uuid;
+    v_successor bytea;
 begin
     if current_setting('transaction_isolation') = 'serializable' then
         perform web.raise_serializable();
@@ -795,29 +797,33 @@ begin
     end if;
 
     loop
-        -- With the key of before a rotation, a log-out means the session under its present key.
-        v_handle := web.resolve_key(p_key, false);
+        -- With the key of before a rotation, a logout means the session under its present key.
+        v_handle := web.resolve_key(v_key, false);
         if web.tombstone_session(v_handle, 'logout') then
             return true;
         end if;
 
         if v_handle is null then
-            if web.insert_tombstone(p_key, 'logout', null, null) then
-                perform web.prune_neighbors(p_key);
+            if web.insert_tombstone(v_key, 'logout', null, null) then
+                perform web.prune_neighbors(v_key);
                 return false;
             end if;
-            if exists (
-                select
-                from web.session as s
-                where s.key = p_key
-                    and s.ended_at is not null
-            )
-                and web.resolve_key(p_key, false) is null
-            then
-                return false;
+            -- A rotated key gets a tombstone under its last successor. One snapshot shows that no live session has that key, so
+            -- that a parameter that a setting of the caller can print is of no use.
+            select s.successor
+            into v_successor
+            from web.session as s
+            where s.key = v_key
+                and s.ended_at is not null
+                and web.resolve_key(v_key, false) is null;
+            if found then
+                if v_successor is null then
+                    return false;
+                end if;
+                v_key := v_successor;
             end if;
         end if;
-        -- The session changed between two statements: try again.
+        -- Otherwise the session changed between two statements: try again.
     end loop;
 end;
 $body$,
@@ -2027,8 +2033,7 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- The insert waits for an uncommitted insert of the same key. One statement follows the rotations of the key, so that no
--- key of a successor is a parameter, which a setting of the caller could print.
+-- The insert waits for an uncommitted insert of the same key. An expired session under the key becomes the tombstone.
 declare
     v_now constant timestamptz := statement_timestamp();
     v_idle_timeout_seconds integer;
@@ -2059,7 +2064,7 @@ begin
         slide_interval_seconds,
         key
     )
-    select
+    values (
         '-infinity',
         '-infinity',
         v_now,
@@ -2073,20 +2078,8 @@ begin
         v_now + make_interval(secs => p_grace_seconds),
         v_idle_timeout_seconds,
         0,
-        l.key
-    from (
-        -- limit 1: a transaction on an old snapshot may see a deleted row beside a new one with the same key.
-        with recursive chain as (
-            select p_key as key, (select t.successor from web.session as t where t.key = p_key limit 1) as successor
-            union all
-            select c.successor, (select t.successor from web.session as t where t.key = c.successor limit 1)
-            from chain as c
-            where c.successor is not null
-        )
-        select c.key
-        from chain as c
-        where c.successor is null
-    ) as l
+        p_key
+    )
     on conflict (key) do update
     set
         expires_at = excluded.expires_at,
@@ -2112,7 +2105,7 @@ begin
 end;
 $body$,
         'web.insert_tombstone(bytea, text, bytea, integer)',
-        'Insert a tombstone under a key, or under the key that its rotations lead to. Returns false when a live session or a tombstone has that key. API: private'
+        'Insert a tombstone under a key. Returns false when a live session or a tombstone has the key. API: private'
         ],
         array[
         'internal',
@@ -2378,7 +2371,18 @@ set search_path = pg_catalog, pg_temp$head$,
 $body$
 -- Returns a handle, not a key: settings of the caller can print what passes between two statements, and with the present
 -- key a caller who knows an old key could take the session over.
+declare
+    v_handle uuid;
 begin
+    select s.handle
+    into v_handle
+    from web.session as s
+    where s.key = p_key
+        and s.expires_at > statement_timestamp();
+    if found then
+        return v_handle;
+    end if;
+
     return (
         with recursive chain as (
             select s.handle, s.successor, s.expires_at, s.grace_until

@@ -9,7 +9,9 @@ set search_path = pg_catalog, pg_temp
 as $function$
 -- An unknown key gets a tombstone too: its first save may be under way, or uncommitted, and must find an ended session.
 declare
+    v_key bytea := p_key;
     v_handle uuid;
+    v_successor bytea;
 begin
     if current_setting('transaction_isolation') = 'serializable' then
         perform web.raise_serializable();
@@ -19,29 +21,33 @@ begin
     end if;
 
     loop
-        -- With the key of before a rotation, a log-out means the session under its present key.
-        v_handle := web.resolve_key(p_key, false);
+        -- With the key of before a rotation, a logout means the session under its present key.
+        v_handle := web.resolve_key(v_key, false);
         if web.tombstone_session(v_handle, 'logout') then
             return true;
         end if;
 
         if v_handle is null then
-            if web.insert_tombstone(p_key, 'logout', null, null) then
-                perform web.prune_neighbors(p_key);
+            if web.insert_tombstone(v_key, 'logout', null, null) then
+                perform web.prune_neighbors(v_key);
                 return false;
             end if;
-            if exists (
-                select
-                from web.session as s
-                where s.key = p_key
-                    and s.ended_at is not null
-            )
-                and web.resolve_key(p_key, false) is null
-            then
-                return false;
+            -- A rotated key gets a tombstone under its last successor. One snapshot shows that no live session has that key, so
+            -- that a parameter that a setting of the caller can print is of no use.
+            select s.successor
+            into v_successor
+            from web.session as s
+            where s.key = v_key
+                and s.ended_at is not null
+                and web.resolve_key(v_key, false) is null;
+            if found then
+                if v_successor is null then
+                    return false;
+                end if;
+                v_key := v_successor;
             end if;
         end if;
-        -- The session changed between two statements: try again.
+        -- Otherwise the session changed between two statements: try again.
     end loop;
 end;
 $function$;

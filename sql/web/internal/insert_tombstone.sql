@@ -10,8 +10,7 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- The insert waits for an uncommitted insert of the same key. One statement follows the rotations of the key, so that no
--- key of a successor is a parameter, which a setting of the caller could print.
+-- The insert waits for an uncommitted insert of the same key. An expired session under the key becomes the tombstone.
 declare
     v_now constant timestamptz := statement_timestamp();
     v_idle_timeout_seconds integer;
@@ -42,7 +41,7 @@ begin
         slide_interval_seconds,
         key
     )
-    select
+    values (
         '-infinity',
         '-infinity',
         v_now,
@@ -56,20 +55,8 @@ begin
         v_now + make_interval(secs => p_grace_seconds),
         v_idle_timeout_seconds,
         0,
-        l.key
-    from (
-        -- limit 1: a transaction on an old snapshot may see a deleted row beside a new one with the same key.
-        with recursive chain as (
-            select p_key as key, (select t.successor from web.session as t where t.key = p_key limit 1) as successor
-            union all
-            select c.successor, (select t.successor from web.session as t where t.key = c.successor limit 1)
-            from chain as c
-            where c.successor is not null
-        )
-        select c.key
-        from chain as c
-        where c.successor is null
-    ) as l
+        p_key
+    )
     on conflict (key) do update
     set
         expires_at = excluded.expires_at,
@@ -96,4 +83,4 @@ end;
 $function$;
 
 comment on function web.insert_tombstone(bytea, text, bytea, integer) is
-'Insert a tombstone under a key, or under the key that its rotations lead to. Returns false when a live session or a tombstone has that key. API: private';
+'Insert a tombstone under a key. Returns false when a live session or a tombstone has the key. API: private';

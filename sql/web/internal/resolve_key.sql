@@ -10,7 +10,18 @@ set search_path = pg_catalog, pg_temp
 as $function$
 -- Returns a handle, not a key: settings of the caller can print what passes between two statements, and with the present
 -- key a caller who knows an old key could take the session over.
+declare
+    v_handle uuid;
 begin
+    select s.handle
+    into v_handle
+    from web.session as s
+    where s.key = p_key
+        and s.expires_at > statement_timestamp();
+    if found then
+        return v_handle;
+    end if;
+
     return (
         with recursive chain as (
             select s.handle, s.successor, s.expires_at, s.grace_until
