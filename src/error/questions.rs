@@ -4,6 +4,8 @@ use tokio_postgres::error::SqlState;
 
 use super::Error;
 use super::kind::{ErrorKind, Kind, is_unavailable_code};
+#[cfg(feature = "admin")]
+use super::redacted::ServerMessage;
 
 impl Error {
     /// Returns the kind of failure.
@@ -194,6 +196,15 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.0.code.as_ref().map(SqlState::code)
+    }
+
+    /// Returns the message and the hint of the server, for session-admin.
+    #[cfg(feature = "admin")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn server_message(&self) -> Option<(String, Option<&str>)> {
+        let message: &ServerMessage = self.get_ref()?.downcast_ref()?;
+        Some((message.without_hint(), message.hint()))
     }
 
     /// Returns the error of the driver or the operating system beneath this one.

@@ -27,15 +27,25 @@ impl ServerMessage {
             hint: error.hint().filter(|_| !quotes_data).map(ToOwned::to_owned),
         }
     }
+
+    /// Returns severity, message and SQLSTATE.
+    pub(super) fn without_hint(&self) -> String {
+        let code = self.code.code();
+        match &self.message {
+            Some(message) => format!("{}: {message} (SQLSTATE {code})", self.severity),
+            None => format!("{} (SQLSTATE {code})", self.severity),
+        }
+    }
+
+    #[cfg(feature = "admin")]
+    pub(super) fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
 }
 
 impl fmt::Display for ServerMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.severity)?;
-        if let Some(message) = &self.message {
-            write!(f, ": {message}")?;
-        }
-        write!(f, " (SQLSTATE {})", self.code.code())?;
+        f.write_str(&self.without_hint())?;
         if let Some(hint) = &self.hint {
             write!(f, " HINT: {hint}")?;
         }

@@ -15,6 +15,8 @@ const RENAME: &str = "choose another name for --schema or --role";
 const CONNECTION_LOST: &str =
     "the connection broke; run it again when the server is back, every subcommand can be repeated";
 
+const READ_MESSAGE: &str = "read the message above, and the log of the server";
+
 /// Describes a connection that could not be opened.
 pub(crate) fn connect_failed(error: &connect_pg::Error, settings: &ConnectionSettings) -> CliError {
     let details = ErrorDetails::of(error);
@@ -43,7 +45,7 @@ pub(crate) fn connect_failed(error: &connect_pg::Error, settings: &ConnectionSet
             "retry later, or use a connection reserved for superusers (superuser_reserved_connections)".into()
         }
         Some(SqlState::CANNOT_CONNECT_NOW) => "the server is starting up or shutting down; retry in a moment".into(),
-        Some(_) => "read the server's message above, and its log".into(),
+        Some(_) => details.hint.unwrap_or_else(|| READ_MESSAGE.into()),
         None if error.is_permission_denied() => no_password(),
         None if error.is_invalid_argument() => "correct the setting that is named above".into(),
         None if details.io == Some(io::ErrorKind::PermissionDenied) => {
@@ -94,7 +96,10 @@ pub(crate) fn call_failed(
         _ if ours.is_some_and(connect_pg::Error::is_newer_database) => {
             "use the newer session-admin; session-admin --version prints the version of this one".into()
         }
-        Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => rights.hint(global),
+        Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => match &details.hint {
+            Some(hint) => format!("{hint} Or {}", rights.hint(global)),
+            None => rights.hint(global),
+        },
         Some(code) if *code == SqlState::READ_ONLY_SQL_TRANSACTION => {
             "this server is a standby, or its transactions are read-only; connect to the primary \
              (with several hosts: PGTARGETSESSIONATTRS=read-write)"
@@ -126,31 +131,40 @@ pub(crate) fn call_failed(
             "40" => "nothing was changed; run it again".into(),
             "53" => "the server lacks a resource; free some, then run it again".into(),
             "08" | "57" => CONNECTION_LOST.into(),
-            _ => "nothing was changed; read the message above and the server's log".into(),
+            _ => return unexplained(action, details),
         },
         None if details.io.is_some() => CONNECTION_LOST.into(),
         None => match ours {
             Some(ours) if ours.is_unavailable() => CONNECTION_LOST.into(),
             Some(ours) if ours.is_invalid_argument() => RENAME.into(),
-            Some(_) => "nothing was changed; read the message above and the server's log".into(),
+            Some(_) => return unexplained(action, details),
             None => CONNECTION_LOST.into(),
         },
     };
     CliError::new(format!("cannot {action}: {}", details.text), hint)
 }
 
+/// Leaves the hint to the server.
+fn unexplained(action: &str, details: ErrorDetails) -> CliError {
+    CliError::new(
+        format!("cannot {action}: {}; nothing was changed", details.text),
+        details.hint.unwrap_or_else(|| READ_MESSAGE.into()),
+    )
+}
+
 /// Describes a query that failed on a server that sessions are imported from.
 pub(crate) fn source_failed(error: &postgres::Error) -> CliError {
     let details = ErrorDetails::of(error);
-    let hint = match &details.code {
+    let hint: String = match &details.code {
         Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
             "grant select on the table and usage on its schema to this user, or connect as the role of the store \
              that wrote it (--source-url)"
+                .into()
         }
         Some(_) if !["08", "57"].contains(&details.class()) => {
-            "read the message above, and the log of the server that is imported from"
+            details.hint.unwrap_or_else(|| READ_MESSAGE.into())
         }
-        _ => CONNECTION_LOST,
+        _ => CONNECTION_LOST.into(),
     };
     CliError::new(format!("cannot read the sessions: {}", details.text), hint)
 }

@@ -5,11 +5,13 @@ use std::io;
 
 use postgres::error::SqlState;
 
-/// SQLSTATE, I/O error and text of an error of any of the libraries.
+/// SQLSTATE, I/O error, text and hint of an error of any of the libraries.
 pub(crate) struct ErrorDetails {
     pub(crate) code: Option<SqlState>,
     pub(crate) io: Option<io::ErrorKind>,
     pub(crate) text: String,
+    /// The server's hint.
+    pub(crate) hint: Option<String>,
 }
 
 impl ErrorDetails {
@@ -19,6 +21,7 @@ impl ErrorDetails {
             code: None,
             io: None,
             text: error.to_string(),
+            hint: None,
         };
         // A message of the server, and that of a newer database, say more than their causes.
         let mut is_text_final = error
@@ -31,15 +34,21 @@ impl ErrorDetails {
                 details.code = details
                     .code
                     .or_else(|| ours.code().map(SqlState::from_code));
+                if let Some((message, hint)) = ours.server_message().filter(|_| !is_text_final) {
+                    is_text_final = true;
+                    details.text = message;
+                    details.hint = hint.map(ToOwned::to_owned);
+                }
             } else if let Some(theirs) = cause.downcast_ref::<postgres::Error>() {
                 details.code = details.code.or_else(|| theirs.code().cloned());
                 if let Some(server) = theirs.as_db_error() {
                     is_text_final = true;
-                    details.text = [Some(server.message()), server.detail(), server.hint()]
-                        .into_iter()
-                        .flatten()
-                        .collect::<Vec<_>>()
-                        .join("; ");
+                    details.hint = server.hint().map(ToOwned::to_owned);
+                    server.message().clone_into(&mut details.text);
+                    if let Some(detail) = server.detail() {
+                        details.text.push_str("; ");
+                        details.text.push_str(detail);
+                    }
                 }
             } else if let Some(system) = cause.downcast_ref::<io::Error>() {
                 details.io = details.io.or_else(|| Some(system.kind()));

@@ -32,7 +32,7 @@ impl Rights {
     pub(crate) fn hint(self, global: &GlobalArgs) -> String {
         match self {
             Self::Install => format!(
-                "if the server gives a hint above, follow it; else {SUPERUSER}, or as a role with CREATEROLE that owns the \
+                "{SUPERUSER}, or as a role with CREATEROLE that owns the \
                  database. What a superuser installed, only a superuser can change. A DBA can run the output of session-admin print-sql"
             ),
             Self::OwnerRole => format!(
