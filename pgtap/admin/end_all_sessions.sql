@@ -1,4 +1,4 @@
--- end_all_sessions: "log everybody out", with tombstones, so that no save under way brings anybody back.
+-- end_all_sessions: every live session ends and leaves a tombstone, so that no save brings it back.
 begin;
 \ir ../lib/store.sql
 select plan(12);
@@ -28,9 +28,9 @@ select results_eq(
 );
 set local role nodepg;
 select web.set_session_data('b', '{"late":1}', null), web.save_session(pg_temp.key('a'), '{"late":1}') \g /dev/null
-select is(web.count_sessions(), 0, 'late saves bring nobody back');
+select is(web.count_sessions(), 0, 'late saves: no session is live');
 select is_empty($$ select * from web.load_session(pg_temp.key('c')) $$, 'nor does an old key in its grace');
-select is(pg_temp.make('new'), 'created', 'who comes now is welcome');
+select is(pg_temp.make('new'), 'created', 'new session afterwards: created');
 select throws_ok('select web.end_all_sessions()', '42501', null, 'the runtime role may not call it');
 set local role nodepg_owner;
 select is(web.end_all_sessions(), 1::bigint, 'the next call ends that one');
@@ -38,7 +38,7 @@ select is(web.end_all_sessions(), 0::bigint, '0: there was none');
 select is(
     (select string_agg(l.mode, ' ') from pg_locks as l where l.relation = 'web.session'::regclass and l.pid = pg_backend_pid() and l.mode = 'ShareRowExclusiveLock'),
     'ShareRowExclusiveLock',
-    'it keeps writers out while it is at work, and nobody who reads'
+    'its lock excludes writers and no readers'
 );
 
 select * from finish();

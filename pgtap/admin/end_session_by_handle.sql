@@ -1,4 +1,4 @@
--- end_session_by_handle: end a session by its handle, whoever's it is; for support people.
+-- end_session_by_handle: ends a session of any user by its handle, for support staff.
 begin;
 \ir ../lib/store.sql
 \ir ../lib/plans.sql
@@ -17,7 +17,7 @@ select results_eq(
 select is(web.end_session_by_handle((select handle from handles where id = 'a')), false, 'false: it had been ended already');
 select is(web.end_session_by_handle(p_handle => (select handle from handles where id = 'v')), true, 'a visitor''s as well; by parameter name');
 select web.rotate_session(pg_temp.key('r'), pg_temp.key('r2'), 60) \g /dev/null
-select is(web.end_session_by_handle((select handle from pg_temp.stored('r'))), false, 'false: the handle of the tombstone of an old key is nobody''s');
+select is(web.end_session_by_handle((select handle from pg_temp.stored('r'))), false, 'handle of the tombstone of an old key: false');
 select is(web.end_session_by_handle((select handle from handles where id = 'r')), true, 'a rotated session keeps its handle');
 select is(web.end_session_by_handle(h), false, format('false: the handle %s', coalesce(h::text, 'null'))) from unnest(array[null, '00000000-0000-0000-0000-000000000000'::uuid]) as h;
 select pg_temp.make('past', '{}', 1) \g /dev/null

@@ -105,7 +105,7 @@ select pg_temp.make('past', '{"mine":1}', 1) \g /dev/null
 select pg_temp.pass('1 s') \g /dev/null
 create temporary table untouched as select pg_temp.place(k) as place, s.* from unnest(array['a', 'ended', 'rotated', 'to this', 'past']) as k cross join lateral pg_temp.stored(k) as s;
 select is(pg_temp.one(pg_temp.key(k), '{"other":1}'), 'exists', format('exists: %s', w))
-from (values ('a', 'a live session'), ('ended', 'one that was ended since: an import does not undo a log-out'), ('rotated', 'the old key of a rotated one'), ('to this', 'its new key'), ('past', 'an expired one')) as v (k, w);
+from (values ('a', 'a live session'), ('ended', 'one that was ended since: an import undoes no logout'), ('rotated', 'the old key of a rotated one'), ('to this', 'its new key'), ('past', 'an expired one')) as v (k, w);
 select results_eq(
     $$ select pg_temp.place(k) as place, s.* from unnest(array['a', 'ended', 'rotated', 'to this', 'past']) as k cross join lateral pg_temp.stored(k) as s $$,
     'select * from untouched',

@@ -1,4 +1,4 @@
--- store_status: one row for people who look after the store.
+-- store_status: one row about the whole store, for administrators.
 begin;
 \ir ../lib/store.sql
 select plan(11);

@@ -10,7 +10,7 @@ create temporary table handles as select k as id, s.handle, s.user_id, s.prune_a
 
 select is(web.end_user_session('alice', (select handle from handles where id = 'b')), false, 'false: the session of another user');
 select is(web.end_user_session('bob', (select handle from handles where id = 'a1')), false, 'either way');
-select is(web.end_user_session(u, (select handle from handles where id = 'v')), false, format('false: the session of nobody, for %s', coalesce(quote_literal(u), 'null')))
+select is(web.end_user_session(u, (select handle from handles where id = 'v')), false, format('session of a visitor, for user %s: false', coalesce(quote_literal(u), 'null')))
 from unnest(array['alice', '', null]) as u;
 select is(web.end_user_session('alice', h), false, format('false: the handle %s', coalesce(h::text, 'null')))
 from unnest(array[null, '00000000-0000-0000-0000-000000000000'::uuid]) as h;
@@ -33,7 +33,7 @@ select results_eq($$ select outcome from web.save_session(pg_temp.key('a1'), '{"
 select is(web.end_user_session('alice', (select handle from handles where id = 'a1')), false, 'false: it had been ended already');
 select is(web.count_sessions(), 3, 'the other sessions live');
 
--- A rotation keeps the handle; a log-in over the session does not give it away.
+-- A rotation keeps the handle; after a login of another user the handle is a new one.
 select web.rotate_session(pg_temp.key('a2'), pg_temp.key('a3'), 60) \g /dev/null
 select is(web.end_user_session('alice', (select handle from handles where id = 'a2')), true, 'a rotated session ends by its handle');
 select is_empty($$ select * from web.load_session(pg_temp.key('a3')) union all select * from web.load_session(pg_temp.key('a2')) $$, 'under the new key and under the old one in its grace');

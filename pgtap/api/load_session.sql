@@ -110,7 +110,7 @@ select is_empty($$ select * from web.load_session(pg_temp.key('used')) $$, 'afte
 
 select pg_temp.make('unused', '{}', 100) \g /dev/null
 select pg_temp.pass('101 s') \g /dev/null
-select is_empty($$ select * from web.load_session(pg_temp.key('unused')) $$, 'a session that nobody used is gone after its idle timeout');
+select is_empty($$ select * from web.load_session(pg_temp.key('unused')) $$, 'unused session: no row after its idle timeout');
 
 -- The shortest timeouts.
 select is(pg_temp.make('1 s', '{}', 1), 'created', 'an idle timeout of one second');
@@ -122,7 +122,7 @@ select results_eq(
 select is(pg_temp.make('2 s', '{}', 2), 'created', 'an idle timeout of two seconds');
 select is((select slide_interval_seconds from pg_temp.stored('2 s')), 1, 'slides after one');
 
--- A clock that went back, or an expiry that somebody set by hand.
+-- A clock that was set back, or an expiry that was set by hand.
 select pg_temp.make('ahead', '{}', 1200) \g /dev/null
 select pg_temp.as_owner($$ update web.session set expires_at = '2100-01-01', absolute_expires_at = '2101-01-01', slide_at = '2000-01-01' where key = sha256('ahead') $$) \g /dev/null
 select results_eq(

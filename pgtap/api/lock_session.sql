@@ -15,7 +15,7 @@ select results_eq($$ select pg_temp.place('a') as place, s.* from pg_temp.stored
 select results_eq(
     $$ select outcome, version from web.save_session(pg_temp.key('a'), '{"n":2}', 1) $$,
     $$ values ('saved'::text, 2::bigint) $$,
-    'who holds it saves'
+    'the transaction with the lock saves'
 );
 select is((select data from web.lock_session(p_lock_timeout_milliseconds => 1, p_key => pg_temp.key('a'))), '{"n":2}', 'and may lock it again; by parameter names');
 select web.set_session_data('null', null, null) \g /dev/null
@@ -78,7 +78,7 @@ select is(pg_temp.access('seq') - seq, 0::bigint, 'the key is looked up in the p
 set local enable_seqscan = on;
 reset role;
 
--- ---- Somebody else holds it ----
+-- ---- Another transaction holds the lock ----
 
 -- (A key of the tests with another session is none of the others.)
 drop function pg_temp.key(text);
@@ -96,7 +96,7 @@ select throws_ok(
     null,
     'it waits so long and raises 55P03'
 );
-select is(current_setting('lock_timeout'), '0', 'the lock_timeout of the caller is back when he goes on');
+select is(current_setting('lock_timeout'), '0', 'lock_timeout of the caller is restored');
 select results_eq(
     $$ select data from web.load_session(pg_temp.key('held')) $$,
     $$ values ('{"n":1}'::text) $$,
@@ -119,7 +119,7 @@ begin;
 \ir ../lib/dblink.sql
 select pg_temp.clean_up(array['held', 'saved', 'rotated', 'ended']) \g /dev/null
 \else
-select skip('dblink is not there, or may not connect back: what happens while somebody else holds a session is not tested', 7);
+select skip('dblink is not there, or may not connect back: a session that another transaction holds is not tested', 7);
 select * from finish();
 \endif
 rollback;

@@ -1,4 +1,4 @@
--- login_session: a visitor becomes a user, under a new key; nobody who knew the old one reads what is the user's.
+-- login_session: a session is given to a user, under a new key; the old key reads nothing.
 begin;
 \ir ../lib/store.sql
 select plan(61);
@@ -44,7 +44,7 @@ select results_eq(
     $$ values ('rotated'::text, pg_temp.key('w'), true) $$,
     'the old key is a tombstone, without any grace'
 );
-select is_empty($$ select * from web.load_session(pg_temp.key('v')) $$, 'dead at once: who planted the id reads nothing of the user''s');
+select is_empty($$ select * from web.load_session(pg_temp.key('v')) $$, 'planted id: no row after the login');
 select results_eq($$ select outcome from web.save_session(pg_temp.key('v'), '{"planted":1}') $$, $$ values ('gone'::text) $$, 'and writes nothing into it');
 select is((select user_id from web.load_session(pg_temp.key('w'))), 'alice', 'the new one loads');
 select results_eq(
@@ -105,9 +105,9 @@ select results_eq(
         cross join others as o
     $$,
     $$ values ('rotated'::text, 'bob'::text, '{"of":"alice"}'::text, true, null::text, 'curl'::text) $$,
-    'over the session of another user: his from now on, data included; with another handle, and not under the label of the other'
+    'session of another user: user and handle are new, data stays, label goes'
 );
-select is(web.end_user_session('alice', (select handle from others)), false, 'the user of before cannot end it by the handle that he knows');
+select is(web.end_user_session('alice', (select handle from others)), false, 'former user, old handle: false');
 select is((select label from web.login_session(pg_temp.key('p'), pg_temp.key('q'), 'bob') cross join lateral pg_temp.stored('q')), null, 'the same user again:');
 select is(
     (select array_agg(u.handle) from web.user_sessions('bob') as u),
@@ -122,19 +122,19 @@ create temporary table q as select pg_temp.place('q') as place, s.* from pg_temp
 select results_eq(
     $$ select outcome, version, expires_at from web.login_session(pg_temp.key('p'), pg_temp.key('q'), 'bob', p_max_sessions => 1) $$,
     $$ select 'rotated'::text, version, expires_at from q $$,
-    'rotated: it was done before, and nobody is evicted for a repeat'
+    'repeated call: rotated, no session is evicted'
 );
 select results_eq($$ select pg_temp.place('q') as place, s.* from pg_temp.stored('q') as s $$, 'select * from q', 'nothing is written');
 select isnt(
     (select outcome from web.login_session(pg_temp.key('p'), pg_temp.key('q'), 'carol')),
     'rotated',
-    'with another user it is no repeat: the session is not his, and he is not told so'
+    'repeated call with another user: gone'
 );
 select web.rotate_session(pg_temp.key('q'), pg_temp.key('r')) \g /dev/null
 select isnt(
     (select outcome from web.login_session(pg_temp.key('q'), pg_temp.key('r'), 'carol')),
     'rotated',
-    'nor is a log-in the repeat of a rotation'
+    'login after a rotation with the same keys: gone'
 );
 
 -- ---- gone, exists ----
@@ -163,7 +163,7 @@ select results_eq(
     'select * from untouched',
     'nothing was changed'
 );
-select is(pg_temp.living('dave', 3), '1 2 3', 'and nobody was evicted for a login that was none');
+select is(pg_temp.living('dave', 3), '1 2 3', 'a login without a session evicts none');
 select is_empty($$ select * from pg_temp.stored('never') union all select * from pg_temp.stored('unknown') $$, 'no row is left');
 
 -- ---- Limits ----

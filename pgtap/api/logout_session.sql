@@ -1,4 +1,4 @@
--- logout_session: the user goes, the data stays, under a key and a handle that nobody knows from the user's time.
+-- logout_session: the user is removed, the data stays, under a new key and a new handle.
 begin;
 \ir ../lib/store.sql
 select plan(23);
@@ -20,7 +20,7 @@ select results_eq(
 select results_eq(
     $$ select s.user_id, s.label, s.handle <> b.handle from pg_temp.stored('b') as s cross join before as b $$,
     $$ values (null::text, null::text, true) $$,
-    'the user is gone, his label too, and the handle is a new one'
+    'user and label are null, the handle is new'
 );
 select results_eq(
     $$ select ended_reason, successor, grace_until = ended_at, data, user_id from pg_temp.stored('a') $$,
@@ -29,7 +29,7 @@ select results_eq(
 );
 select is_empty($$ select * from web.load_session(pg_temp.key('a')) $$, 'dead at once');
 select is_empty($$ select * from web.user_sessions('alice') $$, 'the user has no device more');
-select is(web.end_user_sessions('alice'), 0, 'nor can he end the session of the visitor');
+select is(web.end_user_sessions('alice'), 0, 'former user ends the sessions: 0');
 select is(web.end_user_session('alice', (select handle from before)), false, 'by its handle neither');
 select results_eq(
     $$ select data, user_id from web.load_session(pg_temp.key('b')) $$,
@@ -51,7 +51,7 @@ select web.rotate_session(pg_temp.key('c'), pg_temp.key('d')) \g /dev/null
 select isnt(
     (select outcome from web.logout_session(pg_temp.key('c'), pg_temp.key('d'))),
     'rotated',
-    'a log-out is not the repeat of a rotation: the user is logged in as before'
+    'logout after a rotation with the same keys: gone, the user stays'
 );
 select results_eq(
     $$ select outcome, version, expires_at, server_time from web.logout_session(pg_temp.key('unknown'), pg_temp.key('never')) $$,

@@ -1,4 +1,4 @@
--- notify_channel and notify_session_end: who listens hears which session has ended and why, and never a key.
+-- notify_channel and notify_session_end: the announcement names handle and reason of a session that ended, and no key.
 --
 -- A notification is sent at the commit. So nearly all of this is done by another session, which commits each statement and
 -- listens to itself, while our own transaction writes nothing that it would wait for.
@@ -81,17 +81,17 @@ select is(pg_temp.heard(), 'evicted d', 'over the limit');
 select pg_temp.other(format('select web.end_user_sessions(%L, %L)::text', 'pgtap alice', pg_temp.key('f'))) \g /dev/null
 select is(pg_temp.heard(), 'revoked e', 'end_user_sessions: each that ends, and not the one that is excepted');
 
--- ---- Rotation, log-in, log-out ----
+-- ---- Rotation, login, logout ----
 
 select pg_temp.other(format('select outcome from web.rotate_session(%L, %L, 60)', pg_temp.key('f'), pg_temp.key('f2'))) \g /dev/null
 select is(pg_temp.heard(), 'nothing', 'a rotation is no end: the session goes on, its sockets too');
 select pg_temp.makes('v') \g /dev/null
 select pg_temp.other(format('select outcome from web.login_session(%L, %L, %L)', pg_temp.key('v'), pg_temp.key('v2'), 'pgtap bob')) \g /dev/null
-select is(pg_temp.heard(), 'rotated v', 'a log-in: sockets of before have to come again, with the new id');
+select is(pg_temp.heard(), 'rotated v', 'login: rotated, so that sockets connect again with the new id');
 select pg_temp.other(format('select outcome from web.login_session(%L, %L, %L)', pg_temp.key('v'), pg_temp.key('v2'), 'pgtap bob')) \g /dev/null
 select is(pg_temp.heard(), 'nothing', 'once, were it repeated');
 select pg_temp.other(format('select outcome from web.login_session(%L, %L, %L)', pg_temp.key('v2'), pg_temp.key('v3'), 'pgtap carol')) \g /dev/null
-select is(pg_temp.heard(), 'logout v', 'over the session of another user: his is over');
+select is(pg_temp.heard(), 'logout v', 'login over the session of another user: logout');
 select pg_temp.other(format('select handle::text from web.session_info(%L)', pg_temp.key('v3'))) as handle_of_v3 \gset
 insert into handles values ('v3', :'handle_of_v3');
 select pg_temp.other(format('select outcome from web.logout_session(%L, %L)', pg_temp.key('v3'), pg_temp.key('v4'))) \g /dev/null
@@ -101,9 +101,9 @@ select is(pg_temp.heard(), 'logout v3', 'logout_session: the handle that was the
 
 select pg_temp.makes(k) from unnest(array['x', 'y', 'z']) as k \g /dev/null
 select pg_temp.expire('y') \g /dev/null
-select is(pg_temp.heard(), 'nothing', 'nobody is there when a session expires');
+select is(pg_temp.heard(), 'nothing', 'expiry: no announcement at that moment');
 select pg_temp.other(format('select web.end_session(%L)::text', pg_temp.key('y'))) \g /dev/null
-select is(pg_temp.heard(), 'expired y', 'it is announced when its row is found: by a log-out');
+select is(pg_temp.heard(), 'expired y', 'expired session, end_session: expired');
 select pg_temp.expire('z') \g /dev/null
 select pg_temp.other(format('select web.set_session_data(%L, %L, null)::text', 'pgtap other z', '{}')) \g /dev/null
 select is(pg_temp.heard(), 'expired z', 'by a set that replaces it');

@@ -159,16 +159,16 @@ select is(
     array[false, false, false, true, true],
     'and where one grace is over, no key before it loads'
 );
-select is(web.end_session(pg_temp.key('c1')), true, 'a log-out with the first of the keys ends the session, whatever the grace');
+select is(web.end_session(pg_temp.key('c1')), true, 'end_session with the first key, grace over: true');
 select is(
     (select array_agg(exists (select from web.load_session(pg_temp.key('c' || i))) order by i) from generate_series(1, 5) as i),
     array[false, false, false, false, false],
     'after which none of them loads'
 );
-select results_eq($$ select ended_reason, data from pg_temp.stored('c5') $$, $$ values ('logout'::text, null::text) $$, 'and its row is the tombstone of a log-out');
+select results_eq($$ select ended_reason, data from pg_temp.stored('c5') $$, $$ values ('logout'::text, null::text) $$, 'row of the session: tombstone with reason logout');
 select is(web.end_session(pg_temp.key('c1')), false, 'false: it had been ended already');
 
--- A graced key after the session ended, expired, or went to somebody else.
+-- A key within its grace after the session ended, expired, or changed its user.
 select pg_temp.make(k, '{"n":1}', 1200) from unnest(array['e1', 'x1', 'l1', 'o1', 'd1']) as k \g /dev/null
 select web.rotate_session(pg_temp.key(k || '1'), pg_temp.key(k || '2'), 60) from unnest(array['e', 'x', 'l', 'o', 'd']) as k \g /dev/null
 select web.end_session(pg_temp.key('e2')) \g /dev/null
@@ -183,7 +183,7 @@ from (
     ('d', 'was destroyed by the old id')
 ) as v (k, what);
 select is_empty($$ select * from web.load_session(pg_temp.key('d2')) $$, '(that one is dead under its new key)');
-select is(web.end_session(pg_temp.key('l1')), true, 'an old key of before a log-in ends the session');
+select is(web.end_session(pg_temp.key('l1')), true, 'end_session with the key of before a login: true');
 select is_empty($$ select * from web.load_session(pg_temp.key('l3')) $$, 'of the user');
 select is(web.end_session(pg_temp.key('x1')), false, 'that of an expired session ends none');
 select is(pg_temp.make('x2'), 'exists', 'but makes sure that it stays so');
@@ -236,7 +236,7 @@ select results_eq(
 select results_eq(
     $$ select outcome from web.rotate_session(pg_temp.key('gone too'), pg_temp.key('yours')) $$,
     $$ values ('gone'::text) $$,
-    'gone comes before exists: who has no session learns nothing of a key'
+    'no session and a new key in use: gone, which tells nothing about that key'
 );
 
 -- ---- Bad arguments ----

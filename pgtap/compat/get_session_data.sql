@@ -14,7 +14,7 @@ select is_empty($$ select * from web.get_session_data('') $$, 'nor for the empty
 select is_empty($$ select * from web.get_session_data('A') $$, 'ids are compared to the letter');
 select is_empty(
     $$ select * from web.get_session_data(encode(sha256('a'), 'hex')) union all select * from web.get_session_data('\x' || encode(sha256('a'), 'hex')) $$,
-    'who knows the key does not know the id'
+    'key instead of the id: no row'
 );
 
 -- ---- No slide ----

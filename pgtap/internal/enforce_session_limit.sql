@@ -1,4 +1,4 @@
--- enforce_session_limit, by way of create_session: at most so many live sessions of a user. (login_session.sql has the same for log-ins.)
+-- enforce_session_limit, by way of create_session: at most so many live sessions of a user. (login_session.sql has the same for logins.)
 begin;
 \ir ../lib/store.sql
 select plan(43);
@@ -59,12 +59,12 @@ select is(pg_temp.living('a', 10), '9 10', 'ends none');
 select pg_temp.devices('b', 3) \g /dev/null
 select pg_temp.as_owner('update web.settings set max_sessions_per_user = 2') \g /dev/null
 select is(pg_temp.one('b4', 'b'), 'created', 'the limit of the store');
-select is(pg_temp.living('b', 4), '3 4', 'holds for who asks for none');
+select is(pg_temp.living('b', 4), '3 4', 'null: the limit of the store');
 select is(pg_temp.one('b5', 'b', 3), 'created', 'that of the call');
 select is(pg_temp.living('b', 5), '3 4 5', 'goes before it');
 select is(pg_temp.one('b6', 'b', 0), 'created', '0');
 select is(pg_temp.living('b', 6), '3 4 5 6', 'is no limit');
-select is(pg_temp.living('a', 10), '9 10', 'the sessions of others are nobody''s concern');
+select is(pg_temp.living('a', 10), '9 10', 'sessions of other users: unchanged');
 select pg_temp.make('visitor ' || i) from generate_series(1, 4) as i \g /dev/null
 select is((select count(*) from generate_series(1, 4) as i cross join lateral web.load_session(pg_temp.key('visitor ' || i))), 4::bigint, 'visitors have no limit');
 select web.create_session(pg_temp.key('visitor 5'), '{}', p_max_sessions => 1) \g /dev/null
@@ -73,9 +73,9 @@ select is((select count(*) from generate_series(1, 5) as i cross join lateral we
 -- ---- A call that creates nothing ends nothing ----
 
 select is(pg_temp.one('b5', 'b', 1), 'exists', 'a call repeated after a lost answer');
-select is(pg_temp.living('b', 6), '3 4 5 6', 'ends nobody');
-select is(pg_temp.one('visitor 1', 'b', 1), 'exists', 'nor does one with the key of somebody else');
-select is(pg_temp.living('b', 6), '3 4 5 6', '(nobody)');
+select is(pg_temp.living('b', 6), '3 4 5 6', 'repeated call: no session ends');
+select is(pg_temp.one('visitor 1', 'b', 1), 'exists', 'key of another session: exists');
+select is(pg_temp.living('b', 6), '3 4 5 6', 'no session ends');
 
 -- ---- Refused ----
 
@@ -87,7 +87,7 @@ select results_eq(
     'refused: where the settings say so; the other columns are null'
 );
 select is(pg_temp.rows(), :rows_before::bigint, 'no row is left');
-select is(pg_temp.living('b', 7), '3 4 5 6', 'and nobody is ended');
+select is(pg_temp.living('b', 7), '3 4 5 6', 'no session ends');
 select is(pg_temp.one('b5', 'b'), 'exists', 'a key in use is reported as before');
 select is(pg_temp.one('b7', 'b', 5), 'created', 'a call with room is not refused');
 select is(pg_temp.one('b8', 'b', 5), 'limit_reached', 'and at its limit it is');

@@ -1,4 +1,4 @@
--- lock_user: whoever creates or ends several sessions of a user waits for the others who do.
+-- lock_user: calls that add or end sessions of a user wait for each other.
 begin;
 \ir ../lib/dblink.sql
 \if :has_dblink
@@ -9,14 +9,14 @@ select pg_temp.other_does('begin') \g /dev/null
 select pg_temp.other(format('select outcome from web.create_session(%L, %L, p_user_id => %L)', pg_temp.key('login'), '{}', 'pgtap alice')) \g /dev/null
 set local role nodepg;
 set local lock_timeout = '100ms';
-select throws_ok(s.statement, '55P03', null, format('waits for a log-in under way: %s', s.statement))
+select throws_ok(s.statement, '55P03', null, format('waits for a login under way: %s', s.statement))
 from (
     values
     ($$ select web.end_user_sessions('pgtap alice') $$),
     ($$ select web.create_session(pg_temp.key('second'), '{}', p_user_id => 'pgtap alice') $$),
     ($$ select web.login_session(pg_temp.key('visitor'), pg_temp.key('second'), 'pgtap alice') $$)
 ) as s (statement);
-select lives_ok(s.statement, format('does not: %s', s.statement))
+select lives_ok(s.statement, format('does not wait: %s', s.statement))
 from (
     values
     ($$ select web.end_user_sessions('pgtap bob') $$),
@@ -30,7 +30,7 @@ set local lock_timeout = 0;
 reset role;
 select pg_temp.other_does('commit') \g /dev/null
 set local role nodepg;
-select is(web.end_user_sessions('pgtap alice'), 1, 'so the session of that log-in is among those that end');
+select is(web.end_user_sessions('pgtap alice'), 1, 'session of that login ends too: 1');
 reset role;
 
 -- The other way round; and a store of its own has locks of its own.
@@ -38,7 +38,7 @@ select throws_ok(
     $$ select pg_temp.other_does('set lock_timeout = 100'), pg_temp.other(format('select outcome from web.create_session(%L, %L, p_user_id => %L)', pg_temp.key('second'), '{}', 'pgtap alice')) $$,
     '55P03',
     null,
-    'a log-in waits for "log out everywhere"'
+    'login waits for end_user_sessions'
 );
 select * from finish();
 rollback;
@@ -48,7 +48,7 @@ begin;
 select pg_temp.clean_up(array['login', 'second', 'of bob', 'of nobody', 'visitor']) \g /dev/null
 \else
 select plan(1);
-select skip('dblink is not there, or may not connect back: that log-ins of a user wait for each other is not tested', 1);
+select skip('dblink is not there, or may not connect back: that logins of a user wait for each other is not tested', 1);
 select * from finish();
 \endif
 rollback;

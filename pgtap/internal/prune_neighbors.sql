@@ -1,4 +1,4 @@
--- prune_neighbors: the small share of pruning that every new row carries.
+-- prune_neighbors: each insert deletes the dead rows among four.
 begin;
 \ir ../lib/store.sql
 select plan(19);
@@ -10,7 +10,7 @@ language sql
 as $$
     select decode('ffffffff' || lpad(to_hex(n), 56, '0'), 'hex');
 $$;
--- And at the very beginning: the keys of new sessions, which nobody finds there.
+-- And at the very beginning: the keys of new sessions, which no hash precedes.
 create function pg_temp.low(n integer)
 returns bytea
 language sql
@@ -52,45 +52,45 @@ $$;
 set local role nodepg;
 select pg_temp.ten('expired') \g /dev/null
 select is((select outcome from web.create_session(pg_temp.low(0), '{}')), 'created', 'a new session');
-select is(pg_temp.left_over(), '5 6 7 8 9 10', 'clears away the four dead ones that follow the digest of its key');
+select is(pg_temp.left_over(), '5 6 7 8 9 10', 'insert: the four dead rows after the hash of its key are deleted');
 select web.create_session(pg_temp.low(3), '{}') \g /dev/null
-select is(pg_temp.left_over(), '9 10', 'and the next one four more');
+select is(pg_temp.left_over(), '9 10', 'next insert: four more');
 select web.create_session(pg_temp.low(4), '{}') \g /dev/null
-select is(pg_temp.left_over(), null, 'dead ones go, be they fewer than four');
-select isnt_empty($$ select * from web.load_session(pg_temp.low(3)) $$, 'and what is new is there');
+select is(pg_temp.left_over(), null, 'fewer than four dead rows: all are deleted');
+select isnt_empty($$ select * from web.load_session(pg_temp.low(3)) $$, 'new session: live');
 
 select pg_temp.ten('live') \g /dev/null
 select web.create_session(pg_temp.low(0), '{}') \g /dev/null
-select is(pg_temp.left_over(), '1 2 3 4 5 6 7 8 9 10', 'the living stay');
+select is(pg_temp.left_over(), '1 2 3 4 5 6 7 8 9 10', 'live sessions: kept');
 select pg_temp.ten('ended') \g /dev/null
 select web.create_session(pg_temp.low(0), '{}') \g /dev/null
-select is(pg_temp.left_over(), '1 2 3 4 5 6 7 8 9 10', 'and so do tombstones for their hour');
+select is(pg_temp.left_over(), '1 2 3 4 5 6 7 8 9 10', 'tombstones within retention: kept');
 select pg_temp.ten('ended long ago') \g /dev/null
 select web.create_session(pg_temp.low(0), '{}') \g /dev/null
-select is(pg_temp.left_over(), '5 6 7 8 9 10', 'after which they go');
+select is(pg_temp.left_over(), '5 6 7 8 9 10', 'tombstones after retention: deleted');
 
--- ---- Who carries ----
+-- ---- The functions that prune ----
 
 select pg_temp.ten('expired') \g /dev/null
 select web.end_session(pg_temp.low(0)) \g /dev/null
-select is(pg_temp.left_over(), '5 6 7 8 9 10', 'a new tombstone carries');
+select is(pg_temp.left_over(), '5 6 7 8 9 10', 'end_session of an unknown key: prunes');
 select web.end_session(pg_temp.low(0)) \g /dev/null
-select is(pg_temp.left_over(), '5 6 7 8 9 10', 'one that is there does not');
+select is(pg_temp.left_over(), '5 6 7 8 9 10', 'end_session of a tombstone: does not prune');
 select web.end_session(pg_temp.nth(5)) \g /dev/null
-select is(pg_temp.left_over(), '5 10', 'an expired session that becomes one does');
+select is(pg_temp.left_over(), '5 10', 'end_session of an expired session: prunes');
 select pg_temp.ten('expired') \g /dev/null
 select web.create_session(pg_temp.nth(1), '{}') \g /dev/null
-select is(pg_temp.left_over(), '1 2 3 4 5 6 7 8 9 10', 'a key that exists does not');
+select is(pg_temp.left_over(), '1 2 3 4 5 6 7 8 9 10', 'create_session of a key in use: does not prune');
 select web.load_session(pg_temp.low(9)), web.save_session(pg_temp.low(9), '{}'), web.touch_session(pg_temp.low(9)), web.get_session_data('unknown') \g /dev/null
-select is(pg_temp.left_over(), '1 2 3 4 5 6 7 8 9 10', 'nor what adds no row');
+select is(pg_temp.left_over(), '1 2 3 4 5 6 7 8 9 10', 'calls that add no row: do not prune');
 select web.set_session_data('new', '{}', null) \g /dev/null
-select is(pg_temp.left_over(), '5 6 7 8 9 10', 'set_session_data carries for a new id');
+select is(pg_temp.left_over(), '5 6 7 8 9 10', 'set_session_data, new id: prunes');
 select web.set_session_data('new', '{"n":2}', null) \g /dev/null
-select is(pg_temp.left_over(), '5 6 7 8 9 10', 'not for one that it replaces');
+select is(pg_temp.left_over(), '5 6 7 8 9 10', 'set_session_data, known id: does not prune');
 select web.destroy_session('unknown') \g /dev/null
-select is(pg_temp.left_over(), '9 10', 'destroy_session for a new tombstone');
+select is(pg_temp.left_over(), '9 10', 'destroy_session, unknown id: prunes');
 
--- ---- Where nobody runs a pruner ----
+-- ---- Without a pruner ----
 
 -- Rows of one second's life, 1000 of them, all at random places: dead is what is not pruned in passing.
 select web.clear_sessions() \g /dev/null
@@ -113,12 +113,12 @@ set local enable_seqscan = off;
 discard plans;
 create temporary table scans as select pg_temp.access('seq') as seq;
 select pg_temp.traffic(12) \g /dev/null
-select is(pg_temp.access('seq') - seq, 0::bigint, 'the neighbours are found by the primary key') from scans;
+select is(pg_temp.access('seq') - seq, 0::bigint, 'neighbors are found by the primary key') from scans;
 
 -- ---- Arguments ----
 
 set local role nodepg_owner;
-select lives_ok('select web.prune_neighbors(null)', 'without a key nothing happens');
+select lives_ok('select web.prune_neighbors(null)', 'key null: no effect');
 
 select * from finish();
 rollback;

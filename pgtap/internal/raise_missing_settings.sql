@@ -27,7 +27,7 @@ from (
     ($$ select web.login_session(sha256('live'), sha256('new'), 'alice', p_max_sessions => 1) $$),
     ($$ select web.logout_session(sha256('live'), sha256('new')) $$)
 ) as c (call);
-select is((select count(*) from web.user_sessions('alice')), 2::bigint, 'nobody was evicted');
+select is((select count(*) from web.user_sessions('alice')), 2::bigint, 'no session was evicted');
 select throws_ok(
     $$ select web.set_session_data('new', '{"secret":1}', null) $$,
     '55000',
