@@ -1,5 +1,6 @@
 //! A change of a session's data that no concurrent change undoes.
 
+use std::thread;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -10,6 +11,7 @@ use super::update_outcome::UpdateOutcome;
 use crate::connection::Backend;
 use crate::error::Error;
 use crate::functions::operations::{MAX_UPDATE_ATTEMPTS, Update, Updated};
+use crate::runtime::random_delay;
 use crate::session::{Session, SessionId};
 
 /// How long `update` waits for the session's lock after its last conflict.
@@ -105,7 +107,7 @@ impl<B: Backend> Store<B> {
                 return Ok(UpdateOutcome::Updated((result, session)));
             }
             Updated::Gone => return Ok(UpdateOutcome::Gone),
-            Updated::Contended => {}
+            Updated::Contended(longest) => thread::sleep(random_delay::up_to(longest)),
         }
         let outcome = self.lock(id, UPDATE_LOCK_TIMEOUT, |session: &mut Session<T>| {
             change(&mut session.data).map_err(Stopped::Change)

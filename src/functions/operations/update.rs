@@ -48,8 +48,9 @@ pub(crate) enum Updated<T, R> {
     Saved(R, Session<T>),
     /// There is no live session.
     Gone,
-    /// Other clients changed the session before each save. Under the session's lock none can.
-    Contended,
+    /// Other clients changed the session before each save. Under the session's lock none can. Pause for a random time up to
+    /// this one, then take it.
+    Contended(Duration),
 }
 
 impl<'a, T, R, F> Update<'a, T, R, F> {
@@ -131,12 +132,14 @@ where
             }
             // Another client made the same change: two clients that add 1 to 1 must come to 3.
             (_, UpdateReply::Save(SaveReply::Conflict | SaveReply::Same { .. })) => {
-                let pause = Duration::from_millis(1 << self.conflicts.min(16));
+                let pause =
+                    Duration::from_millis(1 << self.conflicts.min(16)).min(MAX_UPDATE_PAUSE);
                 self.conflicts += 1;
-                if self.conflicts == MAX_UPDATE_ATTEMPTS {
-                    return Ok(Next::Done(Updated::Contended));
-                }
-                Ok(Next::CallAfter(pause.min(MAX_UPDATE_PAUSE)))
+                Ok(if self.conflicts == MAX_UPDATE_ATTEMPTS {
+                    Next::Done(Updated::Contended(pause))
+                } else {
+                    Next::CallAfter(pause)
+                })
             }
             (State::Loading, UpdateReply::Save(_)) => {
                 Err(Error::reply("a save before a load").into())
@@ -228,11 +231,14 @@ mod tests {
             assert!(matches!(update.next(Ok(loaded("1"))), Ok(Next::Call)));
             match update.next(Ok(same(false))).unwrap() {
                 Next::CallAfter(pause) => pauses.push(pause.as_millis()),
-                Next::Done(Updated::Contended) => break,
+                Next::Done(Updated::Contended(pause)) => {
+                    pauses.push(pause.as_millis());
+                    break;
+                }
                 _ => panic!("another step"),
             }
         }
-        assert_eq!(pauses, [1, 2, 4, 8, 16, 16, 16]);
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 16, 16, 16]);
     }
 
     #[test]
