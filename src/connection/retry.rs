@@ -10,9 +10,11 @@ use crate::functions::Call;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Attempt {
     /// The connection can be replaced.
-    pub(crate) can_reconnect: bool,
-    /// The statement is prepared, and can be prepared anew.
-    pub(crate) can_prepare: bool,
+    can_reconnect: bool,
+    /// The statement is prepared.
+    prepares: bool,
+    /// It can be prepared anew on this connection.
+    can_prepare: bool,
     /// An earlier attempt may have been executed.
     pub(crate) may_have_executed: bool,
 }
@@ -21,6 +23,7 @@ impl Attempt {
     /// On a connection that the application lends: nothing is repeated.
     pub(crate) const ONLY: Attempt = Attempt {
         can_reconnect: false,
+        prepares: false,
         can_prepare: false,
         may_have_executed: false,
     };
@@ -29,6 +32,7 @@ impl Attempt {
     pub(crate) fn first(prepares: bool) -> Attempt {
         Attempt {
             can_reconnect: true,
+            prepares,
             can_prepare: prepares,
             may_have_executed: false,
         }
@@ -129,6 +133,7 @@ fn decide(failure: Failure, sent: bool, changes: bool, attempt: Attempt) -> Deci
     match failure {
         _ if lost && attempt.can_reconnect => Decision::Reconnect(Attempt {
             can_reconnect: false,
+            can_prepare: attempt.prepares,
             may_have_executed,
             ..attempt
         }),
@@ -152,6 +157,7 @@ mod tests {
 
     const FIRST: Attempt = Attempt {
         can_reconnect: true,
+        prepares: true,
         can_prepare: true,
         may_have_executed: false,
     };
@@ -216,7 +222,7 @@ mod tests {
                 true,
                 true,
                 prepared(FIRST),
-                Reconnect(prepared(REPEATED)),
+                Reconnect(REPEATED),
             ),
             (
                 StaleStatement,
