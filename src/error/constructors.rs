@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 
-use super::kind::{Kind, breaks_connection};
+use super::kind::{Kind, breaks_connection, is_connection_fatal};
 use super::redacted::{JsonPosition, ServerMessage, TooDeep};
 use super::{ConnectionTarget, Error, Inner};
 
@@ -42,22 +42,28 @@ impl Error {
         Error::postgres(if broken { Kind::Broken } else { Kind::Server }, error)
     }
 
-    /// An error of the application's own call.
+    /// An error of the application's own call. Without an SQLSTATE it may be the application's mistake: a row that is
+    /// missing, a column of another type.
     pub(super) fn application(error: tokio_postgres::Error) -> Error {
-        if breaks_connection(&error) {
-            Error::call(error)
-        } else {
-            Error::postgres(Kind::Application, error)
-        }
+        let broken = match error.code() {
+            Some(code) => is_connection_fatal(code),
+            None => error.is_closed() || source_is_io(&error),
+        };
+        Error::postgres(
+            if broken {
+                Kind::Broken
+            } else {
+                Kind::Application
+            },
+            error,
+        )
     }
 
     /// An error of connecting, with a password or without.
     pub(crate) fn connect(error: tokio_postgres::Error, has_password: bool) -> Error {
         // The driver does not tell its kinds apart. Without a source the time was up; an I/O error is an outage too. Anything
         // else that the server did not say is a missing password or setting.
-        let outage = error
-            .source()
-            .is_none_or(<dyn StdError>::is::<std::io::Error>);
+        let outage = error.source().is_none() || source_is_io(&error);
         if outage || error.as_db_error().is_some() {
             Error::postgres(Kind::Connect, error)
         } else if has_password {
@@ -195,4 +201,10 @@ impl Error {
         self.0.outcome_unknown = false;
         self
     }
+}
+
+fn source_is_io(error: &tokio_postgres::Error) -> bool {
+    error
+        .source()
+        .is_some_and(<dyn StdError>::is::<std::io::Error>)
 }

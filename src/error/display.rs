@@ -85,7 +85,7 @@ impl Error {
         } else if self.is_permission_denied() {
             "the role may not call the session store: run `session-admin check`"
         } else if self.is_too_large() {
-            "the session's data is larger than the store accepts: store less, or raise its setting max_data_bytes"
+            "the session's data is larger than the store accepts" // the server adds the sizes and a hint
         } else if self.is_untranslatable() {
             "the database's encoding cannot hold a character of the text: create the database with encoding UTF8"
         } else if self.is_locked() {
@@ -120,6 +120,7 @@ impl Error {
             }
             #[cfg(feature = "install")]
             Kind::Install => "the store cannot be installed here",
+            Kind::Application if self.0.code.is_none() => "the application's own call failed",
             _ => "the database refused the call",
         }
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::support::server::{quoted, random};
 use crate::support::test_database::TestDatabase;
-use connect_pg::{Error, SessionAttributes, Store, StoreBuilder};
+use connect_pg::{Error, ErrorKind, SessionAttributes, Store, StoreBuilder};
+use postgres::Client;
 use postgres::error::SqlState;
 use serde_json::json;
 
@@ -161,6 +162,35 @@ fn postgres_error_converts_into_error() {
     );
     let source = error.get_ref().unwrap();
     assert!(source.to_string().contains("nowhere"), "{source}");
+}
+
+#[test]
+fn only_a_broken_connection_makes_an_application_error_unavailable() {
+    fn missing_row(client: &mut Client) -> Result<i32, Error> {
+        Ok(client.query_one("select 1 where false", &[])?.get(0))
+    }
+    fn other_type(client: &mut Client) -> Result<String, Error> {
+        Ok(client.query_one("select 1", &[])?.try_get(0)?)
+    }
+    fn missing_column(client: &mut Client) -> Result<i32, Error> {
+        Ok(client.query_one("select 1 as one", &[])?.try_get("two")?)
+    }
+    let database = TestDatabase::new();
+    let mut client = database.client();
+    for error in [
+        missing_row(&mut client).unwrap_err(),
+        other_type(&mut client).unwrap_err(),
+        missing_column(&mut client).unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Other, "{error}");
+        assert!(!error.is_unavailable() && error.code().is_none(), "{error}");
+        assert!(error.to_string().contains("the application's own call"));
+    }
+    database.terminate_connections();
+    for _ in 0..2 {
+        let error = missing_row(&mut client).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    }
 }
 
 /// All that the libraries log, at every level and in all tests of this process.
