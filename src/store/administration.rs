@@ -1,4 +1,4 @@
-//! What administrators ask of a store. The runtime role may call none of it.
+//! What administrators ask of a store, for session-admin. The runtime role may call none of it.
 
 use uuid::Uuid;
 
@@ -12,6 +12,7 @@ use crate::functions::{
 };
 use crate::session::{SessionKey, SessionRecord};
 
+#[doc(hidden)]
 impl<B: Backend> Store<B> {
     /// Returns the state of the whole store. Reads the session table once.
     ///

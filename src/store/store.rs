@@ -57,8 +57,9 @@ impl Store<Pool> {
 
     /// Closes the pool, for all clones of this store. Idle connections are closed now, and the others after their call.
     ///
-    /// Calls that come later fail as [unavailable](Error::is_unavailable). A program that just ends need not call it, because
-    /// dropping the last clone closes the pool, too. Nothing waits, so this may be called in an async task.
+    /// Calls that come later fail as [unavailable](Error::is_unavailable), those of a [pruner](Store::start_pruning) too. A
+    /// [listener](Store::listen) has a connection of its own and goes on. A program that just ends need not call it, because
+    /// dropping the last clone closes the pool, too. No call is waited for, so this may be called in an async task.
     pub fn close(&self) {
         self.backend.close();
     }
