@@ -2,7 +2,7 @@
 begin;
 \ir ../lib/store.sql
 \ir ../lib/drift.sql
-select plan(10);
+select plan(16);
 
 select pg_temp.repairs(
     $$ alter role nodepg nologin $$,
@@ -63,6 +63,53 @@ select pg_temp.repairs(
     'changed role nodepg_owner settings: search_path=x -> null',
     'the owner role has a search_path'
 );
+
+-- What a thief of the password can leave behind.
+select pg_temp.repairs(
+    $$ alter role nodepg set default_transaction_isolation = 'serializable' $$,
+    'changed role nodepg settings: default_transaction_isolation=serializable -> null',
+    'the runtime role is serializable'
+);
+select pg_temp.repairs(
+    $$ do $x$ begin execute format('alter role nodepg in database %I set debug_print_plan = on', current_database()); end $x$ $$,
+    'changed role nodepg settings: debug_print_plan=on -> null',
+    'the runtime role prints plans'
+);
+select pg_temp.repairs(
+    $$
+        alter role nodepg set statement_timeout = '1ms';
+        alter role nodepg set idle_session_timeout = 99;
+    $$,
+    'changed role nodepg settings: idle_session_timeout=99, statement_timeout=1ms -> null',
+    'the timeouts of the runtime role are too short'
+);
+select pg_temp.repairs(
+    $$ alter role nodepg_owner set client_min_messages = 'debug5' $$,
+    'changed role nodepg_owner settings: client_min_messages=debug5 -> null',
+    'the owner role has a setting'
+);
+select pg_temp.repairs(
+    $$
+        alter role nodepg set shop.tenant = '1';
+        alter role nodepg set plan_cache_mode = 'force_custom_plan';
+    $$,
+    'changed role nodepg settings: plan_cache_mode=force_custom_plan, shop.tenant=1 -> null',
+    'the runtime role has settings of extensions'
+);
+
+-- What is an operator's stays.
+do $$
+begin
+    alter role nodepg set statement_timeout = '5s';
+    alter role nodepg set lock_timeout = 0;
+    alter role nodepg set idle_session_timeout = '1.5h';
+    alter role nodepg set timezone = 'UTC';
+    alter role nodepg set log_min_duration_statement = 1000;
+    alter role nodepg set work_mem = '8MB';
+    alter role nodepg set application_name = 'shop';
+end;
+$$;
+select is_empty('select * from public.correct_web()', 'timeouts of 100 ms or more, and what else is an operator''s, stay');
 
 select * from finish();
 rollback;

@@ -84,7 +84,6 @@ begin
             execute format('alter role %I %s', v_role.name, v_corrections);
         end if;
 
-        -- Settings that change which code runs, and as which role. Others, such as statement_timeout, are the operator's.
         for v_setting in
             select split_part(c.setting, '=', 1) as name, b.datname as database
             from pg_db_role_setting as d
@@ -92,14 +91,22 @@ begin
             left join pg_database as b on b.oid = d.setdatabase
             where d.setrole = (select r.oid from pg_roles as r where r.rolname = v_role.name)
                 and (d.setdatabase = 0 or b.datname = current_database())
-                and split_part(c.setting, '=', 1) in ('role', 'search_path', 'local_preload_libraries', 'session_preload_libraries')
+                and not (
+                    --@ include is_kept_setting.sql
+                )
         loop
-            execute format(
-                'alter role %I %sreset %I',
-                v_role.name,
-                'in database ' || quote_ident(v_setting.database) || ' ',
-                v_setting.name
-            );
+            begin
+                execute format(
+                    'alter role %I %sreset %I',
+                    v_role.name,
+                    'in database ' || quote_ident(v_setting.database) || ' ',
+                    v_setting.name
+                );
+            exception
+                -- Only a superuser may reset what a superuser has set. Check reports it.
+                when insufficient_privilege or undefined_object then
+                    null;
+            end;
         end loop;
 
         -- A membership would give privileges beside the list.

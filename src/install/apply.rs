@@ -150,16 +150,23 @@ fn set_parameters(
     Ok(())
 }
 
-/// Checks that there is a store. Without this, the report would list every object as missing.
+/// Checks that there is a store: the routine and the schema, or a schema of the owner role, which is a store without its routine.
+/// Without this, the report would list every object as missing.
 fn check_installed(
     transaction: &mut Transaction<'_>,
     options: &InstallOptions,
 ) -> Result<(), Error> {
     let row = transaction
         .query_one(
-            "select to_regprocedure('public.correct_web(text, text)') is not null
-                and exists (select from pg_namespace as n where n.nspname = $1::text)",
-            &[&options.schema_name()],
+            "select exists (
+                select from pg_namespace as n
+                where n.nspname = $1::text
+                    and (
+                        to_regprocedure('public.correct_web(text, text)') is not null
+                        or pg_get_userbyid(n.nspowner) = $2::text || '_owner'
+                    )
+            )",
+            &[&options.schema_name(), &options.role_name()],
         )
         .map_err(Error::call)?;
     if row.try_get(0).map_err(Error::column)? {

@@ -204,13 +204,19 @@ fn check_notes_privileges_of_public() {
         notes(),
         [
             "public_may_make_temporary_tables",
-            "public_may_create_in_public"
+            "public_may_create_in_public",
+            "public_may_connect"
         ]
     );
     database.run(&["check"]).expect(0).says(&[
         "revoke temporary on database",
         "revoke create on schema public",
+        "revoke connect on database",
     ]);
+    let revoke_connect = hint(&database, "notes", "public_may_connect");
+    client
+        .batch_execute(revoke_connect.split(", unless").next().unwrap())
+        .unwrap();
     client
         .batch_execute(&format!(
             "revoke create on schema public from public; revoke temporary on database {} from public",
@@ -218,6 +224,235 @@ fn check_notes_privileges_of_public() {
         ))
         .unwrap();
     assert_eq!(notes(), [] as [&str; 0]);
+}
+
+/// Returns the hint of the first finding, or note, with this word.
+fn hint(database: &Database, list: &str, word: &str) -> String {
+    let report = database.run(&["check", "--format", "json"]).json();
+    let found = report[list].as_array().unwrap();
+    let finding = found.iter().find(|finding| finding["finding"] == word);
+    finding.unwrap_or_else(|| panic!("no {word} in {report}"))["hint"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+/// A thief of the password changes the settings of the role, which a new password does not undo.
+#[test]
+fn check_finds_settings_that_runtime_role_left() {
+    let database = Database::installed();
+    let password = database.run(&["rotate-password"]).expect(0).out;
+    let role = quoted(&database.role);
+    let mut thief = database.login(&database.role, password.trim()).unwrap();
+    let settings = [
+        "default_transaction_isolation = 'serializable'",
+        "debug_print_plan = on",
+        "debug_print_parse = on",
+        "client_min_messages = 'debug5'",
+        "plan_cache_mode = 'force_custom_plan'",
+        "log_parameter_max_length_on_error = -1",
+        "search_path = 'pg_temp'",
+        "statement_timeout = '1ms'",
+        "lock_timeout = 1",
+        "row_security = off",
+    ];
+    let leave_settings = |thief: &mut postgres::Client| {
+        for (at, setting) in settings.iter().enumerate() {
+            let place = if at % 2 == 0 { "" } else { "in database" };
+            let name = if at % 2 == 0 { "" } else { &database.name };
+            thief
+                .batch_execute(&format!("alter role {role} {place} {name} set {setting}"))
+                .unwrap();
+        }
+    };
+    leave_settings(&mut thief);
+    // Until it is reset.
+    database
+        .run(&["rotate-password"])
+        .expect(0)
+        .says(&["default_transaction_isolation=serializable", "check"]);
+    let report = database
+        .run(&["check", "--format", "json"])
+        .expect(1)
+        .json();
+    assert_eq!(
+        words(&report, "findings"),
+        ["dangerous_role_setting"; 10],
+        "{report}"
+    );
+    let mut client = database.superuser();
+    for finding in report["findings"].as_array().unwrap() {
+        client
+            .batch_execute(finding["hint"].as_str().unwrap())
+            .unwrap();
+    }
+    database.run(&["check"]).expect(0).hides("warning");
+
+    // Install resets them too, and keeps those of an operator.
+    leave_settings(&mut thief);
+    client
+        .batch_execute(&format!(
+            "alter role {role} set idle_session_timeout = '1h'; alter role {role} set work_mem = '8MB'"
+        ))
+        .unwrap();
+    database
+        .run(&["install"])
+        .expect(0)
+        .says(&["keeps its settings idle_session_timeout=1h, work_mem=8MB"]);
+    let report = database
+        .run(&["check", "--format", "json"])
+        .expect(0)
+        .json();
+    assert_eq!(words(&report, "notes")[..2], ["role_setting"; 2]);
+    database
+        .run(&["install"])
+        .expect(0)
+        .says(&["Already up to date"]);
+}
+
+/// The settings of the owner role, and of all roles in the database.
+#[test]
+fn check_finds_settings_of_owner_role_and_database() {
+    let database = Database::installed();
+    database.run(&["rotate-password"]).expect(0);
+    let owner = quoted(&format!("{}_owner", database.role));
+    let name = &database.name;
+    let mut client = database.superuser();
+    for (harm, list, word) in [
+        (
+            format!("alter role {owner} set debug_print_plan = on"),
+            "findings",
+            "dangerous_role_setting",
+        ),
+        (
+            format!("alter database {name} set default_transaction_isolation = 'serializable'"),
+            "findings",
+            "dangerous_database_setting",
+        ),
+        (
+            format!("alter database {name} set lock_timeout = 5"),
+            "findings",
+            "dangerous_database_setting",
+        ),
+        (
+            format!("alter database {name} set statement_timeout = '5s'"),
+            "notes",
+            "database_setting",
+        ),
+        (
+            format!("alter role {owner} set timezone = 'UTC'"),
+            "notes",
+            "role_setting",
+        ),
+    ] {
+        client.batch_execute(&harm).unwrap();
+        database
+            .run(&["check"])
+            .expect(i32::from(list == "findings"));
+        let reset = hint(&database, list, word);
+        client
+            .batch_execute(reset.split(", unless").next().unwrap())
+            .unwrap();
+    }
+    let report = database
+        .run(&["check", "--format", "json"])
+        .expect(0)
+        .json();
+    assert!(!report.to_string().contains("_setting\""), "{report}");
+}
+
+/// What gives the rows to others, or makes the store fail, and is no part of it.
+#[test]
+fn check_finds_harm_around_store() {
+    let mut database = Database::installed();
+    database.run(&["rotate-password"]).expect(0);
+    let mallory = database.own_role("login");
+    let role = quoted(&database.role);
+    let mut client = database.superuser();
+    let definer =
+        "returns setof text language sql security definer as 'select data from web.session'";
+    let not_by_hint = "drop publication everything";
+    for (harm, word, repair) in [
+        (format!("grant {role} to {mallory}"), "member_of_runtime_role", None),
+        (format!("alter role {role} connection limit 0"), "role_connection_limit_low", None),
+        (format!("alter role {role} connection limit 4"), "role_connection_limit_low", None),
+        (format!("alter database {} connection limit 3", database.name), "database_connection_limit_low", None),
+        ("create publication one for table web.session".into(), "published", None),
+        ("create publication everything for all tables".into(), "published", Some(not_by_hint)),
+        ("create publication schemas for tables in schema web".into(), "published", None),
+        ("alter table web.session replica identity full".into(), "replica_identity_changed", None),
+        ("alter table web.session set (toast.autovacuum_enabled = off)".into(), "toast_autovacuum_off", None),
+        (format!("create function web.all_data() {definer}"), "foreign_definer_function", None),
+        (
+            format!("create function web.all_data() {definer}; revoke execute on function web.all_data() from public; grant execute on function web.all_data() to {role}"),
+            "foreign_definer_function",
+            None,
+        ),
+        (
+            format!("create function public.all_data() {definer}; alter function public.all_data() owner to {}", quoted(&format!("{}_owner", database.role))),
+            "foreign_definer_function",
+            None,
+        ),
+        (
+            format!("create view public.all_data as select * from web.session; grant select on public.all_data to {mallory}"),
+            "view_granted",
+            None,
+        ),
+        (
+            "create view public.view_of_view as select data from public.all_data; grant select (data) on public.view_of_view to public".into(),
+            "view_granted",
+            None,
+        ),
+        (
+            format!("create materialized view public.copy as select * from web.session; grant select on public.copy to {mallory}"),
+            "view_granted",
+            None,
+        ),
+    ] {
+        client.batch_execute(&harm).unwrap();
+        database.run(&["check"]).expect(1).says(&["warning"]);
+        let report = database.run(&["check", "--format", "json"]).expect(1).json();
+        assert_eq!(words(&report, "findings"), [word], "{harm}");
+        let hint = hint(&database, "findings", word);
+        let repair = repair.unwrap_or_else(|| hint.split(", then: ").last().unwrap());
+        client.batch_execute(repair).unwrap();
+    }
+    client
+        .batch_execute("create function web.helper() returns integer language sql as 'select 1'")
+        .unwrap();
+    let report = database
+        .run(&["check", "--format", "json"])
+        .expect(0)
+        .json();
+    let notes = words(&report, "notes");
+    assert!(notes.contains(&"foreign_function".into()), "{notes:?}");
+    assert_eq!(
+        notes.iter().filter(|&word| word == "view_on_store").count(),
+        3
+    );
+}
+
+/// Without its routine the store is still there.
+#[test]
+fn check_of_store_without_routine_reports_drift() {
+    let database = Database::installed();
+    database.run(&["rotate-password"]).expect(0);
+    database
+        .superuser()
+        .batch_execute("drop function public.correct_web(), public.correct_web(text, text)")
+        .unwrap();
+    database
+        .run(&["check"])
+        .expect(1)
+        .says(&["drift routine", "correct_web(text,text) is missing"])
+        .hides("not installed");
+    let report = database
+        .run(&["check", "--format", "json"])
+        .expect(1)
+        .json();
+    assert_eq!(report["installed"], true);
+    database.run(&["install"]).expect(0);
+    database.run(&["check"]).expect(0);
 }
 
 #[test]

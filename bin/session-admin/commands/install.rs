@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use connect_pg::install::{Change, InstallReport, dry_run, install};
+use postgres::Client;
 use serde_json::json;
 
 use crate::exit::ExitStatus;
@@ -13,6 +14,7 @@ use crate::support::connection;
 use crate::support::global_args::{Format, GlobalArgs};
 use crate::support::output;
 use crate::support::rights::Rights;
+use crate::support::role_settings::{self, SettingClass, StoredSetting};
 use crate::support::text::{counted, one_line};
 
 const HELP: &str = "\
@@ -23,6 +25,9 @@ Upgrades a store of connect-pg 1.1.5 for Node in place. Its sessions stay valid,
 helper and test functions of its installer are dropped. If its table has additions (columns, triggers, indexes, dependent \
 views), install names them and fails. --drop-additions drops them. The role keeps its password; check warns if that is \
 still the default one.
+
+Resets every setting of the two roles but these, which are an operator's: timeouts of 100 ms or more, \
+log_min_duration_statement, application_name, timezone and work_mem.
 
 The role is created without a password and cannot log in. Set one with session-admin rotate-password.
 
@@ -68,7 +73,12 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
             "release": report.version,
             "changes": json_changes(&report.changes),
         }))?,
-        Format::Text => print_text(global, args, &report)?,
+        Format::Text => {
+            print_text(global, args, &report)?;
+            if !args.dry_run {
+                print_kept_settings(&mut client, global);
+            }
+        }
     }
     Ok(ExitStatus::Yes)
 }
@@ -99,6 +109,24 @@ fn print_text(global: &GlobalArgs, args: &Args, report: &InstallReport) -> Resul
         ));
     }
     Ok(())
+}
+
+/// Names the settings of the role that stay. The install is done by now, so a failure to read them is no failure.
+fn print_kept_settings(client: &mut Client, global: &GlobalArgs) {
+    let kept: Vec<String> = role_settings::read(client, &global.role)
+        .unwrap_or_default()
+        .iter()
+        .filter(|setting| setting.role.as_deref() == Some(&global.role))
+        .filter(|setting| setting.class() != SettingClass::Installed)
+        .map(StoredSetting::assignment)
+        .collect();
+    if !kept.is_empty() {
+        output::remark(&format!(
+            "Role {} keeps its settings {}.",
+            one_line(&global.role),
+            one_line(&kept.join(", "))
+        ));
+    }
 }
 
 /// Returns one change on one line.

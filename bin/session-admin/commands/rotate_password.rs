@@ -18,6 +18,7 @@ use crate::support::global_args::{Format, GlobalArgs};
 use crate::support::output;
 use crate::support::private_file::PrivateFile;
 use crate::support::rights::Rights;
+use crate::support::role_settings::{self, SettingClass, StoredSetting};
 use crate::support::scram;
 use crate::support::statement_logging::disable_statement_logging;
 use crate::support::text::one_line;
@@ -33,6 +34,8 @@ beside FILE, named .FILE.*. Open connections stay open. An application that read
 A new FILE belongs to the user who runs this command. If the application runs as another user, create FILE for that user \
 first. An existing FILE keeps its owner: install -o shop -m 0600 /dev/null FILE
 
+A role can change its own settings. At the end, the settings of the role that install does not make are named.
+
 With --stdin, the password is the first line of standard input. It is then written to --output FILE only.
 
 Rights: a superuser, a role with CREATEROLE (from PostgreSQL 16 on: with ADMIN on the role), or the role itself.
@@ -41,7 +44,9 @@ Examples:
   install -o shop -m 0600 /dev/null /etc/shop/nodepg.password
   session-admin rotate-password --output /etc/shop/nodepg.password
   session-admin rotate-password | vault kv put secret/shop nodepg=-
-  pass show shop/nodepg | session-admin rotate-password --stdin";
+  pass show shop/nodepg | session-admin rotate-password --stdin
+
+--output FILE --format json prints {\"role\":…, \"output\":…, \"settings\":[\"name=value\", …]}.";
 
 /// Set a new password for the runtime role
 #[derive(clap::Args)]
@@ -99,20 +104,43 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
             return Err(error);
         }
     }
-    report(global, args)
+    report(global, args, &differing_settings(&mut client, &global.role))
 }
 
-fn report(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliError> {
+/// Returns the settings of the role that `install` does not make: they may come from a thief of the old password. The password is
+/// set by now, so a failure to read them is no failure.
+fn differing_settings(client: &mut Client, role: &str) -> Vec<String> {
+    role_settings::read(client, role)
+        .unwrap_or_default()
+        .iter()
+        .filter(|setting| setting.role.as_deref() == Some(role))
+        .filter(|setting| setting.class() != SettingClass::Installed)
+        .map(StoredSetting::assignment)
+        .collect()
+}
+
+fn report(global: &GlobalArgs, args: &Args, settings: &[String]) -> Result<ExitStatus, CliError> {
     let role = one_line(&global.role);
     match (&args.output, global.format) {
         (Some(path), Format::Json) => {
-            output::print_json(&json!({"role": global.role, "output": path.to_string_lossy()}))?;
+            output::print_json(&json!({
+                "role": global.role,
+                "output": path.to_string_lossy(),
+                "settings": settings,
+            }))?;
         }
         (Some(path), Format::Text) => output::remark(&format!(
             "Role {role} has a new password, written to {}.",
             path.display()
         )),
         (None, _) => output::remark(&format!("Role {role} has a new password.")),
+    }
+    if !settings.is_empty() {
+        output::remark(&format!(
+            "Role {role} has settings that install does not make, and a new password does not remove them: {}.\n\
+             Hint: session-admin check says which are dangerous; session-admin install resets those",
+            one_line(&settings.join(", "))
+        ));
     }
     Ok(ExitStatus::Yes)
 }

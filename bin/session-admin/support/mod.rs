@@ -11,6 +11,7 @@ pub(crate) mod output;
 pub(crate) mod private_file;
 pub(crate) mod progress;
 pub(crate) mod rights;
+pub(crate) mod role_settings;
 pub(crate) mod scram;
 pub(crate) mod session_table;
 pub(crate) mod statement_logging;

@@ -28,7 +28,7 @@ impl Finding {
     }
 }
 
-/// The environment of the store: the passwords, `pg_hba.conf`, memberships and the privileges of PUBLIC.
+/// The environment of the store: how the roles log in, their settings and members, and what else reaches its tables.
 #[derive(Default)]
 pub(super) struct EnvironmentReport {
     /// Exit status 1.

@@ -1,20 +1,28 @@
 //! `session-admin check`
 
+mod connection_limit;
+mod exposure;
 mod findings;
 mod hba;
 mod members;
 mod password;
 mod public;
 mod report;
+mod settings;
+mod tables;
 
 use connect_pg::install;
 use postgres::Client;
 
+use self::connection_limit::check_connection_limit;
+use self::exposure::{check_functions, check_publications, check_views};
 use self::findings::{EnvironmentReport, Finding};
 use self::hba::check_hba;
 use self::members::check_members;
 use self::password::check_password;
 use self::public::check_public;
+use self::settings::check_settings;
+use self::tables::check_tables;
 use crate::exit::ExitStatus;
 use crate::support::call_error::call_failed;
 use crate::support::cli_error::CliError;
@@ -23,10 +31,26 @@ use crate::support::global_args::GlobalArgs;
 use crate::support::rights::Rights;
 
 const HELP: &str = "\
-Prints a line \"drift\" for each difference from what install creates, and a line \"warning\" for each weakness around it: \
-the role has no password, or the default one of connect-pg 1.1.5, or pg_hba.conf lets it log in without one. Exit status 1 \
-if there is any of them. Notes are for you to judge and do not count. Nothing is changed: check runs the install in a \
-transaction and rolls it back.
+Prints a line \"drift\" for each difference from what install creates, and a line \"warning\" for each weakness around it. \
+Exit status 1 if there is any of them. Notes are for you to judge and do not count. Nothing is changed.
+
+Warnings, by their words in JSON:
+  role_has_no_password, role_has_default_password, pg_hba_trusts_role   how the runtime role logs in
+  dangerous_role_setting      a setting of the runtime or owner role that install does not make and no operator needs,
+                              or a timeout below 100 ms
+  dangerous_database_setting  a setting of all roles in the database that exposes data or makes calls fail
+  member_of_runtime_role      another role can act as the runtime role
+  role_connection_limit_low, database_connection_limit_low   fewer than 5 connections
+  published                   a publication contains a table of the store
+  replica_identity_changed, toast_autovacuum_off             an option of a table
+  view_granted                other roles can read a view on the tables of the store
+  foreign_definer_function    a function that is not the store's runs with its owner's rights for other roles
+
+Notes:
+  role_setting, database_setting   an operator's setting: a timeout, work_mem, timezone, application_name, \
+log_min_duration_statement; install keeps it
+  member_of_owner, view_on_store, foreign_function, password_expired, password_stored_as_md5, public_may_connect, \
+public_may_create_in_public, public_may_make_temporary_tables, release_not_recorded, password_not_visible, pg_hba_not_visible
 
 Rights: as for install. What only a superuser can see (stored passwords, pg_hba.conf) is left out for other users, with a note.
 
@@ -64,16 +88,17 @@ pub(crate) fn run(global: &GlobalArgs, _: &Args) -> Result<ExitStatus, CliError>
             "session-admin install records it",
         ));
     }
-    check_environment(&mut client, &global.role, &mut environment)
+    check_environment(&mut client, global, &mut environment)
         .map_err(|error| call_failed("check", &error, global, Rights::Install))?;
     report::print(global, &store, &environment).map(ExitStatus::of)
 }
 
 fn check_environment(
     client: &mut Client,
-    role: &str,
+    global: &GlobalArgs,
     report: &mut EnvironmentReport,
 ) -> Result<(), postgres::Error> {
+    let (role, schema) = (global.role.as_str(), global.schema.as_str());
     // Objects in other schemas must not shadow those of PostgreSQL.
     client.batch_execute("set search_path = pg_catalog, pg_temp")?;
     let exists = client
@@ -86,6 +111,12 @@ fn check_environment(
         check_password(client, role, report)?;
         check_hba(client, role, report)?;
         check_members(client, role, report)?;
+        check_settings(client, role, report)?;
+        check_connection_limit(client, role, report)?;
     }
-    check_public(client, report)
+    check_tables(client, schema, report)?;
+    check_publications(client, schema, report)?;
+    check_views(client, schema, report)?;
+    check_functions(client, role, schema, report)?;
+    check_public(client, role, report)
 }

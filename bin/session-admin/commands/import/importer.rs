@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::error::Error;
 
-use connect_pg::{ImportOutcome, SessionRecord};
+use connect_pg::{ImportOutcome, SessionRecord, quote_identifier};
 use indicatif::ProgressBar;
 use postgres::Client;
 
@@ -18,6 +18,9 @@ use crate::support::statement_logging::disable_parameter_logging;
 
 /// A batch is sent at this size, even if it has few sessions.
 const MAX_BATCH_BYTES: usize = 4 << 20;
+
+/// The statistics are brought up to date after so many sessions, and again at each tenfold.
+const FIRST_ANALYZE: i64 = 1000;
 
 /// How the reading of a source ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,6 +41,8 @@ pub(super) struct Importer<'a> {
     batch_bytes: usize,
     batch_keys: HashSet<[u8; 32]>,
     summary: ImportSummary,
+    /// The number of imported sessions at which the statistics are brought up to date.
+    analyze_at: i64,
 }
 
 impl<'a> Importer<'a> {
@@ -63,6 +68,7 @@ impl<'a> Importer<'a> {
             batch_bytes: 0,
             batch_keys: HashSet::new(),
             summary: ImportSummary::default(),
+            analyze_at: FIRST_ANALYZE,
         })
     }
 
@@ -100,6 +106,9 @@ impl<'a> Importer<'a> {
         self.batch_bytes = 0;
         self.batch_keys.clear();
         self.send_batch(&places, &batch)?;
+        if self.summary.imported >= self.analyze_at && !self.dry_run {
+            self.analyze();
+        }
         self.progress.set_message(self.summary.counts());
         self.progress.tick();
         Ok(())
@@ -107,6 +116,18 @@ impl<'a> Importer<'a> {
 
     pub(super) fn finish(self) -> ImportSummary {
         self.summary
+    }
+
+    /// Brings the statistics up to date. Applications that run meanwhile may have plans for an almost empty table. Autovacuum would
+    /// replace them a minute later.
+    ///
+    /// A failure is no failure of the import.
+    fn analyze(&mut self) {
+        self.analyze_at = self.summary.imported.saturating_mul(10);
+        let table = format!("{}.session", quote_identifier(&self.global.schema));
+        let _ = self
+            .client
+            .batch_execute(&format!("analyze (skip_locked) {table}"));
     }
 
     fn send_batch(&mut self, places: &[String], batch: &[SessionRecord]) -> Result<(), CliError> {
