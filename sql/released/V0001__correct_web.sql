@@ -3045,7 +3045,6 @@ begin
                 execute format('alter role %I %s', v_role.name, v_corrections);
             end if;
 
-            -- Settings that change which code runs, and as which role. Others, such as statement_timeout, are the operator's.
             for v_setting in
                 select split_part(c.setting, '=', 1) as name, b.datname as database
                 from pg_db_role_setting as d
@@ -3053,14 +3052,45 @@ begin
                 left join pg_database as b on b.oid = d.setdatabase
                 where d.setrole = (select r.oid from pg_roles as r where r.rolname = v_role.name)
                     and (d.setdatabase = 0 or b.datname = current_database())
-                    and split_part(c.setting, '=', 1) in ('role', 'search_path', 'local_preload_libraries', 'session_preload_libraries')
+                    and not (
+                        -- Returns true for a setting of a role (c.setting, in the row d of pg_db_role_setting) that an install keeps: what it sets itself, and
+                        -- what is an operator's. A role may change most of its own settings, so any other may come from a thief of its password.
+                        case
+                            when lower(split_part(c.setting, '=', 1)) in ('application_name', 'timezone', 'work_mem', 'log_min_duration_statement') then true
+                            -- 100 ms at least, or off. A number without a unit is in milliseconds.
+                            when split_part(c.setting, '=', 1) in (
+                                'statement_timeout',
+                                'lock_timeout',
+                                'transaction_timeout',
+                                'idle_in_transaction_session_timeout',
+                                'idle_session_timeout'
+                            ) then case
+                                when c.setting ~ '= *[0.]+ *[a-z]*$' then true
+                                when c.setting ~ '= *[0-9]+(\.[0-9]+)? *(us|ms|s|min|h|d)?$' then
+                                    substring(c.setting from '= *([0-9.]+)')::numeric * case
+                                        when c.setting ~ 'us$' then 0.001
+                                        when c.setting ~ '(ms|[0-9])$' then 1
+                                        when c.setting ~ '[0-9 ]s$' then 1000
+                                        else 60000
+                                    end >= 100
+                                else false
+                            end
+                            else d.setdatabase <> 0 and c.setting in ('enable_seqscan=off', 'jit=off')
+                        end
+                    )
             loop
-                execute format(
-                    'alter role %I %sreset %I',
-                    v_role.name,
-                    'in database ' || quote_ident(v_setting.database) || ' ',
-                    v_setting.name
-                );
+                begin
+                    execute format(
+                        'alter role %I %sreset %I',
+                        v_role.name,
+                        'in database ' || quote_ident(v_setting.database) || ' ',
+                        v_setting.name
+                    );
+                exception
+                    -- Only a superuser may reset what a superuser has set. Check reports it.
+                    when insufficient_privilege or undefined_object then
+                        null;
+                end;
             end loop;
 
             -- A membership would give privileges beside the list.

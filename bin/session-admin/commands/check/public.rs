@@ -1,6 +1,5 @@
 //! The privileges of PUBLIC, which the runtime role has as well.
 
-use connect_pg::quote_identifier;
 use postgres::Client;
 
 use super::findings::{EnvironmentReport, Finding};
@@ -27,8 +26,9 @@ pub(super) fn check_public(
                 select from pg_database as d
                 cross join aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) as x
                 where d.datname = current_database() and x.grantee = 0 and x.privilege_type = 'CONNECT'
-            )",
-        &[],
+            ),
+            quote_ident($1::text)",
+        &[&role],
     )?;
     let database: String = row.try_get(0)?;
     if row.try_get(1)? {
@@ -46,7 +46,7 @@ pub(super) fn check_public(
         ));
     }
     if row.try_get(3)? {
-        let role = quote_identifier(role);
+        let role: String = row.try_get(4)?;
         report.notes.push(Finding::new(
             "public_may_connect",
             "PUBLIC has CONNECT on this database (the default), so every role of the server can log in to it",
