@@ -2,7 +2,7 @@
 begin;
 \ir ../lib/store.sql
 \ir ../lib/drift.sql
-select plan(22);
+select plan(23);
 
 -- Signatures as the report prints them.
 create temporary table functions as
@@ -201,6 +201,16 @@ created function end_session(bytea)
 created privilege EXECUTE on function end_session(bytea) to nodepg
 created table prune_state$$,
     'default privileges grant to another role'
+);
+select pg_temp.repairs(
+    $$
+        create role pgtap_carol;
+        grant usage on type web.session to public;
+        grant usage on type web.settings to pgtap_carol;
+    $$,
+    $$removed privilege USAGE on type session to PUBLIC
+removed privilege USAGE on type settings to pgtap_carol$$,
+    'other roles may use the row type of a table'
 );
 
 select * from finish();

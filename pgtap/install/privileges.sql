@@ -2,7 +2,7 @@
 begin;
 \ir ../lib/store.sql
 \ir ../lib/schema_snapshot.sql
-select 123 + count(*) as tests
+select 126 + count(*) as tests
 from pg_proc as p
 where p.pronamespace = 'web'::regnamespace
     and obj_description(p.oid, 'pg_proc') ~ 'API: private$' \gset
@@ -186,6 +186,9 @@ from (
     ('create function web.x() returns integer language sql as $f$ select 1 $f$'),
     ('create type web.x as enum ()'),
     ('create sequence web.x'),
+    ('create temporary table x (x web.session)'),
+    ('create temporary table x (x web.settings[])'),
+    ('create function pg_temp.x(web.session) returns integer language sql as $f$ select 1 $f$'),
     ('create or replace function web.count_sessions() returns integer language sql as $f$ select 1 $f$'),
     ('alter function web.count_sessions() set search_path = public'),
     ('alter function web.count_sessions() security invoker'),

@@ -44,7 +44,7 @@ as $function$
         left join pg_class as c on c.oid = t.typrelid
         where t.typnamespace = 'web'::regnamespace
             and t.typelem = 0
-            and coalesce(c.relkind, 'c') = 'c'
+            and coalesce(c.relkind, 'c') in ('c', 'r')
         union all
         select 'function', p.oid::regprocedure::text, p.proowner, coalesce(p.proacl, acldefault('f', p.proowner))
         from pg_proc as p

@@ -109,6 +109,15 @@ v_catalog := (
             where (o.is_ours or o.kind = 'routine')
                 and x.grantee <> o.owner
             union all
+            select 'type ' || c.relname, x.*
+            from pg_class as c
+            join pg_namespace as n on n.oid = c.relnamespace
+            join pg_type as t on t.oid = c.reltype
+            cross join aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) as x
+            where n.nspname = p_schema
+                and c.relname = any (v_tables)
+                and x.grantee <> t.typowner
+            union all
             select 'database ' || d.datname, x.*
             from pg_database as d
             cross join aclexplode(d.datacl) as x

@@ -57,6 +57,22 @@ begin
             hint = format('As a superuser, revoke what role %s has granted on it.', v_grant.grantor);
     end if;
 
+    -- A table's row type has privileges of its own. A column of that type in a table of another role would prevent changes of the
+    -- table here.
+    for v_grant in
+        select
+            t.oid::regtype::text as name,
+            case when x.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(x.grantee)) end as grantee
+        from pg_class as c
+        join pg_type as t on t.oid = c.reltype
+        cross join aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) as x
+        where c.relnamespace = v_schema
+            and c.relname = any (v_tables)
+            and x.grantee <> t.typowner
+    loop
+        execute format('revoke all on type %s from %s cascade', v_grant.name, v_grant.grantee);
+    end loop;
+
     for v_object in
         select o.kind, o.name, o.runtime_privilege
         from (
