@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// The answer of a subcommand.
+/// The result of a subcommand, as a yes or no.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ExitStatus {
     /// Status 0.
@@ -12,7 +12,7 @@ pub(crate) enum ExitStatus {
 }
 
 impl ExitStatus {
-    /// Returns [`Yes`](ExitStatus::Yes) if the answer is yes.
+    /// Returns [`Yes`](ExitStatus::Yes) if `is_yes`.
     pub(crate) fn of(is_yes: bool) -> Self {
         if is_yes { Self::Yes } else { Self::No }
     }
@@ -27,7 +27,7 @@ impl From<ExitStatus> for ExitCode {
     }
 }
 
-/// The exit code of a failure.
+/// Returns the exit code of a failure.
 pub(crate) fn failure() -> ExitCode {
     ExitCode::from(2)
 }

@@ -162,7 +162,7 @@ fn select<B: Backend>(
     }))
 }
 
-/// The handle of another user is a mistake. Ending all sessions of this user would be another.
+/// Describes a handle that is not the user's. The call ends none, because a wrong handle is a mistake.
 fn not_of_user(user: &str, handle: Uuid) -> CliError {
     CliError::new(
         format!(

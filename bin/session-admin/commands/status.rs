@@ -24,7 +24,7 @@ Examples:
   session-admin status
   session-admin status --format json | jq .live
 
---format json prints one object: live, expired, ended (rows); total_bytes, table_bytes, index_bytes; dead_rows; \
+--format json prints one object: schema; live, expired, ended (rows); total_bytes, table_bytes, index_bytes; dead_rows; \
 updates, hot_updates, hot_share (0 to 1, or null before the first update); last_pruned_at, oldest_prune_after \
 (ISO 8601 in UTC, or null).";
 

@@ -18,7 +18,7 @@ pub(crate) fn stop_on_interrupt() -> Arc<AtomicBool> {
     stop
 }
 
-/// Waits, unless a stop is requested.
+/// Waits for the duration, or until a stop is requested.
 pub(crate) fn pause(duration: Duration, stop: &AtomicBool) {
     let end = Instant::now() + duration;
     while !stop.load(Ordering::Relaxed) {

@@ -32,7 +32,7 @@ pub(crate) fn matches(stored: &str, role: &str, password: &str) -> bool {
     }
 }
 
-/// `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`: RFC 5802, section 3.
+/// Compares a password with `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>` (RFC 5802, section 3).
 fn matches_scram(stored: &str, password: &str) -> Option<bool> {
     let (iterations, rest) = stored.strip_prefix("SCRAM-SHA-256$")?.split_once(':')?;
     let (salt, keys) = rest.split_once('$')?;
@@ -46,7 +46,7 @@ fn matches_scram(stored: &str, password: &str) -> Option<bool> {
     Some(Sha256::digest(client_key).as_slice() == STANDARD.decode(stored_key).ok()?)
 }
 
-/// PBKDF2 with HMAC-SHA-256, one block of output (RFC 8018): what RFC 5802 calls `Hi`.
+/// Returns one block of PBKDF2 with HMAC-SHA-256 (RFC 8018). RFC 5802 calls it `Hi`.
 fn pbkdf2(password: &[u8], salt: &[u8], iterations: u32) -> [u8; 32] {
     let mut block = hmac(password, &[salt, &1_u32.to_be_bytes()]);
     let mut result = block;
@@ -59,7 +59,7 @@ fn pbkdf2(password: &[u8], salt: &[u8], iterations: u32) -> [u8; 32] {
     result
 }
 
-/// HMAC-SHA-256 (RFC 2104).
+/// Returns the HMAC-SHA-256 (RFC 2104).
 fn hmac(key: &[u8], message: &[&[u8]]) -> [u8; 32] {
     let mut padded = [0; 64];
     if key.len() > padded.len() {

@@ -88,14 +88,19 @@ impl Range {
 
     /// Describes the values.
     pub(super) fn describe(&self) -> String {
-        let (kind, unit) = match self.type_name.as_str() {
-            "integer" => ("a whole number", ""),
-            "boolean" => ("true or false", ""),
-            _ => ("text", " bytes"),
+        let (kind, is_text) = match self.type_name.as_str() {
+            "integer" => ("a whole number", false),
+            "boolean" => ("true or false", false),
+            _ => ("text", true),
+        };
+        let size = |limit: i64| match (is_text, limit) {
+            (false, _) => limit.to_string(),
+            (true, 1) => "1 byte".to_owned(),
+            (true, _) => format!("{limit} bytes"),
         };
         let mut parts = vec![kind.to_owned()];
-        parts.extend(self.min.map(|min| format!("at least {min}{unit}")));
-        parts.extend(self.max.map(|max| format!("at most {max}{unit}")));
+        parts.extend(self.min.map(|min| format!("at least {}", size(min))));
+        parts.extend(self.max.map(|max| format!("at most {}", size(max))));
         parts.extend(self.relations.iter().cloned());
         parts.join(", ")
     }
@@ -124,7 +129,7 @@ mod tests {
                 "channel",
                 "text",
                 "octet_length(channel) >= 1 AND octet_length(channel) <= 63",
-                "text, at least 1 bytes, at most 63 bytes",
+                "text, at least 1 byte, at most 63 bytes",
             ),
             ("reject", "boolean", "", "true or false"),
         ] {
