@@ -21,7 +21,7 @@ fn start(store: &Store, batch: u32) -> (Pruner, Receiver<Told>) {
 }
 
 /// Inserts `count` sessions that have long expired.
-fn leave_dead(database: &TestDatabase, store: &Store, count: u32) {
+fn insert_expired(database: &TestDatabase, store: &Store, count: u32) {
     for n in 0..count {
         create(store, n);
     }
@@ -46,7 +46,7 @@ fn rows(database: &TestDatabase) -> i64 {
 fn run_prunes_until_complete() {
     let database = TestDatabase::new();
     let store = database.store();
-    leave_dead(&database, &store, 20);
+    insert_expired(&database, &store, 20);
     let (pruner, runs) = start(&store, 3);
     assert_eq!(runs.recv().unwrap(), (20, false, false));
     assert_eq!(runs.recv().unwrap(), (0, false, false));
@@ -60,7 +60,7 @@ fn run_prunes_until_complete() {
 fn busy_run_ends_and_next_run_prunes() {
     let database = TestDatabase::new();
     let store = database.store();
-    leave_dead(&database, &store, 5);
+    insert_expired(&database, &store, 5);
     let mut client = database.client();
     let mut transaction = client.transaction().unwrap();
     assert!(!Store::on(&mut transaction).prune(1).unwrap().is_busy());

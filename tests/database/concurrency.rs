@@ -1,5 +1,5 @@
-//! Sixteen clients at once on the same few sessions, for each function and with random calls of all: no deadlock, no
-//! error, no lost change, and no session that comes back after its end. Counts bound the tests, and never a clock.
+//! Sixteen clients at once on the same few sessions, for each function and with random calls of all. The tests find no
+//! deadlock, no error, no lost change, and no ended session that comes back. Counts bound the tests, and never a clock.
 
 use std::{
     collections::BTreeMap,

@@ -1,5 +1,5 @@
-//! Every order in which an end, a save and the other calls can meet, each made on purpose: one connection holds its
-//! transaction open, and another is seen to wait for it or not to wait. What has ended stays ended.
+//! Every order in which an end, a save and the other calls can interleave. One connection holds its transaction open, and
+//! the test checks whether another waits for it. A logout survives a slow save: what has ended stays ended.
 
 use std::{panic::resume_unwind, thread};
 

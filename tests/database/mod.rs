@@ -2,8 +2,8 @@
 
 mod concurrency;
 mod enumeration;
+mod interleavings;
 mod model;
 mod released_sql;
-mod resurrection;
 mod sql_interface;
 mod standby;

@@ -1,5 +1,5 @@
-//! `bin/compose-sql --check`, the first step of `bin/test`, finds a released file that was edited (databases remember its
-//! checksum), one that is stale, and sources that contradict themselves.
+//! `bin/compose-sql --check` is the first step of `bin/test`. It finds an edited released file, whose checksum databases
+//! store, a stale one, and sources that contradict themselves.
 
 use std::fs;
 use std::path::{Path, PathBuf};

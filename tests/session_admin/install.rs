@@ -87,10 +87,7 @@ fn install_repairs_changed_objects() {
         "created function count_sessions()",
         "changed routine public.correct_web(text,text)",
     ]);
-    database
-        .run(&["install"])
-        .expect(0)
-        .says(&["Already up to date"]);
+    database.expect_up_to_date();
 }
 
 #[test]
@@ -104,10 +101,7 @@ fn install_restores_dropped_routine() {
         .run(&["install"])
         .expect(0)
         .says(&["created routine public.correct_web(text,text)"]);
-    database
-        .run(&["install"])
-        .expect(0)
-        .says(&["Already up to date"]);
+    database.expect_up_to_date();
 }
 
 #[test]
@@ -159,10 +153,7 @@ fn eight_concurrent_installs_in_one_database_succeed() {
         made, 1,
         "one of them installs, and seven find nothing to do"
     );
-    database
-        .run(&["install"])
-        .expect(0)
-        .says(&["Already up to date"]);
+    database.expect_up_to_date();
 }
 
 #[test]
@@ -184,10 +175,7 @@ fn concurrent_installs_in_four_databases_succeed() {
             end(child).expect(0);
         }
         for database in &databases {
-            database
-                .run(&["install"])
-                .expect(0)
-                .says(&["Already up to date"]);
+            database.expect_up_to_date();
         }
     }
 }
@@ -290,10 +278,7 @@ fn odd_names_are_installed() {
         let mut database = Database::with_role(&role);
         database.schema = schema.into();
         database.run(&["install"]).expect(0);
-        database
-            .run(&["install"])
-            .expect(0)
-            .says(&["Already up to date"]);
+        database.expect_up_to_date();
         database
             .run(&["check"])
             .expect(1)
@@ -362,10 +347,7 @@ fn two_stores_in_one_database_are_separate() {
     with_second(&["install"])
         .expect(0)
         .says(&["Already up to date"]);
-    database
-        .run(&["install"])
-        .expect(0)
-        .says(&["Already up to date"]);
+    database.expect_up_to_date();
 
     let mut client = database.superuser();
     client
@@ -622,10 +604,7 @@ fn install_ignores_session_settings() {
         .run_with(&odd, &["install"])
         .expect(0)
         .says(&["Already up to date"]);
-    database
-        .run(&["install"])
-        .expect(0)
-        .says(&["Already up to date"]);
+    database.expect_up_to_date();
 }
 
 #[test]

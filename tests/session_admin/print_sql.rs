@@ -65,10 +65,7 @@ fn printed_sql_installs_with_psql() {
         let mut expected = vec!["correct_web_history".to_owned()];
         expected.extend((1..=newest_release()).map(|release| release.to_string()));
         assert_eq!(kinds, expected);
-        database
-            .run(&["install"])
-            .expect(0)
-            .says(&["Already up to date"]);
+        database.expect_up_to_date();
         database
             .run(&["check"])
             .expect(0)

@@ -106,6 +106,14 @@ impl Database {
         run(command)
     }
 
+    /// Fails the test if an install finds something to change.
+    #[track_caller]
+    pub fn expect_up_to_date(&self) {
+        self.run(&["install"])
+            .expect(0)
+            .says(&["Already up to date"]);
+    }
+
     /// Returns the role's password as it is stored.
     pub fn stored_password(&self) -> Option<String> {
         self.superuser()
