@@ -1,6 +1,7 @@
 //! Promises of the SQL functions, whichever client calls them.
 
 mod concurrency;
+mod disclosure;
 mod enumeration;
 mod interleavings;
 mod model;

@@ -1,0 +1,312 @@
+//! The runtime role may run any SQL and change every setting that its context allows: nothing that the server then prints, returns
+//! or counts may hold a key, a user id or data of a session that the caller did not name.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
+
+use postgres::{Client, NoTls, SimpleQueryMessage};
+use sha2::{Digest, Sha256};
+
+use crate::support::test_database::TestDatabase;
+
+/// Other visitors' sessions: live, expired and ended, some of them of the user whom the calls name.
+const SESSIONS: &str = "
+    select web.create_session(sha256('live 1'), 'stranger data', p_user_id => 'ada'),
+        web.create_session(sha256('live 2'), 'stranger data', p_user_id => 'ada'),
+        web.create_session(sha256('live 3'), 'stranger data', p_user_id => 'stranger user'),
+        web.create_session(sha256('expired 1'), 'stranger data', p_user_id => 'stranger user'),
+        web.create_session(sha256('expired 2'), 'stranger data', p_user_id => 'ada'),
+        web.create_session(sha256('ended 1'), 'stranger data', p_user_id => 'stranger user'),
+        web.create_session(sha256('rotated 1'), 'stranger data', p_user_id => 'stranger user'),
+        web.create_session(sha256('rotated 2'), 'stranger data', p_user_id => 'stranger user'),
+        web.create_session(sha256('own'), 'own data', p_user_id => 'own user');
+    select web.end_session(sha256('ended 1')),
+        web.rotate_session(sha256('rotated 1'), sha256('successor 1'), 60),
+        web.login_session(sha256('rotated 2'), sha256('successor 2'), 'stranger user');
+    update web.session
+    set expires_at = '-infinity', slide_at = '-infinity', prune_after = now() - interval '1 day'
+    where key in (sha256('expired 1'), sha256('expired 2'));
+    update web.session
+    set ended_at = now() - interval '1 day', prune_after = now() - interval '1 day'
+    where key = sha256('ended 1');
+    update web.session set slide_at = '-infinity' where key in (sha256('live 1'), sha256('successor 1'), sha256('own'))";
+
+/// What those sessions keep from the caller.
+fn secrets() -> BTreeMap<String, Vec<u8>> {
+    let keys = [
+        "live 1",
+        "live 2",
+        "live 3",
+        "expired 1",
+        "expired 2",
+        "ended 1",
+        "successor 1",
+        "successor 2",
+    ];
+    keys.iter()
+        .map(|id| (format!("the key of {id}"), Sha256::digest(id).to_vec()))
+        .chain([
+            ("a user id".to_owned(), b"stranger user".to_vec()),
+            ("session data".to_owned(), b"stranger data".to_vec()),
+        ])
+        .collect()
+}
+
+/// Every public function, with arguments that make it meet rows of others: `rotated 1` and `rotated 2` are old keys of theirs.
+const CALLS: &[&str] = &[
+    "select web.create_session(sha256('new'), '{}')",
+    "select web.create_session(sha256('new'), '{}', p_user_id => 'ada', p_max_sessions => 1)",
+    "select web.create_session(sha256('own'), '{}')",
+    "select web.load_session(sha256('missing'))",
+    "select octet_length(data) from web.load_session(sha256('rotated 1'))",
+    "select web.load_session(sha256('own'))",
+    "select web.save_session(sha256('own'), '{}')",
+    "select web.save_session(sha256('rotated 1'), '{}')",
+    "select web.touch_session(sha256('own'))",
+    "select web.touch_session(sha256('rotated 1'))",
+    "select web.lock_session(sha256('own'))",
+    "select web.lock_session(sha256('rotated 1'))",
+    "select web.end_session(sha256('rotated 1'))",
+    "select web.end_session(sha256('rotated 2'))",
+    "select web.end_session(sha256('missing'))",
+    "select web.rotate_session(sha256('own'), sha256('new'), 60)",
+    "select web.rotate_session(sha256('rotated 1'), sha256('new'))",
+    "select web.login_session(sha256('own'), sha256('new'), 'ada', p_max_sessions => 1)",
+    "select web.login_session(sha256('rotated 2'), sha256('new'), 'ada')",
+    "select web.logout_session(sha256('own'), sha256('new'))",
+    "select web.logout_session(sha256('rotated 2'), sha256('new'))",
+    "select state from web.session_info(sha256('rotated 1'))",
+    "select handle from web.user_sessions('ada')",
+    "select web.end_user_session('ada', handle) from web.user_sessions('ada')",
+    "select web.end_user_sessions('ada')",
+    "select web.end_user_sessions('ada', sha256('own'))",
+    "select web.end_user_sessions('ada', sha256('rotated 1'))",
+    "select web.prune_sessions()",
+    "select web.prune_sessions(1)",
+    "select web.notify_channel()",
+    "select web.set_session_data('new', '{}', null)",
+    "select web.set_session_data('own', '{}', now() - interval '1 day')",
+    "select web.get_session_data('own')",
+    "select web.get_session_data('rotated 1') is null",
+    "select web.destroy_session('rotated 1')",
+    "select web.count_sessions()",
+    "select web.clear_sessions()",
+];
+
+/// What makes a server talk most. Each further setting is tried on top of these.
+const TALKATIVE: &str = "
+    set client_min_messages = 'debug5';
+    set debug_print_parse = on;
+    set debug_print_rewritten = on;
+    set debug_print_plan = on;
+    set plan_cache_mode = 'force_custom_plan';
+    set log_parameter_max_length_on_error = -1;
+    set trace_notify = on;
+    set trace_sort = on;
+    set stats_fetch_consistency = 'none'";
+
+/// The forms in which a server prints bytes, without white space: text, hexadecimal, octal escapes, lists of signed and of
+/// unsigned bytes (in node trees), and base64 (in XML).
+fn forms(secret: &[u8]) -> Vec<String> {
+    use base64::Engine as _;
+
+    let list = |byte: &dyn Fn(&u8) -> String| secret.iter().map(byte).collect::<Vec<_>>();
+    let mut forms = vec![
+        list(&|byte| format!("{byte:02x}")).concat(),
+        list(&|byte| {
+            if (0x20..0x7f).contains(byte) && *byte != b'\\' {
+                char::from(*byte).to_string()
+            } else {
+                format!("\\{byte:03o}")
+            }
+        })
+        .concat(),
+        list(&|byte| byte.cast_signed().to_string()).concat(),
+        list(&|byte| byte.to_string()).concat(),
+        base64::engine::general_purpose::STANDARD_NO_PAD.encode(secret),
+    ];
+    if let Ok(text) = std::str::from_utf8(secret) {
+        forms.push(text.to_owned());
+    }
+    forms.iter().map(|form| normalized(form)).collect()
+}
+
+/// A text without white space: the server breaks the lines of a node tree anywhere, within a number too.
+fn normalized(text: &str) -> String {
+    text.split_whitespace().collect()
+}
+
+struct Attacker {
+    client: Client,
+    heard: Arc<Mutex<String>>,
+    secrets: Vec<(String, Vec<String>)>,
+}
+
+impl Attacker {
+    fn new(database: &TestDatabase) -> Attacker {
+        let heard = Arc::new(Mutex::new(String::new()));
+        let mut config = database.config();
+        config.notice_callback({
+            let heard = Arc::clone(&heard);
+            move |notice| {
+                let mut heard = heard.lock().unwrap();
+                let _ = writeln!(
+                    heard,
+                    "{} {} {} {}",
+                    notice.message(),
+                    notice.detail().unwrap_or_default(),
+                    notice.hint().unwrap_or_default(),
+                    notice.where_().unwrap_or_default()
+                );
+            }
+        });
+        Attacker {
+            client: config.connect(NoTls).unwrap(),
+            heard,
+            secrets: secrets()
+                .into_iter()
+                .map(|(name, secret)| (name, forms(&secret)))
+                .collect(),
+        }
+    }
+
+    /// Runs a call and takes it back. Returns all that came of it.
+    fn run(&mut self, settings: &str, call: &str) -> String {
+        self.heard.lock().unwrap().clear();
+        let mut said = String::new();
+        let result = self
+            .client
+            .simple_query(&format!("begin; {settings}; {call}; rollback"));
+        match result {
+            Ok(messages) => {
+                for message in messages {
+                    if let SimpleQueryMessage::Row(row) = message {
+                        for column in 0..row.len() {
+                            let _ = writeln!(said, "{}", row.get(column).unwrap_or_default());
+                        }
+                    }
+                }
+            }
+            Err(error) => {
+                if let Some(error) = error.as_db_error() {
+                    let _ = writeln!(said, "{error:?}");
+                }
+                let _ = self.client.simple_query("rollback");
+            }
+        }
+        said + &self.heard.lock().unwrap()
+    }
+
+    /// The secrets that a text gives away.
+    fn found(&self, text: &str) -> Vec<&str> {
+        let text = normalized(text);
+        self.secrets
+            .iter()
+            .filter(|(_, forms)| forms.iter().any(|form| text.contains(form.as_str())))
+            .map(|(name, _)| name.as_str())
+            .collect()
+    }
+}
+
+/// Statements that set each setting of the context `user` to values that differ from its default.
+fn settings(client: &mut Client) -> Vec<String> {
+    client
+        .query(
+            "select format('set local %I = %L', s.name, v.value)
+            from pg_settings as s
+            cross join lateral (
+                select case s.setting when 'on' then 'off' else 'on' end as value where s.vartype = 'bool'
+                union all
+                select e.value from unnest(s.enumvals) as e (value) where e.value <> s.setting
+                union all
+                select s.min_val where s.vartype in ('integer', 'real') and s.min_val <> s.setting
+                union all
+                select s.max_val where s.vartype in ('integer', 'real') and s.max_val <> s.setting
+            ) as v
+            where s.context = 'user'
+                -- these end the call, or the talk, before anything is said
+                and s.name not in ('client_min_messages', 'statement_timeout', 'transaction_timeout', 'exit_on_error',
+                    'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_isolation', 'temp_buffers')
+            order by 1",
+            &[],
+        )
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect()
+}
+
+#[test]
+fn settings_of_the_runtime_role_disclose_no_other_session() {
+    let database = TestDatabase::new();
+    database.superuser().batch_execute(SESSIONS).unwrap();
+    let mut attacker = Attacker::new(&database);
+    attacker.client.batch_execute(TALKATIVE).unwrap();
+
+    // The server talks, and what it says is understood: otherwise nothing below could fail.
+    let plan = attacker.run(
+        "select",
+        "select sha256('live 1') = sha256(random()::text::bytea)",
+    );
+    assert!(
+        attacker.found(&plan).contains(&"the key of live 1"),
+        "{plan}"
+    );
+
+    let mut disclosed = BTreeMap::new();
+    let mut settings = settings(&mut attacker.client);
+    settings.push("select".to_owned());
+    for setting in &settings {
+        for call in CALLS {
+            let said = attacker.run(setting, call);
+            let found = attacker.found(&said).join(", ");
+            if !found.is_empty() {
+                disclosed
+                    .entry(*call)
+                    .or_insert_with(|| format!("{found} (with {setting})"));
+            }
+        }
+    }
+    assert!(disclosed.is_empty(), "{disclosed:#?}");
+}
+
+#[test]
+fn statistics_views_disclose_no_other_session() {
+    let database = TestDatabase::new();
+    database.superuser().batch_execute(SESSIONS).unwrap();
+    let mut attacker = Attacker::new(&database);
+    for call in CALLS {
+        attacker
+            .client
+            .simple_query(&format!("begin; {call}; rollback"))
+            .unwrap();
+    }
+    database.superuser().batch_execute("analyze").unwrap();
+    let views: Vec<String> = attacker
+        .client
+        .query(
+            "select format('select v::text from %I.%I as v', n.nspname, c.relname)
+            from pg_class as c
+            join pg_namespace as n on n.oid = c.relnamespace
+            where n.nspname in ('pg_catalog', 'information_schema')
+                and c.relkind in ('v', 'r')
+                and has_table_privilege(c.oid, 'select')",
+            &[],
+        )
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    assert!(views.len() > 100, "{}", views.len());
+    // The attacker's own statements are its own words.
+    attacker
+        .client
+        .simple_query("select 'forget the last statement'")
+        .unwrap();
+    for view in views {
+        let said = attacker.run("select", &view);
+        let found = attacker.found(&said);
+        assert!(found.is_empty(), "{view}: {found:?}");
+    }
+}
