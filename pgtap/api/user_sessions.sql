@@ -2,7 +2,7 @@
 begin;
 \ir ../lib/store.sql
 \ir ../lib/plans.sql
-select plan(17);
+select plan(22);
 set local role nodepg;
 
 select web.create_session(pg_temp.key('old'), '{"secret":1}', 1200, 100000, 'alice', '192.0.2.1', 'curl', 'phone') \g /dev/null
@@ -35,6 +35,26 @@ select is((select array_agg(user_agent) from web.user_sessions('alice')), array[
 select is((select handle from web.user_sessions('alice')), (select handle from pg_temp.stored('newer')), 'under its handle');
 select pg_temp.pass('1200 s') \g /dev/null
 select is_empty($$ select * from web.user_sessions('alice') $$, 'an expired one is not, pruned or not');
+
+-- ---- The collation of the caller ----
+
+-- The runtime role can make one in which two user ids are equal.
+set local role nodepg;
+create collation pg_temp.weak (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+select web.create_session(sha256('weak'), '{}', p_user_id => 'weak') \g /dev/null
+select is_empty($$ select * from web.user_sessions('WEAK' collate pg_temp.weak) $$, 'user_sessions: a collation of the caller finds no other user');
+select is(web.end_user_sessions('WEAK' collate pg_temp.weak), 0, 'end_user_sessions likewise');
+select is(
+    (select web.end_user_session('WEAK' collate pg_temp.weak, u.handle) from web.user_sessions('weak') as u),
+    false,
+    'end_user_session likewise'
+);
+select is(
+    (select outcome from web.create_session(sha256('weak 2'), '{}', p_user_id => 'WEAK' collate pg_temp.weak, p_max_sessions => 1)),
+    'created',
+    'create_session likewise'
+);
+select isnt_empty($$ select * from web.load_session(sha256('weak')) $$, 'and evicts no session of the other user');
 
 -- ---- The plan ----
 

@@ -26,8 +26,9 @@ select is_empty(
 from (
     values
     ('p.prosecdef', 'every function is security definer'),
-    ($$ p.proconfig = array['search_path=pg_catalog, pg_temp'] or (p.proname in ('load_session', 'save_session') and p.proconfig is null) $$,
-        'every function pins its search_path, pg_temp last, and sets nothing else; load_session and save_session pin none, for speed'),
+    ($$ p.proconfig in (array['search_path=pg_catalog, pg_temp'], array['search_path=pg_catalog, pg_temp', 'debug_print_plan=off'])
+            or (p.proname in ('load_session', 'save_session') and p.proconfig is null) $$,
+        'every function pins its search_path, pg_temp last, and at most turns the printing of plans off; load_session and save_session pin none, for speed'),
     -- What is left once each qualified name, each column, the comments and the literals are taken out must be grammar.
     ($$ p.proname not in ('load_session', 'save_session') or regexp_replace(
             regexp_replace(p.prosrc, '--[^\n]*|#[^\n]*|operator\(pg_catalog\.[<>=+]+\)|(pg_catalog|web|s|d|p|v)[._]\w+|''\w+''|collate pg_catalog\."C"|\m\d+\M|\mset\s+version =|,\s+data =', '', 'g'),

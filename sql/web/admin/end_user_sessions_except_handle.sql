@@ -15,7 +15,7 @@ begin
         select
         from web.session as s
         where s.handle = p_handle
-            and s.user_id = p_user_id
+            and s.user_id = p_user_id collate "default"
             and s.expires_at > statement_timestamp()
     ) then
         return null;

@@ -6,6 +6,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set debug_print_plan = off
 as $function$
 -- An unknown key gets a tombstone too: its first save may be under way, or uncommitted, and must find an ended session.
 declare

@@ -7,6 +7,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set debug_print_plan = off
 as $function$
 -- "Log out this device". The user id must match, so that no user can end the session of another user.
 begin
@@ -20,7 +21,7 @@ begin
                 select s.handle
                 from web.session as s
                 where s.handle = p_handle
-                    and s.user_id = p_user_id
+                    and s.user_id = p_user_id collate "default"
                     and s.expires_at > statement_timestamp()
                 for no key update
             ) as v

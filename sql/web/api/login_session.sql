@@ -19,6 +19,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set debug_print_plan = off
 as $function$
 -- A new id at login (OWASP ASVS 5.0, 7.2.4). No grace: an attacker who planted the old id (session fixation) would read the
 -- data of the user.
@@ -42,7 +43,7 @@ begin
     perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_user_id, p_max_sessions);
 
     perform web.lock_user(p_user_id);
-    select s.handle, s.user_id is not distinct from p_user_id, coalesce(s.user_id <> p_user_id, false)
+    select s.handle, s.user_id is not distinct from p_user_id collate "default", coalesce(s.user_id <> p_user_id collate "default", false)
     into v_handle, v_is_of_user, v_is_of_other_user
     from web.session as s
     where s.key = p_old_key
@@ -98,7 +99,7 @@ begin
     select 'rotated'::text, s.version, s.expires_at, statement_timestamp()
     from web.session as s
     where s.key = p_new_key
-        and s.user_id = p_user_id;
+        and s.user_id = p_user_id collate "default";
     if not found then
         -- The key was changed before, but not by this login.
         return query select 'gone'::text, null::bigint, null::timestamptz, statement_timestamp();

@@ -12,6 +12,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set debug_print_plan = off
 as $function$
 -- The visitor keeps the data, for example a shopping basket. The new id is one that no request of the user has carried. To
 -- end the session with its data, call end_session.

@@ -10,6 +10,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set debug_print_plan = off
 as $function$
 -- Slides do not change prune_after, or each of them would write the index. So a row that is due here may have been used
 -- since, and is rescheduled for its present expiry. Locked rows are skipped, so that pruning never waits.

@@ -31,7 +31,7 @@ begin
         s.user_agent,
         s.label
     from web.session as s
-    where s.user_id = p_user_id
+    where s.user_id = p_user_id collate "default"
         and s.expires_at > statement_timestamp()
     order by s.last_used_at desc, s.created_at desc;
 end;

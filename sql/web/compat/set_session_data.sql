@@ -8,6 +8,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set debug_print_plan = off
 as $function$
 -- One "set" for create and update, which therefore cannot be told apart. A tombstone keeps a slow request from undoing a
 -- logout.

@@ -8,6 +8,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set debug_print_plan = off
 as $function$
 -- The row takes the new key, and a tombstone that points to it takes the old one. So a late save under the old key finds an
 -- ended session, and a logout with the old key finds the session.

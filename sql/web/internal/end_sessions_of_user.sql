@@ -7,6 +7,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set debug_print_plan = off
 as $function$
 -- The caller holds lock_user, so that no login adds a session meanwhile. Rows are locked in the order of their keys, which
 -- a rotation may change; the handle of the session to keep stays the same.
@@ -16,7 +17,7 @@ begin
         from (
             select s.handle
             from web.session as s
-            where s.user_id = p_user_id
+            where s.user_id = p_user_id collate "default"
                 and s.expires_at > statement_timestamp()
                 and s.handle is distinct from p_except_handle
             order by s.key

@@ -7,6 +7,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set debug_print_plan = off
 as $function$
 -- The caller holds lock_user, so that the count stays correct. Locked sessions are skipped, because their transaction may
 -- wait for that lock.
@@ -28,7 +29,7 @@ begin
     select count(*) + 1 - v_max_sessions
     into v_excess
     from web.session as s
-    where s.user_id = p_user_id
+    where s.user_id = p_user_id collate "default"
         and s.expires_at > statement_timestamp();
     if v_excess <= 0 then
         return true;
@@ -41,7 +42,7 @@ begin
     from (
         select s.handle
         from web.session as s
-        where s.user_id = p_user_id
+        where s.user_id = p_user_id collate "default"
             and s.expires_at > statement_timestamp()
         order by s.last_used_at, s.created_at
         limit v_excess

@@ -9,6 +9,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set debug_print_plan = off
 as $function$
 -- The insert waits for an uncommitted insert of the same key. An expired session under the key becomes the tombstone.
 declare

@@ -7,6 +7,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set debug_print_plan = off
 as $function$
 -- The cases that load_session leaves: no session, an expired, ended or rotated one, and one whose slide is due.
 #variable_conflict use_column

@@ -7,6 +7,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set debug_print_plan = off
 as $function$
 -- For applications with open web sockets. Every role can listen, so the payload contains no key.
 declare

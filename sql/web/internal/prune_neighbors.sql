@@ -6,6 +6,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set debug_print_plan = off
 as $function$
 -- Each insert deletes the expired rows among the four that follow a hash of its key. The hash keeps callers from probing
 -- other keys; and no key of another session leaves the statement, because settings of the caller can print parameters.

@@ -7,6 +7,7 @@ language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
+set debug_print_plan = off
 as $function$
 -- Returns a handle, not a key: settings of the caller can print what passes between two statements, and with the present
 -- key a caller who knows an old key could take the session over.

@@ -7,6 +7,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set debug_print_plan = off
 as $function$
 -- No indexed column changes, so that the update is heap-only. So user_id and handle stay until the row is pruned; all other
 -- data of the visitor is erased.
