@@ -45,7 +45,7 @@ changed function end_session(bytea) comment
 changed function end_session(bytea) language: sql -> plpgsql
 changed function end_session(bytea) result: integer -> boolean
 changed function end_session(bytea) security definer: false -> true
-changed function end_session(bytea) settings: null -> search_path=pg_catalog, pg_temp
+changed function end_session(bytea) settings: null -> search_path=pg_catalog, pg_temp, debug_print_plan=off
 created privilege EXECUTE on function end_session(bytea) to nodepg
 removed privilege EXECUTE on function end_session(bytea) to PUBLIC$$,
     'a function returns something else'
@@ -112,7 +112,7 @@ changed function prune_sessions(integer) body
 changed function prune_sessions(integer) comment
 changed function prune_sessions(integer) owner: SUPERUSER -> nodepg_owner
 changed function prune_sessions(integer) security definer: false -> true
-changed function prune_sessions(integer) settings: null -> search_path=pg_catalog, pg_temp
+changed function prune_sessions(integer) settings: null -> search_path=pg_catalog, pg_temp, debug_print_plan=off
 created privilege EXECUTE on function prune_sessions(integer) to nodepg
 removed privilege EXECUTE on function prune_sessions(integer) to PUBLIC$$,
     'a default of a parameter was changed'

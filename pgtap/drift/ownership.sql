@@ -30,7 +30,8 @@ select pg_temp.repairs(
     $$ revoke all on all tables in schema web from nodepg_owner $$,
     $$changed table prune_state privileges of the owner
 changed table session privileges of the owner
-changed table settings privileges of the owner$$,
+changed table settings privileges of the owner
+changed table user_lock privileges of the owner$$,
     'the owner has no privilege on the tables'
 );
 select pg_temp.repairs(
@@ -65,7 +66,8 @@ select pg_temp.repairs(
             ('changed schema web owner: SUPERUSER -> nodepg_owner'),
             ('changed table prune_state owner: SUPERUSER -> nodepg_owner'),
             ('changed table session owner: SUPERUSER -> nodepg_owner'),
-            ('changed table settings owner: SUPERUSER -> nodepg_owner')
+            ('changed table settings owner: SUPERUSER -> nodepg_owner'),
+            ('changed table user_lock owner: SUPERUSER -> nodepg_owner')
         ) as r (line)
     ),
     'everything belongs to a superuser, and PUBLIC may call it'

@@ -70,24 +70,31 @@ select pg_temp.repairs(
     $$removed privilege DELETE on table prune_state to nodepg
 removed privilege DELETE on table session to nodepg
 removed privilege DELETE on table settings to nodepg
+removed privilege DELETE on table user_lock to nodepg
 removed privilege INSERT on table prune_state to nodepg
 removed privilege INSERT on table session to nodepg
 removed privilege INSERT on table settings to nodepg
+removed privilege INSERT on table user_lock to nodepg
 removed privilege REFERENCES on table prune_state to nodepg
 removed privilege REFERENCES on table session to nodepg
 removed privilege REFERENCES on table settings to nodepg
+removed privilege REFERENCES on table user_lock to nodepg
 removed privilege SELECT on table prune_state to nodepg
 removed privilege SELECT on table session to nodepg
 removed privilege SELECT on table settings to nodepg
+removed privilege SELECT on table user_lock to nodepg
 removed privilege TRIGGER on table prune_state to nodepg
 removed privilege TRIGGER on table session to nodepg
 removed privilege TRIGGER on table settings to nodepg
+removed privilege TRIGGER on table user_lock to nodepg
 removed privilege TRUNCATE on table prune_state to nodepg
 removed privilege TRUNCATE on table session to nodepg
 removed privilege TRUNCATE on table settings to nodepg
+removed privilege TRUNCATE on table user_lock to nodepg
 removed privilege UPDATE on table prune_state to nodepg
 removed privilege UPDATE on table session to nodepg
-removed privilege UPDATE on table settings to nodepg$$,
+removed privilege UPDATE on table settings to nodepg
+removed privilege UPDATE on table user_lock to nodepg$$,
     'the runtime role may do everything to every table'
 );
 select pg_temp.repairs(

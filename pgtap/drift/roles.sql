@@ -2,7 +2,7 @@
 begin;
 \ir ../lib/store.sql
 \ir ../lib/drift.sql
-select plan(16);
+select plan(19);
 
 select pg_temp.repairs(
     $$ alter role nodepg nologin $$,
@@ -50,12 +50,12 @@ select pg_temp.repairs(
 );
 select pg_temp.repairs(
     $$ alter role nodepg set search_path = x $$,
-    'changed role nodepg settings: search_path=x -> null',
+    'changed role nodepg settings: enable_seqscan=off, jit=off, lock_timeout=10s, search_path=x -> enable_seqscan=off, jit=off, lock_timeout=10s',
     'the runtime role has a search_path'
 );
 select pg_temp.repairs(
     $$ do $x$ begin execute format('alter role nodepg in database %I set role = pg_monitor', current_database()); end $x$ $$,
-    'changed role nodepg settings: role=pg_monitor -> null',
+    'changed role nodepg settings: enable_seqscan=off, jit=off, lock_timeout=10s, role=pg_monitor -> enable_seqscan=off, jit=off, lock_timeout=10s',
     'the runtime role takes another role'
 );
 select pg_temp.repairs(
@@ -67,12 +67,12 @@ select pg_temp.repairs(
 -- What a thief of the password can leave behind.
 select pg_temp.repairs(
     $$ alter role nodepg set default_transaction_isolation = 'serializable' $$,
-    'changed role nodepg settings: default_transaction_isolation=serializable -> null',
+    'changed role nodepg settings: default_transaction_isolation=serializable, enable_seqscan=off, jit=off, lock_timeout=10s -> enable_seqscan=off, jit=off, lock_timeout=10s',
     'the runtime role is serializable'
 );
 select pg_temp.repairs(
     $$ do $x$ begin execute format('alter role nodepg in database %I set debug_print_plan = on', current_database()); end $x$ $$,
-    'changed role nodepg settings: debug_print_plan=on -> null',
+    'changed role nodepg settings: debug_print_plan=on, enable_seqscan=off, jit=off, lock_timeout=10s -> enable_seqscan=off, jit=off, lock_timeout=10s',
     'the runtime role prints plans'
 );
 select pg_temp.repairs(
@@ -80,7 +80,7 @@ select pg_temp.repairs(
         alter role nodepg set statement_timeout = '1ms';
         alter role nodepg set idle_session_timeout = 99;
     $$,
-    'changed role nodepg settings: idle_session_timeout=99, statement_timeout=1ms -> null',
+    'changed role nodepg settings: enable_seqscan=off, idle_session_timeout=99, jit=off, lock_timeout=10s, statement_timeout=1ms -> enable_seqscan=off, jit=off, lock_timeout=10s',
     'the timeouts of the runtime role are too short'
 );
 select pg_temp.repairs(
@@ -93,7 +93,7 @@ select pg_temp.repairs(
         alter role nodepg set shop.tenant = '1';
         alter role nodepg set plan_cache_mode = 'force_custom_plan';
     $$,
-    'changed role nodepg settings: plan_cache_mode=force_custom_plan, shop.tenant=1 -> null',
+    'changed role nodepg settings: enable_seqscan=off, jit=off, lock_timeout=10s, plan_cache_mode=force_custom_plan, shop.tenant=1 -> enable_seqscan=off, jit=off, lock_timeout=10s',
     'the runtime role has settings of extensions'
 );
 
@@ -110,6 +110,20 @@ begin
 end;
 $$;
 select is_empty('select * from public.correct_web()', 'timeouts of 100 ms or more, and what else is an operator''s, stay');
+-- ---- Settings that an install makes ----
+
+select pg_temp.repairs(
+    $$ do $x$ begin execute format('alter role nodepg in database %I reset enable_seqscan', current_database()); end $x$ $$,
+    'changed role nodepg settings: jit=off, lock_timeout=10s -> enable_seqscan=off, jit=off, lock_timeout=10s',
+    'scans of the whole table are not disabled'
+);
+select pg_temp.repairs(
+    $$ do $x$ begin execute format('alter role nodepg in database %I set jit = on', current_database()); end $x$ $$,
+    'changed role nodepg settings: enable_seqscan=off, jit=on, lock_timeout=10s -> enable_seqscan=off, jit=off, lock_timeout=10s',
+    'plans are compiled'
+);
+do $x$ begin execute format('alter role nodepg in database %I set lock_timeout = 3000', current_database()); end $x$;
+select is(pg_temp.correction(), null, 'another lock_timeout stays');
 
 select * from finish();
 rollback;

@@ -68,6 +68,7 @@ select pg_temp.repairs(
     $$ drop table web.settings $$,
     $$created column settings.absolute_timeout_seconds
 created column settings.idle_timeout_seconds
+created column settings.lock_seed
 created column settings.max_data_bytes
 created column settings.max_sessions_per_user
 created column settings.notify_channel

@@ -47,7 +47,7 @@ from (
         'no function asks for a time that depends on the zone or on when the transaction began'),
     ($$ p.prosrc !~* 'execute|format\(''[^'']*(select|update|insert|delete)' $$, 'no function builds SQL at run time'),
     ($$ p.prosrc !~ '\\' $$, 'no function has a backslash, whose meaning depends on a setting of the caller'),
-    ($$ p.prosrc !~* '(from|update|into|join|table)\s+(session|settings|prune_state)\M' $$, 'every function names its tables with the schema')
+    ($$ p.prosrc !~* '(from|update|into|join|table)\s+(session|settings|prune_state|user_lock)\M' $$, 'every function names its tables with the schema')
 ) as r (rule, description);
 
 -- ---- correct_web ----

@@ -1,7 +1,7 @@
 -- The rows that the functions need, and no others.
 begin;
 \ir ../lib/store.sql
-select plan(8);
+select plan(9);
 
 select results_eq(
     'select only_row, idle_timeout_seconds, absolute_timeout_seconds, max_data_bytes, tombstone_retention_seconds, slide_percent, slide_min_seconds, slide_max_seconds, max_sessions_per_user, reject_over_limit, notify_channel from web.settings',
@@ -9,6 +9,7 @@ select results_eq(
     'settings has one row, with the defaults'
 );
 select is((select count(*) from web.prune_state), 1::bigint, 'prune_state has one row');
+select results_eq('select bucket from web.user_lock order by 1', 'select generate_series(0, 1023)', 'user_lock has 1024 rows');
 select throws_ok(
     format('insert into web.%I (only_row) values (%s)', t.name, v.value),
     t.code,

@@ -78,6 +78,12 @@ begin
             ('settings', 'notify_channel', 'text', null, false,
                 'The NOTIFY channel that announces the end of a session; null for none.'),
 
+            ('settings', 'lock_seed', 'bigint', 'hashtextextended((gen_random_uuid())::text, (0)::bigint)', true,
+                'Decides which row of user_lock stands for a user. Secret and random, so that pg_locks does not show who logs in.'),
+
+            ('user_lock', 'bucket', 'integer', null, true,
+                'A part of the hash of a user id: 0 to 1023.'),
+
             ('prune_state', 'only_row', 'boolean', 'true', true,
                 'Keeps the table at one row.'),
             ('prune_state', 'resume_from', 'timestamp with time zone', '''-infinity''::timestamp with time zone', true,

@@ -23,6 +23,7 @@ begin
             ('settings', 'settings_slide_interval_seconds', 'CHECK (((slide_min_seconds >= 0) AND (slide_max_seconds >= slide_min_seconds)))'),
             ('settings', 'settings_max_sessions_per_user', 'CHECK ((max_sessions_per_user >= 0))'),
             ('settings', 'settings_notify_channel', 'CHECK (((octet_length(notify_channel) >= 1) AND (octet_length(notify_channel) <= 63)))'),
+            ('user_lock', 'user_lock_pkey', 'PRIMARY KEY (bucket)'),
             ('prune_state', 'prune_state_pkey', 'PRIMARY KEY (only_row)'),
             ('prune_state', 'prune_state_only_row', 'CHECK (only_row)')
         ) as d (table_name, name, definition)

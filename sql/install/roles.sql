@@ -109,6 +109,35 @@ begin
             end;
         end loop;
 
+        -- A cached plan must not read the whole table because it was made while the table was small. A plan with a disabled
+        -- scan would then be compiled, which costs more than it does. A limit for waits that the operator has set stays.
+        for v_setting in
+            select d.name, d.value
+            from (
+                values
+                ('enable_seqscan', 'off', true),
+                ('jit', 'off', true),
+                ('lock_timeout', '10s', false)
+            ) as d (name, value, is_fixed)
+            where v_role.name = p_role
+                and not exists (
+                    select
+                    from pg_db_role_setting as s
+                    cross join unnest(s.setconfig) as c (setting)
+                    where s.setrole = (select r.oid from pg_roles as r where r.rolname = p_role)
+                        and case
+                            when d.is_fixed then
+                                c.setting = d.name || '=' || d.value
+                                and s.setdatabase = (select b.oid from pg_database as b where b.datname = current_database())
+                            else
+                                split_part(c.setting, '=', 1) = d.name
+                                and s.setdatabase in (0, (select b.oid from pg_database as b where b.datname = current_database()))
+                        end
+                )
+        loop
+            execute format('alter role %I in database %I set %I = %L', p_role, current_database(), v_setting.name, v_setting.value);
+        end loop;
+
         -- A membership would give privileges beside the list.
         for v_group in
             select distinct g.rolname

@@ -23,6 +23,11 @@ begin
                 'The settings of this store, in one row. API: private'
             ),
             (
+                'user_lock',
+                array[]::text[],
+                'Rows that functions lock while they add or end sessions of a user. API: private'
+            ),
+            (
                 'prune_state',
                 array[]::text[],
                 'The state of pruning, in one row. API: private'

@@ -74,7 +74,7 @@ as $correct_web$
 declare
     v_owner constant text := p_role || '_owner';
     v_prefix constant text := format('%I.', coalesce(p_schema, ''));
-    v_tables constant text[] := array['session', 'settings', 'prune_state'];
+    v_tables constant text[] := array['session', 'settings', 'prune_state', 'user_lock'];
     v_types constant text[] := array['loaded_session', 'saved_session'];
     -- One row a function: folder of sql/web/, name, declaration up to the body, body, signature, comment.
     v_functions constant text[] := array[
@@ -270,7 +270,7 @@ begin
         select
         from web.session as s
         where s.handle = p_handle
-            and s.user_id = p_user_id
+            and s.user_id = p_user_id collate "default"
             and s.expires_at > statement_timestamp()
     ) then
         return null;
@@ -574,7 +574,7 @@ begin
     left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
     where a.attnum > 0
         and not a.attisdropped
-        and a.attname <> 'only_row'
+        and a.attname not in ('only_row', 'lock_seed')
     order by a.attnum;
     if not found then
         perform web.raise_missing_settings();
@@ -781,7 +781,8 @@ returns boolean
 language plpgsql
 volatile
 security definer
-set search_path = pg_catalog, pg_temp$head$,
+set search_path = pg_catalog, pg_temp
+set debug_print_plan = off$head$,
 $body$
 -- An unknown key gets a tombstone too: its first save may be under way, or uncommitted, and must find an ended session.
 declare
@@ -841,7 +842,8 @@ returns boolean
 language plpgsql
 volatile
 security definer
-set search_path = pg_catalog, pg_temp$head$,
+set search_path = pg_catalog, pg_temp
+set debug_print_plan = off$head$,
 $body$
 -- "Log out this device". The user id must match, so that no user can end the session of another user.
 begin
@@ -855,7 +857,7 @@ begin
                 select s.handle
                 from web.session as s
                 where s.handle = p_handle
-                    and s.user_id = p_user_id
+                    and s.user_id = p_user_id collate "default"
                     and s.expires_at > statement_timestamp()
                 for no key update
             ) as v
@@ -878,7 +880,8 @@ returns integer
 language plpgsql
 volatile
 security definer
-set search_path = pg_catalog, pg_temp$head$,
+set search_path = pg_catalog, pg_temp
+set debug_print_plan = off$head$,
 $body$
 -- "Log out everywhere", or everywhere else (OWASP ASVS 5.0, 7.4.3). The lock lets a login that is under way finish first,
 -- so that its session ends too.
@@ -1008,7 +1011,8 @@ returns table (
 language plpgsql
 volatile
 security definer
-set search_path = pg_catalog, pg_temp$head$,
+set search_path = pg_catalog, pg_temp
+set debug_print_plan = off$head$,
 $body$
 -- A new id at login (OWASP ASVS 5.0, 7.2.4). No grace: an attacker who planted the old id (session fixation) would read the
 -- data of the user.
@@ -1032,7 +1036,7 @@ begin
     perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_user_id, p_max_sessions);
 
     perform web.lock_user(p_user_id);
-    select s.handle, s.user_id is not distinct from p_user_id, coalesce(s.user_id <> p_user_id, false)
+    select s.handle, s.user_id is not distinct from p_user_id collate "default", coalesce(s.user_id <> p_user_id collate "default", false)
     into v_handle, v_is_of_user, v_is_of_other_user
     from web.session as s
     where s.key = p_old_key
@@ -1088,7 +1092,7 @@ begin
     select 'rotated'::text, s.version, s.expires_at, statement_timestamp()
     from web.session as s
     where s.key = p_new_key
-        and s.user_id = p_user_id;
+        and s.user_id = p_user_id collate "default";
     if not found then
         -- The key was changed before, but not by this login.
         return query select 'gone'::text, null::bigint, null::timestamptz, statement_timestamp();
@@ -1114,7 +1118,8 @@ returns table (
 language plpgsql
 volatile
 security definer
-set search_path = pg_catalog, pg_temp$head$,
+set search_path = pg_catalog, pg_temp
+set debug_print_plan = off$head$,
 $body$
 -- The visitor keeps the data, for example a shopping basket. The new id is one that no request of the user has carried. To
 -- end the session with its data, call end_session.
@@ -1183,7 +1188,8 @@ returns table (
 language plpgsql
 volatile
 security definer
-set search_path = pg_catalog, pg_temp$head$,
+set search_path = pg_catalog, pg_temp
+set debug_print_plan = off$head$,
 $body$
 -- Slides do not change prune_after, or each of them would write the index. So a row that is due here may have been used
 -- since, and is rescheduled for its present expiry. Locked rows are skipped, so that pruning never waits.
@@ -1192,7 +1198,6 @@ declare
     v_now constant timestamptz := statement_timestamp();
     v_tombstone interval;
     v_is_announced boolean;
-    v_table oid;
     v_from timestamptz;
     v_deleted integer;
     v_rescheduled integer;
@@ -1205,15 +1210,16 @@ begin
             hint = 'Pass a positive number of rows.';
     end if;
 
-    -- Advisory locks are shared by the whole database, so the oid of a table makes this one the lock of this store.
-    select p.tableoid, p.resume_from, make_interval(secs => s.tombstone_retention_seconds), s.notify_channel is not null
-    into v_table, v_from, v_tombstone, v_is_announced
+    -- The lock is a row that only the owner role can lock: every role could hold an advisory lock.
+    select p.resume_from, make_interval(secs => s.tombstone_retention_seconds), s.notify_channel is not null
+    into v_from, v_tombstone, v_is_announced
     from web.prune_state as p
-    cross join web.settings as s;
+    cross join web.settings as s
+    for no key update of p skip locked;
     if not found then
-        perform web.raise_missing_settings();
-    end if;
-    if not pg_try_advisory_xact_lock(hashtextextended('prune_sessions', v_table::bigint)) then
+        if not exists (select from web.prune_state cross join web.settings) then
+            perform web.raise_missing_settings();
+        end if;
         return query select 'busy'::text, 0, 0;
         return;
     end if;
@@ -1519,7 +1525,7 @@ begin
         s.user_agent,
         s.label
     from web.session as s
-    where s.user_id = p_user_id
+    where s.user_id = p_user_id collate "default"
         and s.expires_at > statement_timestamp()
     order by s.last_used_at desc, s.created_at desc;
 end;
@@ -1632,7 +1638,8 @@ returns void
 language plpgsql
 volatile
 security definer
-set search_path = pg_catalog, pg_temp$head$,
+set search_path = pg_catalog, pg_temp
+set debug_print_plan = off$head$,
 $body$
 -- One "set" for create and update, which therefore cannot be told apart. A tombstone keeps a slow request from undoing a
 -- logout.
@@ -1783,7 +1790,8 @@ returns text
 language plpgsql
 volatile
 security definer
-set search_path = pg_catalog, pg_temp$head$,
+set search_path = pg_catalog, pg_temp
+set debug_print_plan = off$head$,
 $body$
 -- The row takes the new key, and a tombstone that points to it takes the old one. So a late save under the old key finds an
 -- ended session, and a logout with the old key finds the session.
@@ -1938,7 +1946,8 @@ returns integer
 language plpgsql
 volatile
 security definer
-set search_path = pg_catalog, pg_temp$head$,
+set search_path = pg_catalog, pg_temp
+set debug_print_plan = off$head$,
 $body$
 -- The caller holds lock_user, so that no login adds a session meanwhile. Rows are locked in the order of their keys, which
 -- a rotation may change; the handle of the session to keep stays the same.
@@ -1948,7 +1957,7 @@ begin
         from (
             select s.handle
             from web.session as s
-            where s.user_id = p_user_id
+            where s.user_id = p_user_id collate "default"
                 and s.expires_at > statement_timestamp()
                 and s.handle is distinct from p_except_handle
             order by s.key
@@ -1971,7 +1980,8 @@ returns boolean
 language plpgsql
 volatile
 security definer
-set search_path = pg_catalog, pg_temp$head$,
+set search_path = pg_catalog, pg_temp
+set debug_print_plan = off$head$,
 $body$
 -- The caller holds lock_user, so that the count stays correct. Locked sessions are skipped, because their transaction may
 -- wait for that lock.
@@ -1993,7 +2003,7 @@ begin
     select count(*) + 1 - v_max_sessions
     into v_excess
     from web.session as s
-    where s.user_id = p_user_id
+    where s.user_id = p_user_id collate "default"
         and s.expires_at > statement_timestamp();
     if v_excess <= 0 then
         return true;
@@ -2006,7 +2016,7 @@ begin
     from (
         select s.handle
         from web.session as s
-        where s.user_id = p_user_id
+        where s.user_id = p_user_id collate "default"
             and s.expires_at > statement_timestamp()
         order by s.last_used_at, s.created_at
         limit v_excess
@@ -2031,7 +2041,8 @@ returns boolean
 language plpgsql
 volatile
 security definer
-set search_path = pg_catalog, pg_temp$head$,
+set search_path = pg_catalog, pg_temp
+set debug_print_plan = off$head$,
 $body$
 -- The insert waits for an uncommitted insert of the same key. An expired session under the key becomes the tombstone.
 declare
@@ -2109,6 +2120,26 @@ $body$,
         ],
         array[
         'internal',
+        'is_notify_queue_available',
+        $head$create or replace function web.is_notify_queue_available(
+    p_usage double precision default pg_catalog.pg_notification_queue_usage()
+)
+returns boolean
+language plpgsql
+immutable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- Half of the queue is left for transactions that have passed this check and have not committed.
+begin
+    return p_usage <= 0.5;
+end;
+$body$,
+        'web.is_notify_queue_available(double precision)',
+        'Return true if the NOTIFY queue of the cluster, by default as it is now, is at most half full. API: private'
+        ],
+        array[
+        'internal',
         'load_session_slow',
         $head$create or replace function web.load_session_slow(
     p_key bytea,
@@ -2118,7 +2149,8 @@ returns setof web.loaded_session
 language plpgsql
 volatile
 security definer
-set search_path = pg_catalog, pg_temp$head$,
+set search_path = pg_catalog, pg_temp
+set debug_print_plan = off$head$,
 $body$
 -- The cases that load_session leaves: no session, an expired, ended or rotated one, and one whose slide is due.
 #variable_conflict use_column
@@ -2176,10 +2208,16 @@ returns void
 language plpgsql
 volatile
 security definer
-set search_path = pg_catalog, pg_temp$head$,
+set search_path = pg_catalog, pg_temp
+set debug_print_plan = off$head$,
 $body$
+-- The lock is a row that only the owner role can lock: every role could hold an advisory lock. pg_locks shows the row to every
+-- role, so a secret seed decides which users share it.
+--
 -- Functions that add a session of a user, or end several, take this lock before they lock rows: so limits hold, "log out
 -- everywhere" ends a login under way, and no deadlock is possible. A snapshot from before the wait would make it useless.
+declare
+    v_has_bound constant boolean := current_setting('lock_timeout') <> '0';
 begin
     if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
         raise exception using
@@ -2187,11 +2225,23 @@ begin
             message = 'sessions of a user can be counted and ended at isolation level read committed only',
             hint = 'Use that isolation level, or no transaction.';
     end if;
-    perform pg_advisory_xact_lock(hashtextextended(p_user_id, p.tableoid::bigint)) from web.settings as p;
+    if not v_has_bound then
+        perform set_config('lock_timeout', '10s', true);
+    end if;
+    perform
+    from web.user_lock as l
+    where l.bucket = (
+        select (hashtextextended(p_user_id collate "default", s.lock_seed) & 1023)::integer
+        from web.settings as s
+    )
+    for update;
+    if not v_has_bound then
+        perform set_config('lock_timeout', '0', true);
+    end if;
 end;
 $body$,
         'web.lock_user(text)',
-        'Wait for other transactions that add or end sessions of this user, and keep the lock until the end of the transaction. API: private'
+        'Wait for other transactions that add or end sessions of this user, and keep the lock until the end of the transaction. Raises 55P03 after lock_timeout, or 10 seconds without one. API: private'
         ],
         array[
         'internal',
@@ -2204,14 +2254,16 @@ returns void
 language plpgsql
 volatile
 security definer
-set search_path = pg_catalog, pg_temp$head$,
+set search_path = pg_catalog, pg_temp
+set debug_print_plan = off$head$,
 $body$
--- For applications with open web sockets. Every role can listen, so the payload contains no key.
+-- For applications with open web sockets. Every role can listen, so the payload contains no key. Every role can fill the queue
+-- too, and a full queue would fail the commit of a logout.
 declare
     v_channel text;
 begin
     select s.notify_channel into v_channel from web.settings as s;
-    if v_channel is not null then
+    if v_channel is not null and web.is_notify_queue_available() then
         perform pg_notify(v_channel, json_build_object('handle', p_handle, 'reason', p_reason)::text);
     end if;
 end;
@@ -2229,7 +2281,8 @@ returns void
 language plpgsql
 volatile
 security definer
-set search_path = pg_catalog, pg_temp$head$,
+set search_path = pg_catalog, pg_temp
+set debug_print_plan = off$head$,
 $body$
 -- Each insert deletes the expired rows among the four that follow a hash of its key. The hash keeps callers from probing
 -- other keys; and no key of another session leaves the statement, because settings of the caller can print parameters.
@@ -2367,7 +2420,8 @@ returns uuid
 language plpgsql
 stable
 security definer
-set search_path = pg_catalog, pg_temp$head$,
+set search_path = pg_catalog, pg_temp
+set debug_print_plan = off$head$,
 $body$
 -- Returns a handle, not a key: settings of the caller can print what passes between two statements, and with the present
 -- key a caller who knows an old key could take the session over.
@@ -2600,7 +2654,8 @@ returns boolean
 language plpgsql
 volatile
 security definer
-set search_path = pg_catalog, pg_temp$head$,
+set search_path = pg_catalog, pg_temp
+set debug_print_plan = off$head$,
 $body$
 -- No indexed column changes, so that the update is heap-only. So user_id and handle stay until the row is pruned; all other
 -- data of the visitor is erased.
@@ -3102,6 +3157,35 @@ begin
                 end;
             end loop;
 
+            -- A cached plan must not read the whole table because it was made while the table was small. A plan with a disabled
+            -- scan would then be compiled, which costs more than it does. A limit for waits that the operator has set stays.
+            for v_setting in
+                select d.name, d.value
+                from (
+                    values
+                    ('enable_seqscan', 'off', true),
+                    ('jit', 'off', true),
+                    ('lock_timeout', '10s', false)
+                ) as d (name, value, is_fixed)
+                where v_role.name = p_role
+                    and not exists (
+                        select
+                        from pg_db_role_setting as s
+                        cross join unnest(s.setconfig) as c (setting)
+                        where s.setrole = (select r.oid from pg_roles as r where r.rolname = p_role)
+                            and case
+                                when d.is_fixed then
+                                    c.setting = d.name || '=' || d.value
+                                    and s.setdatabase = (select b.oid from pg_database as b where b.datname = current_database())
+                                else
+                                    split_part(c.setting, '=', 1) = d.name
+                                    and s.setdatabase in (0, (select b.oid from pg_database as b where b.datname = current_database()))
+                            end
+                    )
+            loop
+                execute format('alter role %I in database %I set %I = %L', p_role, current_database(), v_setting.name, v_setting.value);
+            end loop;
+
             -- A membership would give privileges beside the list.
             for v_group in
                 select distinct g.rolname
@@ -3569,6 +3653,11 @@ begin
                     'The settings of this store, in one row. API: private'
                 ),
                 (
+                    'user_lock',
+                    array[]::text[],
+                    'Rows that functions lock while they add or end sessions of a user. API: private'
+                ),
+                (
                     'prune_state',
                     array[]::text[],
                     'The state of pruning, in one row. API: private'
@@ -3710,6 +3799,12 @@ begin
                     'What happens at that limit: true rejects the new session, false ends the least recently used one.'),
                 ('settings', 'notify_channel', 'text', null, false,
                     'The NOTIFY channel that announces the end of a session; null for none.'),
+
+                ('settings', 'lock_seed', 'bigint', 'hashtextextended((gen_random_uuid())::text, (0)::bigint)', true,
+                    'Decides which row of user_lock stands for a user. Secret and random, so that pg_locks does not show who logs in.'),
+
+                ('user_lock', 'bucket', 'integer', null, true,
+                    'A part of the hash of a user id: 0 to 1023.'),
 
                 ('prune_state', 'only_row', 'boolean', 'true', true,
                     'Keeps the table at one row.'),
@@ -3867,6 +3962,7 @@ begin
                 ('settings', 'settings_slide_interval_seconds', 'CHECK (((slide_min_seconds >= 0) AND (slide_max_seconds >= slide_min_seconds)))'),
                 ('settings', 'settings_max_sessions_per_user', 'CHECK ((max_sessions_per_user >= 0))'),
                 ('settings', 'settings_notify_channel', 'CHECK (((octet_length(notify_channel) >= 1) AND (octet_length(notify_channel) <= 63)))'),
+                ('user_lock', 'user_lock_pkey', 'PRIMARY KEY (bucket)'),
                 ('prune_state', 'prune_state_pkey', 'PRIMARY KEY (only_row)'),
                 ('prune_state', 'prune_state_only_row', 'CHECK (only_row)')
             ) as d (table_name, name, definition)
@@ -3968,7 +4064,7 @@ begin
         end loop;
     end;
 
-    -- The functions need one row of settings and one of prune_state.
+    -- The functions need one row of settings, one of prune_state, and the rows of user_lock.
     declare
         v_table text;
         v_inserted bigint;
@@ -3986,6 +4082,18 @@ begin
                 v_other_changes := v_other_changes || jsonb_build_object('action', 'created', 'kind', 'row', 'object', v_table);
             end if;
         end loop;
+
+        execute format(
+            'insert into %1$I.user_lock (bucket)
+            select b.bucket
+            from generate_series(0, 1023) as b (bucket)
+            where not exists (select from %1$I.user_lock as l where l.bucket = b.bucket)',
+            p_schema
+        );
+        get diagnostics v_inserted = row_count;
+        if v_inserted > 0 and v_catalog_before ? 'table user_lock' then
+            v_other_changes := v_other_changes || jsonb_build_object('action', 'created', 'kind', 'row', 'object', 'user_lock');
+        end if;
     end;
 
     -- Row types for the functions that every request calls. PostgreSQL describes the row of a "returns table" anew at every

@@ -5,6 +5,8 @@ mod disclosure;
 mod enumeration;
 mod interleavings;
 mod model;
+mod outsiders;
+mod plans;
 mod released_sql;
 mod sql_interface;
 mod standby;

@@ -210,7 +210,7 @@ fn settings_table_matches_catalog() {
             where a.attrelid = 'web.settings'::regclass
                 and a.attnum > 0
                 and not a.attisdropped
-                and a.attname <> 'only_row'
+                and a.attname not in ('only_row', 'lock_seed')
             order by a.attnum",
             &[],
         )

@@ -27,7 +27,7 @@ fn configure_lists_each_setting_of_catalog() {
             where a.attrelid = 'web.settings'::regclass
                 and a.attnum > 0
                 and not a.attisdropped
-                and a.attname <> 'only_row'",
+                and a.attname not in ('only_row', 'lock_seed')",
             &[],
         )
         .unwrap();

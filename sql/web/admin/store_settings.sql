@@ -36,7 +36,7 @@ begin
     left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
     where a.attnum > 0
         and not a.attisdropped
-        and a.attname <> 'only_row'
+        and a.attname not in ('only_row', 'lock_seed')
     order by a.attnum;
     if not found then
         perform web.raise_missing_settings();

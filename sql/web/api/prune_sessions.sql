@@ -19,7 +19,6 @@ declare
     v_now constant timestamptz := statement_timestamp();
     v_tombstone interval;
     v_is_announced boolean;
-    v_table oid;
     v_from timestamptz;
     v_deleted integer;
     v_rescheduled integer;
@@ -32,15 +31,16 @@ begin
             hint = 'Pass a positive number of rows.';
     end if;
 
-    -- Advisory locks are shared by the whole database, so the oid of a table makes this one the lock of this store.
-    select p.tableoid, p.resume_from, make_interval(secs => s.tombstone_retention_seconds), s.notify_channel is not null
-    into v_table, v_from, v_tombstone, v_is_announced
+    -- The lock is a row that only the owner role can lock: every role could hold an advisory lock.
+    select p.resume_from, make_interval(secs => s.tombstone_retention_seconds), s.notify_channel is not null
+    into v_from, v_tombstone, v_is_announced
     from web.prune_state as p
-    cross join web.settings as s;
+    cross join web.settings as s
+    for no key update of p skip locked;
     if not found then
-        perform web.raise_missing_settings();
-    end if;
-    if not pg_try_advisory_xact_lock(hashtextextended('prune_sessions', v_table::bigint)) then
+        if not exists (select from web.prune_state cross join web.settings) then
+            perform web.raise_missing_settings();
+        end if;
         return query select 'busy'::text, 0, 0;
         return;
     end if;

@@ -6,9 +6,15 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set debug_print_plan = off
 as $function$
+-- The lock is a row that only the owner role can lock: every role could hold an advisory lock. pg_locks shows the row to every
+-- role, so a secret seed decides which users share it.
+--
 -- Functions that add a session of a user, or end several, take this lock before they lock rows: so limits hold, "log out
 -- everywhere" ends a login under way, and no deadlock is possible. A snapshot from before the wait would make it useless.
+declare
+    v_has_bound constant boolean := current_setting('lock_timeout') <> '0';
 begin
     if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
         raise exception using
@@ -16,9 +22,21 @@ begin
             message = 'sessions of a user can be counted and ended at isolation level read committed only',
             hint = 'Use that isolation level, or no transaction.';
     end if;
-    perform pg_advisory_xact_lock(hashtextextended(p_user_id, p.tableoid::bigint)) from web.settings as p;
+    if not v_has_bound then
+        perform set_config('lock_timeout', '10s', true);
+    end if;
+    perform
+    from web.user_lock as l
+    where l.bucket = (
+        select (hashtextextended(p_user_id collate "default", s.lock_seed) & 1023)::integer
+        from web.settings as s
+    )
+    for update;
+    if not v_has_bound then
+        perform set_config('lock_timeout', '0', true);
+    end if;
 end;
 $function$;
 
 comment on function web.lock_user(text) is
-'Wait for other transactions that add or end sessions of this user, and keep the lock until the end of the transaction. API: private';
+'Wait for other transactions that add or end sessions of this user, and keep the lock until the end of the transaction. Raises 55P03 after lock_timeout, or 10 seconds without one. API: private';

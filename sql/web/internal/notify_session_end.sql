@@ -9,12 +9,13 @@ security definer
 set search_path = pg_catalog, pg_temp
 set debug_print_plan = off
 as $function$
--- For applications with open web sockets. Every role can listen, so the payload contains no key.
+-- For applications with open web sockets. Every role can listen, so the payload contains no key. Every role can fill the queue
+-- too, and a full queue would fail the commit of a logout.
 declare
     v_channel text;
 begin
     select s.notify_channel into v_channel from web.settings as s;
-    if v_channel is not null then
+    if v_channel is not null and web.is_notify_queue_available() then
         perform pg_notify(v_channel, json_build_object('handle', p_handle, 'reason', p_reason)::text);
     end if;
 end;
