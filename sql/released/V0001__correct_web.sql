@@ -2225,6 +2225,10 @@ begin
             message = 'sessions of a user can be counted and ended at isolation level read committed only',
             hint = 'Use that isolation level, or no transaction.';
     end if;
+    -- It cannot add or end a session, and cannot lock a row.
+    if current_setting('transaction_read_only') = 'on' then
+        return;
+    end if;
     if not v_has_bound then
         perform set_config('lock_timeout', '10s', true);
     end if;
