@@ -97,20 +97,7 @@ select pg_temp.repairs(
     'the runtime role has settings of extensions'
 );
 
--- What is an operator's stays.
-do $$
-begin
-    alter role nodepg set statement_timeout = '5s';
-    alter role nodepg set lock_timeout = 0;
-    alter role nodepg set idle_session_timeout = '1.5h';
-    alter role nodepg set timezone = 'UTC';
-    alter role nodepg set log_min_duration_statement = 1000;
-    alter role nodepg set work_mem = '8MB';
-    alter role nodepg set application_name = 'shop';
-end;
-$$;
-select is_empty('select * from public.correct_web()', 'timeouts of 100 ms or more, and what else is an operator''s, stay');
--- ---- Settings that an install makes ----
+-- What an install sets.
 
 select pg_temp.repairs(
     $$ do $x$ begin execute format('alter role nodepg in database %I reset enable_seqscan', current_database()); end $x$ $$,
@@ -125,5 +112,18 @@ select pg_temp.repairs(
 do $x$ begin execute format('alter role nodepg in database %I set lock_timeout = 3000', current_database()); end $x$;
 select is(pg_temp.correction(), null, 'another lock_timeout stays');
 
+-- What is an operator's stays.
+do $$
+begin
+    alter role nodepg set statement_timeout = '5s';
+    alter role nodepg set lock_timeout = 0;
+    alter role nodepg set idle_session_timeout = '1.5h';
+    alter role nodepg set timezone = 'UTC';
+    alter role nodepg set log_min_duration_statement = 1000;
+    alter role nodepg set work_mem = '8MB';
+    alter role nodepg set application_name = 'shop';
+end;
+$$;
+select is_empty('select * from public.correct_web()', 'timeouts of 100 ms or more, and what else is an operator''s, stay');
 select * from finish();
 rollback;
