@@ -11,20 +11,25 @@ use crate::functions::Call;
 pub(crate) struct Attempt {
     /// The connection can be replaced.
     can_reconnect: bool,
-    /// The statement is prepared.
-    prepares: bool,
-    /// It can be prepared anew on this connection.
-    can_prepare: bool,
+    statement: Statement,
     /// An earlier attempt may have been executed.
     pub(crate) may_have_executed: bool,
+}
+
+/// How the call is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Statement {
+    Unnamed,
+    Prepared,
+    /// Prepared anew on this connection.
+    PreparedAnew,
 }
 
 impl Attempt {
     /// On a connection that the application lends: nothing is repeated.
     pub(crate) const ONLY: Attempt = Attempt {
         can_reconnect: false,
-        prepares: false,
-        can_prepare: false,
+        statement: Statement::Unnamed,
         may_have_executed: false,
     };
 
@@ -32,8 +37,11 @@ impl Attempt {
     pub(crate) fn first(prepares: bool) -> Attempt {
         Attempt {
             can_reconnect: true,
-            prepares,
-            can_prepare: prepares,
+            statement: if prepares {
+                Statement::Prepared
+            } else {
+                Statement::Unnamed
+            },
             may_have_executed: false,
         }
     }
@@ -133,14 +141,18 @@ fn decide(failure: Failure, sent: bool, changes: bool, attempt: Attempt) -> Deci
     match failure {
         _ if lost && attempt.can_reconnect => Decision::Reconnect(Attempt {
             can_reconnect: false,
-            can_prepare: attempt.prepares,
+            statement: match attempt.statement {
+                Statement::PreparedAnew => Statement::Prepared,
+                statement => statement,
+            },
             may_have_executed,
-            ..attempt
         }),
-        Failure::StaleStatement if attempt.can_prepare => Decision::PrepareAnew(Attempt {
-            can_prepare: false,
-            ..attempt
-        }),
+        Failure::StaleStatement if attempt.statement == Statement::Prepared => {
+            Decision::PrepareAnew(Attempt {
+                statement: Statement::PreparedAnew,
+                ..attempt
+            })
+        }
         // The earlier attempt was refused as well.
         Failure::InvalidCall if sent => Decision::Return {
             outcome_unknown: false,
@@ -157,8 +169,7 @@ mod tests {
 
     const FIRST: Attempt = Attempt {
         can_reconnect: true,
-        prepares: true,
-        can_prepare: true,
+        statement: Statement::Prepared,
         may_have_executed: false,
     };
     /// On a fresh connection, after an attempt that was not executed.
@@ -184,7 +195,7 @@ mod tests {
         use Failure::{ConnectionLost, InvalidCall, Other, ReadOnly, StaleStatement};
 
         let prepared = |attempt| Attempt {
-            can_prepare: false,
+            statement: Statement::PreparedAnew,
             ..attempt
         };
         for (failure, sent, changes, attempt, decision) in [
