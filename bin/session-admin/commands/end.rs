@@ -18,7 +18,8 @@ const HELP: &str = "\
 Ends sessions permanently: no request can use them afterwards, and no save in progress can restore them. \
 session-admin users USER lists a user's sessions and their handles. Exit status 1 if no live session matched.
 
---all logs out every user. It requires --yes. While it runs, requests that create or change sessions wait.
+--all logs out every user. It requires --yes. Behind an open transaction that has changed sessions, it \
+fails after 10 seconds and names the process in the way.
 
 Rights: a superuser, or a member of the owner role (by default nodepg_owner). The runtime role may use --user without \
 --except-handle.

@@ -18,7 +18,7 @@ begin
             hint = 'Use that isolation level, or no transaction.';
     end if;
 
-    lock table web.session in share row exclusive mode;
+    perform web.lock_sessions();
     update web.session as s
     set
         expires_at = '-infinity',

@@ -8,11 +8,11 @@ as $function$
 -- The lock excludes writers, so that no deadlock over rows is possible. Tombstones are deleted too, because callers of this
 -- interface use the same ids again. DELETE, because a row filter of logical replication does not apply to TRUNCATE.
 begin
-    lock table web.session in share row exclusive mode;
+    perform web.lock_sessions();
     delete from web.session;
     perform web.notify_session_end(null, 'revoked');
 end;
 $function$;
 
 comment on function web.clear_sessions() is
-'connect-pg interface: delete every session and every tombstone. Waits for all writers. API: public';
+'connect-pg interface: delete every session and every tombstone. Waits for writers, 10 seconds at most. API: public';

@@ -1,0 +1,55 @@
+create function web.lock_sessions()
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+-- Every create queues behind a table lock that waits. So each attempt is short, and the pause after it lets them through.
+declare
+    v_lock_timeout constant text := current_setting('lock_timeout');
+    -- About 10 seconds, or the caller's lock_timeout if that is shorter.
+    v_attempts constant integer := (
+        select least(25, 1 + nullif(s.setting::integer, 0) / 400)
+        from pg_settings as s
+        where s.name = 'lock_timeout'
+    );
+    v_holder record;
+begin
+    for v_attempt in 1..v_attempts loop
+        begin
+            perform set_config('lock_timeout', '200ms', true);
+            lock table web.session in share row exclusive mode;
+            perform set_config('lock_timeout', v_lock_timeout, true);
+            return;
+        exception
+            when lock_not_available then
+                perform pg_sleep(0.2);
+        end;
+    end loop;
+
+    -- The oldest of them, by what every role can see.
+    select l.pid, coalesce(pg_get_userbyid(a.usesysid)::text, 'unknown') as role
+    into v_holder
+    from pg_locks as l
+    left join pg_stat_activity as a on a.pid = l.pid
+    where l.locktype = 'relation'
+        and l.relation = (select t.typrelid from pg_type as t where t.oid = pg_typeof(null::web.session))
+        and l.database = (select d.oid from pg_database as d where d.datname = current_database())
+        and l.granted
+        and l.mode not in ('AccessShareLock', 'RowShareLock')
+        and l.pid is distinct from pg_backend_pid()
+    order by a.xact_start, l.waitstart, l.pid
+    limit 1;
+    raise exception using
+        errcode = 'lock_not_available',
+        message = 'the sessions cannot be locked: another transaction has changed some and is still open',
+        hint = coalesce(
+            format('Process %s (role %s) is in the way. pg_terminate_backend(%s) ends it', v_holder.pid, v_holder.role, v_holder.pid),
+            'Try again.'
+        );
+end;
+$function$;
+
+comment on function web.lock_sessions() is
+'Lock all sessions against changes until the end of the transaction, or fail with 55P03 and name the process in the way. API: private';
