@@ -2,7 +2,9 @@
 begin;
 \ir ../lib/store.sql
 \ir ../lib/schema_snapshot.sql
-select plan(2);
+\ir ../lib/comparison.sql
+\ir ../lib/expected_objects.sql
+select plan(3);
 
 -- One line a row, whatever is in it. bin/lib/run-pgtap runs psql in the root of the repository.
 create temporary table written (
@@ -52,6 +54,19 @@ select results_eq(
     'select i.line from installed as i order by i.position',
     'select w.line from written as w order by w.position',
     'in the same order; to write it anew: bin/with-pg bin/lib/schema-snapshot'
+);
+
+create temporary table written_objects (
+    line text
+);
+\copy written_objects (line) from 'sql/install/expected_objects.sql' with (format csv, delimiter E'\x01', quote E'\x02', null E'\x03')
+select is_empty(
+    $$
+        (select '- ' || w.line from written_objects as w except all select '- ' || e from pg_temp.expected_objects() as e)
+        union all
+        (select '+ ' || e from pg_temp.expected_objects() as e except all select '+ ' || w.line from written_objects as w)
+    $$,
+    'sql/install/expected_objects.sql shows what an install makes; to write it anew: bin/with-pg bin/lib/schema-snapshot'
 );
 
 select * from finish();

@@ -3,7 +3,7 @@
 -- A session that must survive every damage and repair.
 select web.set_session_data('survivor', '{"n":1}', null) \g /dev/null
 
-create function pg_temp.correction(p_schema text default 'web', p_role text default 'nodepg')
+create function pg_temp.report_as_text(report jsonb)
 returns text
 language sql
 as $$
@@ -23,22 +23,36 @@ as $$
         E'\n'
         order by concat_ws(' ', c.action, c.kind, c.object, c.attribute) collate "C"
     )
-    from public.correct_web(p_schema, p_role) as c;
+    from jsonb_to_recordset(report) as c (action text, kind text, object text, attribute text, before text, after text);
 $$;
 
--- The report of the repair. If a second call reports anything or the session is lost, that follows; an error replaces all.
+create function pg_temp.correction(p_schema text default 'web', p_role text default 'nodepg')
+returns text
+language sql
+as $$
+    select pg_temp.report_as_text((select jsonb_agg(c) from public.correct_web(p_schema, p_role) as c));
+$$;
+
+\ir comparison.sql
+
+-- The report of the repair. If the comparison foretold another one, a second call reports anything or the session is lost,
+-- that follows; an error replaces all.
 create function pg_temp.repaired(damage text)
 returns text
 language plpgsql
 as $$
 declare
+    v_foretold jsonb;
+    v_report jsonb;
     v_said text;
     v_again text;
     v_data text;
 begin
     begin
         execute damage;
-        v_said := pg_temp.correction();
+        v_foretold := pg_temp.compared('web', 'nodepg', 'v_report');
+        v_report := (select coalesce(jsonb_agg(c), '[]') from public.correct_web('web', 'nodepg') as c);
+        v_said := pg_temp.report_as_text(v_report);
         v_again := pg_temp.correction();
         set local role nodepg;
         v_data := (select g from web.get_session_data('survivor') as g);
@@ -55,6 +69,7 @@ begin
             return concat_ws(
                 E'\n',
                 coalesce(v_said, '(nothing)'),
+                case when jsonb_strip_nulls(v_foretold) is distinct from jsonb_strip_nulls(v_report) then 'FORETOLD: ' || coalesce(pg_temp.report_as_text(v_foretold), '(nothing)') end,
                 'AGAIN: ' || v_again,
                 case when v_data is distinct from '{"n":1}' then 'THE SESSION IS LOST' end
             );

@@ -1,5 +1,6 @@
 -- What the catalog says about the store. Taken before and after the work: the report is the difference of the two, so it
--- claims no change that did not happen, and misses none that did.
+-- claims no change that did not happen, and misses none that did. What the steps repair must show here, or in compare_rows.sql:
+-- a store that shows no difference from expected_snapshot.sql is left as it is.
 v_catalog := (
     with store_object as (
         --@ include store_objects.sql
@@ -83,6 +84,9 @@ v_catalog := (
                         'leakproof', p.proleakproof,
                         'parallel', p.proparallel,
                         'settings', array_to_string(p.proconfig, ', '),
+                        'cost', p.procost,
+                        'rows', p.prorows,
+                        'support', nullif(p.prosupport, 0::regproc),
                         'body', md5(p.prosrc),
                         'comment', obj_description(p.oid, 'pg_proc')
                     )
@@ -140,6 +144,7 @@ v_catalog := (
                     'not null', a.attnotnull,
                     'default', pg_get_expr(d.adbin, d.adrelid),
                     'generated', a.attgenerated,
+                    'identity', a.attidentity,
                     'comment', col_description(a.attrelid, a.attnum)
                 ) as attributes
             from pg_attribute as a

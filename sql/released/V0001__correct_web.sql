@@ -69,6 +69,8 @@ set search_path = pg_catalog, pg_temp
 -- Text from the catalog is compared with text below, so the settings of the caller must not change how it is printed.
 set quote_all_identifiers = off
 set standard_conforming_strings = on
+-- Requests queue behind a lock that waits. session-admin repeats a call that fails because of this.
+set lock_timeout = '200ms'
 as $correct_web$
 #variable_conflict use_column
 declare
@@ -209,7 +211,7 @@ begin
             hint = 'Use that isolation level, or no transaction.';
     end if;
 
-    lock table web.session in share row exclusive mode;
+    perform web.lock_sessions();
     update web.session as s
     set
         expires_at = '-infinity',
@@ -1546,13 +1548,13 @@ $body$
 -- The lock excludes writers, so that no deadlock over rows is possible. Tombstones are deleted too, because callers of this
 -- interface use the same ids again. DELETE, because a row filter of logical replication does not apply to TRUNCATE.
 begin
-    lock table web.session in share row exclusive mode;
+    perform web.lock_sessions();
     delete from web.session;
     perform web.notify_session_end(null, 'revoked');
 end;
 $body$,
         'web.clear_sessions()',
-        'connect-pg interface: delete every session and every tombstone. Waits for all writers. API: public'
+        'connect-pg interface: delete every session and every tombstone. Waits for writers, 10 seconds at most. API: public'
         ],
         array[
         'compat',
@@ -2200,6 +2202,64 @@ $body$,
         ],
         array[
         'internal',
+        'lock_sessions',
+        $head$create or replace function web.lock_sessions()
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- Every create queues behind a table lock that waits. So each attempt is short, and the pause after it lets them through.
+declare
+    v_lock_timeout constant text := current_setting('lock_timeout');
+    -- About 10 seconds, or the caller's lock_timeout if that is shorter.
+    v_attempts constant integer := (
+        select least(25, 1 + nullif(s.setting::integer, 0) / 400)
+        from pg_settings as s
+        where s.name = 'lock_timeout'
+    );
+    v_holder record;
+begin
+    for v_attempt in 1..v_attempts loop
+        begin
+            perform set_config('lock_timeout', '200ms', true);
+            lock table web.session in share row exclusive mode;
+            perform set_config('lock_timeout', v_lock_timeout, true);
+            return;
+        exception
+            when lock_not_available then
+                perform pg_sleep(0.2);
+        end;
+    end loop;
+
+    -- The oldest of them, by what every role can see.
+    select l.pid, coalesce(pg_get_userbyid(a.usesysid)::text, 'unknown') as role
+    into v_holder
+    from pg_locks as l
+    left join pg_stat_activity as a on a.pid = l.pid
+    where l.locktype = 'relation'
+        and l.relation = (select t.typrelid from pg_type as t where t.oid = pg_typeof(null::web.session))
+        and l.database = (select d.oid from pg_database as d where d.datname = current_database())
+        and l.granted
+        and l.mode not in ('AccessShareLock', 'RowShareLock')
+        and l.pid is distinct from pg_backend_pid()
+    order by a.xact_start, l.waitstart, l.pid
+    limit 1;
+    raise exception using
+        errcode = 'lock_not_available',
+        message = 'the sessions cannot be locked: another transaction has changed some and is still open',
+        hint = coalesce(
+            format('Process %s (role %s) is in the way. pg_terminate_backend(%s) ends it', v_holder.pid, v_holder.role, v_holder.pid),
+            'Try again.'
+        );
+end;
+$body$,
+        'web.lock_sessions()',
+        'Lock all sessions against changes until the end of the transaction, or fail with 55P03 and name the process in the way. API: private'
+        ],
+        array[
+        'internal',
         'lock_user',
         $head$create or replace function web.lock_user(
     p_user_id text
@@ -2704,10 +2764,13 @@ $body$,
     v_took_membership boolean := false;
     v_schema oid;
     v_is_upgrade boolean := false;
+    v_is_comparable boolean;
     v_catalog jsonb;
     v_catalog_before jsonb;
+    v_catalog_after jsonb;
     -- Rows of the report that are about more than the catalog of the store: what catalog_snapshot.sql cannot see.
     v_other_changes jsonb := jsonb '[]';
+    v_report jsonb;
 begin
     -- Checked before the first statement is built from a name. Names go into SQL by %I and bodies by %L, never into a comment
     -- of the SQL, which a newline in a name would end.
@@ -2750,11 +2813,11 @@ begin
         end loop;
     end;
 
-    -- One install at a time in a database. An install that waited here finds nothing to do.
-    perform pg_advisory_xact_lock(hashtextextended('connect-pg correct_web', 0));
-
+    -- The comparison reads the catalog and writes nothing. src/install/comparison.rs runs the text up to its last line alone,
+    -- for a check.
     -- What the catalog says about the store. Taken before and after the work: the report is the difference of the two, so it
-    -- claims no change that did not happen, and misses none that did.
+    -- claims no change that did not happen, and misses none that did. What the steps repair must show here, or in compare_rows.sql:
+    -- a store that shows no difference from expected_snapshot.sql is left as it is.
     v_catalog := (
         with store_object as (
             -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
@@ -2925,6 +2988,9 @@ begin
                             'leakproof', p.proleakproof,
                             'parallel', p.proparallel,
                             'settings', array_to_string(p.proconfig, ', '),
+                            'cost', p.procost,
+                            'rows', p.prorows,
+                            'support', nullif(p.prosupport, 0::regproc),
                             'body', md5(p.prosrc),
                             'comment', obj_description(p.oid, 'pg_proc')
                         )
@@ -2982,6 +3048,7 @@ begin
                         'not null', a.attnotnull,
                         'default', pg_get_expr(d.adbin, d.adrelid),
                         'generated', a.attgenerated,
+                        'identity', a.attidentity,
                         'comment', col_description(a.attrelid, a.attnum)
                     ) as attributes
                 from pg_attribute as a
@@ -3027,6 +3094,1044 @@ begin
     );
     v_catalog_before := v_catalog;
 
+    -- Roles that cannot be restricted to the store are refused.
+    declare
+        v_role record;
+    begin
+        for v_role in
+            select r.*
+            from pg_roles as r
+            where r.rolname in (p_role, v_owner)
+            order by r.rolname <> p_role
+        loop
+            if v_role.rolsuper or v_role.rolname in (current_user, session_user)
+                or v_role.oid = (select d.datdba from pg_database as d where d.datname = current_database())
+            then
+                raise exception using
+                    errcode = 'insufficient_privilege',
+                    message = format('role %s cannot be restricted to the session functions: it is a superuser, the owner of the database, or the current role', v_role.rolname),
+                    hint = 'Choose another name for the role. A role that does not exist is created.';
+            end if;
+            -- The owner role of another store, for one. A large object or a temporary table is harmless: any role may have them.
+            if v_role.rolname = p_role and exists (
+                select
+                from pg_shdepend as s
+                where s.refclassid = 'pg_authid'::regclass
+                    and s.refobjid = v_role.oid
+                    and s.deptype = 'o'
+                    and s.dbid = (select d.oid from pg_database as d where d.datname = current_database())
+                    and (
+                        s.classid in ('pg_proc'::regclass, 'pg_namespace'::regclass)
+                        and not exists (select from pg_namespace as n where n.oid = s.objid and n.nspname ~ '^pg_(toast_)?temp_')
+                        and not exists (
+                            select
+                            from pg_proc as p
+                            join pg_namespace as n on n.oid = p.pronamespace
+                            where p.oid = s.objid
+                                and n.nspname ~ '^pg_temp_'
+                        )
+                        or s.classid = 'pg_class'::regclass
+                        and exists (select from pg_class as c where c.oid = s.objid and c.relpersistence <> 't')
+                    )
+            ) then
+                raise exception using
+                    errcode = 'insufficient_privilege',
+                    message = format('role %s cannot be restricted to the session functions: it owns objects in this database', v_role.rolname),
+                    hint = 'Choose another name for the role; a role that does not exist is created. Or give its objects to another role (reassign owned).';
+            end if;
+            -- A role that can log in is in use, and would lose its login in every database of the cluster.
+            if v_role.rolname = v_owner
+                and v_role.rolcanlogin
+                and not exists (select from pg_namespace as n where n.nspname = p_schema and n.nspowner = v_role.oid)
+            then
+                raise exception using
+                    errcode = 'duplicate_object',
+                    message = format('role %s exists and can log in, so it is not the owner role of a store', v_owner),
+                    hint = 'Choose another name for the role; its owner role is named after it.';
+            end if;
+        end loop;
+    end;
+
+    -- Objects of an untrusted role are refused: its functions, triggers and index expressions would run with the rights of
+    -- the next caller.
+    declare
+        v_foreign record;
+    begin
+        for v_foreign in
+            select o.kind, o.name, r.rolname as owner
+            from (
+                -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
+                -- they are checked and reported as well; and other tables, whose owners are checked.
+                --   kind                the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
+                --   name, column_name   quoted for SQL; of a column, name is its table
+                --   label               as in the report
+                --   acl, default_acl    aclitem[]; the acl of an object without one is the default
+                --   is_ours             whether it has a name of ours
+                --   runtime_privilege   what the runtime role is to hold on it
+                select
+                    'schema' as kind,
+                    quote_ident(n.nspname) as name,
+                    null::text as column_name,
+                    n.nspname::text as label,
+                    n.oid,
+                    n.nspowner as owner,
+                    coalesce(n.nspacl, acldefault('n', n.nspowner)) as acl,
+                    acldefault('n', n.nspowner) as default_acl,
+                    true as is_ours,
+                    'USAGE' as runtime_privilege
+                from pg_namespace as n
+                where n.nspname = p_schema
+                union all
+                select
+                    'table',
+                    c.oid::regclass::text,
+                    null,
+                    c.relname,
+                    c.oid,
+                    c.relowner,
+                    coalesce(c.relacl, acldefault('r', c.relowner)),
+                    acldefault('r', c.relowner),
+                    c.relname = any (v_tables),
+                    null
+                from pg_class as c
+                join pg_namespace as n on n.oid = c.relnamespace
+                where n.nspname = p_schema
+                    and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+                union all
+                select
+                    'column',
+                    c.oid::regclass::text,
+                    quote_ident(a.attname),
+                    c.relname || '.' || a.attname,
+                    c.oid,
+                    c.relowner,
+                    a.attacl,
+                    null,
+                    true,
+                    null
+                from pg_class as c
+                join pg_namespace as n on n.oid = c.relnamespace
+                join pg_attribute as a on a.attrelid = c.oid
+                where n.nspname = p_schema
+                    and c.relname = any (v_tables)
+                    and a.attacl is not null
+                union all
+                select
+                    'type',
+                    t.oid::regtype::text,
+                    null,
+                    t.typname,
+                    t.oid,
+                    t.typowner,
+                    coalesce(t.typacl, acldefault('T', t.typowner)),
+                    acldefault('T', t.typowner),
+                    true,
+                    null
+                from pg_type as t
+                join pg_namespace as n on n.oid = t.typnamespace
+                where n.nspname = p_schema
+                    and t.typname = any (v_types)
+                    -- the row type of a table goes with the table
+                    and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
+                union all
+                select
+                    'routine',
+                    p.oid::regprocedure::text,
+                    null,
+                    format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
+                    p.oid,
+                    p.proowner,
+                    coalesce(p.proacl, acldefault('f', p.proowner)),
+                    acldefault('f', p.proowner),
+                    p.proname = any (v_function_names),
+                    case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                from pg_proc as p
+                join pg_namespace as n on n.oid = p.pronamespace
+                where n.nspname = p_schema
+            ) as o
+            join pg_roles as r on r.oid = o.owner
+            where o.kind <> 'column'
+                and r.rolname not in (v_owner, current_user)
+                and not r.rolsuper
+            order by array_position(array['schema', 'table', 'type', 'routine'], o.kind), o.name
+        loop
+            raise exception using
+                errcode = 'insufficient_privilege',
+                message = format('%s %s belongs to %s', v_foreign.kind, v_foreign.name, v_foreign.owner),
+                detail = 'The owner of a part of the store can read every session, and can act with the rights of its callers.',
+                hint = 'Choose another schema. Or find out where it comes from, drop it, and run this again.';
+        end loop;
+    end;
+
+    -- What an upgrade of connect-pg 1.1.5 does is not predicted.
+    v_is_comparable := not exists (
+        select
+        from pg_attribute as a
+        join pg_class as c on c.oid = a.attrelid
+        join pg_namespace as n on n.oid = c.relnamespace
+        where n.nspname = p_schema
+            and c.relname = 'session'
+            and a.attname = 'sess_id'
+            and not a.attisdropped
+    );
+    if v_is_comparable then
+        -- What no repair can turn into a table of the store.
+        declare
+            v_table regclass;
+            v_column record;
+        begin
+            v_schema := (select n.oid from pg_namespace as n where n.nspname = p_schema);
+            for v_table in
+                select c.oid
+                from pg_class as c
+                where c.relnamespace = v_schema
+                    and c.relname = any (v_tables)
+                    and (c.relkind <> 'r' or exists (select from pg_inherits as i where c.oid in (i.inhrelid, i.inhparent)))
+            loop
+                raise exception using
+                    errcode = 'wrong_object_type',
+                    message = format('%s is not a plain table', v_table),
+                    hint = 'Partitions, inheritance and views are not supported. Choose another schema, or drop it and run this again.';
+            end loop;
+
+            -- The check of a domain would run with every insert.
+            for v_column in
+                select c.oid::regclass as table_name, a.attname as name, format_type(a.atttypid, a.atttypmod) as type
+                from pg_class as c
+                join pg_attribute as a on a.attrelid = c.oid
+                join pg_type as t on t.oid = a.atttypid
+                where c.relnamespace = v_schema
+                    and c.relname = any (v_tables)
+                    and not a.attisdropped
+                    and t.typnamespace <> 'pg_catalog'::regnamespace
+            loop
+                raise exception using
+                    errcode = 'datatype_mismatch',
+                    message = format('column %I of %s has the type %s, which is not one of PostgreSQL', v_column.name, v_column.table_name, v_column.type),
+                    hint = 'Drop the column or the table, and run this again.';
+            end loop;
+        end;
+
+        -- Looked at again after the work, since another session can add one.
+        declare
+            v_foreign_key record;
+        begin
+            -- A foreign key to these rows would make pruning fail always, and creating a session now and then.
+            for v_foreign_key in
+                select c.conname as name, c.conrelid::regclass as table_name, c.confrelid::regclass as referenced_table
+                from pg_constraint as c
+                join pg_class as t on t.oid = c.confrelid
+                where c.contype = 'f'
+                    and t.relnamespace = (select n.oid from pg_namespace as n where n.nspname = p_schema)
+                    and t.relname = any (v_tables)
+                    -- One of the store's own tables is an additional constraint.
+                    and not exists (
+                        select
+                        from pg_class as o
+                        where o.oid = c.conrelid
+                            and o.relnamespace = t.relnamespace
+                            and o.relname = any (v_tables)
+                    )
+            loop
+                raise exception using
+                    errcode = 'dependent_objects_still_exist',
+                    message = format('the foreign key %s of table %s references %s, whose rows are deleted', v_foreign_key.name, v_foreign_key.table_name, v_foreign_key.referenced_table),
+                    hint = 'Drop the foreign key. Store the handle of a session in a column without one.';
+            end loop;
+        end;
+
+        -- What the catalog shows of a correct store, in the form of catalog_snapshot.sql: what an install makes, and what it finds and
+        -- leaves alone.
+        v_catalog_after := (
+            with declared (kind, object, attributes) as (
+                -- What an install makes, with places for the names. Written by: bin/with-pg bin/lib/schema-snapshot
+                values
+                ('column', 'prune_state.last_pruned_at', '{"collation": null, "comment": "The time at which a batch was last pruned.", "default": null, "generated": "", "identity": "", "not null": "false", "type": "timestamp with time zone"}'),
+                ('column', 'prune_state.only_row', '{"collation": null, "comment": "Keeps the table at one row.", "default": "true", "generated": "", "identity": "", "not null": "true", "type": "boolean"}'),
+                ('column', 'prune_state.resume_from', '{"collation": null, "comment": "The prune_after at which an unfinished prune continues.", "default": "''-infinity''::timestamp with time zone", "generated": "", "identity": "", "not null": "true", "type": "timestamp with time zone"}'),
+                ('column', 'session.absolute_expires_at', '{"collation": null, "comment": "The absolute timeout: no use moves the expiry beyond this time (OWASP ASVS 5.0, 7.3.2).", "default": null, "generated": "", "identity": "", "not null": "true", "type": "timestamp with time zone"}'),
+                ('column', 'session.client_address', '{"collation": null, "comment": "The address that the session was created from, for the user''s list of devices. No decision depends on it.", "default": null, "generated": "", "identity": "", "not null": "false", "type": "inet"}'),
+                ('column', 'session.created_at', '{"collation": null, "comment": "The time at which the session was created.", "default": null, "generated": "", "identity": "", "not null": "true", "type": "timestamp with time zone"}'),
+                ('column', 'session.data', E'{"collation": "default", "comment": "The data of the session: JSON from the native interface, any text from the connect-pg interface, null in a tombstone. Text, since jsonb refuses \\\\u0000 and parses every write.", "default": null, "generated": "", "identity": "", "not null": "false", "type": "text"}'),
+                ('column', 'session.ended_at', '{"collation": null, "comment": "The time at which the session was ended on purpose. The row is a tombstone then, and no save revives it.", "default": null, "generated": "", "identity": "", "not null": "false", "type": "timestamp with time zone"}'),
+                ('column', 'session.ended_reason', '{"collation": "default", "comment": "Why the session was ended: logout, revoked, evicted or rotated.", "default": null, "generated": "", "identity": "", "not null": "false", "type": "text"}'),
+                ('column', 'session.expires_at', '{"collation": null, "comment": "The session is live while this is in the future by the clock of the database; -infinity once it has ended. Not indexed, so that slides are heap-only.", "default": null, "generated": "", "identity": "", "not null": "true", "type": "timestamp with time zone"}'),
+                ('column', 'session.grace_until', '{"collation": null, "comment": "In the tombstone of an old key after a rotation: until this time the old key still loads, for requests in progress.", "default": null, "generated": "", "identity": "", "not null": "false", "type": "timestamp with time zone"}'),
+                ('column', 'session.handle', '{"collation": null, "comment": "Names the session where its id must not appear: in lists, messages and other tables.", "default": "gen_random_uuid()", "generated": "", "identity": "", "not null": "true", "type": "uuid"}'),
+                ('column', 'session.idle_timeout_seconds', '{"collation": null, "comment": "The idle timeout: seconds from a use to the expiry (OWASP ASVS 5.0, 7.3.1).", "default": null, "generated": "", "identity": "", "not null": "true", "type": "integer"}'),
+                ('column', 'session.key', '{"collation": null, "comment": "sha256 of the session id. The database never holds the id itself, so a reader of the table cannot impersonate a user.", "default": null, "generated": "", "identity": "", "not null": "true", "type": "bytea"}'),
+                ('column', 'session.label', '{"collation": "default", "comment": "The application''s name for the device, cut at 256 characters.", "default": null, "generated": "", "identity": "", "not null": "false", "type": "text"}'),
+                ('column', 'session.last_used_at', '{"collation": null, "comment": "The time of the last use that was written, exact to the time between two slides.", "default": null, "generated": "", "identity": "", "not null": "true", "type": "timestamp with time zone"}'),
+                ('column', 'session.prune_after', '{"collation": null, "comment": "The time from which pruning looks at the row. Slides do not move it.", "default": null, "generated": "", "identity": "", "not null": "true", "type": "timestamp with time zone"}'),
+                ('column', 'session.slide_at', '{"collation": null, "comment": "From this time on, a use writes a slide. Never later than expires_at.", "default": null, "generated": "", "identity": "", "not null": "true", "type": "timestamp with time zone"}'),
+                ('column', 'session.slide_interval_seconds', '{"collation": null, "comment": "Seconds from one slide to the next.", "default": null, "generated": "", "identity": "", "not null": "true", "type": "integer"}'),
+                ('column', 'session.successor', '{"collation": null, "comment": "In the tombstone of an old key after a rotation: the key that the session has now.", "default": null, "generated": "", "identity": "", "not null": "false", "type": "bytea"}'),
+                ('column', 'session.user_agent', '{"collation": "default", "comment": "The user agent that the session was created with, cut at 512 characters, for the list of devices.", "default": null, "generated": "", "identity": "", "not null": "false", "type": "text"}'),
+                ('column', 'session.user_id', '{"collation": "default", "comment": "The user that is logged in; null without a login.", "default": null, "generated": "", "identity": "", "not null": "false", "type": "text"}'),
+                ('column', 'session.version', '{"collation": null, "comment": "Grows with each change of the data. A slide does not change it.", "default": null, "generated": "", "identity": "", "not null": "true", "type": "bigint"}'),
+                ('column', 'settings.absolute_timeout_seconds', '{"collation": null, "comment": "The absolute timeout of a session that asks for none, in seconds. 30 days by default.", "default": "2592000", "generated": "", "identity": "", "not null": "true", "type": "integer"}'),
+                ('column', 'settings.idle_timeout_seconds', '{"collation": null, "comment": "The idle timeout of a session that asks for none, in seconds. One day by default.", "default": "86400", "generated": "", "identity": "", "not null": "true", "type": "integer"}'),
+                ('column', 'settings.lock_seed', '{"collation": null, "comment": "Decides which row of user_lock stands for a user. Secret and random, so that pg_locks does not show who logs in.", "default": "hashtextextended((gen_random_uuid())::text, (0)::bigint)", "generated": "", "identity": "", "not null": "true", "type": "bigint"}'),
+                ('column', 'settings.max_data_bytes', '{"collation": null, "comment": "The largest session data, in bytes of the database''s encoding. 1 MiB by default, 8 KiB at least.", "default": "1048576", "generated": "", "identity": "", "not null": "true", "type": "integer"}'),
+                ('column', 'settings.max_sessions_per_user', '{"collation": null, "comment": "How many live sessions a user may have; 0 for any number (OWASP ASVS 5.0, 7.1.2).", "default": "0", "generated": "", "identity": "", "not null": "true", "type": "integer"}'),
+                ('column', 'settings.notify_channel', '{"collation": "default", "comment": "The NOTIFY channel that announces the end of a session; null for none.", "default": null, "generated": "", "identity": "", "not null": "false", "type": "text"}'),
+                ('column', 'settings.only_row', '{"collation": null, "comment": "Keeps the table at one row.", "default": "true", "generated": "", "identity": "", "not null": "true", "type": "boolean"}'),
+                ('column', 'settings.reject_over_limit', '{"collation": null, "comment": "What happens at that limit: true rejects the new session, false ends the least recently used one.", "default": "false", "generated": "", "identity": "", "not null": "true", "type": "boolean"}'),
+                ('column', 'settings.slide_max_seconds', '{"collation": null, "comment": "The longest time between two slides, in seconds, so that last_used_at stays useful.", "default": "600", "generated": "", "identity": "", "not null": "true", "type": "integer"}'),
+                ('column', 'settings.slide_min_seconds', '{"collation": null, "comment": "The shortest time between two slides, in seconds; half the idle timeout if that is shorter.", "default": "60", "generated": "", "identity": "", "not null": "true", "type": "integer"}'),
+                ('column', 'settings.slide_percent', '{"collation": null, "comment": "A slide is due after this percentage of the idle timeout.", "default": "5", "generated": "", "identity": "", "not null": "true", "type": "integer"}'),
+                ('column', 'settings.tombstone_retention_seconds', '{"collation": null, "comment": "The least time that the tombstone of an ended session is kept, in seconds: longer than any request takes. One hour by default.", "default": "3600", "generated": "", "identity": "", "not null": "true", "type": "integer"}'),
+                ('column', 'user_lock.bucket', '{"collation": null, "comment": "A part of the hash of a user id: 0 to 1023.", "default": null, "generated": "", "identity": "", "not null": "true", "type": "integer"}'),
+                ('constraint', 'prune_state.prune_state_only_row', '{"definition": "CHECK (only_row)", "valid": "true"}'),
+                ('constraint', 'prune_state.prune_state_pkey', '{"definition": "PRIMARY KEY (only_row)", "valid": "true"}'),
+                ('constraint', 'session.session_pkey', '{"definition": "PRIMARY KEY (key)", "valid": "true"}'),
+                ('constraint', 'settings.settings_absolute_timeout_seconds', '{"definition": "CHECK ((absolute_timeout_seconds >= 1))", "valid": "true"}'),
+                ('constraint', 'settings.settings_idle_timeout_seconds', '{"definition": "CHECK ((idle_timeout_seconds >= 1))", "valid": "true"}'),
+                ('constraint', 'settings.settings_max_data_bytes', '{"definition": "CHECK ((max_data_bytes >= 8192))", "valid": "true"}'),
+                ('constraint', 'settings.settings_max_sessions_per_user', '{"definition": "CHECK ((max_sessions_per_user >= 0))", "valid": "true"}'),
+                ('constraint', 'settings.settings_notify_channel', '{"definition": "CHECK (((octet_length(notify_channel) >= 1) AND (octet_length(notify_channel) <= 63)))", "valid": "true"}'),
+                ('constraint', 'settings.settings_only_row', '{"definition": "CHECK (only_row)", "valid": "true"}'),
+                ('constraint', 'settings.settings_pkey', '{"definition": "PRIMARY KEY (only_row)", "valid": "true"}'),
+                ('constraint', 'settings.settings_slide_interval_seconds', '{"definition": "CHECK (((slide_min_seconds >= 0) AND (slide_max_seconds >= slide_min_seconds)))", "valid": "true"}'),
+                ('constraint', 'settings.settings_slide_percent', '{"definition": "CHECK (((slide_percent >= 0) AND (slide_percent <= 50)))", "valid": "true"}'),
+                ('constraint', 'settings.settings_tombstone_retention_seconds', '{"definition": "CHECK ((tombstone_retention_seconds >= 60))", "valid": "true"}'),
+                ('constraint', 'user_lock.user_lock_pkey', '{"definition": "PRIMARY KEY (bucket)", "valid": "true"}'),
+                ('function', 'change_session_key(bytea, bytea, integer)', '{"arguments": "p_old_key bytea, p_new_key bytea, p_grace_seconds integer", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "text", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'check_data(text)', '{"arguments": "p_data text", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
+                ('function', 'check_session_attributes(integer, integer, text, integer)', '{"arguments": "p_idle_timeout_seconds integer, p_absolute_timeout_seconds integer, p_user_id text, p_max_sessions integer", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "i"}'),
+                ('function', 'clear_sessions()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'configure_store(jsonb)', '{"arguments": "p_settings jsonb", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(name text, before text, after text)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'count_sessions()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "integer", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
+                ('function', 'create_session(bytea, text, integer, integer, text, inet, text, text, integer)', '{"arguments": "p_key bytea, p_data text, p_idle_timeout_seconds integer DEFAULT NULL::integer, p_absolute_timeout_seconds integer DEFAULT NULL::integer, p_user_id text DEFAULT NULL::text, p_client_address inet DEFAULT NULL::inet, p_user_agent text DEFAULT NULL::text, p_label text DEFAULT NULL::text, p_max_sessions integer DEFAULT NULL::integer", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(outcome text, version bigint, expires_at timestamp with time zone, handle uuid, server_time timestamp with time zone)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'destroy_session(text)', '{"arguments": "sessid text", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'end_all_sessions()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "bigint", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'end_session(bytea)', '{"arguments": "p_key bytea", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "boolean", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'end_session_by_handle(uuid)', '{"arguments": "p_handle uuid", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "boolean", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'end_sessions_of_user(text, uuid)', '{"arguments": "p_user_id text, p_except_handle uuid", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "integer", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'end_user_session(text, uuid)', '{"arguments": "p_user_id text, p_handle uuid", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "boolean", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'end_user_sessions(text, bytea)', '{"arguments": "p_user_id text, p_except_key bytea DEFAULT NULL::bytea", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "integer", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'end_user_sessions_except_handle(text, uuid)', '{"arguments": "p_user_id text, p_handle uuid", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "integer", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'enforce_session_limit(text, integer)', '{"arguments": "p_user_id text, p_max_sessions integer", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "boolean", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'export_sessions(bytea, integer)', '{"arguments": "p_after_key bytea DEFAULT NULL::bytea, p_max_rows integer DEFAULT 1000", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(key bytea, data text, created_at timestamp with time zone, last_used_at timestamp with time zone, expires_at timestamp with time zone, absolute_expires_at timestamp with time zone, idle_timeout_seconds integer, user_id text, client_address inet, user_agent text, label text)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
+                ('function', 'find_session(uuid)', '{"arguments": "p_handle uuid", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(handle uuid, user_id text, created_at timestamp with time zone, last_used_at timestamp with time zone, expires_at timestamp with time zone, client_address inet, user_agent text, label text)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
+                ('function', 'get_session_data(text)', '{"arguments": "sessid text", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "SETOF text", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
+                ('function', 'import_sessions(bytea[], text[], timestamp with time zone[], timestamp with time zone[], timestamp with time zone[], timestamp with time zone[], integer[], text[], inet[], text[], text[])', '{"arguments": "p_keys bytea[], p_data text[], p_created_at timestamp with time zone[], p_last_used_at timestamp with time zone[], p_expires_at timestamp with time zone[], p_absolute_expires_at timestamp with time zone[], p_idle_timeout_seconds integer[], p_user_ids text[], p_client_addresses inet[], p_user_agents text[], p_labels text[]", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(ordinality integer, outcome text)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'insert_tombstone(bytea, text, bytea, integer)', '{"arguments": "p_key bytea, p_reason text, p_successor bytea, p_grace_seconds integer", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "boolean", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'is_notify_queue_available(double precision)', '{"arguments": "p_usage double precision DEFAULT pg_notification_queue_usage()", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "boolean", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "i"}'),
+                ('function', 'load_session(bytea, boolean)', '{"arguments": "p_key bytea, p_slide boolean DEFAULT true", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "SETOF %2$s.loaded_session", "rows": "1000", "security definer": "true", "settings": null, "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'load_session_slow(bytea, boolean)', '{"arguments": "p_key bytea, p_slide boolean", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "SETOF %2$s.loaded_session", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'lock_session(bytea, integer)', '{"arguments": "p_key bytea, p_lock_timeout_milliseconds integer DEFAULT 5000", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(data text, version bigint, expires_at timestamp with time zone, user_id text, server_time timestamp with time zone)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'lock_sessions()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'lock_user(text)', '{"arguments": "p_user_id text", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'login_session(bytea, bytea, text, integer, integer, inet, text, text, integer)', '{"arguments": "p_old_key bytea, p_new_key bytea, p_user_id text, p_idle_timeout_seconds integer DEFAULT NULL::integer, p_absolute_timeout_seconds integer DEFAULT NULL::integer, p_client_address inet DEFAULT NULL::inet, p_user_agent text DEFAULT NULL::text, p_label text DEFAULT NULL::text, p_max_sessions integer DEFAULT NULL::integer", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(outcome text, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'logout_session(bytea, bytea)', '{"arguments": "p_old_key bytea, p_new_key bytea", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(outcome text, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'notify_channel()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "text", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
+                ('function', 'notify_session_end(uuid, text)', '{"arguments": "p_handle uuid, p_reason text", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'prune_neighbors(bytea)', '{"arguments": "p_key bytea", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'prune_sessions(integer)', '{"arguments": "p_max_rows integer DEFAULT 1000", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(outcome text, deleted integer, rescheduled integer)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'raise_invalid_key()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
+                ('function', 'raise_missing_settings()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
+                ('function', 'raise_serializable()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
+                ('function', 'resolve_key(bytea, boolean)', '{"arguments": "p_key bytea, p_within_grace boolean", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "uuid", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "s"}'),
+                ('function', 'rotate_session(bytea, bytea, integer)', '{"arguments": "p_old_key bytea, p_new_key bytea, p_grace_seconds integer DEFAULT 0", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(outcome text, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'save_session(bytea, text, bigint)', '{"arguments": "p_key bytea, p_data text, p_expected_version bigint DEFAULT NULL::bigint", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "%2$s.saved_session", "rows": "0", "security definer": "true", "settings": null, "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'save_session_slow(bytea, text, bigint)', '{"arguments": "p_key bytea, p_data text, p_expected_version bigint", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(outcome text, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'session_info(bytea)', '{"arguments": "p_key bytea", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(state text, reason text, handle uuid, user_id text, created_at timestamp with time zone, last_used_at timestamp with time zone, expires_at timestamp with time zone, absolute_expires_at timestamp with time zone, client_address inet, user_agent text, label text)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
+                ('function', 'set_session_data(text, text, timestamp with time zone)', '{"arguments": "sessid text, sessdata text, expire timestamp with time zone", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'slide_interval_seconds(integer)', '{"arguments": "p_idle_timeout_seconds integer", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "integer", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
+                ('function', 'slide_session(bytea)', '{"arguments": "p_key bytea", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'store_settings()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(name text, type text, required boolean, default_value text, rules text, meaning text, value text)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
+                ('function', 'store_status()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(live bigint, expired bigint, ended bigint, total_bytes bigint, table_bytes bigint, index_bytes bigint, dead_rows bigint, updates bigint, hot_updates bigint, last_pruned_at timestamp with time zone, oldest_prune_after timestamp with time zone)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
+                ('function', 'tombstone_session(uuid, text)', '{"arguments": "p_handle uuid, p_reason text", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "boolean", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'touch_session(bytea)', '{"arguments": "p_key bytea", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "timestamp with time zone", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'user_sessions(text)', '{"arguments": "p_user_id text", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(handle uuid, created_at timestamp with time zone, last_used_at timestamp with time zone, expires_at timestamp with time zone, client_address inet, user_agent text, label text)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
+                ('index', 'session_handle', '{"definition": "CREATE UNIQUE INDEX session_handle ON %2$s.session USING btree (handle)", "valid": "true"}'),
+                ('index', 'session_prune_after', '{"definition": "CREATE INDEX session_prune_after ON %2$s.session USING btree (prune_after)", "valid": "true"}'),
+                ('index', 'session_user_id', '{"definition": "CREATE INDEX session_user_id ON %2$s.session USING btree (user_id) WHERE (user_id IS NOT NULL)", "valid": "true"}'),
+                ('privilege', 'EXECUTE on function clear_sessions() to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function count_sessions() to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function create_session(bytea, text, integer, integer, text, inet, text, text, integer) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function destroy_session(text) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function end_session(bytea) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function end_user_session(text, uuid) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function end_user_sessions(text, bytea) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function get_session_data(text) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function load_session(bytea, boolean) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function lock_session(bytea, integer) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function login_session(bytea, bytea, text, integer, integer, inet, text, text, integer) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function logout_session(bytea, bytea) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function notify_channel() to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function prune_sessions(integer) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function rotate_session(bytea, bytea, integer) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function save_session(bytea, text, bigint) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function session_info(bytea) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function set_session_data(text, text, timestamp with time zone) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function touch_session(bytea) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function user_sessions(text) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'USAGE on schema %1$s to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('role', '%3$s', '{"bypassrls": "false", "createdb": "false", "createrole": "false", "login": "true", "replication": "false", "settings": "enable_seqscan=off, jit=off, lock_timeout=10s", "superuser": "false"}'),
+                ('role', '%4$s', '{"bypassrls": "false", "createdb": "false", "createrole": "false", "login": "false", "replication": "false", "settings": null, "superuser": "false"}'),
+                ('schema', '%1$s', '{"owner": "%4$s"}'),
+                ('table', 'prune_state', '{"comment": "The state of pruning, in one row. API: private", "forced row security": "false", "options": null, "owner": "%4$s", "persistence": "p", "row security": "false"}'),
+                ('table', 'session', '{"comment": "Web sessions, one row each, and the tombstones of ended sessions for a while. Clients reach them through the functions of this schema only. API: private", "forced row security": "false", "options": "fillfactor=90, autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_scale_factor=0.1", "owner": "%4$s", "persistence": "p", "row security": "false"}'),
+                ('table', 'settings', '{"comment": "The settings of this store, in one row. API: private", "forced row security": "false", "options": null, "owner": "%4$s", "persistence": "p", "row security": "false"}'),
+                ('table', 'user_lock', '{"comment": "Rows that functions lock while they add or end sessions of a user. API: private", "forced row security": "false", "options": null, "owner": "%4$s", "persistence": "p", "row security": "false"}'),
+                ('type', 'loaded_session', '{"columns": "data text, version bigint, expires_at timestamp with time zone, user_id text, server_time timestamp with time zone", "comment": "What load_session returns. API: public", "owner": "%4$s"}'),
+                ('type', 'saved_session', '{"columns": "outcome text, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone", "comment": "What save_session returns. API: public", "owner": "%4$s"}')
+            ),
+            store_object as (
+                -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
+                -- they are checked and reported as well; and other tables, whose owners are checked.
+                --   kind                the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
+                --   name, column_name   quoted for SQL; of a column, name is its table
+                --   label               as in the report
+                --   acl, default_acl    aclitem[]; the acl of an object without one is the default
+                --   is_ours             whether it has a name of ours
+                --   runtime_privilege   what the runtime role is to hold on it
+                select
+                    'schema' as kind,
+                    quote_ident(n.nspname) as name,
+                    null::text as column_name,
+                    n.nspname::text as label,
+                    n.oid,
+                    n.nspowner as owner,
+                    coalesce(n.nspacl, acldefault('n', n.nspowner)) as acl,
+                    acldefault('n', n.nspowner) as default_acl,
+                    true as is_ours,
+                    'USAGE' as runtime_privilege
+                from pg_namespace as n
+                where n.nspname = p_schema
+                union all
+                select
+                    'table',
+                    c.oid::regclass::text,
+                    null,
+                    c.relname,
+                    c.oid,
+                    c.relowner,
+                    coalesce(c.relacl, acldefault('r', c.relowner)),
+                    acldefault('r', c.relowner),
+                    c.relname = any (v_tables),
+                    null
+                from pg_class as c
+                join pg_namespace as n on n.oid = c.relnamespace
+                where n.nspname = p_schema
+                    and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+                union all
+                select
+                    'column',
+                    c.oid::regclass::text,
+                    quote_ident(a.attname),
+                    c.relname || '.' || a.attname,
+                    c.oid,
+                    c.relowner,
+                    a.attacl,
+                    null,
+                    true,
+                    null
+                from pg_class as c
+                join pg_namespace as n on n.oid = c.relnamespace
+                join pg_attribute as a on a.attrelid = c.oid
+                where n.nspname = p_schema
+                    and c.relname = any (v_tables)
+                    and a.attacl is not null
+                union all
+                select
+                    'type',
+                    t.oid::regtype::text,
+                    null,
+                    t.typname,
+                    t.oid,
+                    t.typowner,
+                    coalesce(t.typacl, acldefault('T', t.typowner)),
+                    acldefault('T', t.typowner),
+                    true,
+                    null
+                from pg_type as t
+                join pg_namespace as n on n.oid = t.typnamespace
+                where n.nspname = p_schema
+                    and t.typname = any (v_types)
+                    -- the row type of a table goes with the table
+                    and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
+                union all
+                select
+                    'routine',
+                    p.oid::regprocedure::text,
+                    null,
+                    format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
+                    p.oid,
+                    p.proowner,
+                    coalesce(p.proacl, acldefault('f', p.proowner)),
+                    acldefault('f', p.proowner),
+                    p.proname = any (v_function_names),
+                    case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                from pg_proc as p
+                join pg_namespace as n on n.oid = p.pronamespace
+                where n.nspname = p_schema
+            ),
+            -- The names are put in place of %1$s (the schema), %2$s (the schema, quoted for SQL), %3$s and %4$s (the roles).
+            made as (
+                select
+                    d.kind,
+                    format(d.object, p_schema, quote_ident(p_schema), p_role, v_owner) as object,
+                    coalesce(
+                        (
+                            select jsonb_object_agg(x.key, format(x.value, p_schema, quote_ident(p_schema), p_role, v_owner))
+                            from jsonb_each_text(d.attributes::jsonb) as x
+                        ),
+                        '{}'
+                    ) as attributes
+                from declared as d
+            ),
+            found as (
+                select split_part(e.key, ' ', 1) as kind, substr(e.key, strpos(e.key, ' ') + 1) as object, e.value as attributes
+                from jsonb_each(v_catalog_before) as e
+            ),
+            kept_setting as (
+                select r.rolname as role, c.setting
+                from pg_db_role_setting as d
+                join pg_roles as r on r.oid = d.setrole
+                cross join unnest(d.setconfig) as c (setting)
+                where d.setdatabase in (0, (select b.oid from pg_database as b where b.datname = current_database()))
+                    and (
+                        -- Returns true for a setting of a role (c.setting, in the row d of pg_db_role_setting) that an install keeps: what it sets itself, and
+                        -- what is an operator's. A role may change most of its own settings, so any other may come from a thief of its password.
+                        case
+                            when lower(split_part(c.setting, '=', 1)) in ('application_name', 'timezone', 'work_mem', 'log_min_duration_statement') then true
+                            -- 100 ms at least, or off. A number without a unit is in milliseconds.
+                            when split_part(c.setting, '=', 1) in (
+                                'statement_timeout',
+                                'lock_timeout',
+                                'transaction_timeout',
+                                'idle_in_transaction_session_timeout',
+                                'idle_session_timeout'
+                            ) then case
+                                when c.setting ~ '= *[0.]+ *[a-z]*$' then true
+                                when c.setting ~ '= *[0-9]+(\.[0-9]+)? *(us|ms|s|min|h|d)?$' then
+                                    substring(c.setting from '= *([0-9.]+)')::numeric * case
+                                        when c.setting ~ 'us$' then 0.001
+                                        when c.setting ~ '(ms|[0-9])$' then 1
+                                        when c.setting ~ '[0-9 ]s$' then 1000
+                                        else 60000
+                                    end >= 100
+                                else false
+                            end
+                            else d.setdatabase <> 0 and c.setting in ('enable_seqscan=off', 'jit=off')
+                        end
+                    )
+            ),
+            additional_routine as (
+                select o.label, o.owner, o.acl
+                from store_object as o
+                where o.kind = 'routine'
+                    and not o.is_ours
+                    and pg_get_userbyid(o.owner) <> v_owner
+            )
+            select jsonb_object_agg(e.kind || ' ' || e.object, e.attributes)
+            from (
+                select
+                    m.kind,
+                    m.object,
+                    m.attributes || case
+                        when m.kind in ('schema', 'table', 'type', 'function') then (
+                            -- They differ between versions of PostgreSQL.
+                            select jsonb_build_object('privileges of the owner', string_agg(x.privilege_type, ', ' order by x.privilege_type))
+                            from aclexplode(acldefault(case m.kind when 'schema' then 'n' when 'table' then 'r' when 'type' then 'T' else 'f' end::"char", 10)) as x
+                            where x.grantee = 10
+                        )
+                        else '{}'
+                    end || case m.kind
+                        when 'function' then (
+                            select jsonb_build_object('body', md5(replace(v_functions[i][4], 'web.', v_prefix)), 'comment', v_functions[i][6])
+                            from generate_subscripts(v_functions, 1) as i
+                            where v_functions[i][2] = split_part(m.object, '(', 1)
+                        )
+                        -- Settings of the operator stay, and those that an install makes are added to them.
+                        when 'role' then (
+                            select jsonb_build_object('settings', string_agg(s.setting, ', ' order by s.setting))
+                            from (
+                                select k.setting
+                                from kept_setting as k
+                                where k.role = m.object
+                                union all
+                                select w.setting
+                                from string_to_table(m.attributes ->> 'settings', ', ') as w (setting)
+                                where not exists (
+                                    select
+                                    from kept_setting as k
+                                    where k.role = m.object
+                                        and split_part(k.setting, '=', 1) = split_part(w.setting, '=', 1)
+                                )
+                            ) as s
+                        )
+                        -- And so do options of the operator, in their order.
+                        when 'table' then (
+                            select jsonb_build_object('options', nullif(array_to_string(x.kept || x.missing, ', '), ''))
+                            from (
+                                select
+                                    array(
+                                        select k.option
+                                        from regexp_split_to_table(nullif(f.attributes ->> 'options', ''), ', ') with ordinality as k (option, position)
+                                        where split_part(k.option, '=', 1) <> 'autovacuum_enabled'
+                                            and (
+                                                k.option = any (w.options)
+                                                or split_part(k.option, '=', 1) <> all (array(select split_part(o.option, '=', 1) from unnest(w.options) as o (option)))
+                                            )
+                                        order by k.position
+                                    ) as kept,
+                                    array(
+                                        select o.option
+                                        from unnest(w.options) with ordinality as o (option, position)
+                                        where o.option <> all (coalesce(string_to_array(f.attributes ->> 'options', ', '), '{}'))
+                                        order by o.position
+                                    ) as missing
+                                from (select coalesce(string_to_array(m.attributes ->> 'options', ', '), '{}') as options) as w
+                                left join found as f on f.kind = 'table' and f.object = m.object
+                            ) as x
+                        )
+                        else '{}'
+                    end as attributes
+                from made as m
+                union all
+                -- An additional column stays, but no insert fails or runs code because of it.
+                select
+                    f.kind,
+                    f.object,
+                    f.attributes
+                        || jsonb '{"default": null, "generated": ""}'
+                        || case when f.attributes ->> 'identity' = '' then jsonb '{"not null": false}' else '{}' end
+                from found as f
+                where f.kind = 'column'
+                    and not exists (select from made as m where m.kind = f.kind and m.object = f.object)
+                union all
+                select f.kind, f.object, f.attributes
+                from found as f
+                where f.kind = 'function'
+                    and exists (select from additional_routine as r where r.label = f.object)
+                    or f.kind = 'privilege'
+                    and exists (
+                        select
+                        from additional_routine as r
+                        cross join aclexplode(r.acl) as x
+                        where x.grantee <> r.owner
+                            and f.object = format(
+                                '%s on function %s to %s',
+                                x.privilege_type,
+                                r.label,
+                                case when x.grantee = 0 then 'PUBLIC' else pg_get_userbyid(x.grantee)::text end
+                            )
+                    )
+                union all
+                -- CONNECT, if PUBLIC does not have it or the role has it already.
+                select
+                    'privilege',
+                    c.object,
+                    coalesce((select f.attributes from found as f where f.kind = 'privilege' and f.object = c.object), '{}')
+                        || jsonb '{"grant option": false}'
+                from (select format('CONNECT on database %s to %s', current_database(), p_role) as object) as c
+                where not has_database_privilege('public', current_database(), 'CONNECT')
+                    or exists (
+                        select
+                        from found as f
+                        where f.kind = 'privilege'
+                            and f.object = c.object
+                            and f.attributes ->> 'grant option' = 'false'
+                    )
+            ) as e
+        );
+
+        -- The functions need one row of settings, one of prune_state, and 1024 of user_lock. All are plain tables of a trusted owner by
+        -- now, so that reading them runs no code of another role.
+        declare
+            v_table text;
+            v_has_row boolean;
+        begin
+            foreach v_table in array array['settings', 'prune_state', 'user_lock']
+            loop
+                if v_catalog_before ? ('table ' || v_table) then
+                    -- An installer without the privilege cannot tell. Then the install looks, as the owner role.
+                    v_has_row := null;
+                    if has_schema_privilege(v_schema, 'USAGE')
+                        and has_table_privilege((select c.oid from pg_class as c where c.relnamespace = v_schema and c.relname = v_table), 'SELECT')
+                    then
+                        execute format('select count(*) >= $1 from %I.%I', p_schema, v_table)
+                        into v_has_row
+                        using case v_table when 'user_lock' then 1024 else 1 end;
+                    end if;
+                    if not v_has_row then
+                        v_other_changes := v_other_changes || jsonb_build_object('action', 'created', 'kind', 'row', 'object', v_table);
+                    end if;
+                    v_is_comparable := v_is_comparable and v_has_row is not null;
+                end if;
+            end loop;
+        end;
+
+        -- The report, written here alone: what the catalog does not show, then the difference of the two snapshots. One row for
+        -- each thing that is new or gone, and for each attribute that changed.
+        v_report := v_other_changes || (
+            select coalesce(
+                jsonb_agg(
+                    jsonb_build_object(
+                        'action', c.action,
+                        'kind', c.kind,
+                        'object', c.object,
+                        'attribute', c.attribute,
+                        'before', c.before,
+                        'after', c.after
+                    )
+                    order by
+                        array_position(
+                            array['role', 'membership', 'schema', 'table', 'column', 'constraint', 'index', 'trigger', 'rule', 'policy', 'type', 'function', 'privilege'],
+                            c.kind
+                        ),
+                        c.kind,
+                        c.object,
+                        c.attribute
+                ),
+                '[]'
+            )
+            from (
+                select
+                    case when b.key is null then 'created' when a.key is null then 'removed' else 'changed' end as action,
+                    split_part(k.key, ' ', 1) as kind,
+                    substr(k.key, strpos(k.key, ' ') + 1) as object,
+                    v.attribute,
+                    v.before,
+                    v.after
+                from (
+                    select jsonb_object_keys(coalesce(v_catalog_before, '{}')) as key
+                    union
+                    select jsonb_object_keys(coalesce(v_catalog_after, '{}'))
+                ) as k
+                left join jsonb_each(v_catalog_before) as b on b.key = k.key
+                left join jsonb_each(v_catalog_after) as a on a.key = k.key
+                left join lateral (
+                    select x.key as attribute, b.value ->> x.key as before, a.value ->> x.key as after
+                    from jsonb_object_keys(a.value) as x (key)
+                    where b.key is not null
+                        and b.value ->> x.key is distinct from a.value ->> x.key
+                ) as v on true
+                where b.key is null
+                    or a.key is null
+                    or v.attribute is not null
+            ) as c
+        );
+    end if;
+    -- End of the comparison.
+
+    if v_is_comparable and v_report = '[]' then
+        return;
+    end if;
+
+    -- One install at a time in a database. An install that waited here finds nothing to do. Any role can hold the lock, so the wait is
+    -- bounded.
+    declare
+        v_key constant bigint := hashtextextended('connect-pg correct_web', 0);
+        v_start constant timestamptz := clock_timestamp();
+        v_holder record;
+    begin
+        while not pg_try_advisory_xact_lock(v_key) loop
+            if clock_timestamp() > v_start + interval '10 seconds' then
+                select l.pid, pg_get_userbyid(a.usesysid) as role
+                into v_holder
+                from pg_locks as l
+                left join pg_stat_activity as a on a.pid = l.pid
+                where l.locktype = 'advisory'
+                    and l.granted
+                    and l.objsubid = 1
+                    and l.database = (select d.oid from pg_database as d where d.datname = current_database())
+                    and l.classid::bigint << 32 | l.objid::bigint = v_key;
+                raise exception using
+                    errcode = 'lock_not_available',
+                    message = format('process %s (role %s) holds the lock of installs', v_holder.pid, v_holder.role),
+                    hint = format('If it is no install: select pg_terminate_backend(%s)', v_holder.pid);
+            end if;
+            perform pg_sleep(0.1);
+        end loop;
+    end;
+
+    -- What the catalog says about the store. Taken before and after the work: the report is the difference of the two, so it
+    -- claims no change that did not happen, and misses none that did. What the steps repair must show here, or in compare_rows.sql:
+    -- a store that shows no difference from expected_snapshot.sql is left as it is.
+    v_catalog := (
+        with store_object as (
+            -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
+            -- they are checked and reported as well; and other tables, whose owners are checked.
+            --   kind                the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
+            --   name, column_name   quoted for SQL; of a column, name is its table
+            --   label               as in the report
+            --   acl, default_acl    aclitem[]; the acl of an object without one is the default
+            --   is_ours             whether it has a name of ours
+            --   runtime_privilege   what the runtime role is to hold on it
+            select
+                'schema' as kind,
+                quote_ident(n.nspname) as name,
+                null::text as column_name,
+                n.nspname::text as label,
+                n.oid,
+                n.nspowner as owner,
+                coalesce(n.nspacl, acldefault('n', n.nspowner)) as acl,
+                acldefault('n', n.nspowner) as default_acl,
+                true as is_ours,
+                'USAGE' as runtime_privilege
+            from pg_namespace as n
+            where n.nspname = p_schema
+            union all
+            select
+                'table',
+                c.oid::regclass::text,
+                null,
+                c.relname,
+                c.oid,
+                c.relowner,
+                coalesce(c.relacl, acldefault('r', c.relowner)),
+                acldefault('r', c.relowner),
+                c.relname = any (v_tables),
+                null
+            from pg_class as c
+            join pg_namespace as n on n.oid = c.relnamespace
+            where n.nspname = p_schema
+                and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+            union all
+            select
+                'column',
+                c.oid::regclass::text,
+                quote_ident(a.attname),
+                c.relname || '.' || a.attname,
+                c.oid,
+                c.relowner,
+                a.attacl,
+                null,
+                true,
+                null
+            from pg_class as c
+            join pg_namespace as n on n.oid = c.relnamespace
+            join pg_attribute as a on a.attrelid = c.oid
+            where n.nspname = p_schema
+                and c.relname = any (v_tables)
+                and a.attacl is not null
+            union all
+            select
+                'type',
+                t.oid::regtype::text,
+                null,
+                t.typname,
+                t.oid,
+                t.typowner,
+                coalesce(t.typacl, acldefault('T', t.typowner)),
+                acldefault('T', t.typowner),
+                true,
+                null
+            from pg_type as t
+            join pg_namespace as n on n.oid = t.typnamespace
+            where n.nspname = p_schema
+                and t.typname = any (v_types)
+                -- the row type of a table goes with the table
+                and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
+            union all
+            select
+                'routine',
+                p.oid::regprocedure::text,
+                null,
+                format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
+                p.oid,
+                p.proowner,
+                coalesce(p.proacl, acldefault('f', p.proowner)),
+                acldefault('f', p.proowner),
+                p.proname = any (v_function_names),
+                case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+            from pg_proc as p
+            join pg_namespace as n on n.oid = p.pronamespace
+            where n.nspname = p_schema
+        )
+        select jsonb_object_agg(e.kind || ' ' || e.object, e.attributes)
+        from (
+            select
+                'role' as kind,
+                r.rolname::text as object,
+                jsonb_build_object(
+                    'login', r.rolcanlogin,
+                    'superuser', r.rolsuper,
+                    'createdb', r.rolcreatedb,
+                    'createrole', r.rolcreaterole,
+                    'replication', r.rolreplication,
+                    'bypassrls', r.rolbypassrls,
+                    'settings', (
+                        select string_agg(c.setting, ', ' order by c.setting)
+                        from pg_db_role_setting as d
+                        cross join unnest(d.setconfig) as c (setting)
+                        where d.setrole = r.oid
+                            and d.setdatabase in (0, (select b.oid from pg_database as b where b.datname = current_database()))
+                    )
+                ) as attributes
+            from pg_roles as r
+            where r.rolname in (p_role, v_owner)
+            union all
+            select 'membership', format('of %s in %s', pg_get_userbyid(m.member), pg_get_userbyid(m.roleid)), '{}'
+            from (
+                select distinct a.member, a.roleid
+                from pg_auth_members as a
+                where a.member in (select r.oid from pg_roles as r where r.rolname in (p_role, v_owner))
+            ) as m
+            union all
+            select
+                case o.kind when 'routine' then 'function' else o.kind end,
+                o.label,
+                jsonb_build_object(
+                    'owner', pg_get_userbyid(o.owner),
+                    'privileges of the owner', (
+                        select string_agg(x.privilege_type, ', ' order by x.privilege_type)
+                        from aclexplode(o.acl) as x
+                        where x.grantee = o.owner
+                    )
+                ) || case o.kind
+                    when 'schema' then '{}'
+                    when 'table' then (
+                        select jsonb_build_object(
+                            'persistence', c.relpersistence,
+                            'row security', c.relrowsecurity,
+                            'forced row security', c.relforcerowsecurity,
+                            'options', array_to_string(c.reloptions, ', '),
+                            'comment', obj_description(c.oid, 'pg_class')
+                        )
+                        from pg_class as c
+                        where c.oid = o.oid
+                    )
+                    when 'type' then (
+                        select jsonb_build_object(
+                            'columns', (
+                                select string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' order by a.attnum)
+                                from pg_attribute as a
+                                where a.attrelid = t.typrelid
+                                    and a.attnum > 0
+                                    and not a.attisdropped
+                            ),
+                            'comment', obj_description(t.oid, 'pg_type')
+                        )
+                        from pg_type as t
+                        where t.oid = o.oid
+                    )
+                    when 'routine' then (
+                        select jsonb_build_object(
+                            'kind', p.prokind,
+                            'arguments', pg_get_function_arguments(p.oid),
+                            'result', pg_get_function_result(p.oid),
+                            'language', l.lanname,
+                            'volatility', p.provolatile,
+                            'security definer', p.prosecdef,
+                            'strict', p.proisstrict,
+                            'leakproof', p.proleakproof,
+                            'parallel', p.proparallel,
+                            'settings', array_to_string(p.proconfig, ', '),
+                            'cost', p.procost,
+                            'rows', p.prorows,
+                            'support', nullif(p.prosupport, 0::regproc),
+                            'body', md5(p.prosrc),
+                            'comment', obj_description(p.oid, 'pg_proc')
+                        )
+                        from pg_proc as p
+                        join pg_language as l on l.oid = p.prolang
+                        where p.oid = o.oid
+                    )
+                end
+            from store_object as o
+            where o.kind <> 'column'
+                and (o.is_ours or o.kind = 'routine')
+            union all
+            select
+                'privilege',
+                format('%s on %s to %s', g.privilege_type, g.object, case when g.grantee = 0 then 'PUBLIC' else pg_get_userbyid(g.grantee)::text end),
+                jsonb_build_object(
+                    'grant option', bool_or(g.is_grantable),
+                    'granted by', string_agg(distinct pg_get_userbyid(g.grantor)::text, ', ')
+                )
+            from (
+                select case o.kind when 'routine' then 'function' else o.kind end || ' ' || o.label as object, x.*
+                from store_object as o
+                cross join aclexplode(o.acl) as x
+                where (o.is_ours or o.kind = 'routine')
+                    and x.grantee <> o.owner
+                union all
+                select 'type ' || c.relname, x.*
+                from pg_class as c
+                join pg_namespace as n on n.oid = c.relnamespace
+                join pg_type as t on t.oid = c.reltype
+                cross join aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) as x
+                where n.nspname = p_schema
+                    and c.relname = any (v_tables)
+                    and x.grantee <> t.typowner
+                union all
+                select 'database ' || d.datname, x.*
+                from pg_database as d
+                cross join aclexplode(d.datacl) as x
+                where d.datname = current_database()
+                    and x.grantee = (select r.oid from pg_roles as r where r.rolname = p_role)
+                    and x.grantee <> d.datdba
+            ) as g
+            group by g.privilege_type, g.object, g.grantee
+            union all
+            select part.kind, part.object, part.attributes
+            from pg_class as c
+            join pg_namespace as n on n.oid = c.relnamespace
+            cross join lateral (
+                select
+                    'column' as kind,
+                    c.relname || '.' || a.attname as object,
+                    jsonb_build_object(
+                        'type', format_type(a.atttypid, a.atttypmod),
+                        'collation', (select l.collname from pg_collation as l where l.oid = a.attcollation),
+                        'not null', a.attnotnull,
+                        'default', pg_get_expr(d.adbin, d.adrelid),
+                        'generated', a.attgenerated,
+                        'identity', a.attidentity,
+                        'comment', col_description(a.attrelid, a.attnum)
+                    ) as attributes
+                from pg_attribute as a
+                left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
+                where a.attrelid = c.oid
+                    and a.attnum > 0
+                    and not a.attisdropped
+                union all
+                select
+                    'constraint',
+                    c.relname || '.' || k.conname,
+                    jsonb_build_object(
+                        'definition', pg_get_constraintdef(k.oid),
+                        'valid', k.convalidated and not exists (select from pg_index as i where i.indexrelid = k.conindid and not i.indisvalid)
+                    )
+                from pg_constraint as k
+                where k.conrelid = c.oid
+                    -- not null is an attribute of the column, also in versions that keep it as a constraint
+                    and k.contype <> 'n'
+                union all
+                select 'index', x.relname, jsonb_build_object('definition', pg_get_indexdef(i.indexrelid), 'valid', i.indisvalid)
+                from pg_index as i
+                join pg_class as x on x.oid = i.indexrelid
+                where i.indrelid = c.oid
+                    and not i.indisprimary
+                union all
+                select 'trigger', c.relname || '.' || t.tgname, jsonb_build_object('definition', pg_get_triggerdef(t.oid))
+                from pg_trigger as t
+                where t.tgrelid = c.oid
+                    and not t.tgisinternal
+                union all
+                select 'rule', c.relname || '.' || r.rulename, '{}'
+                from pg_rewrite as r
+                where r.ev_class = c.oid
+                union all
+                select 'policy', c.relname || '.' || p.polname, '{}'
+                from pg_policy as p
+                where p.polrelid = c.oid
+            ) as part
+            where n.nspname = p_schema
+                and c.relname = any (v_tables)
+        ) as e
+    );
+    v_catalog_before := v_catalog;
+    v_other_changes := '[]';
+
+    -- No request waits for a role, but an install in another database may be at work on it.
+    perform set_config('lock_timeout', '10s', true);
     -- Roles belong to the cluster, and the lock above to the database, so another database may create them at the same time:
     -- both errors of that race are caught. A role is altered only where it differs, since two alterations at once fail
     -- ("tuple concurrently updated"). No password is set, so the runtime role cannot log in until it gets one.
@@ -3209,9 +4314,9 @@ begin
             v_took_membership := true;
         end if;
     end;
+    perform set_config('lock_timeout', '200ms', true);
 
-    -- Objects of an untrusted role are refused: its functions, triggers and index expressions would run with the rights of
-    -- the next caller. Objects of the installer or a superuser (after a restore without the roles) go to the owner role.
+    -- Objects of the installer or a superuser (after a restore without the roles) go to the owner role.
     declare
         v_object record;
     begin
@@ -3220,8 +4325,121 @@ begin
         end if;
         v_schema := (select n.oid from pg_namespace as n where n.nspname = p_schema);
 
+        -- Again: another session may have created one since.
+        -- Objects of an untrusted role are refused: its functions, triggers and index expressions would run with the rights of
+        -- the next caller.
+        declare
+            v_foreign record;
+        begin
+            for v_foreign in
+                select o.kind, o.name, r.rolname as owner
+                from (
+                    -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
+                    -- they are checked and reported as well; and other tables, whose owners are checked.
+                    --   kind                the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
+                    --   name, column_name   quoted for SQL; of a column, name is its table
+                    --   label               as in the report
+                    --   acl, default_acl    aclitem[]; the acl of an object without one is the default
+                    --   is_ours             whether it has a name of ours
+                    --   runtime_privilege   what the runtime role is to hold on it
+                    select
+                        'schema' as kind,
+                        quote_ident(n.nspname) as name,
+                        null::text as column_name,
+                        n.nspname::text as label,
+                        n.oid,
+                        n.nspowner as owner,
+                        coalesce(n.nspacl, acldefault('n', n.nspowner)) as acl,
+                        acldefault('n', n.nspowner) as default_acl,
+                        true as is_ours,
+                        'USAGE' as runtime_privilege
+                    from pg_namespace as n
+                    where n.nspname = p_schema
+                    union all
+                    select
+                        'table',
+                        c.oid::regclass::text,
+                        null,
+                        c.relname,
+                        c.oid,
+                        c.relowner,
+                        coalesce(c.relacl, acldefault('r', c.relowner)),
+                        acldefault('r', c.relowner),
+                        c.relname = any (v_tables),
+                        null
+                    from pg_class as c
+                    join pg_namespace as n on n.oid = c.relnamespace
+                    where n.nspname = p_schema
+                        and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+                    union all
+                    select
+                        'column',
+                        c.oid::regclass::text,
+                        quote_ident(a.attname),
+                        c.relname || '.' || a.attname,
+                        c.oid,
+                        c.relowner,
+                        a.attacl,
+                        null,
+                        true,
+                        null
+                    from pg_class as c
+                    join pg_namespace as n on n.oid = c.relnamespace
+                    join pg_attribute as a on a.attrelid = c.oid
+                    where n.nspname = p_schema
+                        and c.relname = any (v_tables)
+                        and a.attacl is not null
+                    union all
+                    select
+                        'type',
+                        t.oid::regtype::text,
+                        null,
+                        t.typname,
+                        t.oid,
+                        t.typowner,
+                        coalesce(t.typacl, acldefault('T', t.typowner)),
+                        acldefault('T', t.typowner),
+                        true,
+                        null
+                    from pg_type as t
+                    join pg_namespace as n on n.oid = t.typnamespace
+                    where n.nspname = p_schema
+                        and t.typname = any (v_types)
+                        -- the row type of a table goes with the table
+                        and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
+                    union all
+                    select
+                        'routine',
+                        p.oid::regprocedure::text,
+                        null,
+                        format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
+                        p.oid,
+                        p.proowner,
+                        coalesce(p.proacl, acldefault('f', p.proowner)),
+                        acldefault('f', p.proowner),
+                        p.proname = any (v_function_names),
+                        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                    from pg_proc as p
+                    join pg_namespace as n on n.oid = p.pronamespace
+                    where n.nspname = p_schema
+                ) as o
+                join pg_roles as r on r.oid = o.owner
+                where o.kind <> 'column'
+                    and r.rolname not in (v_owner, current_user)
+                    and not r.rolsuper
+                order by array_position(array['schema', 'table', 'type', 'routine'], o.kind), o.name
+            loop
+                raise exception using
+                    errcode = 'insufficient_privilege',
+                    message = format('%s %s belongs to %s', v_foreign.kind, v_foreign.name, v_foreign.owner),
+                    detail = 'The owner of a part of the store can read every session, and can act with the rights of its callers.',
+                    hint = 'Choose another schema. Or find out where it comes from, drop it, and run this again.';
+            end loop;
+        end;
+
+        -- Other objects of the schema keep their owner.
         for v_object in
-            select o.kind, o.name, o.is_ours, r.rolname as owner, r.rolsuper or r.rolname = current_user as is_trusted
+            select o.kind, o.name
             from (
                 -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
                 -- they are checked and reported as well; and other tables, whose owners are checked.
@@ -3312,22 +4530,12 @@ begin
                 join pg_namespace as n on n.oid = p.pronamespace
                 where n.nspname = p_schema
             ) as o
-            join pg_roles as r on r.oid = o.owner
-            where o.kind <> 'column'
-                and r.rolname <> v_owner
+            where o.is_ours
+                and o.kind <> 'column'
+                and pg_get_userbyid(o.owner) <> v_owner
             order by array_position(array['schema', 'table', 'type', 'routine'], o.kind), o.name
         loop
-            if not v_object.is_trusted then
-                raise exception using
-                    errcode = 'insufficient_privilege',
-                    message = format('%s %s belongs to %s', v_object.kind, v_object.name, v_object.owner),
-                    detail = 'The owner of a part of the store can read every session, and can act with the rights of its callers.',
-                    hint = 'Choose another schema. Or find out where it comes from, drop it, and run this again.';
-            end if;
-            -- Other objects of the schema keep their owner.
-            if v_object.is_ours then
-                execute format('alter %s %s owner to %I', v_object.kind, v_object.name, v_owner);
-            end if;
+            execute format('alter %s %s owner to %I', v_object.kind, v_object.name, v_owner);
         end loop;
 
         -- An owner can lose privileges on its own objects, even the one to read them.
@@ -4294,7 +5502,6 @@ begin
     -- replace" leaves it to that role.
     declare
         v_object record;
-        v_foreign_key record;
     begin
         for v_object in
             select o.kind, o.name, pg_get_userbyid(o.owner) as owner
@@ -4397,15 +5604,28 @@ begin
                 message = format('%s %s belongs to %s, which created it during this install', v_object.kind, v_object.name, v_object.owner),
                 hint = format('Revoke CREATE on the schema from %s, drop the object, and run this again.', v_object.owner);
         end loop;
+    end;
 
+    -- Looked at again after the work, since another session can add one.
+    declare
+        v_foreign_key record;
+    begin
         -- A foreign key to these rows would make pruning fail always, and creating a session now and then.
         for v_foreign_key in
             select c.conname as name, c.conrelid::regclass as table_name, c.confrelid::regclass as referenced_table
             from pg_constraint as c
             join pg_class as t on t.oid = c.confrelid
             where c.contype = 'f'
-                and t.relnamespace = v_schema
+                and t.relnamespace = (select n.oid from pg_namespace as n where n.nspname = p_schema)
                 and t.relname = any (v_tables)
+                -- One of the store's own tables is an additional constraint.
+                and not exists (
+                    select
+                    from pg_class as o
+                    where o.oid = c.conrelid
+                        and o.relnamespace = t.relnamespace
+                        and o.relname = any (v_tables)
+                )
         loop
             raise exception using
                 errcode = 'dependent_objects_still_exist',
@@ -4707,7 +5927,8 @@ begin
     end;
 
     -- What the catalog says about the store. Taken before and after the work: the report is the difference of the two, so it
-    -- claims no change that did not happen, and misses none that did.
+    -- claims no change that did not happen, and misses none that did. What the steps repair must show here, or in compare_rows.sql:
+    -- a store that shows no difference from expected_snapshot.sql is left as it is.
     v_catalog := (
         with store_object as (
             -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
@@ -4878,6 +6099,9 @@ begin
                             'leakproof', p.proleakproof,
                             'parallel', p.proparallel,
                             'settings', array_to_string(p.proconfig, ', '),
+                            'cost', p.procost,
+                            'rows', p.prorows,
+                            'support', nullif(p.prosupport, 0::regproc),
                             'body', md5(p.prosrc),
                             'comment', obj_description(p.oid, 'pg_proc')
                         )
@@ -4935,6 +6159,7 @@ begin
                         'not null', a.attnotnull,
                         'default', pg_get_expr(d.adbin, d.adrelid),
                         'generated', a.attgenerated,
+                        'identity', a.attidentity,
                         'comment', col_description(a.attrelid, a.attnum)
                     ) as attributes
                 from pg_attribute as a
@@ -4978,45 +6203,62 @@ begin
                 and c.relname = any (v_tables)
         ) as e
     );
+    v_catalog_after := v_catalog;
 
     -- The report, written here alone: what the catalog does not show, then the difference of the two snapshots. One row for
     -- each thing that is new or gone, and for each attribute that changed.
+    v_report := v_other_changes || (
+        select coalesce(
+            jsonb_agg(
+                jsonb_build_object(
+                    'action', c.action,
+                    'kind', c.kind,
+                    'object', c.object,
+                    'attribute', c.attribute,
+                    'before', c.before,
+                    'after', c.after
+                )
+                order by
+                    array_position(
+                        array['role', 'membership', 'schema', 'table', 'column', 'constraint', 'index', 'trigger', 'rule', 'policy', 'type', 'function', 'privilege'],
+                        c.kind
+                    ),
+                    c.kind,
+                    c.object,
+                    c.attribute
+            ),
+            '[]'
+        )
+        from (
+            select
+                case when b.key is null then 'created' when a.key is null then 'removed' else 'changed' end as action,
+                split_part(k.key, ' ', 1) as kind,
+                substr(k.key, strpos(k.key, ' ') + 1) as object,
+                v.attribute,
+                v.before,
+                v.after
+            from (
+                select jsonb_object_keys(coalesce(v_catalog_before, '{}')) as key
+                union
+                select jsonb_object_keys(coalesce(v_catalog_after, '{}'))
+            ) as k
+            left join jsonb_each(v_catalog_before) as b on b.key = k.key
+            left join jsonb_each(v_catalog_after) as a on a.key = k.key
+            left join lateral (
+                select x.key as attribute, b.value ->> x.key as before, a.value ->> x.key as after
+                from jsonb_object_keys(a.value) as x (key)
+                where b.key is not null
+                    and b.value ->> x.key is distinct from a.value ->> x.key
+            ) as v on true
+            where b.key is null
+                or a.key is null
+                or v.attribute is not null
+        ) as c
+    );
     return query
     select c.value ->> 'action', c.value ->> 'kind', c.value ->> 'object', c.value ->> 'attribute', c.value ->> 'before', c.value ->> 'after'
-    from jsonb_array_elements(v_other_changes) with ordinality as c (value, position)
+    from jsonb_array_elements(v_report) with ordinality as c (value, position)
     order by c.position;
-
-    return query
-    select
-        case when b.key is null then 'created' when a.key is null then 'removed' else 'changed' end,
-        split_part(k.key, ' ', 1),
-        substr(k.key, strpos(k.key, ' ') + 1),
-        v.attribute,
-        v.before,
-        v.after
-    from (
-        select jsonb_object_keys(coalesce(v_catalog_before, '{}')) as key
-        union
-        select jsonb_object_keys(coalesce(v_catalog, '{}'))
-    ) as k
-    left join jsonb_each(v_catalog_before) as b on b.key = k.key
-    left join jsonb_each(v_catalog) as a on a.key = k.key
-    left join lateral (
-        select x.key as attribute, b.value ->> x.key as before, a.value ->> x.key as after
-        from jsonb_object_keys(a.value) as x (key)
-        where b.key is not null
-            and b.value -> x.key is distinct from a.value -> x.key
-    ) as v on true
-    where b.key is null
-        or a.key is null
-        or v.attribute is not null
-    order by
-        array_position(
-            array['role', 'membership', 'schema', 'table', 'column', 'constraint', 'index', 'trigger', 'rule', 'policy', 'type', 'function', 'privilege'],
-            split_part(k.key, ' ', 1)
-        ),
-        2,
-        3;
 end;
 $correct_web$;
 

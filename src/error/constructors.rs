@@ -179,6 +179,12 @@ impl Error {
         Error::new(Kind::Install).with_source(what)
     }
 
+    /// Another session holds a lock that an install needs. The text names that session.
+    #[cfg(feature = "install")]
+    pub(crate) fn lock_held(what: String) -> Error {
+        Error::with_code(Kind::Install, SqlState::LOCK_NOT_AVAILABLE).with_source(what)
+    }
+
     /// The server is a standby, as a query shows.
     #[cfg(feature = "install")]
     pub(crate) fn standby() -> Error {

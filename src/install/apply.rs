@@ -3,18 +3,15 @@
 use postgres::{Client, IsolationLevel, Transaction};
 use refinery_core::Migration;
 
-use super::history::{check_history, lock_history};
+use super::comparison;
+use super::history::{HistoryUse, check_history, lock_history};
+use super::locks::{LOCK_KEY, LOCK_TIMEOUT, lock_installs, repeat};
 use super::options::InstallOptions;
 use super::refinery::run_releases;
 use super::report::{InstallReport, history_changes, routine_changes};
 use super::{releases, routine};
 use crate::error::Error;
 use crate::runtime::async_context;
-
-/// The key of the advisory lock that an install holds: the bytes of `conectpg` as a big-endian integer.
-///
-/// The lock makes installs into one database wait for each other. `pg_locks` shows it while an install runs.
-pub const LOCK_KEY: i64 = i64::from_be_bytes(*b"conectpg");
 
 /// How long a check waits for a lock before it fails with SQLSTATE 55P03.
 const CHECK_LOCK_TIMEOUT: &str = "5s";
@@ -32,10 +29,11 @@ const CHECK_LOCK_TIMEOUT: &str = "5s";
 /// safe to repeat the call.
 pub fn install(client: &mut Client, options: &InstallOptions) -> Result<InstallReport, Error> {
     async_context::run_blocking(|| {
-        client
-            .execute("select pg_catalog.pg_advisory_lock($1)", &[&LOCK_KEY])
-            .map_err(Error::call)?;
-        let result = run_transaction(client, options, Mode::Install);
+        check_primary(client)?;
+        lock_installs(client, options)?;
+        let result = repeat(client, options, |client| {
+            run_transaction(client, options, Mode::Install)
+        });
         // A connection that stays open must not keep the lock. A closed one has lost it.
         if !client.is_closed() {
             let unlocked = client.execute("select pg_catalog.pg_advisory_unlock($1)", &[&LOCK_KEY]);
@@ -49,24 +47,26 @@ pub fn install(client: &mut Client, options: &InstallOptions) -> Result<InstallR
 
 /// Returns what [`install`] would change now.
 ///
-/// It runs the install in a transaction and rolls that back, so it needs the same rights and waits for the same locks.
+/// If there is a store, it compares the catalog as [`check`] does. Otherwise, or if the store is one of connect-pg 1.1.5, it runs
+/// the install in a transaction and rolls that back.
 ///
 /// # Errors
 ///
 /// As for [`install`].
 pub fn dry_run(client: &mut Client, options: &InstallOptions) -> Result<InstallReport, Error> {
-    async_context::run_blocking(|| run_transaction(client, options, Mode::DryRun))
+    async_context::run_blocking(|| compare_or_roll_back(client, options, Mode::DryRun))
 }
 
 /// Returns how an existing store differs from what [`install`] would make of it.
 ///
-/// It works as [`dry_run`], but fails with SQLSTATE 55P03 if it waits more than 5 seconds for a lock.
+/// It compares the catalog in a read-only transaction, and takes no lock that a request could wait for. It fails with SQLSTATE
+/// 55P03 if another session keeps the tables locked against readers for more than 5 seconds.
 ///
 /// # Errors
 ///
 /// As for [`install`]; and there is no store under these names ([`Error::is_not_installed`]).
 pub fn check(client: &mut Client, options: &InstallOptions) -> Result<InstallReport, Error> {
-    async_context::run_blocking(|| run_transaction(client, options, Mode::Check))
+    async_context::run_blocking(|| compare_or_roll_back(client, options, Mode::Check))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,25 +76,87 @@ enum Mode {
     Check,
 }
 
-fn run_transaction(
+fn compare_or_roll_back(
     client: &mut Client,
     options: &InstallOptions,
     mode: Mode,
 ) -> Result<InstallReport, Error> {
     check_primary(client)?;
+    if let Some(report) = compare(client, options, mode)? {
+        return Ok(report);
+    }
+    repeat(client, options, |client| {
+        run_transaction(client, options, mode)
+    })
+}
+
+/// Compares an existing store with the release. Returns `None` if there is none, or if the changes cannot be foretold.
+fn compare(
+    client: &mut Client,
+    options: &InstallOptions,
+    mode: Mode,
+) -> Result<Option<InstallReport>, Error> {
+    let mut transaction = client
+        .build_transaction()
+        .isolation_level(IsolationLevel::ReadCommitted)
+        .read_only(true)
+        .start()
+        .map_err(Error::call)?;
+    set_parameters(&mut transaction, options, CHECK_LOCK_TIMEOUT)?;
+    if mode == Mode::Check {
+        check_installed(&mut transaction, options)?;
+    } else if !has_schema(&mut transaction, options)? {
+        return Ok(None);
+    }
+    let runner = releases::runner();
+    let (version, newest_sql) = releases::newest(&runner)?;
+    let has_history = lock_history(&mut transaction, HistoryUse::Read)?;
+    let recorded = if has_history {
+        check_history(&mut transaction, runner.get_migrations())?
+    } else {
+        Vec::new()
+    };
+    let mut missing: Vec<i32> = runner
+        .get_migrations()
+        .iter()
+        .map(Migration::version)
+        .filter(|version| !recorded.contains(version))
+        .collect();
+    missing.sort_unstable();
+    let routine = routine::compare(&mut transaction, version, newest_sql)?;
+    let Some(store_changes) = comparison::foretell(&mut transaction, options, newest_sql)? else {
+        return Ok(None);
+    };
+    let mut report = InstallReport {
+        version,
+        changes: Vec::new(),
+        missing_from_history: Vec::new(),
+    };
+    if mode == Mode::Check && routine.actual == routine.expected {
+        report.missing_from_history = missing;
+    } else {
+        report.changes = history_changes(!has_history, &missing);
+    }
+    report
+        .changes
+        .extend(routine_changes(&routine.actual, &routine.expected));
+    report.changes.extend(store_changes);
+    Ok(Some(report))
+}
+
+/// Runs an install. It is rolled back unless it is to stay.
+fn run_transaction(
+    client: &mut Client,
+    options: &InstallOptions,
+    mode: Mode,
+) -> Result<InstallReport, Error> {
     let mut transaction = client
         .build_transaction()
         .isolation_level(IsolationLevel::ReadCommitted)
         .read_only(false)
         .start()
         .map_err(Error::call)?;
-    set_parameters(&mut transaction, options)?;
-    if mode == Mode::Check {
-        transaction
-            .batch_execute(&format!("set local lock_timeout = '{CHECK_LOCK_TIMEOUT}'"))
-            .map_err(Error::call)?;
-        check_installed(&mut transaction, options)?;
-    }
+    set_parameters(&mut transaction, options, LOCK_TIMEOUT)?;
     if mode != Mode::Install {
         transaction
             .execute("select pg_advisory_xact_lock($1)", &[&LOCK_KEY])
@@ -133,14 +195,16 @@ fn check_primary(client: &mut Client) -> Result<(), Error> {
 fn set_parameters(
     transaction: &mut Transaction<'_>,
     options: &InstallOptions,
+    lock_timeout: &str,
 ) -> Result<(), Error> {
     transaction
-        .batch_execute(
+        .batch_execute(&format!(
             "set local search_path = pg_catalog, pg_temp;
              set local standard_conforming_strings = on;
              set local quote_all_identifiers = off;
-             set local check_function_bodies = on",
-        )
+             set local check_function_bodies = on;
+             set local lock_timeout = '{lock_timeout}'"
+        ))
         .map_err(Error::call)?;
     if options.drops_additions() {
         transaction
@@ -176,6 +240,18 @@ fn check_installed(
     }
 }
 
+/// Returns true if the store's schema exists.
+fn has_schema(transaction: &mut Transaction<'_>, options: &InstallOptions) -> Result<bool, Error> {
+    transaction
+        .query_one(
+            "select exists (select from pg_namespace as n where n.nspname = $1::text)",
+            &[&options.schema_name()],
+        )
+        .map_err(Error::call)?
+        .try_get(0)
+        .map_err(Error::column)
+}
+
 /// Brings the routine up to date, and calls it to bring the store up to date.
 fn apply(
     transaction: &mut Transaction<'_>,
@@ -185,13 +261,18 @@ fn apply(
     let runner = releases::runner();
     let (version, newest_sql) = releases::newest(&runner)?;
     let newest_sql = newest_sql.to_owned();
-    let has_history = lock_history(transaction)?;
+    let has_history = lock_history(transaction, HistoryUse::Write)?;
     if has_history {
         check_history(transaction, runner.get_migrations())?;
     }
+    let released = routine::compare(transaction, version, &newest_sql)?;
     let before = routine::digests(transaction)?;
-    let recorded = run_releases(runner, transaction, has_history)?;
-    if recorded.is_empty() {
+    let recorded: Vec<i32> = run_releases(runner, transaction, has_history)?
+        .iter()
+        .map(Migration::version)
+        .collect();
+    // With nothing to restore, nothing is written.
+    if recorded.is_empty() && released.actual != released.expected {
         routine::restore(transaction, &newest_sql, &before)?;
     }
     let after = routine::digests(transaction)?;
@@ -202,7 +283,7 @@ fn apply(
         missing_from_history: Vec::new(),
     };
     if mode == Mode::Check && after == before {
-        report.missing_from_history = recorded.iter().map(Migration::version).collect();
+        report.missing_from_history = recorded;
     } else {
         report.changes = history_changes(!has_history, &recorded);
     }

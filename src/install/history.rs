@@ -8,11 +8,21 @@ use crate::error::Error;
 /// refinery's table of the releases that were installed.
 pub(super) const HISTORY: &str = "public.correct_web_history";
 
+/// What the transaction is to do with the history.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum HistoryUse {
+    Read,
+    Write,
+}
+
 /// Locks the history and checks that it can be trusted. Returns false if there is none.
 ///
 /// Another owner could put a trigger on the table, which would run with the rights of the install. The lock keeps the table
 /// from being replaced after the check.
-pub(super) fn lock_history(transaction: &mut Transaction<'_>) -> Result<bool, Error> {
+pub(super) fn lock_history(
+    transaction: &mut Transaction<'_>,
+    history_use: HistoryUse,
+) -> Result<bool, Error> {
     let row = transaction
         .query_one(
             "select to_regnamespace('public') is not null, to_regclass($1) is not null",
@@ -31,10 +41,12 @@ pub(super) fn lock_history(transaction: &mut Transaction<'_>) -> Result<bool, Er
     if !history {
         return Ok(false);
     }
+    let mode = match history_use {
+        HistoryUse::Read => "access share",
+        HistoryUse::Write => "share row exclusive",
+    };
     transaction
-        .batch_execute(&format!(
-            "lock table only {HISTORY} in share row exclusive mode"
-        ))
+        .batch_execute(&format!("lock table only {HISTORY} in {mode} mode"))
         .map_err(Error::call)?;
     let row = transaction
         .query_one(
@@ -82,11 +94,12 @@ pub(super) fn create_history(transaction: &mut Transaction<'_>) -> Result<(), Er
         .map_err(Error::call)
 }
 
-/// Checks that the history holds no newer releases, and no other releases under the same numbers.
+/// Checks that the history holds no newer releases, and no other releases under the same numbers. Returns the releases that it
+/// holds.
 pub(super) fn check_history(
     transaction: &mut Transaction<'_>,
     embedded: &[Migration],
-) -> Result<(), Error> {
+) -> Result<Vec<i32>, Error> {
     let newest = embedded
         .iter()
         .map(Migration::version)
@@ -100,8 +113,10 @@ pub(super) fn check_history(
             &[],
         )
         .map_err(Error::call)?;
+    let mut recorded = Vec::new();
     for row in rows {
         let version: i32 = row.try_get(0).map_err(Error::column)?;
+        recorded.push(version);
         if version > newest {
             return Err(Error::newer_database(format!(
                 "the database has release {version}, this program has release {newest}"
@@ -123,5 +138,5 @@ pub(super) fn check_history(
             )));
         }
     }
-    Ok(())
+    Ok(recorded)
 }

@@ -28,7 +28,9 @@
 //! [refinery]: https://docs.rs/refinery
 
 mod apply;
+mod comparison;
 mod history;
+mod locks;
 mod options;
 mod refinery;
 mod releases;
@@ -36,7 +38,8 @@ mod report;
 mod routine;
 mod script;
 
-pub use apply::{LOCK_KEY, check, dry_run, install};
+pub use apply::{check, dry_run, install};
+pub use locks::LOCK_KEY;
 pub use options::InstallOptions;
 pub use report::{Change, InstallReport};
 pub use script::script;

@@ -1,5 +1,9 @@
 //! The names of a store.
 
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
 use crate::error::Error;
 use crate::functions::SchemaName;
 
@@ -25,7 +29,27 @@ pub struct InstallOptions {
     schema: String,
     role: String,
     drop_additions: bool,
+    lock_wait: Duration,
+    on_wait: Option<OnWait>,
 }
+
+/// The function that [`InstallOptions::on_wait`] sets.
+#[derive(Clone)]
+struct OnWait(Arc<dyn Fn(&str) + Send + Sync>);
+
+impl fmt::Debug for OnWait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnWait")
+    }
+}
+
+impl PartialEq for OnWait {
+    fn eq(&self, other: &OnWait) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for OnWait {}
 
 impl Default for InstallOptions {
     /// Returns the schema `web` and the role `nodepg`.
@@ -34,6 +58,8 @@ impl Default for InstallOptions {
             schema: "web".into(),
             role: "nodepg".into(),
             drop_additions: false,
+            lock_wait: Duration::from_secs(60),
+            on_wait: None,
         }
     }
 }
@@ -79,6 +105,23 @@ impl InstallOptions {
         self
     }
 
+    /// Sets how long an install tries to get its locks. Default: 60 seconds.
+    ///
+    /// An install asks for each lock for 200 ms only, since requests queue behind it, and tries again after a pause. If the time
+    /// is up, it fails with SQLSTATE 55P03, names the session in the way, and has changed nothing.
+    #[must_use]
+    pub fn lock_wait(mut self, wait: Duration) -> Self {
+        self.lock_wait = wait;
+        self
+    }
+
+    /// Sets the function that learns which session the install waits for.
+    #[must_use]
+    pub fn on_wait(mut self, function: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.on_wait = Some(OnWait(Arc::new(function)));
+        self
+    }
+
     /// Returns the name of the schema.
     #[must_use]
     pub fn schema_name(&self) -> &str {
@@ -95,6 +138,16 @@ impl InstallOptions {
     #[must_use]
     pub fn owner_role(&self) -> String {
         format!("{}_owner", self.role)
+    }
+
+    pub(super) fn lock_wait_time(&self) -> Duration {
+        self.lock_wait
+    }
+
+    pub(super) fn report_wait(&self, text: &str) {
+        if let Some(OnWait(function)) = &self.on_wait {
+            function(text);
+        }
     }
 
     pub(super) fn drops_additions(&self) -> bool {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use postgres::Row;
-use refinery_core::Migration;
 
 use crate::error::Error;
 
@@ -68,11 +67,11 @@ impl Change {
 }
 
 /// Returns the changes of the history, which are made before `correct_web()` runs.
-pub(super) fn history_changes(table_is_new: bool, recorded: &[Migration]) -> Vec<Change> {
+pub(super) fn history_changes(table_is_new: bool, recorded: &[i32]) -> Vec<Change> {
     let table = table_is_new.then(|| Change::new("created", "table", "correct_web_history"));
     let releases = recorded
         .iter()
-        .map(|release| Change::new("created", "release", release.version().to_string()));
+        .map(|release| Change::new("created", "release", release.to_string()));
     table.into_iter().chain(releases).collect()
 }
 

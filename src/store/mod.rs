@@ -1,27 +1,19 @@
 //! The session store: what an application calls.
 
-// In the order in which rustdoc shows the methods: the blank lines keep rustfmt from sorting.
-mod builder;
-
-mod sessions;
-
-mod update;
-
-mod lock;
-
-mod rotation;
-
-mod users;
-
-#[expect(clippy::module_inception, reason = "the file of the type Store")]
-mod store;
-
 #[cfg(feature = "admin")]
 mod administration;
+mod builder;
+mod lock;
 mod lock_registry;
 mod rotate_outcome;
+mod rotation;
 mod save_outcome;
+mod sessions;
+#[expect(clippy::module_inception, reason = "the file of the type Store")]
+mod store;
+mod update;
 mod update_outcome;
+mod users;
 
 pub use builder::StoreBuilder;
 pub use rotate_outcome::RotateOutcome;

@@ -532,17 +532,107 @@ fn check_finds_trust_rules_in_pg_hba() {
     assert_eq!(found(), [] as [&str; 0]);
 }
 
+/// Another role can take the lock of installs.
 #[test]
-fn check_beside_install_lock_gives_up() {
+fn check_beside_install_lock_does_not_wait() {
     let database = Database::installed();
+    database.run(&["rotate-password"]).expect(0);
     let mut client = database.superuser();
     client
-        .execute("select pg_advisory_lock($1)", &[&LOCK_KEY])
+        .execute("select pg_advisory_lock($1), pg_advisory_lock(hashtextextended('connect-pg correct_web', 0))", &[&LOCK_KEY])
+        .unwrap();
+    database.run(&["check"]).expect(0);
+    database.run(&["install", "--dry-run"]).expect(0);
+}
+
+/// A lock of a check that waits would stop every request that comes after it.
+#[test]
+fn check_beside_open_transactions_takes_weak_locks_only() {
+    let database = Database::installed();
+    database.run(&["rotate-password"]).expect(0);
+    // An index of a DBA, which an install drops, and one that is missing.
+    database
+        .superuser()
+        .batch_execute(
+            "create index of_a_dba on web.session (created_at); drop index web.session_handle;
+             select web.set_session_data('a', '{}', null)",
+        )
+        .unwrap();
+    // EXCLUSIVE conflicts with every lock but ACCESS SHARE.
+    let mut client = database.superuser();
+    let mut open = client.transaction().unwrap();
+    open.batch_execute("lock table web.session, web.settings, web.prune_state in exclusive mode")
+        .unwrap();
+    for (command, list) in [
+        (&["check", "--format", "json"][..], "drift"),
+        (&["install", "--dry-run", "--format", "json"], "changes"),
+    ] {
+        let report = database.run(command).json();
+        let changes: Vec<_> = report[list]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|change| {
+                (
+                    change["action"].as_str().unwrap(),
+                    change["object"].as_str().unwrap(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            changes,
+            [("removed", "of_a_dba"), ("created", "session_handle")]
+        );
+    }
+    open.rollback().unwrap();
+}
+
+/// DDL of a check, even if it is rolled back, would run event triggers and write WAL.
+#[test]
+fn check_and_second_install_write_nothing() {
+    let database = Database::installed();
+    database.run(&["rotate-password"]).expect(0);
+    let mut client = database.superuser();
+    client
+        .batch_execute(
+            "create function public.no_ddl() returns event_trigger language plpgsql as $$ begin raise exception 'DDL: %', tg_tag; end $$;
+             create event trigger no_ddl on ddl_command_start execute function public.no_ddl()",
+        )
+        .unwrap();
+    database.run(&["check"]).expect(0);
+    database.run(&["install", "--dry-run"]).expect(0);
+    database
+        .run(&["install"])
+        .expect(0)
+        .says(&["Already up to date"]);
+    let mut transaction = client.transaction().unwrap();
+    let rows = transaction
+        .query(
+            "select from public.correct_web('web', $1)",
+            &[&database.role],
+        )
+        .unwrap();
+    let has_id: bool = transaction
+        .query_one("select pg_current_xact_id_if_assigned() is not null", &[])
+        .unwrap()
+        .get(0);
+    assert_eq!((rows.len(), has_id), (0, false));
+    transaction.rollback().unwrap();
+    // With something to repair, a check and a dry run still run no DDL.
+    client
+        .batch_execute(
+            "alter event trigger no_ddl disable; drop function web.count_sessions(); alter event trigger no_ddl enable",
+        )
         .unwrap();
     database
         .run(&["check"])
-        .expect(2)
-        .says(&["Hint: another session", "try again"]);
+        .expect(1)
+        .says(&["count_sessions() is missing"]);
+    database
+        .run(&["install", "--dry-run"])
+        .expect(0)
+        .says(&["would be created function count_sessions()"]);
+    database.run(&["install"]).expect(2).says(&["DDL: "]);
 }
 
 #[test]

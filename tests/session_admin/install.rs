@@ -1,6 +1,8 @@
 //! `session-admin install`, and the function `install` of the library where the program does not suffice.
 
+use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use crate::support::case::case;
 use crate::support::server::{quoted, random};
@@ -642,4 +644,103 @@ fn install_in_task_is_refused() {
         .join()
         .unwrap()
         .unwrap();
+}
+
+/// Requests queue behind a lock that an install waits for.
+#[test]
+fn install_behind_reader_lets_requests_through_and_names_it() {
+    let database = Database::installed();
+    let mut client = database.superuser();
+    client
+        .batch_execute(
+            "create index of_a_dba on web.session (created_at); select web.set_session_data('a', '{}', null)",
+        )
+        .unwrap();
+    let mut reader = database.superuser();
+    let mut open = reader.transaction().unwrap();
+    let row = open
+        .query_one("select pg_backend_pid(), count(*) from web.session", &[])
+        .unwrap();
+    let process = format!("process {} (role ", row.get::<_, i32>(0));
+    let (sender, waits) = mpsc::channel();
+    let options = InstallOptions::default()
+        .role(&database.role)
+        .unwrap()
+        .on_wait(move |text| sender.send(text.to_owned()).unwrap());
+
+    // It gives up in the end, and says who is in the way.
+    let error = install(
+        &mut client,
+        &options.clone().lock_wait(Duration::from_secs(1)),
+    )
+    .unwrap_err();
+    assert_eq!(error.code(), Some("55P03"));
+    assert!(error.to_string().contains(&process), "{error}");
+    assert!(error.to_string().contains("web.session"), "{error}");
+    assert!(waits.recv().unwrap().contains(&process));
+
+    // While it waits, loads and creates go on.
+    let mut installer = database.superuser();
+    let child = thread::spawn(move || install(&mut installer, &options));
+    assert!(waits.recv().unwrap().contains(&process));
+    client.batch_execute("set lock_timeout = '20s'").unwrap();
+    for id in ["a", "b", "c", "d", "e"] {
+        client
+            .execute("select web.set_session_data($1, '{}', null)", &[&id])
+            .unwrap();
+        let rows = client
+            .query("select web.get_session_data($1)", &[&id])
+            .unwrap();
+        assert_eq!(rows.len(), 1);
+    }
+    assert!(!child.is_finished());
+    open.rollback().unwrap();
+    let report = child.join().unwrap().unwrap();
+    let changes: Vec<_> = report
+        .changes
+        .iter()
+        .map(|change| &*change.object)
+        .collect();
+    assert_eq!(changes, ["of_a_dba"]);
+}
+
+/// Any role that can connect can take the lock of installs.
+#[test]
+fn install_behind_lock_of_another_role_names_it() {
+    let mut database = Database::installed();
+    let outsider = database.own_role("login password 'outsider'");
+    let mut client = database.superuser();
+    client
+        .batch_execute("drop function web.count_sessions()")
+        .unwrap();
+    let options = InstallOptions::default()
+        .role(&database.role)
+        .unwrap()
+        .lock_wait(Duration::from_secs(1));
+    for key in [
+        LOCK_KEY.to_string(),
+        "hashtextextended('connect-pg correct_web', 0)".to_owned(),
+    ] {
+        let mut other = database.login(&outsider, "outsider").unwrap();
+        let pid: i32 = other
+            .query_one(
+                &format!("select pg_backend_pid(), pg_advisory_lock({key})"),
+                &[],
+            )
+            .unwrap()
+            .get(0);
+        let error = install(&mut client, &options).unwrap_err();
+        assert_eq!(error.code(), Some("55P03"));
+        let text = error.to_string();
+        assert!(
+            text.contains(&format!("process {pid} (role {outsider}")),
+            "{text}"
+        );
+    }
+    assert!(
+        !install(&mut client, &options.lock_wait(Duration::from_secs(60)))
+            .unwrap()
+            .changes
+            .is_empty()
+    );
 }

@@ -59,7 +59,8 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
     let options = global
         .install_options()
         .map_err(|error| names_refused(&error))?
-        .drop_additions(args.drop_additions);
+        .drop_additions(args.drop_additions)
+        .on_wait(|text| output::remark(&one_line(text)));
     let report = if args.dry_run {
         dry_run(&mut client, &options)
     } else {

@@ -1,0 +1,156 @@
+-- What the catalog shows of a correct store, in the form of catalog_snapshot.sql: what an install makes, and what it finds and
+-- leaves alone.
+v_catalog_after := (
+    with declared (kind, object, attributes) as (
+        --@ include expected_objects.sql
+    ),
+    store_object as (
+        --@ include store_objects.sql
+    ),
+    -- The names are put in place of %1$s (the schema), %2$s (the schema, quoted for SQL), %3$s and %4$s (the roles).
+    made as (
+        select
+            d.kind,
+            format(d.object, p_schema, quote_ident(p_schema), p_role, v_owner) as object,
+            coalesce(
+                (
+                    select jsonb_object_agg(x.key, format(x.value, p_schema, quote_ident(p_schema), p_role, v_owner))
+                    from jsonb_each_text(d.attributes::jsonb) as x
+                ),
+                '{}'
+            ) as attributes
+        from declared as d
+    ),
+    found as (
+        select split_part(e.key, ' ', 1) as kind, substr(e.key, strpos(e.key, ' ') + 1) as object, e.value as attributes
+        from jsonb_each(v_catalog_before) as e
+    ),
+    kept_setting as (
+        select r.rolname as role, c.setting
+        from pg_db_role_setting as d
+        join pg_roles as r on r.oid = d.setrole
+        cross join unnest(d.setconfig) as c (setting)
+        where d.setdatabase in (0, (select b.oid from pg_database as b where b.datname = current_database()))
+            and (
+                --@ include is_kept_setting.sql
+            )
+    ),
+    additional_routine as (
+        select o.label, o.owner, o.acl
+        from store_object as o
+        where o.kind = 'routine'
+            and not o.is_ours
+            and pg_get_userbyid(o.owner) <> v_owner
+    )
+    select jsonb_object_agg(e.kind || ' ' || e.object, e.attributes)
+    from (
+        select
+            m.kind,
+            m.object,
+            m.attributes || case
+                when m.kind in ('schema', 'table', 'type', 'function') then (
+                    -- They differ between versions of PostgreSQL.
+                    select jsonb_build_object('privileges of the owner', string_agg(x.privilege_type, ', ' order by x.privilege_type))
+                    from aclexplode(acldefault(case m.kind when 'schema' then 'n' when 'table' then 'r' when 'type' then 'T' else 'f' end::"char", 10)) as x
+                    where x.grantee = 10
+                )
+                else '{}'
+            end || case m.kind
+                when 'function' then (
+                    select jsonb_build_object('body', md5(replace(v_functions[i][4], 'web.', v_prefix)), 'comment', v_functions[i][6])
+                    from generate_subscripts(v_functions, 1) as i
+                    where v_functions[i][2] = split_part(m.object, '(', 1)
+                )
+                -- Settings of the operator stay, and those that an install makes are added to them.
+                when 'role' then (
+                    select jsonb_build_object('settings', string_agg(s.setting, ', ' order by s.setting))
+                    from (
+                        select k.setting
+                        from kept_setting as k
+                        where k.role = m.object
+                        union all
+                        select w.setting
+                        from string_to_table(m.attributes ->> 'settings', ', ') as w (setting)
+                        where not exists (
+                            select
+                            from kept_setting as k
+                            where k.role = m.object
+                                and split_part(k.setting, '=', 1) = split_part(w.setting, '=', 1)
+                        )
+                    ) as s
+                )
+                -- And so do options of the operator, in their order.
+                when 'table' then (
+                    select jsonb_build_object('options', nullif(array_to_string(x.kept || x.missing, ', '), ''))
+                    from (
+                        select
+                            array(
+                                select k.option
+                                from regexp_split_to_table(nullif(f.attributes ->> 'options', ''), ', ') with ordinality as k (option, position)
+                                where split_part(k.option, '=', 1) <> 'autovacuum_enabled'
+                                    and (
+                                        k.option = any (w.options)
+                                        or split_part(k.option, '=', 1) <> all (array(select split_part(o.option, '=', 1) from unnest(w.options) as o (option)))
+                                    )
+                                order by k.position
+                            ) as kept,
+                            array(
+                                select o.option
+                                from unnest(w.options) with ordinality as o (option, position)
+                                where o.option <> all (coalesce(string_to_array(f.attributes ->> 'options', ', '), '{}'))
+                                order by o.position
+                            ) as missing
+                        from (select coalesce(string_to_array(m.attributes ->> 'options', ', '), '{}') as options) as w
+                        left join found as f on f.kind = 'table' and f.object = m.object
+                    ) as x
+                )
+                else '{}'
+            end as attributes
+        from made as m
+        union all
+        -- An additional column stays, but no insert fails or runs code because of it.
+        select
+            f.kind,
+            f.object,
+            f.attributes
+                || jsonb '{"default": null, "generated": ""}'
+                || case when f.attributes ->> 'identity' = '' then jsonb '{"not null": false}' else '{}' end
+        from found as f
+        where f.kind = 'column'
+            and not exists (select from made as m where m.kind = f.kind and m.object = f.object)
+        union all
+        select f.kind, f.object, f.attributes
+        from found as f
+        where f.kind = 'function'
+            and exists (select from additional_routine as r where r.label = f.object)
+            or f.kind = 'privilege'
+            and exists (
+                select
+                from additional_routine as r
+                cross join aclexplode(r.acl) as x
+                where x.grantee <> r.owner
+                    and f.object = format(
+                        '%s on function %s to %s',
+                        x.privilege_type,
+                        r.label,
+                        case when x.grantee = 0 then 'PUBLIC' else pg_get_userbyid(x.grantee)::text end
+                    )
+            )
+        union all
+        -- CONNECT, if PUBLIC does not have it or the role has it already.
+        select
+            'privilege',
+            c.object,
+            coalesce((select f.attributes from found as f where f.kind = 'privilege' and f.object = c.object), '{}')
+                || jsonb '{"grant option": false}'
+        from (select format('CONNECT on database %s to %s', current_database(), p_role) as object) as c
+        where not has_database_privilege('public', current_database(), 'CONNECT')
+            or exists (
+                select
+                from found as f
+                where f.kind = 'privilege'
+                    and f.object = c.object
+                    and f.attributes ->> 'grant option' = 'false'
+            )
+    ) as e
+);
