@@ -117,7 +117,7 @@ fn locked_session_is_readable_and_second_lock_times_out() {
         .query_one("show lock_timeout", &[])
         .unwrap()
         .get(0);
-    assert_eq!(timeout, "0");
+    assert_eq!(timeout, "10s");
 }
 
 #[test]
