@@ -2,7 +2,7 @@
 begin;
 \ir ../lib/store.sql
 \ir ../lib/drift.sql
-select plan(10);
+select plan(12);
 
 select pg_temp.repairs(
     $$ drop index web.session_prune_after $$,
@@ -63,6 +63,20 @@ select pg_temp.repairs(
     $$ create index x on web.session (lower(data)) $$,
     'removed index x',
     'an index of an expression was added'
+);
+
+select is(
+    pg_temp.repaired($$
+        create index session_user_id_ccnew on web.session (user_id) where user_id is not null;
+        update pg_index set indisvalid = false where indexrelid = 'web.session_user_id_ccnew'::regclass;
+    $$),
+    '(nothing)',
+    'an index that REINDEX CONCURRENTLY builds is left alone'
+);
+select pg_temp.repairs(
+    $$ create index session_user_id_ccnew on web.session (user_id) $$,
+    'removed index session_user_id_ccnew',
+    'a valid index of such a name was added'
 );
 
 select * from finish();

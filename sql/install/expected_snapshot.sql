@@ -121,7 +121,10 @@ v_catalog_after := (
         union all
         select f.kind, f.object, f.attributes
         from found as f
-        where f.kind = 'function'
+        where f.kind = 'index'
+            and f.object ~ '_cc(new|old)[0-9]*$'
+            and f.attributes ->> 'valid' = 'false'
+            or f.kind = 'function'
             and exists (select from additional_routine as r where r.label = f.object)
             or f.kind = 'privilege'
             and exists (

@@ -47,6 +47,8 @@ begin
             and c.relname = any (v_tables)
             and x.relname <> all (v_declared_indexes)
             and not exists (select from pg_constraint as k where k.conindid = i.indexrelid)
+            -- Of a REINDEX CONCURRENTLY, which may be at work.
+            and not (x.relname ~ '_cc(new|old)[0-9]*$' and not i.indisvalid)
     loop
         execute format('drop index %s', v_index);
     end loop;

@@ -3706,7 +3706,10 @@ begin
                 union all
                 select f.kind, f.object, f.attributes
                 from found as f
-                where f.kind = 'function'
+                where f.kind = 'index'
+                    and f.object ~ '_cc(new|old)[0-9]*$'
+                    and f.attributes ->> 'valid' = 'false'
+                    or f.kind = 'function'
                     and exists (select from additional_routine as r where r.label = f.object)
                     or f.kind = 'privilege'
                     and exists (
@@ -5271,6 +5274,8 @@ begin
                 and c.relname = any (v_tables)
                 and x.relname <> all (v_declared_indexes)
                 and not exists (select from pg_constraint as k where k.conindid = i.indexrelid)
+                -- Of a REINDEX CONCURRENTLY, which may be at work.
+                and not (x.relname ~ '_cc(new|old)[0-9]*$' and not i.indisvalid)
         loop
             execute format('drop index %s', v_index);
         end loop;
