@@ -95,6 +95,7 @@ fn output_file_is_private_and_replaced_atomically() {
         .expect(0)
         .json();
     assert_eq!(as_json["role"], database.role);
+    assert_eq!(as_json["settings"], serde_json::json!([]));
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert!(database.can_log_in(&database.role, fs::read_to_string(&link).unwrap().trim()));
     // A umask that removes the permissions of the owner has no effect.
