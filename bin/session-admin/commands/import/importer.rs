@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::error::Error;
 
-use connect_pg::{ImportOutcome, SessionRecord, quote_identifier};
+use connect_pg::{ImportOutcome, SessionRecord};
 use indicatif::ProgressBar;
 use postgres::Client;
 
@@ -118,16 +118,29 @@ impl<'a> Importer<'a> {
         self.summary
     }
 
-    /// Brings the statistics up to date. Applications that run meanwhile may have plans for an almost empty table. Autovacuum would
-    /// replace them a minute later.
+    /// Brings the statistics of the store's tables up to date. Applications that run meanwhile may have plans for almost empty tables,
+    /// which autovacuum would replace a minute later.
     ///
     /// A failure is no failure of the import.
     fn analyze(&mut self) {
         self.analyze_at = self.summary.imported.saturating_mul(10);
-        let table = format!("{}.session", quote_identifier(&self.global.schema));
-        let _ = self
-            .client
-            .batch_execute(&format!("analyze (skip_locked) {table}"));
+        let tables = self.client.query(
+            "select pg_catalog.format('%I.%I', n.nspname, c.relname)
+            from pg_catalog.pg_class as c
+            join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+            where n.nspname = $1::pg_catalog.text
+                and c.relkind = 'r'",
+            &[&self.global.schema],
+        );
+        let names = tables
+            .iter()
+            .flatten()
+            .filter_map(|row| row.try_get(0).ok());
+        for table in names.collect::<Vec<String>>() {
+            let _ = self
+                .client
+                .batch_execute(&format!("analyze (skip_locked) {table}"));
+        }
     }
 
     fn send_batch(&mut self, places: &[String], batch: &[SessionRecord]) -> Result<(), CliError> {
