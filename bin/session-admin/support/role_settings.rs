@@ -102,11 +102,9 @@ pub(crate) fn read(client: &mut Client, role: &str) -> Result<Vec<StoredSetting>
                 b.datname::pg_catalog.text,
                 s.name,
                 pg_catalog.substr(c.setting, pg_catalog.length(s.name) + 2),
-                case
-                    when r.rolname is null then pg_catalog.format('alter database %I reset %I', b.datname, s.name)
-                    when b.datname is null then pg_catalog.format('alter role %I reset %I', r.rolname, s.name)
-                    else pg_catalog.format('alter role %I in database %I reset %I', r.rolname, b.datname, s.name)
-                end
+                pg_catalog.quote_ident(r.rolname),
+                pg_catalog.quote_ident(b.datname),
+                pg_catalog.quote_ident(s.name)
             from pg_catalog.pg_db_role_setting as d
             cross join pg_catalog.unnest(d.setconfig) as c (setting)
             cross join pg_catalog.split_part(c.setting, '=', 1) as s (name)
@@ -124,10 +122,21 @@ pub(crate) fn read(client: &mut Client, role: &str) -> Result<Vec<StoredSetting>
                 database: row.try_get(1)?,
                 name: row.try_get(2)?,
                 value: row.try_get(3)?,
-                reset: row.try_get(4)?,
+                reset: reset(row.try_get(4)?, row.try_get(5)?, row.try_get(6)?),
             })
         })
         .collect()
+}
+
+/// Returns the statement that removes a setting. The names are quoted for SQL; no role means all roles.
+fn reset(role: Option<&str>, database: Option<&str>, name: &str) -> String {
+    match (role, database) {
+        (Some(role), Some(database)) => {
+            format!("alter role {role} in database {database} reset {name}")
+        }
+        (None, Some(database)) => format!("alter database {database} reset {name}"),
+        (role, None) => format!("alter role {} reset {name}", role.unwrap_or("all")),
+    }
 }
 
 /// Returns true for a timeout that is on and below the limit. A text that is no timeout counts as one.
@@ -165,6 +174,22 @@ mod tests {
         }
         for long in ["0", "0s", "100", "100ms", "1s", "1.5min", "2h", "1 d"] {
             assert!(!is_short_timeout(long), "{long}");
+        }
+    }
+
+    #[test]
+    fn reset_names_scope_of_setting() {
+        for (role, database, statement) in [
+            (Some("shop"), None, "alter role shop reset jit"),
+            (
+                Some("shop"),
+                Some("db"),
+                "alter role shop in database db reset jit",
+            ),
+            (None, Some("db"), "alter database db reset jit"),
+            (None, None, "alter role all reset jit"),
+        ] {
+            assert_eq!(reset(role, database, "jit"), statement);
         }
     }
 

@@ -15,7 +15,8 @@ pub(super) fn check_settings(
         let of = match (&setting.role, &setting.database) {
             (Some(role), Some(_)) => format!("role {role} in this database"),
             (Some(role), None) => format!("role {role}"),
-            (None, _) => "this database, for all roles,".into(),
+            (None, Some(_)) => "this database, for all roles,".into(),
+            (None, None) => "the server, for all roles,".into(),
         };
         let text = format!("{of} has the setting {}", setting.assignment());
         let is_of_role = setting.role.is_some();
