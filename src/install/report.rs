@@ -32,7 +32,7 @@ pub struct InstallReport {
     pub version: i32,
     /// The changes, in the order in which they are best read. Empty if nothing had to be changed.
     pub changes: Vec<Change>,
-    /// The releases that are missing from the history although the routine is as released: the [`script`](super::script)
+    /// The releases that are missing from the history although the routine is as released: the [`script`](super::script())
     /// installed it. Only [`check`](super::check) sets this, since it is no drift. [`install`](super::install) records the
     /// releases and lists them among the changes.
     pub missing_from_history: Vec<i32>,

@@ -63,7 +63,7 @@ impl Store {
     /// default.
     ///
     /// `database_url` is a URL or `keyword=value` pairs, as `psql` takes them. What it leaves out comes from the `PG*` variables
-    /// and the password file: see [`ConnectionSettings`](crate::ConnectionSettings). Log in as the runtime role, `nodepg` by
+    /// and the password file: see [`ConnectionSettings`]. Log in as the runtime role, `nodepg` by
     /// default.
     ///
     /// # Errors
