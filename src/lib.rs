@@ -183,17 +183,20 @@
 //! [`StoreBuilder::config`], [`Session::handle`]), and so they are exported: `connect_pg::postgres::Client` always fits. A new
 //! major version of one of them will be a breaking change of this crate.
 
+// First, because rustdoc shows the methods of Store in the order of the modules.
+mod store;
+
+mod pruning;
+
 mod connection;
 mod error;
 mod events;
 mod functions;
 #[cfg(feature = "install")]
 pub mod install;
-mod pruning;
 mod runtime;
 mod session;
 mod settings;
-mod store;
 
 // Part of the signatures: an application needs the very same versions.
 #[doc(no_inline)]

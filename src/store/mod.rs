@@ -1,19 +1,27 @@
 //! The session store: what an application calls.
 
-#[cfg(feature = "admin")]
-mod administration;
+// In the order in which rustdoc shows the methods: the blank lines keep rustfmt from sorting.
 mod builder;
-mod lock;
-mod lock_registry;
-mod rotate_outcome;
-mod rotation;
-mod save_outcome;
+
 mod sessions;
+
+mod update;
+
+mod lock;
+
+mod rotation;
+
+mod users;
+
 #[expect(clippy::module_inception, reason = "the file of the type Store")]
 mod store;
-mod update;
+
+#[cfg(feature = "admin")]
+mod administration;
+mod lock_registry;
+mod rotate_outcome;
+mod save_outcome;
 mod update_outcome;
-mod users;
 
 pub use builder::StoreBuilder;
 pub use rotate_outcome::RotateOutcome;

@@ -1,5 +1,6 @@
 //! The store on a connection or a transaction of the application.
 
+use super::assert_unavailable;
 use crate::support::test_database::{TestDatabase, create, updated};
 use connect_pg::{SaveOutcome, SessionAttributes, SessionId, Store};
 
@@ -97,10 +98,7 @@ fn broken_borrowed_connection_returns_error_without_retry() {
     let mut client = database.client();
     database.terminate_connections();
     let error = Store::on(&mut client).load::<i32>(&id).unwrap_err();
-    assert!(
-        error.is_unavailable() && !error.is_outcome_unknown(),
-        "{error}"
-    );
+    assert_unavailable(&error);
     let error = Store::on(&mut client).end(&id).unwrap_err();
     assert!(
         error.is_unavailable() && error.is_outcome_unknown(),

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use super::assert_unavailable;
 use crate::support::proxy::Proxy;
 use crate::support::server::quoted;
 use crate::support::temporary_directory::TemporaryDirectory;
@@ -129,10 +130,7 @@ fn read_only_error_replaces_connection() {
     set_read_only("on");
     let store = database.builder().pool_size(1).connect().unwrap();
     let error = store.create(1, &SessionAttributes::new()).unwrap_err();
-    assert!(
-        error.is_unavailable() && !error.is_outcome_unknown(),
-        "{error}"
-    );
+    assert_unavailable(&error);
     assert_eq!(
         error.code(),
         Some(SqlState::READ_ONLY_SQL_TRANSACTION.code())
@@ -221,10 +219,7 @@ fn lost_reply_without_retry_returns_unknown_outcome() {
 
     // Nothing was sent, so nothing is unknown.
     let error = store.save(&mut session).unwrap_err();
-    assert!(
-        error.is_unavailable() && !error.is_outcome_unknown(),
-        "{error}"
-    );
+    assert_unavailable(&error);
 }
 
 /// The second attempt fails before it is sent. That says nothing about the first.
@@ -260,10 +255,7 @@ fn load_with_lost_reply_returns_known_outcome() {
     proxy.refuse();
     proxy.lose_next_reply();
     let error = store.load::<i32>(session.id()).unwrap_err();
-    assert!(
-        error.is_unavailable() && !error.is_outcome_unknown(),
-        "{error}"
-    );
+    assert_unavailable(&error);
 }
 
 /// Connects a store with one connection that has every statement prepared.
@@ -500,10 +492,7 @@ fn busy_pool_returns_unavailable_with_pool_size() {
                 break error;
             }
         };
-        assert!(
-            error.is_unavailable() && !error.is_outcome_unknown(),
-            "{error}"
-        );
+        assert_unavailable(&error);
         assert!(error.to_string().contains("pool_size"), "{error}");
         transaction.rollback().unwrap();
         assert_eq!(waiting.join().unwrap().unwrap(), SaveOutcome::Saved);
@@ -520,10 +509,7 @@ fn unreachable_server_returns_unavailable() {
         .port();
     let url = format!("host=127.0.0.1 port={port} user=missing dbname=nothing password=s3cret");
     let error = Store::connect(&url).unwrap_err();
-    assert!(
-        error.is_unavailable() && !error.is_outcome_unknown(),
-        "{error}"
-    );
+    assert_unavailable(&error);
     assert!(!format!("{error} {error:?}").contains("s3cret"));
 
     // Display shows the whole cause. A reader of the chain, such as anyhow, must not show it again.

@@ -7,6 +7,7 @@ use std::sync::{Barrier, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use super::assert_unavailable;
 use crate::support::proxy::Proxy;
 use crate::support::test_database::{TestDatabase, create, updated};
 use connect_pg::{
@@ -401,10 +402,7 @@ fn connection_lost_before_lock_is_replaced_and_under_lock_saves_nothing() {
             add_one(session)
         })
         .unwrap_err();
-    assert!(
-        error.is_unavailable() && !error.is_outcome_unknown(),
-        "{error}"
-    );
+    assert_unavailable(&error);
     assert_eq!(load(&store, &id), 2);
 
     // The lost reply is that of the save, so nothing was committed.
@@ -416,10 +414,7 @@ fn connection_lost_before_lock_is_replaced_and_under_lock_saves_nothing() {
             add_one(session)
         })
         .unwrap_err();
-    assert!(
-        error.is_unavailable() && !error.is_outcome_unknown(),
-        "{error}"
-    );
+    assert_unavailable(&error);
     assert_eq!(load(&store, &id), 2);
     updated(through_proxy.with_locked(&id, PATIENCE, add_one));
     assert_eq!(load(&store, &id), 3);

@@ -14,3 +14,14 @@ mod rotation;
 mod round_trips;
 mod sessions;
 mod users;
+
+use connect_pg::Error;
+
+/// Fails the test unless the error is an outage, and the call was certainly not executed.
+#[track_caller]
+fn assert_unavailable(error: &Error) {
+    assert!(
+        error.is_unavailable() && !error.is_outcome_unknown(),
+        "{error}"
+    );
+}

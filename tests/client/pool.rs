@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::assert_unavailable;
 use crate::support::case::case;
 use crate::support::proxy::Proxy;
 use crate::support::test_database::{TestDatabase, create, updated};
@@ -35,10 +36,7 @@ fn closed_store_returns_unavailable() {
         database.wait_until_disconnected();
         assert_eq!(store.pool_status().open, 0);
         let error = store.end(&id).unwrap_err();
-        assert!(
-            error.is_unavailable() && !error.is_outcome_unknown(),
-            "{error}"
-        );
+        assert_unavailable(&error);
         assert_eq!(error.kind(), ErrorKind::Unavailable);
     }
 }
