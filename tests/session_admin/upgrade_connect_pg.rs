@@ -261,7 +261,8 @@ fn install_upgrades_connect_pg_in_place() {
             "correct_web_history",
             "web.prune_state",
             "web.session",
-            "web.settings"
+            "web.settings",
+            "web.user_lock"
         ]
     );
     let kept: i32 = client
