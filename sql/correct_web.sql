@@ -85,6 +85,8 @@ begin
     if v_is_comparable then
         --@ include verify_tables.sql
 
+        --@ include verify_column_types.sql
+
         --@ include verify_foreign_keys.sql
 
         --@ include expected_snapshot.sql
@@ -107,6 +109,10 @@ begin
 
     -- No request waits for a role, but an install in another database may be at work on it.
     perform set_config('lock_timeout', '10s', true);
+    --@ include create_roles.sql
+
+    --@ include verify_roles.sql
+
     --@ include roles.sql
     perform set_config('lock_timeout', '200ms', true);
 

@@ -6,7 +6,6 @@ declare
     v_table regclass;
     v_existing record;
     v_declared_columns text[] := array[]::text[];
-    v_column record;
     v_statement text;
 begin
     for v_declared in
@@ -158,22 +157,7 @@ begin
         end if;
     end loop;
 
-    -- The check of a domain would run with every insert.
-    for v_column in
-        select c.oid::regclass as table_name, a.attname as name, format_type(a.atttypid, a.atttypmod) as type
-        from pg_class as c
-        join pg_attribute as a on a.attrelid = c.oid
-        join pg_type as t on t.oid = a.atttypid
-        where c.relnamespace = v_schema
-            and c.relname = any (v_tables)
-            and not a.attisdropped
-            and t.typnamespace <> 'pg_catalog'::regnamespace
-    loop
-        raise exception using
-            errcode = 'datatype_mismatch',
-            message = format('column %I of %s has the type %s, which is not one of PostgreSQL', v_column.name, v_column.table_name, v_column.type),
-            hint = 'Drop the column or the table, and run this again.';
-    end loop;
+    --@ include verify_column_types.sql
 
     -- Additional columns stay. But their defaults and generated values would run as the owner role with every insert, and
     -- not null would make every insert fail.

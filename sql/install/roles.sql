@@ -1,6 +1,4 @@
--- Roles belong to the cluster, and the lock above to the database, so another database may create them at the same time:
--- both errors of that race are caught. A role is altered only where it differs, since two alterations at once fail
--- ("tuple concurrently updated"). No password is set, so the runtime role cannot log in until it gets one.
+-- A role is altered only where it differs, since two alterations at once fail ("tuple concurrently updated").
 declare
     v_role record;
     v_existing record;
@@ -16,62 +14,7 @@ begin
             (v_owner, false)
         ) as r (name, can_login)
     loop
-        if not exists (select from pg_roles as r where r.rolname = v_role.name) then
-            begin
-                execute format('create role %I %s', v_role.name, case when v_role.can_login then 'login' else 'nologin' end);
-            exception
-                when duplicate_object or unique_violation then
-                    null;
-            end;
-        end if;
-
         select r.* into v_existing from pg_roles as r where r.rolname = v_role.name;
-        if v_existing.rolsuper or v_existing.rolname in (current_user, session_user)
-            or v_existing.oid = (select d.datdba from pg_database as d where d.datname = current_database())
-        then
-            raise exception using
-                errcode = 'insufficient_privilege',
-                message = format('role %s cannot be restricted to the session functions: it is a superuser, the owner of the database, or the current role', v_role.name),
-                hint = 'Choose another name for the role. A role that does not exist is created.';
-        end if;
-        -- The owner role of another store, for one. A large object or a temporary table is harmless: any role may have them.
-        if v_role.name = p_role and exists (
-            select
-            from pg_shdepend as s
-            where s.refclassid = 'pg_authid'::regclass
-                and s.refobjid = v_existing.oid
-                and s.deptype = 'o'
-                and s.dbid = (select d.oid from pg_database as d where d.datname = current_database())
-                and (
-                    s.classid in ('pg_proc'::regclass, 'pg_namespace'::regclass)
-                    and not exists (select from pg_namespace as n where n.oid = s.objid and n.nspname ~ '^pg_(toast_)?temp_')
-                    and not exists (
-                        select
-                        from pg_proc as p
-                        join pg_namespace as n on n.oid = p.pronamespace
-                        where p.oid = s.objid
-                            and n.nspname ~ '^pg_temp_'
-                    )
-                    or s.classid = 'pg_class'::regclass
-                    and exists (select from pg_class as c where c.oid = s.objid and c.relpersistence <> 't')
-                )
-        ) then
-            raise exception using
-                errcode = 'insufficient_privilege',
-                message = format('role %s cannot be restricted to the session functions: it owns objects in this database', v_role.name),
-                hint = 'Choose another name for the role; a role that does not exist is created. Or give its objects to another role (reassign owned).';
-        end if;
-        -- A role that can log in is in use, and would lose its login in every database of the cluster.
-        if v_role.name = v_owner
-            and v_existing.rolcanlogin
-            and not exists (select from pg_namespace as n where n.nspname = p_schema and n.nspowner = v_existing.oid)
-        then
-            raise exception using
-                errcode = 'duplicate_object',
-                message = format('role %s exists and can log in, so it is not the owner role of a store', v_owner),
-                hint = 'Choose another name for the role; its owner role is named after it.';
-        end if;
-
         v_corrections := concat_ws(
             ' ',
             case when v_existing.rolcanlogin <> v_role.can_login then case when v_role.can_login then 'login' else 'nologin' end end,

@@ -3278,7 +3278,6 @@ begin
         -- What no repair can turn into a table of the store.
         declare
             v_table regclass;
-            v_column record;
         begin
             v_schema := (select n.oid from pg_namespace as n where n.nspname = p_schema);
             for v_table in
@@ -3293,8 +3292,12 @@ begin
                     message = format('%s is not a plain table', v_table),
                     hint = 'Partitions, inheritance and views are not supported. Choose another schema, or drop it and run this again.';
             end loop;
+        end;
 
-            -- The check of a domain would run with every insert.
+        -- The check of a domain would run with every insert.
+        declare
+            v_column record;
+        begin
             for v_column in
                 select c.oid::regclass as table_name, a.attname as name, format_type(a.atttypid, a.atttypmod) as type
                 from pg_class as c
@@ -4136,14 +4139,9 @@ begin
     -- No request waits for a role, but an install in another database may be at work on it.
     perform set_config('lock_timeout', '10s', true);
     -- Roles belong to the cluster, and the lock above to the database, so another database may create them at the same time:
-    -- both errors of that race are caught. A role is altered only where it differs, since two alterations at once fail
-    -- ("tuple concurrently updated"). No password is set, so the runtime role cannot log in until it gets one.
+    -- both errors of that race are caught. No password is set, so the runtime role cannot log in until it gets one.
     declare
         v_role record;
-        v_existing record;
-        v_corrections text;
-        v_setting record;
-        v_group name;
     begin
         for v_role in
             select r.name, r.can_login
@@ -4161,22 +4159,33 @@ begin
                         null;
                 end;
             end if;
+        end loop;
+    end;
 
-            select r.* into v_existing from pg_roles as r where r.rolname = v_role.name;
-            if v_existing.rolsuper or v_existing.rolname in (current_user, session_user)
-                or v_existing.oid = (select d.datdba from pg_database as d where d.datname = current_database())
+    -- Roles that cannot be restricted to the store are refused.
+    declare
+        v_role record;
+    begin
+        for v_role in
+            select r.*
+            from pg_roles as r
+            where r.rolname in (p_role, v_owner)
+            order by r.rolname <> p_role
+        loop
+            if v_role.rolsuper or v_role.rolname in (current_user, session_user)
+                or v_role.oid = (select d.datdba from pg_database as d where d.datname = current_database())
             then
                 raise exception using
                     errcode = 'insufficient_privilege',
-                    message = format('role %s cannot be restricted to the session functions: it is a superuser, the owner of the database, or the current role', v_role.name),
+                    message = format('role %s cannot be restricted to the session functions: it is a superuser, the owner of the database, or the current role', v_role.rolname),
                     hint = 'Choose another name for the role. A role that does not exist is created.';
             end if;
             -- The owner role of another store, for one. A large object or a temporary table is harmless: any role may have them.
-            if v_role.name = p_role and exists (
+            if v_role.rolname = p_role and exists (
                 select
                 from pg_shdepend as s
                 where s.refclassid = 'pg_authid'::regclass
-                    and s.refobjid = v_existing.oid
+                    and s.refobjid = v_role.oid
                     and s.deptype = 'o'
                     and s.dbid = (select d.oid from pg_database as d where d.datname = current_database())
                     and (
@@ -4195,20 +4204,39 @@ begin
             ) then
                 raise exception using
                     errcode = 'insufficient_privilege',
-                    message = format('role %s cannot be restricted to the session functions: it owns objects in this database', v_role.name),
+                    message = format('role %s cannot be restricted to the session functions: it owns objects in this database', v_role.rolname),
                     hint = 'Choose another name for the role; a role that does not exist is created. Or give its objects to another role (reassign owned).';
             end if;
             -- A role that can log in is in use, and would lose its login in every database of the cluster.
-            if v_role.name = v_owner
-                and v_existing.rolcanlogin
-                and not exists (select from pg_namespace as n where n.nspname = p_schema and n.nspowner = v_existing.oid)
+            if v_role.rolname = v_owner
+                and v_role.rolcanlogin
+                and not exists (select from pg_namespace as n where n.nspname = p_schema and n.nspowner = v_role.oid)
             then
                 raise exception using
                     errcode = 'duplicate_object',
                     message = format('role %s exists and can log in, so it is not the owner role of a store', v_owner),
                     hint = 'Choose another name for the role; its owner role is named after it.';
             end if;
+        end loop;
+    end;
 
+    -- A role is altered only where it differs, since two alterations at once fail ("tuple concurrently updated").
+    declare
+        v_role record;
+        v_existing record;
+        v_corrections text;
+        v_setting record;
+        v_group name;
+    begin
+        for v_role in
+            select r.name, r.can_login
+            from (
+                values
+                (p_role, true),
+                (v_owner, false)
+            ) as r (name, can_login)
+        loop
+            select r.* into v_existing from pg_roles as r where r.rolname = v_role.name;
             v_corrections := concat_ws(
                 ' ',
                 case when v_existing.rolcanlogin <> v_role.can_login then case when v_role.can_login then 'login' else 'nologin' end end,
@@ -4943,7 +4971,6 @@ begin
         v_table regclass;
         v_existing record;
         v_declared_columns text[] := array[]::text[];
-        v_column record;
         v_statement text;
     begin
         for v_declared in
@@ -5096,21 +5123,25 @@ begin
         end loop;
 
         -- The check of a domain would run with every insert.
-        for v_column in
-            select c.oid::regclass as table_name, a.attname as name, format_type(a.atttypid, a.atttypmod) as type
-            from pg_class as c
-            join pg_attribute as a on a.attrelid = c.oid
-            join pg_type as t on t.oid = a.atttypid
-            where c.relnamespace = v_schema
-                and c.relname = any (v_tables)
-                and not a.attisdropped
-                and t.typnamespace <> 'pg_catalog'::regnamespace
-        loop
-            raise exception using
-                errcode = 'datatype_mismatch',
-                message = format('column %I of %s has the type %s, which is not one of PostgreSQL', v_column.name, v_column.table_name, v_column.type),
-                hint = 'Drop the column or the table, and run this again.';
-        end loop;
+        declare
+            v_column record;
+        begin
+            for v_column in
+                select c.oid::regclass as table_name, a.attname as name, format_type(a.atttypid, a.atttypmod) as type
+                from pg_class as c
+                join pg_attribute as a on a.attrelid = c.oid
+                join pg_type as t on t.oid = a.atttypid
+                where c.relnamespace = v_schema
+                    and c.relname = any (v_tables)
+                    and not a.attisdropped
+                    and t.typnamespace <> 'pg_catalog'::regnamespace
+            loop
+                raise exception using
+                    errcode = 'datatype_mismatch',
+                    message = format('column %I of %s has the type %s, which is not one of PostgreSQL', v_column.name, v_column.table_name, v_column.type),
+                    hint = 'Drop the column or the table, and run this again.';
+            end loop;
+        end;
 
         -- Additional columns stay. But their defaults and generated values would run as the owner role with every insert, and
         -- not null would make every insert fail.
