@@ -75,7 +75,7 @@
 //!
 //! Each call is one round trip to the server, check-out from the pool included, once the connection is open and the statement
 //! prepared on it. [`Store::update`] is two calls, and [`Store::with_locked`] four. No connection is pinged before its use. A
-//! dead one is replaced and the call repeated once, which is safe for every function. Behind a pooler that gives each
+//! broken one is replaced and the call repeated once, which is safe for every function. Behind a pooler that gives each
 //! transaction another connection, set [`StoreBuilder::prepare_statements(false)`](StoreBuilder::prepare_statements).
 //!
 //! The use of a session moves its expiry, but the database limits how often it writes that: nearly every [`Store::load`] of a
@@ -90,7 +90,7 @@
 //!
 //! The id changes with each change of privilege ([OWASP][owasp]), in one round trip, and the data stays:
 //! [`Store::login_or_create`], [`Store::login`], [`Store::logout`], and [`Store::rotate`] for the rest. After a login or logout
-//! the old id is dead at once. After a rotation it may still read for a minute at most.
+//! the old id is invalid at once. After a rotation it may still read for a minute at most.
 //!
 //! [`Store::listen`] reports ended sessions to what outlives a request, such as a web socket.
 //!
@@ -113,12 +113,13 @@
 //! # Data
 //!
 //! A session's data is any type that is `Serialize` and `DeserializeOwned`. It is stored as JSON text, byte for byte as
-//! `serde_json` writes it, so everything that survives `serde_json` survives the store: `\u0000`, every character, every `u64`,
+//! `serde_json` writes it. So the store keeps everything that `serde_json` keeps: `\u0000`, every character, every `u64`,
 //! `i128` and finite `f64`. A `serde_json::Value` keeps integers from `i64::MIN` to `u64::MAX`; for more, use `i128`, its feature
 //! `arbitrary_precision`, or a `serde_json::value::RawValue`.
 //!
-//! The store refuses what `serde_json` refuses (a map whose keys are not strings; when reading into text, a lone surrogate such as
-//! `"\ud800"`), nesting of more than 127 levels, and more than its setting `max_data_bytes`, 1 MiB by default.
+//! The store refuses what `serde_json` refuses: a map whose keys are not strings and, when reading into text, a lone surrogate
+//! such as `"\ud800"`. It also refuses more than 127 nested levels, and more bytes than its setting `max_data_bytes`, 1 MiB by
+//! default.
 //!
 //! # Transactions
 //!

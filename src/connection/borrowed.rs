@@ -45,7 +45,7 @@ impl<C: GenericClient> Executor for Borrowed<'_, C> {
             .map_err(|error| retry::final_error(error, call.changes()))
     }
 
-    /// In a transaction of the application's, this is a savepoint.
+    /// Runs `work` in a transaction, or in a savepoint of the application's transaction.
     fn in_transaction<R, E, F>(
         &self,
         schema: &SchemaName,

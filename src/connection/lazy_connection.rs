@@ -57,7 +57,7 @@ impl LazyConnection {
         }
     }
 
-    /// Begins a transaction, makes the call in it, and calls `work` with the reply. Replaces a dead connection once, before
+    /// Begins a transaction, makes the call in it, and calls `work` with the reply. Replaces a broken connection once, before
     /// `work` begins.
     pub(crate) fn in_transaction<R, E, F>(
         &mut self,

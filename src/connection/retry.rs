@@ -1,7 +1,7 @@
 //! The retry policy: what follows a failed attempt at a call.
 //!
-//! Every function can be called again: a save of data that is stored is `saved`, an ended session stays ended, and a key that
-//! exists after a lost `create` is the one that was drawn. So a call whose connection broke is repeated once.
+//! Every function can be called again. A save of data that is stored is `saved`, and an ended session stays ended. A key that
+//! exists after a lost `create` is the one that was generated. So a call whose connection broke is repeated once.
 
 use crate::error::Error;
 use crate::functions::Call;
@@ -33,7 +33,7 @@ impl Attempt {
         may_have_executed: false,
     };
 
-    /// The first one on a connection of the pool.
+    /// Returns the first attempt on a connection of the pool.
     pub(crate) fn first(prepares: bool) -> Attempt {
         Attempt {
             can_reconnect: true,

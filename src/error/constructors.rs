@@ -36,14 +36,14 @@ impl Error {
         Error::new(Kind::AsyncContext)
     }
 
-    /// An error of a call that was sent on an open connection.
+    /// Returns the error of a call that was sent on an open connection.
     pub(crate) fn call(error: tokio_postgres::Error) -> Error {
         let broken = breaks_connection(&error);
         Error::postgres(if broken { Kind::Broken } else { Kind::Server }, error)
     }
 
-    /// An error of the application's own call. Without an SQLSTATE it may be the application's mistake: a row that is
-    /// missing, a column of another type.
+    /// Returns the error of a call of the application's own. Without an SQLSTATE it may be a mistake of the application: a
+    /// row that is missing, a column of another type.
     pub(super) fn application(error: tokio_postgres::Error) -> Error {
         let broken = match error.code() {
             Some(code) => is_connection_fatal(code),
@@ -59,10 +59,10 @@ impl Error {
         )
     }
 
-    /// An error of connecting, with a password or without.
+    /// Returns the error of a failed connection attempt.
     pub(crate) fn connect(error: tokio_postgres::Error, has_password: bool) -> Error {
-        // The driver does not tell its kinds apart. Without a source the time was up; an I/O error is an outage too. Anything
-        // else that the server did not say is a missing password or setting.
+        // The driver does not show its kinds. Without a source, it was a timeout; an I/O error is an outage too. Any other
+        // error without a message of the server is a missing password or setting.
         let outage = error.source().is_none() || source_is_io(&error);
         if outage || error.as_db_error().is_some() {
             Error::postgres(Kind::Connect, error)
@@ -101,23 +101,23 @@ impl Error {
         Error::new(Kind::Argument(what))
     }
 
-    /// The connection settings are refused. The text names the setting and the hint, and never a password.
+    /// Returns the error of connection settings that are refused. The text names the setting and the hint, and never a password.
     pub(crate) fn connection_settings(text: String) -> Error {
         Error::new(Kind::Settings).with_source(text)
     }
 
-    /// A password file cannot be read, or is empty; it may be written later. The text names the file.
+    /// Returns the error of a password file that is empty or cannot be read; it may be written later. The text names the file.
     pub(crate) fn password_file(text: String) -> Error {
         Error::new(Kind::Connect).with_source(text)
     }
 
-    /// Adds where the connection was to lead to.
+    /// Adds the target of the connection.
     pub(crate) fn at(mut self, target: ConnectionTarget) -> Error {
         self.0.target = Some(target);
         self
     }
 
-    /// No server could be reached.
+    /// Returns the error of a server that cannot be reached.
     pub(crate) fn unreachable(error: std::io::Error) -> Error {
         Error::new(Kind::Connect).with_source(error)
     }
@@ -134,7 +134,7 @@ impl Error {
         Error::new(Kind::Decode(std::any::type_name::<T>())).with_source(JsonPosition::new(error))
     }
 
-    /// `update` gave up. `locked` is the error of its last attempt, under the lock.
+    /// Returns the error of an `update` that gave up. `locked` is the error of its last attempt, under the lock.
     pub(crate) fn conflict(attempts: u32, locked: Error) -> Error {
         let mut error = Error::new(Kind::Conflict(attempts));
         error.0.code = locked.0.code;
@@ -162,36 +162,36 @@ impl Error {
         Error::new(Kind::Thread).with_source(error)
     }
 
-    /// A save was repeated, and by then another client had changed the session.
+    /// Returns the error of a save that was repeated after another client had changed the session.
     pub(crate) fn save_outcome_unknown() -> Error {
         Error::new(Kind::Broken).with_outcome_unknown()
     }
 
-    /// The database is newer than the program.
+    /// Returns the error of a database that is newer than the program.
     #[cfg(feature = "install")]
     pub(crate) fn newer_database(what: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
         Error::new(Kind::Newer).with_source(what)
     }
 
-    /// An install refuses what it found.
+    /// Returns the error of an install that refuses what it found.
     #[cfg(feature = "install")]
     pub(crate) fn install(what: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
         Error::new(Kind::Install).with_source(what)
     }
 
-    /// Another session holds a lock that an install needs. The text names that session.
+    /// Returns the error of an install whose lock another session holds. The text names that session.
     #[cfg(feature = "install")]
     pub(crate) fn lock_held(what: String) -> Error {
         Error::with_code(Kind::Install, SqlState::LOCK_NOT_AVAILABLE).with_source(what)
     }
 
-    /// The server is a standby, as a query shows.
+    /// Returns the error of a server that is a standby, as a query shows.
     #[cfg(feature = "install")]
     pub(crate) fn standby() -> Error {
         Error::with_code(Kind::Broken, SqlState::READ_ONLY_SQL_TRANSACTION)
     }
 
-    /// There is no store of these names, as a query shows.
+    /// Returns the error of a store that does not exist, as a query shows.
     #[cfg(feature = "install")]
     pub(crate) fn not_installed() -> Error {
         Error::with_code(Kind::Server, SqlState::INVALID_SCHEMA_NAME)
@@ -202,7 +202,7 @@ impl Error {
         self
     }
 
-    /// The transaction was not committed, so nothing was done.
+    /// Records that nothing was done, because the transaction was not committed.
     pub(crate) fn with_nothing_done(mut self) -> Error {
         self.0.outcome_unknown = false;
         self

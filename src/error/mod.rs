@@ -81,9 +81,9 @@ pub(crate) struct ConnectionTarget {
 
 /// For the application's own calls on a connection that it lends to a store, so that `?` takes both.
 ///
-/// [`code`](Error::code), [`is_unavailable`](Error::is_unavailable) and the like answer as for the store's calls. A missing table
-/// of the application does not mean that the store [is not installed](Error::is_not_installed), nor a limit of its own that the
-/// session's data [is too large](Error::is_too_large). A row that is missing or has another type is
+/// [`code`](Error::code), [`is_unavailable`](Error::is_unavailable) and the like answer as for the store's calls. But a missing
+/// table of the application is not [`is_not_installed`](Error::is_not_installed), and a limit of the application is not
+/// [`is_too_large`](Error::is_too_large). A row that is missing or has another type is
 /// [`ErrorKind::Other`].
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Error {

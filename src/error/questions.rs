@@ -10,8 +10,8 @@ use super::redacted::ServerMessage;
 impl Error {
     /// Returns the kind of failure.
     ///
-    /// An error that answers several questions has the kind of the first in the order of [`ErrorKind`], except that a
-    /// conflict comes before the lock that ended it.
+    /// If several predicates are true, the kind is the first of them in the order of [`ErrorKind`]. But a conflict comes
+    /// before the lock that ended it.
     ///
     /// # Examples
     ///
@@ -79,8 +79,9 @@ impl Error {
     /// - no connection could be made, or a connection broke;
     /// - a named [password file](crate::StoreBuilder::password_file) cannot be read;
     /// - the pool stayed busy for its whole [timeout](crate::StoreBuilder::pool_timeout), or is [closed](crate::Store::close);
-    /// - SQLSTATE class 08 (connection), class 53 (resources, too many connections), 57P01 to 57P05 (shutdown, crash, starting
-    ///   up), 57014 (canceled, as by `statement_timeout`), 25006 (the server is read-only: a standby).
+    /// - SQLSTATE class 08 (connection) or class 53 (resources, too many connections);
+    /// - SQLSTATE 57P01 to 57P05 (shutdown, crash, starting up) or 57014 (canceled, as by `statement_timeout`);
+    /// - SQLSTATE 25006 (the server is read-only: a standby).
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         match self.0.kind {

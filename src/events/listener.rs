@@ -16,7 +16,7 @@ use crate::functions::{Function, NotifyChannel, Reply, SchemaName, quote};
 use crate::runtime::{async_context, random_delay};
 
 /// After this time without an event the listener asks the server whether the channel is still the same. The question also
-/// finds a dead connection.
+/// finds a broken connection.
 const MAX_SILENCE: Duration = Duration::from_secs(30);
 /// The longest pause between two attempts to connect.
 const MAX_PAUSE: Duration = Duration::from_secs(5);

@@ -20,7 +20,7 @@ impl<'a> Function<'a> for EndSessionByHandle {
         [Parameter::Handle(self.handle)].into()
     }
 
-    /// Only the server knows which session has the handle.
+    /// Returns all, because only the server can find the session of a handle.
     fn waits(&self) -> Waits<'a> {
         Waits::ForAll
     }

@@ -33,7 +33,7 @@ impl<'a> Function<'a> for EndUserSession<'a> {
         .into()
     }
 
-    /// Which of the user's sessions the handle names is known to the server only.
+    /// Returns all sessions of the user, because only the server can find the session of a handle.
     fn waits(&self) -> Waits<'a> {
         Waits::ForUser {
             user_id: self.user_id,

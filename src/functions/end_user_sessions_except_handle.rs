@@ -37,7 +37,7 @@ impl<'a> Function<'a> for EndUserSessionsExceptHandle<'a> {
         .into()
     }
 
-    /// Only the server knows which session has the handle.
+    /// Returns all sessions of the user, because only the server can find the session of a handle.
     fn waits(&self) -> Waits<'a> {
         Waits::ForUser {
             user_id: self.user_id,

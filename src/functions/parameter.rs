@@ -10,8 +10,8 @@ use crate::session::SessionKey;
 
 /// A parameter of a call.
 ///
-/// The driver logs the `Debug` form of the parameters of a prepared statement, and ours are keys and session data. So the
-/// parameters have a type of their own, whose `Debug` shows the kind only.
+/// The driver logs the `Debug` form of the parameters of a prepared statement: here keys and session data. So they have a type
+/// of their own, whose `Debug` shows the kind only.
 #[derive(Clone, Copy)]
 pub(crate) enum Parameter<'a> {
     Address(Option<IpAddr>),

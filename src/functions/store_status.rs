@@ -24,7 +24,7 @@ pub struct StoreStatus {
     pub table_bytes: i64,
     /// The size of the indexes, in bytes.
     pub index_bytes: i64,
-    /// Dead rows.
+    /// Dead rows of the table, which VACUUM has not removed yet.
     pub dead_rows: i64,
     /// Updates of rows.
     pub updates: i64,

@@ -1,7 +1,7 @@
 //! How a store differs from its release, from the catalog alone.
 //!
-//! `correct_web()` begins with this comparison. Here its text runs by itself, as a DO statement in a read-only transaction, so a
-//! check changes nothing and takes no lock that a request could wait for.
+//! `correct_web()` begins with this comparison. Here its text runs by itself, as a DO statement in a read-only transaction.
+//! So a check changes nothing, and takes no lock that a request could wait for.
 
 use postgres::Transaction;
 

@@ -114,7 +114,7 @@ fn prune_all(store: &Store, batch_size: u32, stop: &StopSignal) -> PruneRun {
     run
 }
 
-/// The interval, doubled for each failure in a row up to the maximum, then a quarter shorter to a quarter longer.
+/// Returns the interval, doubled for each failure in a row up to the maximum, with a random change of a quarter at most.
 fn wait_after(interval: Duration, failures: u32) -> Duration {
     let doubled = interval.saturating_mul(1_u32.checked_shl(failures).unwrap_or(u32::MAX));
     let wait = doubled.min(MAX_BACK_OFF.max(interval));

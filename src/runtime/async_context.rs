@@ -64,7 +64,7 @@ pub(crate) fn refuse() -> Result<(), Error> {
     }
 }
 
-/// Does what blocks, or returns an error if this thread must not block.
+/// Runs work that blocks, or returns an error if this thread must not block.
 pub(crate) fn run_blocking<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     refuse()?;
     work()
@@ -78,7 +78,7 @@ mod tests {
         run_blocking(|| Ok(7))
     }
 
-    /// What the driver does.
+    /// Blocks on a runtime of its own, as the driver does.
     fn drive() -> Result<u8, Error> {
         run_blocking(|| {
             tokio::runtime::Builder::new_current_thread()

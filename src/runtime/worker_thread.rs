@@ -121,7 +121,7 @@ impl StopSignal {
         true
     }
 
-    /// Does work that a drop of the owner does not wait for. Returns None if the thread should stop.
+    /// Runs work that a drop of the owner does not wait for. Returns None if the thread should stop.
     pub(crate) fn detached<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
         self.set_phase(Phase::Detached);
         let result = (!self.is_set()).then(work);

@@ -15,12 +15,12 @@ const BYTES: usize = 32;
 
 /// The secret that a browser holds: 256 random bits as 43 characters of base64url.
 ///
-/// It gives access to the session, so it is never stored and never logged: the database sees the
+/// It gives access to the session, so it is never stored and never logged. The database receives the
 /// [key](SessionKey) only, `Debug` shows none of it, and there is no `Display`. Only
-/// [`as_cookie_value`](SessionId::as_cookie_value) returns the text, and its name tells where the text may go.
+/// [`as_cookie_value`](SessionId::as_cookie_value) returns the text.
 ///
-/// The text is base64url without padding ([RFC 4648, section 5][rfc4648]), every character of which may stand in a cookie's
-/// value ([RFC 6265, section 4.1.1][rfc6265]) as it is.
+/// The text is base64url without padding ([RFC 4648, section 5][rfc4648]). A cookie's value may contain each of these
+/// characters ([RFC 6265, section 4.1.1][rfc6265]).
 ///
 /// Comparing two ids takes a time that depends on them, which is safe because no lookup compares ids. The database finds a row by
 /// the SHA-256 of the id, which an attacker who does not know the id cannot steer (see [CVE-2019-16782]).
@@ -116,8 +116,8 @@ impl SessionId {
 
     /// Returns the id as the browser's cookie holds it: 43 characters `A-Z a-z 0-9 - _`.
     ///
-    /// Put it into a cookie that is `HttpOnly`, `Secure` and `SameSite`
-    /// ([OWASP session management cheat sheet, "Cookies"][owasp]), and not into a log, a URL or a table.
+    /// Put it into a cookie that is `HttpOnly`, `Secure` and `SameSite` ([OWASP, "Cookies"][owasp]). Never write it to a log, a
+    /// URL or a table.
     ///
     /// [owasp]: https://cheatsheetseries.owasp.org/cheatsheets/Session_Management_Cheat_Sheet.html#cookies
     #[must_use]
@@ -136,11 +136,13 @@ impl SessionId {
 impl FromStr for SessionId {
     type Err = ParseSessionIdError;
 
+    /// Parses the text of a cookie.
+    ///
     /// # Errors
     ///
     /// Returns an error, always the same and without the text, unless the text is 43 characters of base64url in canonical
-    /// form. The last character carries four bits of the id. If its other two bits are not zero, the text would be a second name of
-    /// the same id, so it is refused ([RFC 4648, section 3.5][canonical]).
+    /// form. The last character holds four bits of the id. Its other two bits must be zero, so that an id has one text
+    /// ([RFC 4648, section 3.5][canonical]).
     ///
     /// [canonical]: https://www.rfc-editor.org/rfc/rfc4648#section-3.5
     fn from_str(text: &str) -> Result<SessionId, ParseSessionIdError> {

@@ -2,8 +2,8 @@ use crate::session::end_reason::EndReason;
 
 /// The state of a session, from [`Store::info`](crate::Store::info).
 ///
-/// It is for the application's messages and metrics. To the visitor, a session that is not live must look the same in every
-/// state, so that guessed ids do not show which of them once existed.
+/// It is for the application's messages and metrics. Show the visitor no difference between the states that are not live.
+/// Otherwise an attacker who tries ids learns which of them once existed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SessionState {

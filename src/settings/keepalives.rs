@@ -1,4 +1,4 @@
-//! TCP keepalives, which find a dead connection.
+//! TCP keepalives, which detect a broken connection.
 
 use std::time::Duration;
 

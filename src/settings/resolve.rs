@@ -43,8 +43,8 @@ impl ConnectionSettings {
         Self::with_environment(Some(connection_string), |name| std::env::var_os(name))
     }
 
-    /// As [`parse`](Self::parse), but `environment` returns the value of a variable by its name. It is asked for the `PG*`
-    /// variables and `HOME`.
+    /// Parses as [`parse`](Self::parse) does, but `environment` returns the value of a variable by its name. It is asked for
+    /// the `PG*` variables and `HOME`.
     ///
     /// # Errors
     ///

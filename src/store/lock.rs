@@ -48,7 +48,7 @@ impl<B: Backend> Store<B> {
     /// - The session [stayed locked](Error::is_locked) for all of `lock_timeout`.
     /// - `lock_timeout` is more than 24 days, which [is invalid](Error::is_invalid_argument).
     ///
-    /// After an error nothing is saved, unless the outcome [is unknown](Error::is_outcome_unknown). A dead connection is
+    /// After an error nothing is saved, unless the outcome [is unknown](Error::is_outcome_unknown). A broken connection is
     /// replaced as long as `work` has not begun. In a database that is not in UTF8, set
     /// [`ascii_json`](crate::StoreBuilder::ascii_json), because a transaction cannot find out.
     ///
@@ -87,7 +87,7 @@ impl<B: Backend> Store<B> {
         Ok(outcome.map(|(result, _)| result))
     }
 
-    /// Does what `with_locked` does, and returns the session as well.
+    /// Runs `work` as `with_locked` does, and returns the session as well.
     pub(super) fn lock<T, R, E, F>(
         &self,
         id: &SessionId,
@@ -131,7 +131,7 @@ impl<B: Backend> Store<B> {
     }
 }
 
-/// `work` may have assigned another session, or an older copy, to the locked one.
+/// Returns the error of a `work` that assigned another session, or an older copy, to the locked one.
 fn replaced() -> Error {
     Error::argument("the locked session was replaced by another one, or by an older copy")
 }

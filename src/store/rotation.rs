@@ -26,7 +26,7 @@ impl<B: Backend> Store<B> {
     /// `grace` is for other requests of the same page that were sent with the old id. For so long, 60 seconds at most
     /// and in whole seconds, the old id loads the session as it is by then. It cannot save
     /// ([`SaveOutcome::Gone`](crate::SaveOutcome::Gone)) and does not extend the session. With [`Duration::ZERO`] the old id is
-    /// dead at once. In both cases [`end`](Store::end) with the old id ends the session.
+    /// invalid at once. In both cases [`end`](Store::end) with the old id ends the session.
     ///
     /// [owasp]: https://cheatsheetseries.owasp.org/cheatsheets/Session_Management_Cheat_Sheet.html#renew-the-session-id-after-any-privilege-level-change
     ///
@@ -45,7 +45,7 @@ impl<B: Backend> Store<B> {
 
     /// Logs a visitor in who has a session: it becomes the user's, under a new id, with the same data.
     ///
-    /// On [`RotateOutcome::Rotated`] the `Session` has the new id and the user: set the cookie. The old id is dead at once, because
+    /// On [`RotateOutcome::Rotated`] the `Session` has the new id and the user: set the cookie. The old id is invalid at once, because
     /// an attacker may have planted it ([session fixation][owasp]). A request that was sent with it finds no session, and must
     /// not create one in the place of this one: [`info`](Store::info) says that this one was
     /// [rotated](crate::EndReason::Rotated).
@@ -132,7 +132,7 @@ impl<B: Backend> Store<B> {
     /// Logs a user out and keeps the data, a shopping cart for example: the session becomes anonymous, under a new id and a new
     /// handle.
     ///
-    /// On [`RotateOutcome::Rotated`] the `Session` has the new id: set the cookie. The old one is dead at once. The timeouts stay.
+    /// On [`RotateOutcome::Rotated`] the `Session` has the new id: set the cookie. The old one is invalid at once. The timeouts stay.
     /// Most applications end the session with all its data instead: call [`end`](Store::end).
     ///
     /// # Errors

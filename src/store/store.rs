@@ -20,18 +20,23 @@ use crate::session::Session;
 /// `Send` and `Sync`, and a clone shares the pool. A store [on](Store::on) a borrowed connection or transaction is made where it is
 /// used. The methods are the same.
 ///
-/// Each call is one round trip to the server, check-out from the pool included, once the pool's connection is open and has
-/// prepared the call's statement. [`update`](Store::update) is two calls. Expiry goes by the database's clock alone.
+/// Each call is one round trip to the server, once the pool's connection is open and has prepared the call's statement. The
+/// check-out from the pool adds none. [`update`](Store::update) is two calls. Only the database's clock decides expiry.
 ///
 /// A panic during a call, in a closure of the application's for example, leaves the store usable: it is `UnwindSafe`.
 ///
 /// # Errors
 ///
-/// Every call can fail because the database [cannot be reached](Error::is_unavailable), because the store is
-/// [not installed](Error::is_not_installed), because the role [has no permission](Error::is_permission_denied), and because it was
-/// made [inside an async runtime](Error::is_async_context). A missing session is no error.
+/// Every call can fail because:
 ///
-/// A dead connection of the pool is replaced and the call repeated once: the server was restarted, has failed over, or is
+/// - the database [cannot be reached](Error::is_unavailable);
+/// - the store is [not installed](Error::is_not_installed);
+/// - the role [has no permission](Error::is_permission_denied);
+/// - it was made [inside an async runtime](Error::is_async_context).
+///
+/// A missing session is no error.
+///
+/// A broken connection of the pool is replaced and the call repeated once: the server was restarted, has failed over, or is
 /// read-only now (SQLSTATE 57P01, 57P02, 57P03, class 08, 25006). On a borrowed connection nothing is repeated. If that leaves it
 /// open whether a change was made, the error [says so](Error::is_outcome_unknown).
 pub struct Store<B = Pool> {

@@ -45,9 +45,9 @@ fn every_call_after_server_restart_succeeds() {
     assert!(store.end(session.id()).unwrap());
 }
 
-/// The second attempt must not take another broken connection from the pool.
+// The second attempt must not take another broken connection from the pool.
 #[test]
-fn call_on_pool_of_dead_connections_succeeds() {
+fn call_on_pool_of_broken_connections_succeeds() {
     let database = TestDatabase::new();
     let store = database.builder().pool_size(4).connect().unwrap();
     let session = create(&store, 1);
@@ -66,7 +66,7 @@ fn call_on_pool_of_dead_connections_succeeds() {
     });
 }
 
-/// The caches of a server process stay warm for the thread that it serves.
+// The caches of a server process stay warm for the thread that it serves.
 #[test]
 fn thread_gets_connection_it_used_last() {
     let database = TestDatabase::new();
@@ -222,7 +222,7 @@ fn lost_reply_without_retry_returns_unknown_outcome() {
     assert_unavailable(&error);
 }
 
-/// The second attempt fails before it is sent. That says nothing about the first.
+// The second attempt fails before it is sent. That says nothing about the first.
 #[test]
 fn lost_reply_and_failed_reconnect_return_unknown_outcome() {
     let database = TestDatabase::new();
@@ -349,7 +349,7 @@ fn password_file_change_applies_without_restart() {
     }
 }
 
-/// A tool that replaces the file may have truncated it: this is an outage, and no error of the caller.
+// A tool that replaces the file may have truncated it: this is an outage, and no error of the caller.
 #[test]
 fn unreadable_password_file_returns_unavailable() {
     let database = TestDatabase::new();

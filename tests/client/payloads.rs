@@ -101,7 +101,7 @@ fn numbers_beyond_i64_round_trip() {
     );
 }
 
-/// JSON of another program is returned with all its spaces and digits.
+// JSON of another program is returned with all its spaces and digits.
 #[test]
 fn raw_json_is_stored_unchanged() {
     let database = TestDatabase::new();

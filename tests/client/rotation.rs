@@ -41,7 +41,7 @@ fn load(store: &Store, id: &SessionId) -> Option<Session<u32>> {
     store.load(id).unwrap()
 }
 
-/// Imported sessions have the ids of the other store.
+// Imported sessions have the ids of the other store.
 #[test]
 fn foreign_id_loads_and_rotates_to_own_id() {
     let database = TestDatabase::new();
@@ -155,7 +155,7 @@ fn rotate_keeps_user_handle_and_timeouts() {
     assert_eq!(after.absolute_expires_at(), before.absolute_expires_at());
 }
 
-/// Session fixation: an id that an attacker planted must not lead to the session of the user, not even in a grace.
+// Session fixation: an id that an attacker planted must not lead to the session of the user, not even in a grace.
 #[test]
 fn planted_id_after_login_is_gone() {
     let database = TestDatabase::new();
@@ -247,7 +247,7 @@ fn id_change_of_ended_session_returns_gone() {
     assert_eq!(store.count().unwrap(), 0);
 }
 
-/// `Session::data` is a copy: under the new id, a save must still detect the change of another client.
+// `Session::data` is a copy: under the new id, a save must still detect the change of another client.
 #[test]
 fn save_after_id_change_detects_conflict() {
     let database = TestDatabase::new();

@@ -252,7 +252,7 @@ fn count_returns_live_sessions() {
 }
 
 #[test]
-fn prune_deletes_dead_sessions_in_batches() {
+fn prune_deletes_expired_sessions_in_batches() {
     let database = TestDatabase::new();
     let store = database.store();
     for n in 0..5 {
@@ -266,7 +266,7 @@ fn prune_deletes_dead_sessions_in_batches() {
         )
         .unwrap();
     let live = create(&store, 5);
-    // Each create prunes a few neighbors, so the number of dead rows is not known.
+    // Each create prunes a few neighbors, so the number of the others varies.
     let left = || {
         database
             .superuser()
@@ -274,7 +274,7 @@ fn prune_deletes_dead_sessions_in_batches() {
             .unwrap()
             .get::<_, i64>(0)
     };
-    let dead = left() - 1;
+    let expired = left() - 1;
     let mut deleted = 0;
     loop {
         let batch = store.prune(1).unwrap();
@@ -284,7 +284,7 @@ fn prune_deletes_dead_sessions_in_batches() {
             break;
         }
     }
-    assert_eq!(deleted, dead);
+    assert_eq!(deleted, expired);
     assert_eq!(left(), 1);
     assert!(store.load::<i32>(live.id()).unwrap().is_some());
 }
@@ -334,7 +334,7 @@ fn update_after_conflict_applies_change_again() {
     );
 }
 
-/// Both clients count from 1 to 2. If both saves succeeded, one count would be lost.
+// Both clients count from 1 to 2. If both saves succeeded, one count would be lost.
 #[test]
 fn save_of_equal_concurrent_change_returns_conflict() {
     let database = TestDatabase::new();
@@ -349,7 +349,7 @@ fn save_of_equal_concurrent_change_returns_conflict() {
     assert_eq!(ours.version(), version);
 }
 
-/// Two clients add 1 to the same number, so the second saves data that are stored already.
+// Two clients add 1 to the same number, so the second saves data that are stored already.
 #[test]
 fn update_after_equal_concurrent_change_applies_again() {
     let database = TestDatabase::new();

@@ -72,7 +72,7 @@ fn user_sessions_lists_live_sessions() {
     assert!(store.user_sessions("").unwrap().is_empty());
 }
 
-/// A client in another language may store a network instead of an address.
+// A client in another language may store a network instead of an address.
 #[test]
 fn client_address_of_network_is_returned() {
     let database = TestDatabase::new();
@@ -128,7 +128,7 @@ fn end_user_sessions_keeps_excepted_session() {
     assert!(store.load::<()>(other.id()).unwrap().is_some());
 }
 
-/// The login is not committed when the user logs out everywhere. It comes before or after, and does not survive.
+// The login is not committed when the user logs out everywhere. It comes before or after, and does not survive.
 #[test]
 fn end_user_sessions_ends_concurrent_login() {
     let database = TestDatabase::new();
@@ -315,7 +315,7 @@ fn refused_login_keeps_transaction_and_session() {
     assert_eq!((visitor.user_id(), visitor.data.as_str()), (None, "cart"));
 }
 
-/// The second attempt must find the session of the first attempt, and count it once.
+// The second attempt must find the session of the first attempt, and count it once.
 #[test]
 fn session_with_lost_reply_counts_once() {
     for policy in ["true", "false"] {

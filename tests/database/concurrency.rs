@@ -17,7 +17,7 @@ use postgres::{Client, IsolationLevel};
 
 const THREADS: usize = 16;
 
-/// Does the same work in sixteen threads, each with its own connection, and returns the results.
+/// Runs the same work in sixteen threads, each with its own connection, and returns the results.
 fn at_once<T: Send>(store: &RawStore, work: impl Fn(usize, &mut Client) -> T + Sync) -> Vec<T> {
     let clients: Vec<Client> = (0..THREADS).map(|_| store.nodepg()).collect();
     let start = Barrier::new(THREADS);
@@ -144,8 +144,8 @@ fn increment(client: &mut Client, id: &str, author: Option<usize>) {
     }
 }
 
-/// Two clients that read 5 both write 6: with an author their data differ, and without one they are equal. One of them must
-/// find a conflict.
+// Two clients that read 5 both write 6: with an author their data differ, and without one they are equal. One of them must
+// find a conflict.
 #[test]
 fn concurrent_versioned_saves_lose_no_change() {
     const ROUNDS: usize = 25;
@@ -200,7 +200,7 @@ fn concurrent_unversioned_saves_write_each_once() {
     assert_eq!((loaded.version, &loaded.data), (last, &saved[&last]));
 }
 
-/// A client builds its next change on the version that it knows, so two clients must never know different data by one version.
+// A client builds its next change on the version that it knows, so two clients must never know different data by one version.
 #[test]
 fn version_identifies_one_data() {
     const ROUNDS: usize = 250;
@@ -276,7 +276,7 @@ fn concurrent_sets_count_each_version() {
     }
 }
 
-/// The first set replaces the expired session, and each of the others replaces that.
+// The first set replaces the expired session, and each of the others replaces that.
 #[test]
 fn concurrent_sets_replace_expired_session() {
     let store = RawStore::new();
@@ -369,7 +369,7 @@ fn clear_beside_every_writer_causes_no_deadlock() {
 }
 
 #[test]
-fn concurrent_prune_deletes_dead_sessions_only() {
+fn concurrent_prune_deletes_expired_sessions_only() {
     let store = RawStore::new();
     make_every_slide_due(&store);
     let live = ["live 1", "live 2", "live 3"];
@@ -402,7 +402,7 @@ fn concurrent_prune_deletes_dead_sessions_only() {
                     assert!(saved.is_saved(), "{saved:?}");
                 }
                 _ => client
-                    .set_for(&format!("dead {}", dice.below(40)), "{}", -1)
+                    .set_for(&format!("expired {}", dice.below(40)), "{}", -1)
                     .unwrap(),
             }
             let id = live[dice.below(3)];
@@ -590,7 +590,7 @@ fn make_random_calls(with_clears: bool) {
                 0 => drop(client.prune(3).unwrap()),
                 1 => drop(client.count().unwrap()),
                 2 => client
-                    .set_for(&format!("dead {}", dice.below(8)), "{}", -1)
+                    .set_for(&format!("expired {}", dice.below(8)), "{}", -1)
                     .unwrap(),
                 3 if with_clears && dice.below(4) == 0 => {
                     ledger.clearing(|| client.clear().unwrap());

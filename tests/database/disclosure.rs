@@ -1,5 +1,5 @@
-//! The runtime role may run any SQL and change every setting that its context allows: nothing that the server then prints, returns
-//! or counts may hold a key, a handle, a user id or data of a session that the caller did not name.
+//! The runtime role may run any SQL and change every setting that its context allows. Nothing that the server then prints,
+//! returns or counts may hold a secret of a session that the caller did not name: key, handle, user id or data.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -33,7 +33,7 @@ const SESSIONS: &str = "
     update web.session set handle = substr(sha256(key)::text, 3, 32)::uuid;
     update web.session set slide_at = '-infinity' where key in (sha256('live 1'), sha256('successor 1'), sha256('own'))";
 
-/// What those sessions keep from the caller.
+/// Returns the secrets of those sessions, by their names.
 fn secrets() -> BTreeMap<String, Vec<u8>> {
     let keys = [
         "live 1",
@@ -113,7 +113,7 @@ const CALLS: &[&str] = &[
     "select web.clear_sessions()",
 ];
 
-/// What makes a server talk most. Each further setting is tried on top of these.
+/// The settings that make a server print most. Each further setting is tried in addition.
 const TALKATIVE: &str = "
     set client_min_messages = 'debug5';
     set debug_print_parse = on;
@@ -126,8 +126,8 @@ const TALKATIVE: &str = "
     set trace_sort = on;
     set stats_fetch_consistency = 'none'";
 
-/// The forms in which a server prints bytes, without white space: text, hexadecimal, octal escapes, lists of signed and of
-/// unsigned bytes (in node trees), and base64 (in XML).
+/// Returns the forms in which a server prints bytes, without white space: text, hexadecimal, octal escapes, lists of signed
+/// and of unsigned bytes (in node trees), and base64 (in XML).
 fn forms(secret: &[u8]) -> Vec<String> {
     use base64::Engine as _;
 
@@ -152,7 +152,7 @@ fn forms(secret: &[u8]) -> Vec<String> {
     forms.iter().map(|form| normalized(form)).collect()
 }
 
-/// A text without white space: the server breaks the lines of a node tree anywhere, within a number too.
+/// Removes white space: the server breaks the lines of a node tree anywhere, within a number too.
 fn normalized(text: &str) -> String {
     text.split_whitespace().collect()
 }
@@ -218,7 +218,7 @@ impl Attacker {
         said + &self.heard.lock().unwrap()
     }
 
-    /// The secrets that a text gives away.
+    /// Returns the names of the secrets that a text contains.
     fn found(&self, text: &str) -> Vec<&str> {
         let text = normalized(text);
         self.secrets
@@ -278,7 +278,7 @@ fn settings_of_the_runtime_role_disclose_no_other_session() {
     let mut attacker = Attacker::new(&database);
     attacker.client.batch_execute(TALKATIVE).unwrap();
 
-    // The server talks, and what it says is understood: otherwise nothing below could fail.
+    // The server prints plans, and this test finds the secrets in them. Otherwise nothing below could fail.
     let plan = attacker.run(
         "select",
         "select sha256('live 1') = sha256(random()::text::bytea)",

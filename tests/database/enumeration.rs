@@ -52,7 +52,7 @@ fn statistics_reveal_no_key() {
     database.client().batch_execute(BISECTION).unwrap();
 }
 
-/// `pg_locks` shows which index pages a serializable transaction read, and a page begins at a key.
+// `pg_locks` shows which index pages a serializable transaction read, and a page begins at a key.
 #[test]
 fn serializable_transaction_reads_no_index() {
     let database = TestDatabase::new();

@@ -63,14 +63,14 @@ enum Close {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum After {
     /// No call brings the session back.
-    Dead,
+    LoadsNothing,
     /// The session is live and has these data.
-    Alive(&'static str),
+    Loads(&'static str),
     /// The table is empty.
     NoRows,
 }
 
-use After::{Alive, Dead, NoRows};
+use After::{Loads, LoadsNothing, NoRows};
 use Call::{Clear, Create, Destroy, End, Load, Prune, Save, Set};
 use Close::{Commit, Crash, Rollback};
 use Reply::{Conflict, Created, Done, Ended, Gone, Same, Saved};
@@ -179,8 +179,8 @@ impl Meeting {
             .unwrap();
     }
 
-    /// Starts with so many dead sessions that the neighbors of any new one are dead.
-    fn start_dead(&mut self) {
+    /// Starts with so many expired sessions that the neighbors of any new one are expired.
+    fn start_expired(&mut self) {
         self.start_empty();
         self.superuser
             .execute(
@@ -191,7 +191,7 @@ impl Meeting {
                 select t.past, t.past, t.past, 1, t.past, t.past, t.past, 60, 30, sha256(i::text::bytea), '{}'
                 from generate_series(1, $1::bigint) as i
                 cross join (select now() - interval '1 day') as t (past)",
-                &[&DEAD],
+                &[&EXPIRED],
             )
             .unwrap();
     }
@@ -298,14 +298,14 @@ impl Meeting {
 
     fn assert_after(&mut self, after: After) {
         match after {
-            Dead => self.assert_dead("a"),
-            Alive(data) => self.assert_alive("a", data),
+            LoadsNothing => self.assert_loads_nothing("a"),
+            Loads(data) => self.assert_loads("a", data),
             NoRows => assert_eq!(self.rows(), 0),
         }
     }
 
-    /// Every late call, in either interface, finds the session dead and leaves it dead.
-    fn assert_dead(&mut self, id: &str) {
+    /// Asserts that each late call, in either interface, finds no live session and creates none.
+    fn assert_loads_nothing(&mut self, id: &str) {
         let mut client = self.store.nodepg();
         for _ in 0..2 {
             assert_eq!(client.load(id).unwrap(), None);
@@ -322,7 +322,7 @@ impl Meeting {
         assert_eq!(client.count().unwrap(), 0);
     }
 
-    fn assert_alive(&mut self, id: &str, data: &str) {
+    fn assert_loads(&mut self, id: &str, data: &str) {
         let mut client = self.store.nodepg();
         assert_eq!(client.load(id).unwrap().expect("a live session").data, data);
         assert_eq!(client.get(id).unwrap().as_deref(), Some(data));
@@ -360,14 +360,42 @@ fn assert_waits(cases: &[Waiting]) {
 #[test]
 fn end_during_first_save_ends_session() {
     assert_waits(&[
-        (Empty, Set("first"), Commit, End, Ended(true), Dead),
-        (Empty, Set("first"), Commit, Destroy, Done, Dead),
-        (Empty, Set("first"), Rollback, End, Ended(false), Dead),
-        (Empty, Set("first"), Rollback, Destroy, Done, Dead),
-        (Empty, Create("first"), Commit, End, Ended(true), Dead),
-        (Empty, Create("first"), Commit, Destroy, Done, Dead),
-        (Empty, Create("first"), Rollback, End, Ended(false), Dead),
-        (Empty, Create("first"), Rollback, Destroy, Done, Dead),
+        (Empty, Set("first"), Commit, End, Ended(true), LoadsNothing),
+        (Empty, Set("first"), Commit, Destroy, Done, LoadsNothing),
+        (
+            Empty,
+            Set("first"),
+            Rollback,
+            End,
+            Ended(false),
+            LoadsNothing,
+        ),
+        (Empty, Set("first"), Rollback, Destroy, Done, LoadsNothing),
+        (
+            Empty,
+            Create("first"),
+            Commit,
+            End,
+            Ended(true),
+            LoadsNothing,
+        ),
+        (Empty, Create("first"), Commit, Destroy, Done, LoadsNothing),
+        (
+            Empty,
+            Create("first"),
+            Rollback,
+            End,
+            Ended(false),
+            LoadsNothing,
+        ),
+        (
+            Empty,
+            Create("first"),
+            Rollback,
+            Destroy,
+            Done,
+            LoadsNothing,
+        ),
     ]);
 }
 
@@ -375,35 +403,70 @@ fn end_during_first_save_ends_session() {
 #[test]
 fn second_of_two_first_saves_waits() {
     assert_waits(&[
-        (Empty, Set("first"), Commit, Set("second"), Done, Alive("second")),
-        (Empty, Create("first"), Commit, Create("second"), Created(false), Alive("first")),
-        (Empty, Create("first"), Rollback, Create("second"), Created(true), Alive("second")),
+        (Empty, Set("first"), Commit, Set("second"), Done, Loads("second")),
+        (Empty, Create("first"), Commit, Create("second"), Created(false), Loads("first")),
+        (Empty, Create("first"), Rollback, Create("second"), Created(true), Loads("second")),
     ]);
 }
 
 #[test]
 fn end_waits_for_save_and_ends_session() {
     assert_waits(&[
-        (Live, Save("new", None), Commit, End, Ended(true), Dead),
-        (Live, Save("new", None), Commit, Destroy, Done, Dead),
-        (Live, Save("new", None), Rollback, End, Ended(true), Dead),
-        (Live, Save("new", None), Rollback, Destroy, Done, Dead),
-        (Live, Set("new"), Commit, End, Ended(true), Dead),
-        (Live, Set("new"), Commit, Destroy, Done, Dead),
-        (Live, Set("new"), Rollback, End, Ended(true), Dead),
-        (Live, Set("new"), Rollback, Destroy, Done, Dead),
+        (
+            Live,
+            Save("new", None),
+            Commit,
+            End,
+            Ended(true),
+            LoadsNothing,
+        ),
+        (Live, Save("new", None), Commit, Destroy, Done, LoadsNothing),
+        (
+            Live,
+            Save("new", None),
+            Rollback,
+            End,
+            Ended(true),
+            LoadsNothing,
+        ),
+        (
+            Live,
+            Save("new", None),
+            Rollback,
+            Destroy,
+            Done,
+            LoadsNothing,
+        ),
+        (Live, Set("new"), Commit, End, Ended(true), LoadsNothing),
+        (Live, Set("new"), Commit, Destroy, Done, LoadsNothing),
+        (Live, Set("new"), Rollback, End, Ended(true), LoadsNothing),
+        (Live, Set("new"), Rollback, Destroy, Done, LoadsNothing),
     ]);
 }
 
 #[test]
 fn save_waits_for_end_and_returns_gone() {
     assert_waits(&[
-        (Live, End, Commit, Save("late", None), Gone, Dead),
-        (Live, End, Commit, Save("late", Some(1)), Gone, Dead),
-        (Live, End, Commit, Set("late"), Done, Dead),
-        (Live, Destroy, Commit, Save("late", None), Gone, Dead),
-        (Live, Destroy, Commit, Save("late", Some(1)), Gone, Dead),
-        (Live, Destroy, Commit, Set("late"), Done, Dead),
+        (Live, End, Commit, Save("late", None), Gone, LoadsNothing),
+        (Live, End, Commit, Save("late", Some(1)), Gone, LoadsNothing),
+        (Live, End, Commit, Set("late"), Done, LoadsNothing),
+        (
+            Live,
+            Destroy,
+            Commit,
+            Save("late", None),
+            Gone,
+            LoadsNothing,
+        ),
+        (
+            Live,
+            Destroy,
+            Commit,
+            Save("late", Some(1)),
+            Gone,
+            LoadsNothing,
+        ),
+        (Live, Destroy, Commit, Set("late"), Done, LoadsNothing),
     ]);
 }
 
@@ -411,32 +474,46 @@ fn save_waits_for_end_and_returns_gone() {
 #[test]
 fn save_waits_for_rolled_back_end_and_saves() {
     assert_waits(&[
-        (Live, End, Rollback, Save("new", None), Saved(2), Alive("new")),
-        (Live, End, Rollback, Save("new", Some(1)), Saved(2), Alive("new")),
-        (Live, End, Rollback, Set("new"), Done, Alive("new")),
-        (Live, Destroy, Rollback, Save("new", None), Saved(2), Alive("new")),
-        (Live, Destroy, Rollback, Save("new", Some(1)), Saved(2), Alive("new")),
-        (Live, Destroy, Rollback, Set("new"), Done, Alive("new")),
+        (Live, End, Rollback, Save("new", None), Saved(2), Loads("new")),
+        (Live, End, Rollback, Save("new", Some(1)), Saved(2), Loads("new")),
+        (Live, End, Rollback, Set("new"), Done, Loads("new")),
+        (Live, Destroy, Rollback, Save("new", None), Saved(2), Loads("new")),
+        (Live, Destroy, Rollback, Save("new", Some(1)), Saved(2), Loads("new")),
+        (Live, Destroy, Rollback, Set("new"), Done, Loads("new")),
     ]);
 }
 
 #[test]
 fn first_save_waits_for_end_of_unknown_id() {
     assert_waits(&[
-        (Empty, End, Commit, Set("late"), Done, Dead),
-        (Empty, End, Rollback, Set("first"), Done, Alive("first")),
-        (Empty, End, Commit, Create("late"), Created(false), Dead),
-        (Empty, Destroy, Commit, Set("late"), Done, Dead),
-        (Empty, Destroy, Rollback, Set("first"), Done, Alive("first")),
-        (Empty, Destroy, Commit, Create("late"), Created(false), Dead),
+        (Empty, End, Commit, Set("late"), Done, LoadsNothing),
+        (Empty, End, Rollback, Set("first"), Done, Loads("first")),
+        (
+            Empty,
+            End,
+            Commit,
+            Create("late"),
+            Created(false),
+            LoadsNothing,
+        ),
+        (Empty, Destroy, Commit, Set("late"), Done, LoadsNothing),
+        (Empty, Destroy, Rollback, Set("first"), Done, Loads("first")),
+        (
+            Empty,
+            Destroy,
+            Commit,
+            Create("late"),
+            Created(false),
+            LoadsNothing,
+        ),
     ]);
 }
 
 #[test]
 fn one_of_two_ends_returns_true() {
     assert_waits(&[
-        (Live, End, Commit, End, Ended(false), Dead),
-        (Live, End, Rollback, End, Ended(true), Dead),
+        (Live, End, Commit, End, Ended(false), LoadsNothing),
+        (Live, End, Rollback, End, Ended(true), LoadsNothing),
     ]);
 }
 
@@ -446,21 +523,28 @@ fn second_save_of_one_version_waits_and_conflicts() {
     let one = Save("one", Some(1));
     let two = Save("two", Some(1));
     assert_waits(&[
-        (Live, one, Commit, two, Conflict(2), Alive("one")),
-        (Live, one, Commit, one, Same(2), Alive("one")),
-        (Live, one, Rollback, two, Saved(2), Alive("two")),
+        (Live, one, Commit, two, Conflict(2), Loads("one")),
+        (Live, one, Commit, one, Same(2), Loads("one")),
+        (Live, one, Rollback, two, Saved(2), Loads("two")),
     ]);
 }
 
 #[test]
 fn end_and_set_of_expired_session_wait_for_each_other() {
     assert_waits(&[
-        (Expired, Set("new"), Commit, End, Ended(true), Dead),
-        (Expired, Set("new"), Commit, Destroy, Done, Dead),
-        (Expired, Set("new"), Rollback, End, Ended(false), Dead),
-        (Expired, Set("new"), Rollback, Destroy, Done, Dead),
-        (Expired, End, Commit, Set("late"), Done, Dead),
-        (Expired, Destroy, Commit, Set("late"), Done, Dead),
+        (Expired, Set("new"), Commit, End, Ended(true), LoadsNothing),
+        (Expired, Set("new"), Commit, Destroy, Done, LoadsNothing),
+        (
+            Expired,
+            Set("new"),
+            Rollback,
+            End,
+            Ended(false),
+            LoadsNothing,
+        ),
+        (Expired, Set("new"), Rollback, Destroy, Done, LoadsNothing),
+        (Expired, End, Commit, Set("late"), Done, LoadsNothing),
+        (Expired, Destroy, Commit, Set("late"), Done, LoadsNothing),
     ]);
 }
 
@@ -472,23 +556,23 @@ fn clear_waits_for_first_save_and_deletes_it() {
     ]);
 }
 
-/// A set creates or replaces, and a clear leaves no tombstone that forbids it.
+// A set creates or replaces, and a clear leaves no tombstone that forbids it.
 #[test]
 fn save_waits_for_clear_and_set_creates_session() {
     assert_waits(&[
         (Live, Clear, Commit, Save("late", None), Gone, NoRows),
-        (Live, Clear, Commit, Set("late"), Done, Alive("late")),
+        (Live, Clear, Commit, Set("late"), Done, Loads("late")),
     ]);
 }
 
 #[test]
 fn set_and_end_wait_for_prune_of_their_row() {
     assert_waits(&[
-        (Expired, Prune, Commit, Set("new"), Done, Alive("new")),
-        (Expired, Prune, Commit, End, Ended(false), Dead),
-        (Expired, Prune, Commit, Destroy, Done, Dead),
-        (Expired, Prune, Rollback, End, Ended(false), Dead),
-        (Expired, Prune, Rollback, Destroy, Done, Dead),
+        (Expired, Prune, Commit, Set("new"), Done, Loads("new")),
+        (Expired, Prune, Commit, End, Ended(false), LoadsNothing),
+        (Expired, Prune, Commit, Destroy, Done, LoadsNothing),
+        (Expired, Prune, Rollback, End, Ended(false), LoadsNothing),
+        (Expired, Prune, Rollback, Destroy, Done, LoadsNothing),
     ]);
 }
 
@@ -505,7 +589,7 @@ fn late_call_after_end_finds_nothing() {
                     end.make(&mut meeting.other).unwrap(),
                     end.reply_alone(start)
                 );
-                meeting.assert_dead("a");
+                meeting.assert_loads_nothing("a");
             });
         }
     }
@@ -519,9 +603,9 @@ fn undone_call_leaves_no_trace() {
         (Empty, Create("first"), Rollback, NoRows, Destroy),
         (Empty, Set("first"), Crash, NoRows, Destroy),
         (Empty, Create("first"), Crash, NoRows, Destroy),
-        (Live, Save("new", None), Crash, Alive("old"), End),
-        (Live, End, Crash, Alive("old"), End),
-        (Live, Destroy, Crash, Alive("old"), Destroy),
+        (Live, Save("new", None), Crash, Loads("old"), End),
+        (Live, End, Crash, Loads("old"), End),
+        (Live, Destroy, Crash, Loads("old"), Destroy),
     ] {
         case(
             format!("{start:?}, {undone:?}, {close:?}, then {end:?}"),
@@ -534,13 +618,13 @@ fn undone_call_leaves_no_trace() {
                     end.make(&mut meeting.other).unwrap(),
                     end.reply_alone(start)
                 );
-                meeting.assert_dead("a");
+                meeting.assert_loads_nothing("a");
             },
         );
     }
 }
 
-/// The slow request loads before the end and writes after it, in one transaction.
+// The slow request loads before the end and writes after it, in one transaction.
 #[test]
 fn slow_transaction_writes_nothing_after_end() {
     const READ_COMMITTED: &str = "read committed";
@@ -571,13 +655,13 @@ fn slow_transaction_writes_nothing_after_end() {
                     "rollback"
                 })
                 .unwrap();
-                meeting.assert_dead("a");
+                meeting.assert_loads_nothing("a");
             });
         }
     }
 }
 
-/// In the connect-pg interface a set creates or replaces: the result is a new session, and not the old one again.
+// In the connect-pg interface a set creates or replaces: the result is a new session, and not the old one again.
 #[test]
 fn expired_session_is_replaced_by_set_only() {
     let mut meeting = Meeting::new();
@@ -598,7 +682,7 @@ fn expired_session_is_replaced_by_set_only() {
     };
     let before = handle(&mut meeting);
     meeting.other.set("a", "new").unwrap();
-    meeting.assert_alive("a", "new");
+    meeting.assert_loads("a", "new");
     assert_ne!(
         handle(&mut meeting),
         before,
@@ -606,7 +690,7 @@ fn expired_session_is_replaced_by_set_only() {
     );
 }
 
-/// The time of the call counts, and not the time when the caller's transaction began.
+// The time of the call counts, and not the time when the caller's transaction began.
 #[test]
 fn old_transaction_finds_no_session_that_expired_since() {
     let mut meeting = Meeting::new();
@@ -635,7 +719,7 @@ fn clear_deletes_tombstones() {
     meeting.other.destroy("a").unwrap();
     meeting.other.clear().unwrap();
     meeting.other.set("a", "again").unwrap();
-    meeting.assert_alive("a", "again");
+    meeting.assert_loads("a", "again");
 }
 
 #[test]
@@ -697,7 +781,7 @@ fn reads_pass_open_transaction() {
     }
 }
 
-/// A call that asks for a lock would queue behind the clear that waits.
+// A call that asks for a lock would queue behind the clear that waits.
 #[test]
 fn reads_pass_waiting_clear() {
     let mut meeting = Meeting::new();
@@ -754,7 +838,7 @@ fn reads_pass_row_lock_of_owner() {
     }
 }
 
-/// A slide skips a locked row. The next slide of the unlocked row is written.
+// A slide skips a locked row. The next slide of the unlocked row is written.
 #[test]
 fn skipped_slide_is_made_by_next_load() {
     let mut meeting = Meeting::new();
@@ -788,7 +872,7 @@ fn tombstone_outlives_prune_for_one_hour() {
             meeting.other.destroy("a").unwrap();
             meeting.age("59 minutes");
             meeting.prune_all();
-            meeting.assert_dead("a");
+            meeting.assert_loads_nothing("a");
             meeting.age("2 minutes");
             meeting.prune_all();
             assert_eq!(meeting.rows(), 0);
@@ -826,40 +910,40 @@ fn prune_skips_locked_row_and_deletes_it_later() {
 
 // ── New rows prune their neighbors ───────────────────────────────────────────────────────────────────────────────
 
-const DEAD: i64 = 40;
+const EXPIRED: i64 = 40;
 
 #[test]
-fn new_row_deletes_four_dead_neighbors() {
+fn new_row_deletes_four_expired_neighbors() {
     let mut meeting = Meeting::new();
     for new_row in NEW_ROWS {
         case(format!("{new_row:?}"), || {
-            meeting.start_dead();
+            meeting.start_expired();
             new_row.make(&mut meeting.other).unwrap();
-            assert_eq!(DEAD + 1 - meeting.rows(), 4, "deleted by one new row");
+            assert_eq!(EXPIRED + 1 - meeting.rows(), 4, "deleted by one new row");
         });
     }
 }
 
-/// Drivers use the simple or the extended protocol.
+// Drivers use the simple or the extended protocol.
 #[test]
-fn new_row_in_simple_protocol_deletes_four_dead_neighbors() {
+fn new_row_in_simple_protocol_deletes_four_expired_neighbors() {
     let mut meeting = Meeting::new();
-    meeting.start_dead();
+    meeting.start_expired();
     meeting
         .other
         .batch_execute("select web.set_session_data('a', '{}', null)")
         .unwrap();
-    assert_eq!(DEAD + 1 - meeting.rows(), 4);
+    assert_eq!(EXPIRED + 1 - meeting.rows(), 4);
 }
 
 #[test]
-fn new_rows_keep_dead_sessions_few_without_pruner() {
+fn new_rows_keep_expired_sessions_few_without_pruner() {
     let mut meeting = Meeting::new();
-    meeting.start_dead();
-    for number in 0..3 * DEAD {
+    meeting.start_expired();
+    for number in 0..3 * EXPIRED {
         meeting.other.set(&format!("new {number}"), "{}").unwrap();
     }
-    let dead: i64 = meeting
+    let expired: i64 = meeting
         .superuser
         .query_one(
             "select count(*) from web.session where expires_at < now()",
@@ -867,8 +951,11 @@ fn new_rows_keep_dead_sessions_few_without_pruner() {
         )
         .unwrap()
         .get(0);
-    assert!(dead < DEAD / 4, "{dead} of {DEAD} dead sessions are left");
-    assert_eq!(meeting.rows(), 3 * DEAD + dead);
+    assert!(
+        expired < EXPIRED / 4,
+        "{expired} of {EXPIRED} expired sessions are left"
+    );
+    assert_eq!(meeting.rows(), 3 * EXPIRED + expired);
 }
 
 #[test]
@@ -876,7 +963,7 @@ fn new_row_keeps_locked_and_live_neighbors() {
     let mut meeting = Meeting::new();
     for new_row in NEW_ROWS {
         case(format!("{new_row:?}"), || {
-            meeting.start_dead();
+            meeting.start_expired();
             meeting
                 .superuser
                 .batch_execute("begin; select from web.session for update")
@@ -887,9 +974,9 @@ fn new_row_keeps_locked_and_live_neighbors() {
                 .unwrap();
             new_row.make(&mut meeting.other).unwrap();
             meeting.superuser.batch_execute("rollback").unwrap();
-            assert_eq!(meeting.rows(), DEAD + 1);
+            assert_eq!(meeting.rows(), EXPIRED + 1);
 
-            // Half of them live again by a later expiry, and the others are fresh tombstones.
+            // Half of them live again by a later expiry, and the others are new tombstones.
             meeting
                 .superuser
                 .batch_execute(
@@ -900,44 +987,44 @@ fn new_row_keeps_locked_and_live_neighbors() {
             for number in 0..20 {
                 meeting.other.set(&format!("more {number}"), "{}").unwrap();
             }
-            assert_eq!(meeting.rows(), DEAD + 1 + 20);
+            assert_eq!(meeting.rows(), EXPIRED + 1 + 20);
         });
     }
 }
 
-/// A transaction locks the rows that it deletes until it ends. It deletes dead rows only, so no call on a live session waits.
+// A transaction locks the rows that it deletes until it ends. It deletes expired rows only, so no call on a live session waits.
 #[test]
 fn new_row_in_transaction_deletes_neighbors_with_it() {
     let mut meeting = Meeting::new();
     for new_row in NEW_ROWS {
         case(format!("{new_row:?}"), || {
-            meeting.start_dead();
+            meeting.start_expired();
             meeting.hold(new_row);
             meeting.call_passes(|client| client.set("some other", "{}"));
             meeting.close(Rollback);
-            assert_eq!(meeting.rows(), DEAD + 1 - 4);
+            assert_eq!(meeting.rows(), EXPIRED + 1 - 4);
         });
     }
 }
 
-/// In an old snapshot a row that was used since would be an error.
+// In an old snapshot a row that was used since would be an error.
 #[test]
 fn new_row_in_repeatable_read_deletes_nothing() {
     let mut meeting = Meeting::new();
     for new_row in NEW_ROWS {
         case(format!("{new_row:?}"), || {
-            meeting.start_dead();
+            meeting.start_expired();
             meeting
                 .holder
                 .batch_execute("begin isolation level repeatable read")
                 .unwrap();
             assert_eq!(meeting.holder.count().unwrap(), 0);
-            for number in 1..=DEAD {
+            for number in 1..=EXPIRED {
                 meeting.other.set(&number.to_string(), "revived").unwrap();
             }
             new_row.make(&mut meeting.holder).unwrap();
             meeting.close(Commit);
-            assert_eq!(meeting.rows(), DEAD + 1);
+            assert_eq!(meeting.rows(), EXPIRED + 1);
         });
     }
 }

@@ -107,7 +107,7 @@ fn session() -> impl Strategy<Value = u8> {
     0..SESSIONS
 }
 
-/// Few values, so that a save often finds its data stored already.
+/// Returns one of few values, so that a save often finds its data stored already.
 fn data() -> impl Strategy<Value = String> {
     prop_oneof![
         Just("{}".to_owned()),

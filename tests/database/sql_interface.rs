@@ -132,7 +132,7 @@ fn runtime_role_executes_functions_of_api_and_compat_only() {
     assert_eq!(executable, sources);
 }
 
-/// A section without a signature, or with a misspelt heading, is found.
+// A section without a signature, or with a misspelt heading, is found.
 #[test]
 fn each_function_section_has_its_signature() {
     let functions = functions_of_the_page();
@@ -230,7 +230,7 @@ fn settings_table_matches_catalog() {
     assert_eq!(page, catalog);
 }
 
-/// Each error code of the page is returned by a call.
+// Each error code of the page is returned by a call.
 #[test]
 fn each_documented_error_occurs() {
     let database = TestDatabase::new();

@@ -252,7 +252,7 @@ fn login_changes_id_and_logout_ends_session() {
     );
 }
 
-/// The view waits for the login, finds that the session has a new id, and must not replace the new cookie.
+// The view waits for the login, finds that the session has a new id, and must not replace the new cookie.
 #[test]
 fn view_after_concurrent_login_keeps_new_cookie() {
     let database = TestDatabase::new();
@@ -281,7 +281,7 @@ fn view_after_concurrent_login_keeps_new_cookie() {
     assert_eq!(live_sessions(&database), 1);
 }
 
-/// An old cookie is sent again, because the session expires later now. A recent cookie is not.
+// An old cookie is sent again, because the session expires later now. A recent cookie is not.
 #[test]
 fn aged_cookie_is_renewed() {
     let database = TestDatabase::new();
@@ -653,7 +653,7 @@ fn malformed_request_is_refused_and_server_survives() {
     assert!(!log.iter().any(|line| line.contains("panicked")), "{log:?}");
 }
 
-/// oxhttp 0.3.3 panics on the target of CONNECT (`host:port`), in the thread of that connection only.
+// oxhttp 0.3.3 panics on the target of CONNECT (`host:port`), in the thread of that connection only.
 #[test]
 fn connect_requests_leave_server_running() {
     let database = TestDatabase::new();

@@ -153,7 +153,7 @@ fn check_finds_default_password() {
     }
 }
 
-/// A note does not change the exit status.
+// A note does not change the exit status.
 #[test]
 fn check_notes_member_of_owner_role() {
     let database = Database::installed();
@@ -237,13 +237,13 @@ fn hint(database: &Database, list: &str, word: &str) -> String {
         .to_owned()
 }
 
-/// A thief of the password changes the settings of the role, which a new password does not undo.
+// An attacker with the password changes the settings of the role, which a new password does not undo.
 #[test]
 fn check_finds_settings_that_runtime_role_left() {
     let database = Database::installed();
     let password = database.run(&["rotate-password"]).expect(0).out;
     let role = quoted(&database.role);
-    let mut thief = database.login(&database.role, password.trim()).unwrap();
+    let mut attacker = database.login(&database.role, password.trim()).unwrap();
     let settings = [
         "default_transaction_isolation = 'serializable'",
         "debug_print_plan = on",
@@ -256,16 +256,16 @@ fn check_finds_settings_that_runtime_role_left() {
         "lock_timeout = 1",
         "row_security = off",
     ];
-    let leave_settings = |thief: &mut postgres::Client| {
+    let leave_settings = |attacker: &mut postgres::Client| {
         for (at, setting) in settings.iter().enumerate() {
             let place = if at % 2 == 0 { "" } else { "in database" };
             let name = if at % 2 == 0 { "" } else { &database.name };
-            thief
+            attacker
                 .batch_execute(&format!("alter role {role} {place} {name} set {setting}"))
                 .unwrap();
         }
     };
-    leave_settings(&mut thief);
+    leave_settings(&mut attacker);
     // Until it is reset.
     database
         .run(&["rotate-password"])
@@ -294,7 +294,7 @@ fn check_finds_settings_that_runtime_role_left() {
     database.run(&["check"]).expect(0).hides("warning");
 
     // Install resets them too, and keeps those of an operator.
-    leave_settings(&mut thief);
+    leave_settings(&mut attacker);
     client
         .batch_execute(&format!(
             "alter role {role} set idle_session_timeout = '1h'; alter role {role} set work_mem = '8MB'"
@@ -315,7 +315,7 @@ fn check_finds_settings_that_runtime_role_left() {
         .says(&["Already up to date"]);
 }
 
-/// The settings of the owner role, and of all roles in the database.
+// The settings of the owner role, and of all roles in the database.
 #[test]
 fn check_finds_settings_of_owner_role_and_database() {
     let database = Database::installed();
@@ -366,7 +366,7 @@ fn check_finds_settings_of_owner_role_and_database() {
     assert!(!report.to_string().contains("_setting\""), "{report}");
 }
 
-/// What gives the rows to others, or makes the store fail, and is no part of it.
+// What gives the rows to others, or makes the store fail, and is no part of it.
 #[test]
 fn check_finds_harm_around_store() {
     let mut database = Database::installed();
@@ -439,7 +439,7 @@ fn check_finds_harm_around_store() {
     );
 }
 
-/// Without its routine the store is still there.
+// Without its routine the store is still there.
 #[test]
 fn check_of_store_without_routine_reports_drift() {
     let database = Database::installed();
@@ -532,7 +532,7 @@ fn check_finds_trust_rules_in_pg_hba() {
     assert_eq!(found(), [] as [&str; 0]);
 }
 
-/// Another role can take the lock of installs.
+// Another role can take the lock of installs.
 #[test]
 fn check_beside_install_lock_does_not_wait() {
     let database = Database::installed();
@@ -545,7 +545,7 @@ fn check_beside_install_lock_does_not_wait() {
     database.run(&["install", "--dry-run"]).expect(0);
 }
 
-/// A lock of a check that waits would stop every request that comes after it.
+// A lock of a check that waits would stop every request that comes after it.
 #[test]
 fn check_beside_open_transactions_takes_weak_locks_only() {
     let database = Database::installed();
@@ -587,7 +587,7 @@ fn check_beside_open_transactions_takes_weak_locks_only() {
     open.rollback().unwrap();
 }
 
-/// DDL of a check, even if it is rolled back, would run event triggers and write WAL.
+// DDL of a check, even if it is rolled back, would run event triggers and write WAL.
 #[test]
 fn check_and_second_install_write_nothing() {
     let database = Database::installed();

@@ -290,7 +290,7 @@ fn redirected_output_has_no_colours() {
     database.run(&["check"]).expect(1).hides("\u{1b}[");
 }
 
-/// An unreachable host is skipped. A host that refuses the login ends the search.
+// An unreachable host is skipped. A host that refuses the login ends the search.
 #[test]
 fn host_list_skips_unreachable_host_and_stops_at_refused_login() {
     let mut database = Database::installed();

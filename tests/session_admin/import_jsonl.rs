@@ -95,9 +95,12 @@ fn export_and_import_move_all_sessions() {
     assert_eq!(counts(&again), [0, 2501, 0, 0]);
     // One session has a user agent of two lines.
     assert_eq!(sessions(&new).lines().count(), 2499 + 1);
-    new.run(&["import", "--from", "jsonl", &file])
-        .expect(0)
-        .says(&["0 imported, 2,501 already present, 0 expired, 0 unreadable\n"]);
+    for (argument, counts) in [("--dry-run", "0 to import"), ("--batch=7", "0 imported")] {
+        let rest = ", 2,501 already present, 0 expired, 0 unreadable\n";
+        new.run(&["import", "--from", "jsonl", &file, argument])
+            .expect(0)
+            .says(&[&format!("{counts}{rest}")]);
+    }
 }
 
 #[test]
@@ -179,8 +182,8 @@ fn unreadable_lines_are_reported_and_skipped() {
         assert_eq!(reasons[reason], 1, "{reason} in {reasons}");
     }
     assert_eq!(reasons["bad timeout"], 2);
-    let places = run.json()["places"].clone();
-    assert_eq!(places[0]["place"], "line 1");
+    let unreadable = run.json()["unreadable_sessions"].clone();
+    assert_eq!(unreadable[0]["position"], "line 1");
     let again = run_with_input(
         database.command(&["import", "--from", "jsonl", "-"]),
         lines.as_bytes(),
@@ -225,8 +228,8 @@ fn import_into_latin1_reports_untranslatable_lines() {
     let done = done.expect(1);
     assert_eq!(counts(&done), [2, 0, 0, 1]);
     assert_eq!(
-        done.json()["places"],
-        json!([{"place": "line 2", "reason": "the database refuses it (SQLSTATE 22P05)"}])
+        done.json()["unreadable_sessions"],
+        json!([{"position": "line 2", "reason": "the database refuses it (SQLSTATE 22P05)"}])
     );
     assert!(exported.out.contains("\"é\"") && exported.out.contains("\"ü\""));
 }
@@ -253,7 +256,7 @@ fn conflicting_options_are_refused() {
     }
 }
 
-/// A running application plans its statements by the statistics of the table, which autovacuum renews a minute later.
+// A running application plans its statements by the statistics of the table, which autovacuum renews a minute later.
 #[test]
 fn import_renews_statistics_of_table() {
     let [old, new] = [Database::installed(), Database::installed()];

@@ -13,7 +13,7 @@ use crate::support::wait::wait_until;
 use postgres::Client;
 use serde_json::{Value, json};
 
-/// A database with our store and the tables of another.
+/// A database with a store and the tables of another store.
 struct Stores {
     database: Database,
     modules: Modules,
@@ -142,7 +142,7 @@ fn ids(sessions: &[(String, Value)]) -> Vec<String> {
     sessions.iter().map(|(id, _)| id.clone()).collect()
 }
 
-/// Counts our sessions that have exactly this expiry. `expiry` is an expression of the row `t` of the other store's table.
+/// Counts the imported sessions that have exactly this expiry. `expiry` is an expression of the row `t` of the other store's table.
 fn with_expiry(database: &Database, table: &str, id: &str, expiry: &str) -> i64 {
     database
         .superuser()
@@ -193,7 +193,7 @@ fn assert_imports(stores: &Stores, zone: &Value) {
     assert!(data.starts_with(r#"{"cookie":{"expires":""#), "{data}");
     assert_eq!(idle, 5400);
 
-    // A second import, after a logout in our store and a new session in the other.
+    // A second import, after a logout in this store and a new session in the other.
     let mut client = database.superuser();
     client
         .execute(
@@ -380,11 +380,11 @@ fn express_pg_session_with_own_columns_is_imported() {
         json!({"no data": 1, "no expiry": 1, "no id": 1})
     );
     assert!(
-        done.json()["places"]
+        done.json()["unreadable_sessions"]
             .as_array()
             .unwrap()
             .iter()
-            .any(|place| place["place"].as_str().unwrap().contains("ctid (")),
+            .any(|session| session["position"].as_str().unwrap().contains("ctid (")),
         "{done}"
     );
     client
@@ -504,7 +504,7 @@ fn koa_generic_session_sequelize_sessions_are_imported() {
     );
 }
 
-/// A second run continues an import that was interrupted.
+// A second run continues an import that was interrupted.
 #[test]
 fn interrupted_import_continues() {
     let database = Database::installed();
@@ -554,7 +554,7 @@ fn interrupted_import_continues() {
     assert_eq!(counts(&rest), [3000 - imported, imported, 0, 0]);
 }
 
-/// A server that logs every statement with its parameters logs neither ids nor data of an import.
+// A server that logs every statement with its parameters logs neither ids nor data of an import.
 #[test]
 fn import_logs_neither_ids_nor_data() {
     let database = Database::installed();

@@ -646,7 +646,7 @@ fn install_in_task_is_refused() {
         .unwrap();
 }
 
-/// Requests queue behind a lock that an install waits for.
+// Requests queue behind a lock that an install waits for.
 #[test]
 fn install_behind_reader_lets_requests_through_and_names_it() {
     let database = Database::installed();
@@ -704,7 +704,7 @@ fn install_behind_reader_lets_requests_through_and_names_it() {
     assert_eq!(changes, ["of_a_dba"]);
 }
 
-/// Any role that can connect can take the lock of installs.
+// Any role that can connect can take the lock of installs.
 #[test]
 fn install_behind_lock_of_another_role_names_it() {
     let mut database = Database::installed();

@@ -42,29 +42,32 @@ fn count(database: &Database, which: &str) -> i64 {
         .get(0)
 }
 
-const DEAD: &str = "expires_at <= now()";
+const PRUNABLE: &str = "expires_at <= now()";
 
 #[test]
 fn prune_continues_until_complete() {
     let database = Database::installed();
     fill(&database, 250, 3);
-    let dead = count(&database, DEAD);
-    assert!(dead > 200);
+    let prunable = count(&database, PRUNABLE);
+    assert!(prunable > 200);
     let report = database
         .run(&["prune", "--batch", "100", "--format", "json"])
         .expect(0)
         .json();
     assert_eq!(report["outcome"], "pruned");
-    assert_eq!(report["deleted"], dead);
+    assert_eq!(report["deleted"], prunable);
     assert_eq!(report["batches"], 3);
-    assert_eq!((count(&database, DEAD), count(&database, "true")), (0, 3));
+    assert_eq!(
+        (count(&database, PRUNABLE), count(&database, "true")),
+        (0, 3)
+    );
     database
         .run(&["prune"])
         .expect(0)
         .says(&["Nothing is left to prune: 0 deleted"]);
 }
 
-/// A batch that deletes nothing is not the last one if it reschedules rows.
+// A batch that deletes nothing is not the last one if it reschedules rows.
 #[test]
 fn prune_continues_while_rows_are_rescheduled() {
     let database = Database::installed();
@@ -92,7 +95,7 @@ fn prune_continues_while_rows_are_rescheduled() {
 fn prune_stops_at_max_rows() {
     let database = Database::installed();
     fill(&database, 100, 0);
-    let dead = count(&database, DEAD);
+    let prunable = count(&database, PRUNABLE);
     let report = database
         .run(&[
             "prune",
@@ -109,7 +112,7 @@ fn prune_stops_at_max_rows() {
         (&report["outcome"], &report["deleted"], &report["batches"]),
         (&"limit".into(), &25.into(), &3.into())
     );
-    assert_eq!(count(&database, DEAD), dead - 25);
+    assert_eq!(count(&database, PRUNABLE), prunable - 25);
     for nonsense in [
         ["--batch", "0"],
         ["--batch", "-1"],
@@ -131,7 +134,7 @@ fn runtime_role_prunes() {
             &["prune"],
         )
         .expect(0);
-    assert_eq!(count(&database, DEAD), 0);
+    assert_eq!(count(&database, PRUNABLE), 0);
 }
 
 #[test]
@@ -158,11 +161,13 @@ fn prune_beside_another_pruner_exits_1() {
 fn interrupt_stops_prune_between_batches() {
     let database = Database::installed();
     fill(&database, 50, 0);
-    let dead = count(&database, DEAD);
+    let prunable = count(&database, PRUNABLE);
     let child = start(database.command(&[
         "prune", "--batch", "10", "--pause", "3600000", "--format", "json",
     ]));
-    wait_until("a batch is deleted", || count(&database, DEAD) < dead);
+    wait_until("a batch is deleted", || {
+        count(&database, PRUNABLE) < prunable
+    });
     let killed = Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status()
@@ -173,5 +178,5 @@ fn interrupt_stops_prune_between_batches() {
         (&report["outcome"], &report["deleted"], &report["batches"]),
         (&"interrupted".into(), &10.into(), &1.into())
     );
-    assert_eq!(count(&database, DEAD), dead - 10);
+    assert_eq!(count(&database, PRUNABLE), prunable - 10);
 }

@@ -246,7 +246,7 @@ fn refused_password_keeps_file() {
     assert_eq!(directory.file_names(), ["password"]);
 }
 
-/// The password is set, and the file cannot be replaced: the error must say where the password is.
+// The password is set, and the file cannot be replaced: the error must say where the password is.
 #[test]
 fn set_password_with_failed_rename_is_kept() {
     let database = Database::installed();
@@ -337,7 +337,7 @@ fn rotate_twice(database: &Database, environment: &[(&str, &str)]) -> [String; 2
     [generated.trim().to_owned(), given]
 }
 
-/// No password in plain text is in the log of the server or in `pg_stat_activity`.
+// No password in plain text is in the log of the server or in `pg_stat_activity`.
 #[test]
 fn server_never_sees_password() {
     let mut database = Database::installed();

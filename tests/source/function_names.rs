@@ -105,7 +105,7 @@ fn each_function_of_client_has_its_file() {
     }
 }
 
-/// session-admin calls functions by the methods of `Store`, and reads no table.
+// session-admin calls functions by the methods of `Store`, and reads no table.
 #[test]
 fn session_admin_names_no_function_and_no_table() {
     assert_eq!(named_objects("bin/session-admin"), BTreeMap::new());

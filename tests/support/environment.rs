@@ -1,4 +1,4 @@
-//! The variables by which a child process connects: those of libpq, node-postgres and our own client.
+//! The variables by which a child process connects: those of libpq, node-postgres and this client.
 
 use std::env;
 use std::process::Command;

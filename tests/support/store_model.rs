@@ -180,7 +180,7 @@ pub enum Reply {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Pruning {
     None,
-    /// A new row prunes up to so many dead neighbors, perhaps none.
+    /// A new row prunes up to so many expired neighbors, perhaps none.
     Neighbors(usize),
     /// A batch of all rows that are due, up to the limit.
     Batch(usize),

@@ -21,9 +21,9 @@ use crate::support::rights::Rights;
 use crate::support::text::{counted, grouped};
 
 const HELP: &str = "\
-Writes each live session as one line of JSON, in the order of the keys: key (sha256 of the session id, in hex), data (text, \
-as the application stored it), created_at, last_used_at, expires_at, absolute_expires_at (RFC 3339 in UTC), idle_timeout_seconds, \
-user_id, client_address, user_agent, label. session-admin import --from jsonl reads them on another server, where the users \
+Writes each live session as one line of JSON, in the order of the keys: key (sha256 of the session id, in hex), \
+data (text, as the application stored it), user_id, client_address, user_agent, label, idle_timeout_seconds. Times are in \
+RFC 3339 and UTC: created_at, last_used_at, expires_at, absolute_expires_at. session-admin import --from jsonl reads them on another server, where the users \
 stay logged in. The output has no session ids and none can be computed from it. It has the data, so keep it private.
 
 --output FILE is written with mode 0600 and appears under its name when it is complete. A session that is live during the whole \

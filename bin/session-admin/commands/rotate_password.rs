@@ -107,8 +107,8 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
     report(global, args, &differing_settings(&mut client, &global.role))
 }
 
-/// Returns the settings of the role that `install` does not make: they may come from a thief of the old password. The password is
-/// set by now, so a failure to read them is no failure.
+/// Returns the settings of the role that `install` does not make: an attacker with the old password may have set them. The
+/// password is set by now, so a failure to read them is ignored.
 fn differing_settings(client: &mut Client, role: &str) -> Vec<String> {
     role_settings::read(client, role)
         .unwrap_or_default()
@@ -225,7 +225,7 @@ fn write_password(path: &Path, password: &str) -> Result<PrivateFile, CliError> 
     Ok(file)
 }
 
-/// The role has the password by now, so a failure keeps the file.
+/// Gives the file its final name. The role has the password by now, so a failure keeps the file.
 fn put_in_place(mut file: PrivateFile) -> Result<(), CliError> {
     file.put_in_place().map_err(|error| {
         let path = file.path().display().to_string();

@@ -78,7 +78,7 @@ fn sslmode_require_without_tls_is_an_error() {
     ok("host=a channel_binding=prefer gssencmode=disable", &[]);
 }
 
-/// A server that accepts connections and never replies must not block the caller.
+// A server that accepts connections and never replies must not block the caller.
 #[test]
 fn connect_timeout_includes_the_login() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

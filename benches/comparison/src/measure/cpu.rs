@@ -27,7 +27,7 @@ impl ServerCpu {
         )
     }
 
-    /// Returns what the processes that are alive now have spent since an earlier reading.
+    /// Returns what the processes that still run have spent since an earlier reading.
     pub fn since(&self, earlier: &ServerCpu) -> u64 {
         self.0
             .iter()

@@ -70,7 +70,7 @@ impl Node {
         })
     }
 
-    /// Does a job.
+    /// Runs a job.
     pub fn run(&mut self, job: &Job) -> Result<Measured> {
         let request = Request {
             workload: job.workload.name(),

@@ -16,12 +16,12 @@ pub trait ComparedStore: Sync {
     /// Returns true if the store can do the workload.
     fn supports(&self, workload: Workload) -> bool;
 
-    /// Does what must be done before a run and is not measured.
+    /// Prepares a run. This is not measured.
     fn prepare(&self, _: &Job) -> Result<()> {
         Ok(())
     }
 
-    /// Does the workload and measures it.
+    /// Runs the workload and measures it.
     fn run(&self, job: &Job) -> Result<Measured>;
 
     /// Returns the store's table; `None` if the store is not in PostgreSQL.
@@ -36,7 +36,7 @@ pub trait ThreadedStore: Sync {
     /// Returns true if the store can do the workload.
     fn supports(&self, workload: Workload) -> bool;
 
-    /// Does what must be done before a run and is not measured.
+    /// Prepares a run. This is not measured.
     fn prepare(&self, _: &Job) -> Result<()> {
         Ok(())
     }

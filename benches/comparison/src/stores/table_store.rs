@@ -17,7 +17,7 @@ pub trait TableClient: StoreClient + Sized + 'static {
     /// Returns true if the store can do the workload.
     fn supports(workload: Workload) -> bool;
 
-    /// Does what must be done before a run and is not measured.
+    /// Prepares a run. This is not measured.
     fn prepare(_server: &Server, _relation: &Relation, _job: &Job) -> Result<()> {
         Ok(())
     }

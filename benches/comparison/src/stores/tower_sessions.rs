@@ -128,7 +128,7 @@ impl StoreClient for TowerSessions {
         Ok(())
     }
 
-    /// Its sessions roll by `with_always_save(true)`: each response saves the whole record.
+    /// Saves the whole record, as each response does after `with_always_save(true)`.
     fn rolling(&mut self, id: &str) -> Result<()> {
         let mut record = self.load_record(id)?;
         self.save_record(&mut record)
@@ -160,7 +160,7 @@ impl StoreClient for TowerSessions {
         })
     }
 
-    /// Does what `Session::cycle_id` does: load, delete, create.
+    /// Loads, deletes and creates, as `Session::cycle_id` does.
     fn login(&mut self, id: &str, _: &str) -> Result<String> {
         let mut record = self.load_record(id)?;
         self.runtime.block_on(self.store.delete(&record.id))?;

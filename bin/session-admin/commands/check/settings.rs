@@ -5,7 +5,7 @@ use postgres::Client;
 use super::findings::{EnvironmentReport, Finding};
 use crate::support::role_settings::{self, SettingClass};
 
-/// A role may change most of its own settings, so they may come from a thief of its password.
+/// Checks the stored settings of the roles. An attacker with the role's password may have set most of them.
 pub(super) fn check_settings(
     client: &mut Client,
     role: &str,

@@ -52,7 +52,7 @@ Examples:
   ssh old-server session-admin export | session-admin import --from jsonl
 
 --format json prints {\"outcome\":\"done\"|\"interrupted\", \"dry_run\":…, \"imported\":…, \"existing\":…, \"expired\":…, \"unreadable\":…, \
-\"reasons\":{reason: number}, \"places\":[{\"place\":…, \"reason\":…}] (the first 100), \"expiry_time_zone\":…}.";
+\"reasons\":{reason: number}, \"unreadable_sessions\":[{\"position\":…, \"reason\":…}] (the first 100), \"expiry_time_zone\":…}.";
 
 /// Import sessions from another store or another server
 #[derive(clap::Args)]

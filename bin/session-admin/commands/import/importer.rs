@@ -36,7 +36,7 @@ pub(super) struct Importer<'a> {
     dry_run: bool,
     progress: &'a ProgressBar,
     /// Where each session of the batch was found.
-    places: Vec<String>,
+    positions: Vec<String>,
     batch: Vec<SessionRecord>,
     batch_bytes: usize,
     batch_keys: HashSet<[u8; 32]>,
@@ -63,7 +63,7 @@ impl<'a> Importer<'a> {
             batch_size,
             dry_run,
             progress,
-            places: Vec::new(),
+            positions: Vec::new(),
             batch: Vec::new(),
             batch_bytes: 0,
             batch_keys: HashSet::new(),
@@ -78,14 +78,18 @@ impl<'a> Importer<'a> {
     }
 
     /// Adds a session. Returns true if that completed a batch, which was sent.
-    pub(super) fn add(&mut self, place: String, session: SessionRecord) -> Result<bool, CliError> {
+    pub(super) fn add(
+        &mut self,
+        position: String,
+        session: SessionRecord,
+    ) -> Result<bool, CliError> {
         // Of two rows with one id the first counts, as if the second were in a later batch.
         if !self.batch_keys.insert(session.key) {
             self.summary.existing += 1;
             return Ok(false);
         }
         self.batch_bytes += session.data.as_deref().map_or(0, str::len);
-        self.places.push(place);
+        self.positions.push(position);
         self.batch.push(session);
         let is_full = self.batch.len() >= self.batch_size || self.batch_bytes >= MAX_BATCH_BYTES;
         if is_full {
@@ -95,21 +99,21 @@ impl<'a> Importer<'a> {
     }
 
     /// Counts a session that cannot be read.
-    pub(super) fn refuse(&mut self, place: String, reason: &str) {
-        self.summary.add_unreadable(place, reason);
+    pub(super) fn refuse(&mut self, position: String, reason: &str) {
+        self.summary.add_unreadable(position, reason);
     }
 
     /// Sends the incomplete batch.
     pub(super) fn send(&mut self) -> Result<(), CliError> {
-        let places = std::mem::take(&mut self.places);
+        let positions = std::mem::take(&mut self.positions);
         let batch = std::mem::take(&mut self.batch);
         self.batch_bytes = 0;
         self.batch_keys.clear();
-        self.send_batch(&places, &batch)?;
+        self.send_batch(&positions, &batch)?;
         if self.summary.imported >= self.analyze_at && !self.dry_run {
             self.analyze();
         }
-        self.progress.set_message(self.summary.counts());
+        self.progress.set_message(self.summary.counts(self.dry_run));
         self.progress.tick();
         Ok(())
     }
@@ -143,19 +147,23 @@ impl<'a> Importer<'a> {
         }
     }
 
-    fn send_batch(&mut self, places: &[String], batch: &[SessionRecord]) -> Result<(), CliError> {
+    fn send_batch(
+        &mut self,
+        positions: &[String],
+        batch: &[SessionRecord],
+    ) -> Result<(), CliError> {
         if batch.is_empty() {
             return Ok(());
         }
         match self.call(batch) {
             Ok(outcomes) => {
-                for (place, outcome) in places.iter().zip(outcomes) {
+                for (position, outcome) in positions.iter().zip(outcomes) {
                     match outcome {
                         ImportOutcome::Imported => self.summary.imported += 1,
                         ImportOutcome::Exists => self.summary.existing += 1,
                         ImportOutcome::Expired => self.summary.expired += 1,
-                        ImportOutcome::Refused(reason) => self.refuse(place.clone(), &reason),
-                        _ => self.refuse(place.clone(), "another outcome"),
+                        ImportOutcome::Refused(reason) => self.refuse(position.clone(), &reason),
+                        _ => self.refuse(position.clone(), "another outcome"),
                     }
                 }
                 Ok(())
@@ -166,13 +174,13 @@ impl<'a> Importer<'a> {
                 None => Err(import_failed(&*error, self.global)),
                 Some(code) if batch.len() == 1 => {
                     let reason = format!("the database refuses it (SQLSTATE {code})");
-                    self.refuse(places[0].clone(), &reason);
+                    self.refuse(positions[0].clone(), &reason);
                     Ok(())
                 }
                 Some(_) => {
                     let half = batch.len() / 2;
-                    self.send_batch(&places[..half], &batch[..half])?;
-                    self.send_batch(&places[half..], &batch[half..])
+                    self.send_batch(&positions[..half], &batch[..half])?;
+                    self.send_batch(&positions[half..], &batch[half..])
                 }
             },
         }

@@ -33,17 +33,17 @@ pub(super) fn read(
         if length == 0 {
             break;
         }
-        let place = format!("line {number}");
+        let position = format!("line {number}");
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
         match session(&line) {
             Ok(session) => {
-                if importer.add(place, session)? && stop.load(Ordering::Relaxed) {
+                if importer.add(position, session)? && stop.load(Ordering::Relaxed) {
                     return Ok(ReadEnd::Interrupted);
                 }
             }
-            Err(reason) => importer.refuse(place, reason),
+            Err(reason) => importer.refuse(position, reason),
         }
     }
     importer.send()?;

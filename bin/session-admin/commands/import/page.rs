@@ -66,7 +66,7 @@ impl PageQuery {
         } else {
             format!("convert_to({data}::text, {encoding})")
         };
-        let place = if self.has_ctid {
+        let position = if self.has_ctid {
             "s.tableoid::regclass::text || ', ctid ' || s.ctid::text"
         } else {
             "null::text"
@@ -83,7 +83,7 @@ impl PageQuery {
                 convert_to({id}::text, {encoding}),
                 {data},
                 ({expires_at})::text,
-                {place}
+                {position}
             from {table} as s
             where {id} is not null
                 and ($1::text is null or true)
@@ -109,7 +109,7 @@ impl PageQuery {
 pub(super) struct PageRow {
     /// The id, as the next page takes it.
     pub(super) id: Vec<u8>,
-    pub(super) place: Option<String>,
+    pub(super) position: Option<String>,
     /// The session, or why the row has none.
     pub(super) session: Result<SessionRecord, &'static str>,
 }
@@ -126,7 +126,7 @@ impl PageRow {
         let expires_at: Option<String> = row.try_get(3)?;
         Ok(PageRow {
             id: row.try_get(0)?,
-            place: row.try_get(4)?,
+            position: row.try_get(4)?,
             session: session(id, data, expires_at, is_record, prefix),
         })
     }

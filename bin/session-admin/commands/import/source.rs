@@ -158,15 +158,15 @@ impl<'a> Source<'a> {
             count += 1;
             cursor.rows += 1;
             let row = PageRow::decode(&row, self.query.is_record, self.prefix).map_err(failed)?;
-            let place = row
-                .place
+            let position = row
+                .position
                 .unwrap_or_else(|| format!("row {} in the order of the ids", cursor.rows));
             cursor.last_id = Some(row.id);
             match row.session {
                 Ok(session) => {
-                    importer.add(place, session)?;
+                    importer.add(position, session)?;
                 }
-                Err(reason) => importer.refuse(place, reason),
+                Err(reason) => importer.refuse(position, reason),
             }
         }
         Ok(count)

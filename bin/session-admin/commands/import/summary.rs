@@ -10,10 +10,10 @@ use crate::support::global_args::{Format, GlobalArgs};
 use crate::support::output::{self, Paint};
 use crate::support::text::{grouped, one_line};
 
-/// The most places that are kept.
-const MAX_PLACES: usize = 100;
-/// The most places in a text report.
-const MAX_TEXT_PLACES: usize = 20;
+/// The most unreadable sessions that are listed.
+const MAX_LISTED: usize = 100;
+/// The most in a text report.
+const MAX_LISTED_AS_TEXT: usize = 20;
 
 /// What became of the sessions.
 #[derive(Default)]
@@ -23,16 +23,16 @@ pub(super) struct ImportSummary {
     pub(super) expired: i64,
     /// The number of unreadable sessions by reason.
     reasons: BTreeMap<String, i64>,
-    /// The first unreadable sessions: place and reason.
-    places: Vec<(String, String)>,
+    /// The first unreadable sessions: position and reason.
+    first_unreadable: Vec<(String, String)>,
 }
 
 impl ImportSummary {
     /// Counts an unreadable session.
-    pub(super) fn add_unreadable(&mut self, place: String, reason: &str) {
+    pub(super) fn add_unreadable(&mut self, position: String, reason: &str) {
         *self.reasons.entry(reason.to_owned()).or_default() += 1;
-        if self.places.len() < MAX_PLACES {
-            self.places.push((place, reason.to_owned()));
+        if self.first_unreadable.len() < MAX_LISTED {
+            self.first_unreadable.push((position, reason.to_owned()));
         }
     }
 
@@ -41,10 +41,11 @@ impl ImportSummary {
     }
 
     /// Returns the counts as text.
-    pub(super) fn counts(&self) -> String {
+    pub(super) fn counts(&self, is_dry_run: bool) -> String {
         format!(
-            "{} imported, {} already present, {} expired, {} unreadable",
+            "{} {}, {} already present, {} expired, {} unreadable",
             grouped(self.imported),
+            if is_dry_run { "to import" } else { "imported" },
             grouped(self.existing),
             grouped(self.expired),
             grouped(self.unreadable())
@@ -68,7 +69,7 @@ impl ImportSummary {
                 "expired": self.expired,
                 "unreadable": self.unreadable(),
                 "reasons": self.reasons,
-                "places": self.places.iter().map(|(place, reason)| json!({"place": place, "reason": reason})).collect::<serde_json::Value>(),
+                "unreadable_sessions": self.first_unreadable.iter().map(|(position, reason)| json!({"position": position, "reason": reason})).collect::<serde_json::Value>(),
                 "expiry_time_zone": zone,
             })),
             Format::Text => self.print_text(is_dry_run, is_done, zone),
@@ -82,19 +83,18 @@ impl ImportSummary {
         zone: Option<&str>,
     ) -> Result<(), CliError> {
         let paint = Paint::new(&std::io::stderr());
-        for (place, reason) in self.places.iter().take(MAX_TEXT_PLACES) {
+        for (position, reason) in self.first_unreadable.iter().take(MAX_LISTED_AS_TEXT) {
             output::remark(&format!(
                 "{} {}: {}",
                 paint.yellow("unreadable"),
-                one_line(place),
+                one_line(position),
                 one_line(reason)
             ));
         }
-        if self.places.len() > MAX_TEXT_PLACES {
-            output::remark(&format!("… and more; --format json lists {MAX_PLACES}"));
+        if self.first_unreadable.len() > MAX_LISTED_AS_TEXT {
+            output::remark(&format!("… and more; --format json lists {MAX_LISTED}"));
         }
-        let mut text = if is_dry_run { "would be: " } else { "" }.to_owned();
-        text.push_str(&self.counts());
+        let mut text = self.counts(is_dry_run);
         for (at, (reason, count)) in self.reasons.iter().enumerate() {
             let separator = if at == 0 { " (" } else { "; " };
             let _ = write!(text, "{separator}{reason}: {}", grouped(*count));
