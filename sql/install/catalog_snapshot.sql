@@ -4,6 +4,9 @@
 v_catalog := (
     with store_object as (
         --@ include store_objects.sql
+    ),
+    store_grant as (
+        --@ include store_grants.sql
     )
     select jsonb_object_agg(e.kind || ' ' || e.object, e.attributes)
     from (
@@ -40,11 +43,7 @@ v_catalog := (
             o.label,
             jsonb_build_object(
                 'owner', pg_get_userbyid(o.owner),
-                'privileges of the owner', (
-                    select string_agg(x.privilege_type, ', ' order by x.privilege_type)
-                    from aclexplode(o.acl) as x
-                    where x.grantee = o.owner
-                )
+                'privileges of the owner', o.owner_privileges
             ) || case o.kind
                 when 'schema' then '{}'
                 when 'table' then (
@@ -101,35 +100,15 @@ v_catalog := (
         union all
         select
             'privilege',
-            format('%s on %s to %s', g.privilege_type, g.object, case when g.grantee = 0 then 'PUBLIC' else pg_get_userbyid(g.grantee)::text end),
+            g.label,
             jsonb_build_object(
                 'grant option', bool_or(g.is_grantable),
                 'granted by', string_agg(distinct pg_get_userbyid(g.grantor)::text, ', ')
             )
-        from (
-            select case o.kind when 'routine' then 'function' else o.kind end || ' ' || o.label as object, x.*
-            from store_object as o
-            cross join aclexplode(o.acl) as x
-            where (o.is_ours or o.kind = 'routine')
-                and x.grantee <> o.owner
-            union all
-            select 'type ' || c.relname, x.*
-            from pg_class as c
-            join pg_namespace as n on n.oid = c.relnamespace
-            join pg_type as t on t.oid = c.reltype
-            cross join aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) as x
-            where n.nspname = p_schema
-                and c.relname = any (v_tables)
-                and x.grantee <> t.typowner
-            union all
-            select 'database ' || d.datname, x.*
-            from pg_database as d
-            cross join aclexplode(d.datacl) as x
-            where d.datname = current_database()
-                and x.grantee = (select r.oid from pg_roles as r where r.rolname = p_role)
-                and x.grantee <> d.datdba
-        ) as g
-        group by g.privilege_type, g.object, g.grantee
+        from store_grant as g
+        where g.is_ours
+            or g.kind = 'routine'
+        group by g.label
         union all
         select part.kind, part.object, part.attributes
         from pg_class as c

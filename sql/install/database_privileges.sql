@@ -4,12 +4,16 @@ declare
     v_privilege text;
 begin
     for v_privilege in
-        select x.privilege_type
-        from pg_database as d
-        cross join aclexplode(d.datacl) as x
-        where d.datname = current_database()
-            and x.grantee = (select r.oid from pg_roles as r where r.rolname = p_role)
-            and (x.privilege_type <> 'CONNECT' or x.is_grantable)
+        with store_object as (
+            --@ include store_objects.sql
+        ),
+        store_grant as (
+            --@ include store_grants.sql
+        )
+        select g.privilege_type
+        from store_grant as g
+        where g.kind = 'database'
+            and not g.is_declared
     loop
         execute format('revoke %s on database %I from %I cascade', v_privilege, current_database(), p_role);
     end loop;

@@ -7,6 +7,9 @@ v_catalog_after := (
     store_object as (
         --@ include store_objects.sql
     ),
+    store_grant as (
+        --@ include store_grants.sql
+    ),
     -- The names are put in place of %1$s (the schema), %2$s (the schema, quoted for SQL), %3$s and %4$s (the roles).
     made as (
         select
@@ -36,7 +39,7 @@ v_catalog_after := (
             )
     ),
     additional_routine as (
-        select o.label, o.owner, o.acl
+        select o.name, o.label
         from store_object as o
         where o.kind = 'routine'
             and not o.is_ours
@@ -48,11 +51,12 @@ v_catalog_after := (
             m.kind,
             m.object,
             m.attributes || case
+                -- They differ between versions of PostgreSQL.
                 when m.kind in ('schema', 'table', 'type', 'function') then (
-                    -- They differ between versions of PostgreSQL.
-                    select jsonb_build_object('privileges of the owner', string_agg(x.privilege_type, ', ' order by x.privilege_type))
-                    from aclexplode(acldefault(case m.kind when 'schema' then 'n' when 'table' then 'r' when 'type' then 'T' else 'f' end::"char", 10)) as x
-                    where x.grantee = 10
+                    select jsonb_build_object('privileges of the owner', min(o.all_owner_privileges))
+                    from store_object as o
+                    where case o.kind when 'routine' then 'function' else o.kind end = m.kind
+                        and o.label = m.object
                 )
                 else '{}'
             end || case m.kind
@@ -127,17 +131,11 @@ v_catalog_after := (
             or f.kind = 'function'
             and exists (select from additional_routine as r where r.label = f.object)
             or f.kind = 'privilege'
-            and exists (
-                select
-                from additional_routine as r
-                cross join aclexplode(r.acl) as x
-                where x.grantee <> r.owner
-                    and f.object = format(
-                        '%s on function %s to %s',
-                        x.privilege_type,
-                        r.label,
-                        case when x.grantee = 0 then 'PUBLIC' else pg_get_userbyid(x.grantee)::text end
-                    )
+            and f.object in (
+                select g.label
+                from store_grant as g
+                where g.kind = 'routine'
+                    and g.name in (select r.name from additional_routine as r)
             )
         union all
         -- CONNECT, if PUBLIC does not have it or the role has it already.

@@ -31,11 +31,8 @@ begin
             --@ include store_objects.sql
         ) as o
         where o.is_ours
-            and exists (
-                select x.privilege_type from aclexplode(o.default_acl) as x where x.grantee = o.owner
-                except
-                select x.privilege_type from aclexplode(o.acl) as x where x.grantee = o.owner
-            )
+            and o.kind <> 'column'
+            and o.owner_privileges is distinct from o.all_owner_privileges
     loop
         execute format('grant all on %s %s to %I', v_object.kind, v_object.name, v_owner);
     end loop;

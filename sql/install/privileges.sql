@@ -1,5 +1,6 @@
 -- The runtime role holds USAGE on the schema and EXECUTE on its functions. Every other privilege of every other role on
--- the store is revoked, on columns and by other grantors too. Only differences are touched.
+-- the store is revoked, on columns and by other grantors too. So is USAGE on the row types of the tables: a column of such a
+-- type in a table of another role would prevent changes of the table here. Only differences are touched.
 declare
     v_grant record;
     v_is_clean boolean;
@@ -9,25 +10,23 @@ begin
     for v_round in 1..3 loop
         v_is_clean := true;
         for v_grant in
-            select
-                case o.kind when 'column' then 'table' else o.kind end as kind,
-                o.name,
-                o.column_name,
-                x.grantor = o.owner as is_by_owner,
-                pg_get_userbyid(x.grantor) as grantor,
-                case when x.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(x.grantee)) end as grantee
-            from (
+            with store_object as (
                 --@ include store_objects.sql
-            ) as o
-            cross join aclexplode(o.acl) as x
-            where o.is_ours
-                and x.grantee <> o.owner
-                and not (
-                    x.privilege_type is not distinct from o.runtime_privilege
-                    and x.grantee = (select r.oid from pg_roles as r where r.rolname = p_role)
-                    and x.grantor = o.owner
-                    and not x.is_grantable
-                )
+            ),
+            store_grant as (
+                --@ include store_grants.sql
+            )
+            select
+                case g.kind when 'column' then 'table' else g.kind end as kind,
+                g.name,
+                g.column_name,
+                g.grantor = g.owner as is_by_owner,
+                pg_get_userbyid(g.grantor) as grantor,
+                g.grantee
+            from store_grant as g
+            where g.is_ours
+                and g.kind <> 'database'
+                and not g.is_declared
         loop
             v_is_clean := false;
             if v_grant.column_name is not null and not v_grant.is_by_owner and v_round > 1 then
@@ -57,33 +56,22 @@ begin
             hint = format('As a superuser, revoke what role %s has granted on it.', v_grant.grantor);
     end if;
 
-    -- A table's row type has privileges of its own. A column of that type in a table of another role would prevent changes of the
-    -- table here.
-    for v_grant in
-        select
-            t.oid::regtype::text as name,
-            case when x.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(x.grantee)) end as grantee
-        from pg_class as c
-        join pg_type as t on t.oid = c.reltype
-        cross join aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) as x
-        where c.relnamespace = v_schema
-            and c.relname = any (v_tables)
-            and x.grantee <> t.typowner
-    loop
-        execute format('revoke all on type %s from %s cascade', v_grant.name, v_grant.grantee);
-    end loop;
-
     for v_object in
-        select o.kind, o.name, o.runtime_privilege
-        from (
+        with store_object as (
             --@ include store_objects.sql
-        ) as o
+        ),
+        store_grant as (
+            --@ include store_grants.sql
+        )
+        select o.kind, o.name, o.runtime_privilege
+        from store_object as o
         where o.runtime_privilege is not null
             and not exists (
                 select
-                from aclexplode(o.acl) as x
-                where x.privilege_type = o.runtime_privilege
-                    and x.grantee = (select r.oid from pg_roles as r where r.rolname = p_role)
+                from store_grant as g
+                where g.kind = o.kind
+                    and g.name = o.name
+                    and g.is_declared
             )
     loop
         execute format('grant %s on %s %s to %I', v_object.runtime_privilege, v_object.kind, v_object.name, p_role);

@@ -1,88 +1,105 @@
 -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
 -- they are checked and reported as well; and other tables, whose owners are checked.
---   kind                the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
---   name, column_name   quoted for SQL; of a column, name is its table
---   label               as in the report
---   acl, default_acl    aclitem[]; the acl of an object without one is the default
---   is_ours             whether it has a name of ours
---   runtime_privilege   what the runtime role is to hold on it
+--   kind                    the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
+--   name, column_name       quoted for SQL; of a column, name is its table
+--   label                   as in the report
+--   acl                     aclitem[]; of an object without one, the default
+--   owner_privileges        what the owner holds
+--   all_owner_privileges    what an owner holds by default
+--   is_ours                 whether it has a name of ours
+--   runtime_privilege       what the runtime role is to hold on it
 select
-    'schema' as kind,
-    quote_ident(n.nspname) as name,
-    null::text as column_name,
-    n.nspname::text as label,
-    n.oid,
-    n.nspowner as owner,
-    coalesce(n.nspacl, acldefault('n', n.nspowner)) as acl,
-    acldefault('n', n.nspowner) as default_acl,
-    true as is_ours,
-    'USAGE' as runtime_privilege
-from pg_namespace as n
-where n.nspname = p_schema
-union all
-select
-    'table',
-    c.oid::regclass::text,
-    null,
-    c.relname,
-    c.oid,
-    c.relowner,
-    coalesce(c.relacl, acldefault('r', c.relowner)),
-    acldefault('r', c.relowner),
-    c.relname = any (v_tables),
-    null
-from pg_class as c
-join pg_namespace as n on n.oid = c.relnamespace
-where n.nspname = p_schema
-    and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
-union all
-select
-    'column',
-    c.oid::regclass::text,
-    quote_ident(a.attname),
-    c.relname || '.' || a.attname,
-    c.oid,
-    c.relowner,
-    a.attacl,
-    null,
-    true,
-    null
-from pg_class as c
-join pg_namespace as n on n.oid = c.relnamespace
-join pg_attribute as a on a.attrelid = c.oid
-where n.nspname = p_schema
-    and c.relname = any (v_tables)
-    and a.attacl is not null
-union all
-select
-    'type',
-    t.oid::regtype::text,
-    null,
-    t.typname,
-    t.oid,
-    t.typowner,
-    coalesce(t.typacl, acldefault('T', t.typowner)),
-    acldefault('T', t.typowner),
-    true,
-    null
-from pg_type as t
-join pg_namespace as n on n.oid = t.typnamespace
-where n.nspname = p_schema
-    and t.typname = any (v_types)
-    -- the row type of a table goes with the table
-    and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
-union all
-select
-    'routine',
-    p.oid::regprocedure::text,
-    null,
-    format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
-    p.oid,
-    p.proowner,
-    coalesce(p.proacl, acldefault('f', p.proowner)),
-    acldefault('f', p.proowner),
-    p.proname = any (v_function_names),
-    case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
-from pg_proc as p
-join pg_namespace as n on n.oid = p.pronamespace
-where n.nspname = p_schema
+    o.kind,
+    o.name,
+    o.column_name,
+    o.label,
+    o.oid,
+    o.owner,
+    a.acl,
+    (select string_agg(distinct x.privilege_type, ', ') from aclexplode(a.acl) as x where x.grantee = o.owner) as owner_privileges,
+    (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
+    o.is_ours,
+    o.runtime_privilege
+from (
+    select
+        'schema' as kind,
+        quote_ident(n.nspname) as name,
+        null::text as column_name,
+        n.nspname::text as label,
+        n.oid,
+        n.nspowner as owner,
+        n.nspacl as acl,
+        'n'::"char" as acl_type,
+        true as is_ours,
+        'USAGE' as runtime_privilege
+    from pg_namespace as n
+    where n.nspname = p_schema
+    union all
+    select
+        'table',
+        c.oid::regclass::text,
+        null,
+        c.relname,
+        c.oid,
+        c.relowner,
+        c.relacl,
+        'r',
+        c.relname = any (v_tables),
+        null
+    from pg_class as c
+    join pg_namespace as n on n.oid = c.relnamespace
+    where n.nspname = p_schema
+        and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+    union all
+    select
+        'column',
+        c.oid::regclass::text,
+        quote_ident(a.attname),
+        c.relname || '.' || a.attname,
+        c.oid,
+        c.relowner,
+        a.attacl,
+        'c',
+        true,
+        null
+    from pg_class as c
+    join pg_namespace as n on n.oid = c.relnamespace
+    join pg_attribute as a on a.attrelid = c.oid
+    where n.nspname = p_schema
+        and c.relname = any (v_tables)
+        and a.attacl is not null
+    union all
+    select
+        'type',
+        t.oid::regtype::text,
+        null,
+        t.typname,
+        t.oid,
+        t.typowner,
+        t.typacl,
+        'T',
+        true,
+        null
+    from pg_type as t
+    join pg_namespace as n on n.oid = t.typnamespace
+    where n.nspname = p_schema
+        and t.typname = any (v_types)
+        -- the row type of a table goes with the table
+        and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
+    union all
+    select
+        'routine',
+        p.oid::regprocedure::text,
+        null,
+        format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
+        p.oid,
+        p.proowner,
+        p.proacl,
+        'f',
+        p.proname = any (v_function_names),
+        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+    from pg_proc as p
+    join pg_namespace as n on n.oid = p.pronamespace
+    where n.nspname = p_schema
+) as o
+cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a

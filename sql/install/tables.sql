@@ -1,12 +1,21 @@
 -- The catalog is compared with the list below, and a statement is made only for a difference: most forms of ALTER TABLE
 -- wait for every writer even when they change nothing.
 declare
+    v_name text;
     v_declared record;
     v_table regclass;
     v_existing record;
     v_option text;
     v_statement text;
 begin
+    foreach v_name in array v_tables loop
+        if to_regclass(format('%I.%I', p_schema, v_name)) is null then
+            execute format('create table %I.%I ()', p_schema, v_name);
+        end if;
+    end loop;
+
+    --@ include verify_tables.sql
+
     for v_declared in
         select d.name, d.options, d.comment
         from (
@@ -35,18 +44,7 @@ begin
         ) as d (name, options, comment)
     loop
         v_table := to_regclass(format('%I.%I', p_schema, v_declared.name));
-        if v_table is null then
-            execute format('create table %I.%I ()', p_schema, v_declared.name);
-            v_table := to_regclass(format('%I.%I', p_schema, v_declared.name));
-        end if;
-
         select c.* into v_existing from pg_class as c where c.oid = v_table;
-        if v_existing.relkind <> 'r' or exists (select from pg_inherits as i where v_table in (i.inhrelid, i.inhparent)) then
-            raise exception using
-                errcode = 'wrong_object_type',
-                message = format('%s is not a plain table', v_table),
-                hint = 'Partitions, inheritance and views are not supported. Choose another schema, or drop it and run this again.';
-        end if;
         if v_existing.relpersistence <> 'p' then
             execute format('alter table %s set logged', v_table);
         end if;

@@ -2822,92 +2822,159 @@ begin
         with store_object as (
             -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
             -- they are checked and reported as well; and other tables, whose owners are checked.
-            --   kind                the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
-            --   name, column_name   quoted for SQL; of a column, name is its table
-            --   label               as in the report
-            --   acl, default_acl    aclitem[]; the acl of an object without one is the default
-            --   is_ours             whether it has a name of ours
-            --   runtime_privilege   what the runtime role is to hold on it
+            --   kind                    the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
+            --   name, column_name       quoted for SQL; of a column, name is its table
+            --   label                   as in the report
+            --   acl                     aclitem[]; of an object without one, the default
+            --   owner_privileges        what the owner holds
+            --   all_owner_privileges    what an owner holds by default
+            --   is_ours                 whether it has a name of ours
+            --   runtime_privilege       what the runtime role is to hold on it
             select
-                'schema' as kind,
-                quote_ident(n.nspname) as name,
-                null::text as column_name,
-                n.nspname::text as label,
-                n.oid,
-                n.nspowner as owner,
-                coalesce(n.nspacl, acldefault('n', n.nspowner)) as acl,
-                acldefault('n', n.nspowner) as default_acl,
-                true as is_ours,
-                'USAGE' as runtime_privilege
-            from pg_namespace as n
-            where n.nspname = p_schema
-            union all
+                o.kind,
+                o.name,
+                o.column_name,
+                o.label,
+                o.oid,
+                o.owner,
+                a.acl,
+                (select string_agg(distinct x.privilege_type, ', ') from aclexplode(a.acl) as x where x.grantee = o.owner) as owner_privileges,
+                (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
+                o.is_ours,
+                o.runtime_privilege
+            from (
+                select
+                    'schema' as kind,
+                    quote_ident(n.nspname) as name,
+                    null::text as column_name,
+                    n.nspname::text as label,
+                    n.oid,
+                    n.nspowner as owner,
+                    n.nspacl as acl,
+                    'n'::"char" as acl_type,
+                    true as is_ours,
+                    'USAGE' as runtime_privilege
+                from pg_namespace as n
+                where n.nspname = p_schema
+                union all
+                select
+                    'table',
+                    c.oid::regclass::text,
+                    null,
+                    c.relname,
+                    c.oid,
+                    c.relowner,
+                    c.relacl,
+                    'r',
+                    c.relname = any (v_tables),
+                    null
+                from pg_class as c
+                join pg_namespace as n on n.oid = c.relnamespace
+                where n.nspname = p_schema
+                    and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+                union all
+                select
+                    'column',
+                    c.oid::regclass::text,
+                    quote_ident(a.attname),
+                    c.relname || '.' || a.attname,
+                    c.oid,
+                    c.relowner,
+                    a.attacl,
+                    'c',
+                    true,
+                    null
+                from pg_class as c
+                join pg_namespace as n on n.oid = c.relnamespace
+                join pg_attribute as a on a.attrelid = c.oid
+                where n.nspname = p_schema
+                    and c.relname = any (v_tables)
+                    and a.attacl is not null
+                union all
+                select
+                    'type',
+                    t.oid::regtype::text,
+                    null,
+                    t.typname,
+                    t.oid,
+                    t.typowner,
+                    t.typacl,
+                    'T',
+                    true,
+                    null
+                from pg_type as t
+                join pg_namespace as n on n.oid = t.typnamespace
+                where n.nspname = p_schema
+                    and t.typname = any (v_types)
+                    -- the row type of a table goes with the table
+                    and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
+                union all
+                select
+                    'routine',
+                    p.oid::regprocedure::text,
+                    null,
+                    format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
+                    p.oid,
+                    p.proowner,
+                    p.proacl,
+                    'f',
+                    p.proname = any (v_function_names),
+                    case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                from pg_proc as p
+                join pg_namespace as n on n.oid = p.pronamespace
+                where n.nspname = p_schema
+            ) as o
+            cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
+        ),
+        store_grant as (
+            -- The one list of what roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their
+            -- columns, on the row types of its tables, and of the runtime role alone, on the database.
+            --   kind, name, column_name    as in store_objects.sql
+            --   label                      as in the report
+            --   grantee                    quoted for SQL
+            --   is_declared                whether an install grants it
             select
-                'table',
-                c.oid::regclass::text,
-                null,
-                c.relname,
-                c.oid,
-                c.relowner,
-                coalesce(c.relacl, acldefault('r', c.relowner)),
-                acldefault('r', c.relowner),
-                c.relname = any (v_tables),
-                null
-            from pg_class as c
-            join pg_namespace as n on n.oid = c.relnamespace
-            where n.nspname = p_schema
-                and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
-            union all
-            select
-                'column',
-                c.oid::regclass::text,
-                quote_ident(a.attname),
-                c.relname || '.' || a.attname,
-                c.oid,
-                c.relowner,
-                a.attacl,
-                null,
-                true,
-                null
-            from pg_class as c
-            join pg_namespace as n on n.oid = c.relnamespace
-            join pg_attribute as a on a.attrelid = c.oid
-            where n.nspname = p_schema
-                and c.relname = any (v_tables)
-                and a.attacl is not null
-            union all
-            select
-                'type',
-                t.oid::regtype::text,
-                null,
-                t.typname,
-                t.oid,
-                t.typowner,
-                coalesce(t.typacl, acldefault('T', t.typowner)),
-                acldefault('T', t.typowner),
-                true,
-                null
-            from pg_type as t
-            join pg_namespace as n on n.oid = t.typnamespace
-            where n.nspname = p_schema
-                and t.typname = any (v_types)
-                -- the row type of a table goes with the table
-                and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
-            union all
-            select
-                'routine',
-                p.oid::regprocedure::text,
-                null,
-                format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
-                p.oid,
-                p.proowner,
-                coalesce(p.proacl, acldefault('f', p.proowner)),
-                acldefault('f', p.proowner),
-                p.proname = any (v_function_names),
-                case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
-            from pg_proc as p
-            join pg_namespace as n on n.oid = p.pronamespace
-            where n.nspname = p_schema
+                o.kind,
+                o.name,
+                o.column_name,
+                format('%s on %s to %s', x.privilege_type, o.label, coalesce(r.rolname, 'PUBLIC')) as label,
+                o.is_ours,
+                o.owner,
+                coalesce(quote_ident(r.rolname), 'public') as grantee,
+                x.grantor,
+                x.privilege_type,
+                x.is_grantable,
+                x.privilege_type is not distinct from o.runtime_privilege
+                    and r.rolname is not distinct from p_role
+                    and not x.is_grantable
+                    and (x.grantor = o.owner or o.kind = 'database') as is_declared
+            from (
+                select
+                    o.kind,
+                    o.name,
+                    o.column_name,
+                    case o.kind when 'routine' then 'function' else o.kind end || ' ' || o.label as label,
+                    o.owner,
+                    o.acl,
+                    o.is_ours,
+                    o.runtime_privilege
+                from store_object as o
+                union all
+                select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null
+                from pg_class as c
+                join pg_namespace as n on n.oid = c.relnamespace
+                join pg_type as t on t.oid = c.reltype
+                where n.nspname = p_schema
+                    and c.relname = any (v_tables)
+                union all
+                select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT'
+                from pg_database as d
+                where d.datname = current_database()
+            ) as o
+            cross join aclexplode(o.acl) as x
+            left join pg_roles as r on r.oid = x.grantee
+            where x.grantee <> o.owner
+                and (o.kind <> 'database' or r.rolname = p_role)
         )
         select jsonb_object_agg(e.kind || ' ' || e.object, e.attributes)
         from (
@@ -2944,11 +3011,7 @@ begin
                 o.label,
                 jsonb_build_object(
                     'owner', pg_get_userbyid(o.owner),
-                    'privileges of the owner', (
-                        select string_agg(x.privilege_type, ', ' order by x.privilege_type)
-                        from aclexplode(o.acl) as x
-                        where x.grantee = o.owner
-                    )
+                    'privileges of the owner', o.owner_privileges
                 ) || case o.kind
                     when 'schema' then '{}'
                     when 'table' then (
@@ -3005,35 +3068,15 @@ begin
             union all
             select
                 'privilege',
-                format('%s on %s to %s', g.privilege_type, g.object, case when g.grantee = 0 then 'PUBLIC' else pg_get_userbyid(g.grantee)::text end),
+                g.label,
                 jsonb_build_object(
                     'grant option', bool_or(g.is_grantable),
                     'granted by', string_agg(distinct pg_get_userbyid(g.grantor)::text, ', ')
                 )
-            from (
-                select case o.kind when 'routine' then 'function' else o.kind end || ' ' || o.label as object, x.*
-                from store_object as o
-                cross join aclexplode(o.acl) as x
-                where (o.is_ours or o.kind = 'routine')
-                    and x.grantee <> o.owner
-                union all
-                select 'type ' || c.relname, x.*
-                from pg_class as c
-                join pg_namespace as n on n.oid = c.relnamespace
-                join pg_type as t on t.oid = c.reltype
-                cross join aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) as x
-                where n.nspname = p_schema
-                    and c.relname = any (v_tables)
-                    and x.grantee <> t.typowner
-                union all
-                select 'database ' || d.datname, x.*
-                from pg_database as d
-                cross join aclexplode(d.datacl) as x
-                where d.datname = current_database()
-                    and x.grantee = (select r.oid from pg_roles as r where r.rolname = p_role)
-                    and x.grantee <> d.datdba
-            ) as g
-            group by g.privilege_type, g.object, g.grantee
+            from store_grant as g
+            where g.is_ours
+                or g.kind = 'routine'
+            group by g.label
             union all
             select part.kind, part.object, part.attributes
             from pg_class as c
@@ -3162,92 +3205,109 @@ begin
             from (
                 -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
                 -- they are checked and reported as well; and other tables, whose owners are checked.
-                --   kind                the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
-                --   name, column_name   quoted for SQL; of a column, name is its table
-                --   label               as in the report
-                --   acl, default_acl    aclitem[]; the acl of an object without one is the default
-                --   is_ours             whether it has a name of ours
-                --   runtime_privilege   what the runtime role is to hold on it
+                --   kind                    the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
+                --   name, column_name       quoted for SQL; of a column, name is its table
+                --   label                   as in the report
+                --   acl                     aclitem[]; of an object without one, the default
+                --   owner_privileges        what the owner holds
+                --   all_owner_privileges    what an owner holds by default
+                --   is_ours                 whether it has a name of ours
+                --   runtime_privilege       what the runtime role is to hold on it
                 select
-                    'schema' as kind,
-                    quote_ident(n.nspname) as name,
-                    null::text as column_name,
-                    n.nspname::text as label,
-                    n.oid,
-                    n.nspowner as owner,
-                    coalesce(n.nspacl, acldefault('n', n.nspowner)) as acl,
-                    acldefault('n', n.nspowner) as default_acl,
-                    true as is_ours,
-                    'USAGE' as runtime_privilege
-                from pg_namespace as n
-                where n.nspname = p_schema
-                union all
-                select
-                    'table',
-                    c.oid::regclass::text,
-                    null,
-                    c.relname,
-                    c.oid,
-                    c.relowner,
-                    coalesce(c.relacl, acldefault('r', c.relowner)),
-                    acldefault('r', c.relowner),
-                    c.relname = any (v_tables),
-                    null
-                from pg_class as c
-                join pg_namespace as n on n.oid = c.relnamespace
-                where n.nspname = p_schema
-                    and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
-                union all
-                select
-                    'column',
-                    c.oid::regclass::text,
-                    quote_ident(a.attname),
-                    c.relname || '.' || a.attname,
-                    c.oid,
-                    c.relowner,
-                    a.attacl,
-                    null,
-                    true,
-                    null
-                from pg_class as c
-                join pg_namespace as n on n.oid = c.relnamespace
-                join pg_attribute as a on a.attrelid = c.oid
-                where n.nspname = p_schema
-                    and c.relname = any (v_tables)
-                    and a.attacl is not null
-                union all
-                select
-                    'type',
-                    t.oid::regtype::text,
-                    null,
-                    t.typname,
-                    t.oid,
-                    t.typowner,
-                    coalesce(t.typacl, acldefault('T', t.typowner)),
-                    acldefault('T', t.typowner),
-                    true,
-                    null
-                from pg_type as t
-                join pg_namespace as n on n.oid = t.typnamespace
-                where n.nspname = p_schema
-                    and t.typname = any (v_types)
-                    -- the row type of a table goes with the table
-                    and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
-                union all
-                select
-                    'routine',
-                    p.oid::regprocedure::text,
-                    null,
-                    format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
-                    p.oid,
-                    p.proowner,
-                    coalesce(p.proacl, acldefault('f', p.proowner)),
-                    acldefault('f', p.proowner),
-                    p.proname = any (v_function_names),
-                    case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
-                from pg_proc as p
-                join pg_namespace as n on n.oid = p.pronamespace
-                where n.nspname = p_schema
+                    o.kind,
+                    o.name,
+                    o.column_name,
+                    o.label,
+                    o.oid,
+                    o.owner,
+                    a.acl,
+                    (select string_agg(distinct x.privilege_type, ', ') from aclexplode(a.acl) as x where x.grantee = o.owner) as owner_privileges,
+                    (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
+                    o.is_ours,
+                    o.runtime_privilege
+                from (
+                    select
+                        'schema' as kind,
+                        quote_ident(n.nspname) as name,
+                        null::text as column_name,
+                        n.nspname::text as label,
+                        n.oid,
+                        n.nspowner as owner,
+                        n.nspacl as acl,
+                        'n'::"char" as acl_type,
+                        true as is_ours,
+                        'USAGE' as runtime_privilege
+                    from pg_namespace as n
+                    where n.nspname = p_schema
+                    union all
+                    select
+                        'table',
+                        c.oid::regclass::text,
+                        null,
+                        c.relname,
+                        c.oid,
+                        c.relowner,
+                        c.relacl,
+                        'r',
+                        c.relname = any (v_tables),
+                        null
+                    from pg_class as c
+                    join pg_namespace as n on n.oid = c.relnamespace
+                    where n.nspname = p_schema
+                        and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+                    union all
+                    select
+                        'column',
+                        c.oid::regclass::text,
+                        quote_ident(a.attname),
+                        c.relname || '.' || a.attname,
+                        c.oid,
+                        c.relowner,
+                        a.attacl,
+                        'c',
+                        true,
+                        null
+                    from pg_class as c
+                    join pg_namespace as n on n.oid = c.relnamespace
+                    join pg_attribute as a on a.attrelid = c.oid
+                    where n.nspname = p_schema
+                        and c.relname = any (v_tables)
+                        and a.attacl is not null
+                    union all
+                    select
+                        'type',
+                        t.oid::regtype::text,
+                        null,
+                        t.typname,
+                        t.oid,
+                        t.typowner,
+                        t.typacl,
+                        'T',
+                        true,
+                        null
+                    from pg_type as t
+                    join pg_namespace as n on n.oid = t.typnamespace
+                    where n.nspname = p_schema
+                        and t.typname = any (v_types)
+                        -- the row type of a table goes with the table
+                        and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
+                    union all
+                    select
+                        'routine',
+                        p.oid::regprocedure::text,
+                        null,
+                        format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
+                        p.oid,
+                        p.proowner,
+                        p.proacl,
+                        'f',
+                        p.proname = any (v_function_names),
+                        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                    from pg_proc as p
+                    join pg_namespace as n on n.oid = p.pronamespace
+                    where n.nspname = p_schema
+                ) as o
+                cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
             ) as o
             join pg_roles as r on r.oid = o.owner
             where o.kind <> 'column'
@@ -3277,10 +3337,10 @@ begin
     if v_is_comparable then
         -- What no repair can turn into a table of the store.
         declare
-            v_table regclass;
+            v_relation regclass;
         begin
             v_schema := (select n.oid from pg_namespace as n where n.nspname = p_schema);
-            for v_table in
+            for v_relation in
                 select c.oid
                 from pg_class as c
                 where c.relnamespace = v_schema
@@ -3289,7 +3349,7 @@ begin
             loop
                 raise exception using
                     errcode = 'wrong_object_type',
-                    message = format('%s is not a plain table', v_table),
+                    message = format('%s is not a plain table', v_relation),
                     hint = 'Partitions, inheritance and views are not supported. Choose another schema, or drop it and run this again.';
             end loop;
         end;
@@ -3485,92 +3545,159 @@ begin
             store_object as (
                 -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
                 -- they are checked and reported as well; and other tables, whose owners are checked.
-                --   kind                the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
-                --   name, column_name   quoted for SQL; of a column, name is its table
-                --   label               as in the report
-                --   acl, default_acl    aclitem[]; the acl of an object without one is the default
-                --   is_ours             whether it has a name of ours
-                --   runtime_privilege   what the runtime role is to hold on it
+                --   kind                    the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
+                --   name, column_name       quoted for SQL; of a column, name is its table
+                --   label                   as in the report
+                --   acl                     aclitem[]; of an object without one, the default
+                --   owner_privileges        what the owner holds
+                --   all_owner_privileges    what an owner holds by default
+                --   is_ours                 whether it has a name of ours
+                --   runtime_privilege       what the runtime role is to hold on it
                 select
-                    'schema' as kind,
-                    quote_ident(n.nspname) as name,
-                    null::text as column_name,
-                    n.nspname::text as label,
-                    n.oid,
-                    n.nspowner as owner,
-                    coalesce(n.nspacl, acldefault('n', n.nspowner)) as acl,
-                    acldefault('n', n.nspowner) as default_acl,
-                    true as is_ours,
-                    'USAGE' as runtime_privilege
-                from pg_namespace as n
-                where n.nspname = p_schema
-                union all
+                    o.kind,
+                    o.name,
+                    o.column_name,
+                    o.label,
+                    o.oid,
+                    o.owner,
+                    a.acl,
+                    (select string_agg(distinct x.privilege_type, ', ') from aclexplode(a.acl) as x where x.grantee = o.owner) as owner_privileges,
+                    (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
+                    o.is_ours,
+                    o.runtime_privilege
+                from (
+                    select
+                        'schema' as kind,
+                        quote_ident(n.nspname) as name,
+                        null::text as column_name,
+                        n.nspname::text as label,
+                        n.oid,
+                        n.nspowner as owner,
+                        n.nspacl as acl,
+                        'n'::"char" as acl_type,
+                        true as is_ours,
+                        'USAGE' as runtime_privilege
+                    from pg_namespace as n
+                    where n.nspname = p_schema
+                    union all
+                    select
+                        'table',
+                        c.oid::regclass::text,
+                        null,
+                        c.relname,
+                        c.oid,
+                        c.relowner,
+                        c.relacl,
+                        'r',
+                        c.relname = any (v_tables),
+                        null
+                    from pg_class as c
+                    join pg_namespace as n on n.oid = c.relnamespace
+                    where n.nspname = p_schema
+                        and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+                    union all
+                    select
+                        'column',
+                        c.oid::regclass::text,
+                        quote_ident(a.attname),
+                        c.relname || '.' || a.attname,
+                        c.oid,
+                        c.relowner,
+                        a.attacl,
+                        'c',
+                        true,
+                        null
+                    from pg_class as c
+                    join pg_namespace as n on n.oid = c.relnamespace
+                    join pg_attribute as a on a.attrelid = c.oid
+                    where n.nspname = p_schema
+                        and c.relname = any (v_tables)
+                        and a.attacl is not null
+                    union all
+                    select
+                        'type',
+                        t.oid::regtype::text,
+                        null,
+                        t.typname,
+                        t.oid,
+                        t.typowner,
+                        t.typacl,
+                        'T',
+                        true,
+                        null
+                    from pg_type as t
+                    join pg_namespace as n on n.oid = t.typnamespace
+                    where n.nspname = p_schema
+                        and t.typname = any (v_types)
+                        -- the row type of a table goes with the table
+                        and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
+                    union all
+                    select
+                        'routine',
+                        p.oid::regprocedure::text,
+                        null,
+                        format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
+                        p.oid,
+                        p.proowner,
+                        p.proacl,
+                        'f',
+                        p.proname = any (v_function_names),
+                        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                    from pg_proc as p
+                    join pg_namespace as n on n.oid = p.pronamespace
+                    where n.nspname = p_schema
+                ) as o
+                cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
+            ),
+            store_grant as (
+                -- The one list of what roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their
+                -- columns, on the row types of its tables, and of the runtime role alone, on the database.
+                --   kind, name, column_name    as in store_objects.sql
+                --   label                      as in the report
+                --   grantee                    quoted for SQL
+                --   is_declared                whether an install grants it
                 select
-                    'table',
-                    c.oid::regclass::text,
-                    null,
-                    c.relname,
-                    c.oid,
-                    c.relowner,
-                    coalesce(c.relacl, acldefault('r', c.relowner)),
-                    acldefault('r', c.relowner),
-                    c.relname = any (v_tables),
-                    null
-                from pg_class as c
-                join pg_namespace as n on n.oid = c.relnamespace
-                where n.nspname = p_schema
-                    and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
-                union all
-                select
-                    'column',
-                    c.oid::regclass::text,
-                    quote_ident(a.attname),
-                    c.relname || '.' || a.attname,
-                    c.oid,
-                    c.relowner,
-                    a.attacl,
-                    null,
-                    true,
-                    null
-                from pg_class as c
-                join pg_namespace as n on n.oid = c.relnamespace
-                join pg_attribute as a on a.attrelid = c.oid
-                where n.nspname = p_schema
-                    and c.relname = any (v_tables)
-                    and a.attacl is not null
-                union all
-                select
-                    'type',
-                    t.oid::regtype::text,
-                    null,
-                    t.typname,
-                    t.oid,
-                    t.typowner,
-                    coalesce(t.typacl, acldefault('T', t.typowner)),
-                    acldefault('T', t.typowner),
-                    true,
-                    null
-                from pg_type as t
-                join pg_namespace as n on n.oid = t.typnamespace
-                where n.nspname = p_schema
-                    and t.typname = any (v_types)
-                    -- the row type of a table goes with the table
-                    and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
-                union all
-                select
-                    'routine',
-                    p.oid::regprocedure::text,
-                    null,
-                    format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
-                    p.oid,
-                    p.proowner,
-                    coalesce(p.proacl, acldefault('f', p.proowner)),
-                    acldefault('f', p.proowner),
-                    p.proname = any (v_function_names),
-                    case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
-                from pg_proc as p
-                join pg_namespace as n on n.oid = p.pronamespace
-                where n.nspname = p_schema
+                    o.kind,
+                    o.name,
+                    o.column_name,
+                    format('%s on %s to %s', x.privilege_type, o.label, coalesce(r.rolname, 'PUBLIC')) as label,
+                    o.is_ours,
+                    o.owner,
+                    coalesce(quote_ident(r.rolname), 'public') as grantee,
+                    x.grantor,
+                    x.privilege_type,
+                    x.is_grantable,
+                    x.privilege_type is not distinct from o.runtime_privilege
+                        and r.rolname is not distinct from p_role
+                        and not x.is_grantable
+                        and (x.grantor = o.owner or o.kind = 'database') as is_declared
+                from (
+                    select
+                        o.kind,
+                        o.name,
+                        o.column_name,
+                        case o.kind when 'routine' then 'function' else o.kind end || ' ' || o.label as label,
+                        o.owner,
+                        o.acl,
+                        o.is_ours,
+                        o.runtime_privilege
+                    from store_object as o
+                    union all
+                    select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null
+                    from pg_class as c
+                    join pg_namespace as n on n.oid = c.relnamespace
+                    join pg_type as t on t.oid = c.reltype
+                    where n.nspname = p_schema
+                        and c.relname = any (v_tables)
+                    union all
+                    select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT'
+                    from pg_database as d
+                    where d.datname = current_database()
+                ) as o
+                cross join aclexplode(o.acl) as x
+                left join pg_roles as r on r.oid = x.grantee
+                where x.grantee <> o.owner
+                    and (o.kind <> 'database' or r.rolname = p_role)
             ),
             -- The names are put in place of %1$s (the schema), %2$s (the schema, quoted for SQL), %3$s and %4$s (the roles).
             made as (
@@ -3624,7 +3751,7 @@ begin
                     )
             ),
             additional_routine as (
-                select o.label, o.owner, o.acl
+                select o.name, o.label
                 from store_object as o
                 where o.kind = 'routine'
                     and not o.is_ours
@@ -3636,11 +3763,12 @@ begin
                     m.kind,
                     m.object,
                     m.attributes || case
+                        -- They differ between versions of PostgreSQL.
                         when m.kind in ('schema', 'table', 'type', 'function') then (
-                            -- They differ between versions of PostgreSQL.
-                            select jsonb_build_object('privileges of the owner', string_agg(x.privilege_type, ', ' order by x.privilege_type))
-                            from aclexplode(acldefault(case m.kind when 'schema' then 'n' when 'table' then 'r' when 'type' then 'T' else 'f' end::"char", 10)) as x
-                            where x.grantee = 10
+                            select jsonb_build_object('privileges of the owner', min(o.all_owner_privileges))
+                            from store_object as o
+                            where case o.kind when 'routine' then 'function' else o.kind end = m.kind
+                                and o.label = m.object
                         )
                         else '{}'
                     end || case m.kind
@@ -3715,17 +3843,11 @@ begin
                     or f.kind = 'function'
                     and exists (select from additional_routine as r where r.label = f.object)
                     or f.kind = 'privilege'
-                    and exists (
-                        select
-                        from additional_routine as r
-                        cross join aclexplode(r.acl) as x
-                        where x.grantee <> r.owner
-                            and f.object = format(
-                                '%s on function %s to %s',
-                                x.privilege_type,
-                                r.label,
-                                case when x.grantee = 0 then 'PUBLIC' else pg_get_userbyid(x.grantee)::text end
-                            )
+                    and f.object in (
+                        select g.label
+                        from store_grant as g
+                        where g.kind = 'routine'
+                            and g.name in (select r.name from additional_routine as r)
                     )
                 union all
                 -- CONNECT, if PUBLIC does not have it or the role has it already.
@@ -3863,92 +3985,159 @@ begin
         with store_object as (
             -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
             -- they are checked and reported as well; and other tables, whose owners are checked.
-            --   kind                the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
-            --   name, column_name   quoted for SQL; of a column, name is its table
-            --   label               as in the report
-            --   acl, default_acl    aclitem[]; the acl of an object without one is the default
-            --   is_ours             whether it has a name of ours
-            --   runtime_privilege   what the runtime role is to hold on it
+            --   kind                    the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
+            --   name, column_name       quoted for SQL; of a column, name is its table
+            --   label                   as in the report
+            --   acl                     aclitem[]; of an object without one, the default
+            --   owner_privileges        what the owner holds
+            --   all_owner_privileges    what an owner holds by default
+            --   is_ours                 whether it has a name of ours
+            --   runtime_privilege       what the runtime role is to hold on it
             select
-                'schema' as kind,
-                quote_ident(n.nspname) as name,
-                null::text as column_name,
-                n.nspname::text as label,
-                n.oid,
-                n.nspowner as owner,
-                coalesce(n.nspacl, acldefault('n', n.nspowner)) as acl,
-                acldefault('n', n.nspowner) as default_acl,
-                true as is_ours,
-                'USAGE' as runtime_privilege
-            from pg_namespace as n
-            where n.nspname = p_schema
-            union all
+                o.kind,
+                o.name,
+                o.column_name,
+                o.label,
+                o.oid,
+                o.owner,
+                a.acl,
+                (select string_agg(distinct x.privilege_type, ', ') from aclexplode(a.acl) as x where x.grantee = o.owner) as owner_privileges,
+                (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
+                o.is_ours,
+                o.runtime_privilege
+            from (
+                select
+                    'schema' as kind,
+                    quote_ident(n.nspname) as name,
+                    null::text as column_name,
+                    n.nspname::text as label,
+                    n.oid,
+                    n.nspowner as owner,
+                    n.nspacl as acl,
+                    'n'::"char" as acl_type,
+                    true as is_ours,
+                    'USAGE' as runtime_privilege
+                from pg_namespace as n
+                where n.nspname = p_schema
+                union all
+                select
+                    'table',
+                    c.oid::regclass::text,
+                    null,
+                    c.relname,
+                    c.oid,
+                    c.relowner,
+                    c.relacl,
+                    'r',
+                    c.relname = any (v_tables),
+                    null
+                from pg_class as c
+                join pg_namespace as n on n.oid = c.relnamespace
+                where n.nspname = p_schema
+                    and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+                union all
+                select
+                    'column',
+                    c.oid::regclass::text,
+                    quote_ident(a.attname),
+                    c.relname || '.' || a.attname,
+                    c.oid,
+                    c.relowner,
+                    a.attacl,
+                    'c',
+                    true,
+                    null
+                from pg_class as c
+                join pg_namespace as n on n.oid = c.relnamespace
+                join pg_attribute as a on a.attrelid = c.oid
+                where n.nspname = p_schema
+                    and c.relname = any (v_tables)
+                    and a.attacl is not null
+                union all
+                select
+                    'type',
+                    t.oid::regtype::text,
+                    null,
+                    t.typname,
+                    t.oid,
+                    t.typowner,
+                    t.typacl,
+                    'T',
+                    true,
+                    null
+                from pg_type as t
+                join pg_namespace as n on n.oid = t.typnamespace
+                where n.nspname = p_schema
+                    and t.typname = any (v_types)
+                    -- the row type of a table goes with the table
+                    and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
+                union all
+                select
+                    'routine',
+                    p.oid::regprocedure::text,
+                    null,
+                    format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
+                    p.oid,
+                    p.proowner,
+                    p.proacl,
+                    'f',
+                    p.proname = any (v_function_names),
+                    case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                from pg_proc as p
+                join pg_namespace as n on n.oid = p.pronamespace
+                where n.nspname = p_schema
+            ) as o
+            cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
+        ),
+        store_grant as (
+            -- The one list of what roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their
+            -- columns, on the row types of its tables, and of the runtime role alone, on the database.
+            --   kind, name, column_name    as in store_objects.sql
+            --   label                      as in the report
+            --   grantee                    quoted for SQL
+            --   is_declared                whether an install grants it
             select
-                'table',
-                c.oid::regclass::text,
-                null,
-                c.relname,
-                c.oid,
-                c.relowner,
-                coalesce(c.relacl, acldefault('r', c.relowner)),
-                acldefault('r', c.relowner),
-                c.relname = any (v_tables),
-                null
-            from pg_class as c
-            join pg_namespace as n on n.oid = c.relnamespace
-            where n.nspname = p_schema
-                and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
-            union all
-            select
-                'column',
-                c.oid::regclass::text,
-                quote_ident(a.attname),
-                c.relname || '.' || a.attname,
-                c.oid,
-                c.relowner,
-                a.attacl,
-                null,
-                true,
-                null
-            from pg_class as c
-            join pg_namespace as n on n.oid = c.relnamespace
-            join pg_attribute as a on a.attrelid = c.oid
-            where n.nspname = p_schema
-                and c.relname = any (v_tables)
-                and a.attacl is not null
-            union all
-            select
-                'type',
-                t.oid::regtype::text,
-                null,
-                t.typname,
-                t.oid,
-                t.typowner,
-                coalesce(t.typacl, acldefault('T', t.typowner)),
-                acldefault('T', t.typowner),
-                true,
-                null
-            from pg_type as t
-            join pg_namespace as n on n.oid = t.typnamespace
-            where n.nspname = p_schema
-                and t.typname = any (v_types)
-                -- the row type of a table goes with the table
-                and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
-            union all
-            select
-                'routine',
-                p.oid::regprocedure::text,
-                null,
-                format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
-                p.oid,
-                p.proowner,
-                coalesce(p.proacl, acldefault('f', p.proowner)),
-                acldefault('f', p.proowner),
-                p.proname = any (v_function_names),
-                case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
-            from pg_proc as p
-            join pg_namespace as n on n.oid = p.pronamespace
-            where n.nspname = p_schema
+                o.kind,
+                o.name,
+                o.column_name,
+                format('%s on %s to %s', x.privilege_type, o.label, coalesce(r.rolname, 'PUBLIC')) as label,
+                o.is_ours,
+                o.owner,
+                coalesce(quote_ident(r.rolname), 'public') as grantee,
+                x.grantor,
+                x.privilege_type,
+                x.is_grantable,
+                x.privilege_type is not distinct from o.runtime_privilege
+                    and r.rolname is not distinct from p_role
+                    and not x.is_grantable
+                    and (x.grantor = o.owner or o.kind = 'database') as is_declared
+            from (
+                select
+                    o.kind,
+                    o.name,
+                    o.column_name,
+                    case o.kind when 'routine' then 'function' else o.kind end || ' ' || o.label as label,
+                    o.owner,
+                    o.acl,
+                    o.is_ours,
+                    o.runtime_privilege
+                from store_object as o
+                union all
+                select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null
+                from pg_class as c
+                join pg_namespace as n on n.oid = c.relnamespace
+                join pg_type as t on t.oid = c.reltype
+                where n.nspname = p_schema
+                    and c.relname = any (v_tables)
+                union all
+                select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT'
+                from pg_database as d
+                where d.datname = current_database()
+            ) as o
+            cross join aclexplode(o.acl) as x
+            left join pg_roles as r on r.oid = x.grantee
+            where x.grantee <> o.owner
+                and (o.kind <> 'database' or r.rolname = p_role)
         )
         select jsonb_object_agg(e.kind || ' ' || e.object, e.attributes)
         from (
@@ -3985,11 +4174,7 @@ begin
                 o.label,
                 jsonb_build_object(
                     'owner', pg_get_userbyid(o.owner),
-                    'privileges of the owner', (
-                        select string_agg(x.privilege_type, ', ' order by x.privilege_type)
-                        from aclexplode(o.acl) as x
-                        where x.grantee = o.owner
-                    )
+                    'privileges of the owner', o.owner_privileges
                 ) || case o.kind
                     when 'schema' then '{}'
                     when 'table' then (
@@ -4046,35 +4231,15 @@ begin
             union all
             select
                 'privilege',
-                format('%s on %s to %s', g.privilege_type, g.object, case when g.grantee = 0 then 'PUBLIC' else pg_get_userbyid(g.grantee)::text end),
+                g.label,
                 jsonb_build_object(
                     'grant option', bool_or(g.is_grantable),
                     'granted by', string_agg(distinct pg_get_userbyid(g.grantor)::text, ', ')
                 )
-            from (
-                select case o.kind when 'routine' then 'function' else o.kind end || ' ' || o.label as object, x.*
-                from store_object as o
-                cross join aclexplode(o.acl) as x
-                where (o.is_ours or o.kind = 'routine')
-                    and x.grantee <> o.owner
-                union all
-                select 'type ' || c.relname, x.*
-                from pg_class as c
-                join pg_namespace as n on n.oid = c.relnamespace
-                join pg_type as t on t.oid = c.reltype
-                cross join aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) as x
-                where n.nspname = p_schema
-                    and c.relname = any (v_tables)
-                    and x.grantee <> t.typowner
-                union all
-                select 'database ' || d.datname, x.*
-                from pg_database as d
-                cross join aclexplode(d.datacl) as x
-                where d.datname = current_database()
-                    and x.grantee = (select r.oid from pg_roles as r where r.rolname = p_role)
-                    and x.grantee <> d.datdba
-            ) as g
-            group by g.privilege_type, g.object, g.grantee
+            from store_grant as g
+            where g.is_ours
+                or g.kind = 'routine'
+            group by g.label
             union all
             select part.kind, part.object, part.attributes
             from pg_class as c
@@ -4367,92 +4532,109 @@ begin
                 from (
                     -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
                     -- they are checked and reported as well; and other tables, whose owners are checked.
-                    --   kind                the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
-                    --   name, column_name   quoted for SQL; of a column, name is its table
-                    --   label               as in the report
-                    --   acl, default_acl    aclitem[]; the acl of an object without one is the default
-                    --   is_ours             whether it has a name of ours
-                    --   runtime_privilege   what the runtime role is to hold on it
+                    --   kind                    the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
+                    --   name, column_name       quoted for SQL; of a column, name is its table
+                    --   label                   as in the report
+                    --   acl                     aclitem[]; of an object without one, the default
+                    --   owner_privileges        what the owner holds
+                    --   all_owner_privileges    what an owner holds by default
+                    --   is_ours                 whether it has a name of ours
+                    --   runtime_privilege       what the runtime role is to hold on it
                     select
-                        'schema' as kind,
-                        quote_ident(n.nspname) as name,
-                        null::text as column_name,
-                        n.nspname::text as label,
-                        n.oid,
-                        n.nspowner as owner,
-                        coalesce(n.nspacl, acldefault('n', n.nspowner)) as acl,
-                        acldefault('n', n.nspowner) as default_acl,
-                        true as is_ours,
-                        'USAGE' as runtime_privilege
-                    from pg_namespace as n
-                    where n.nspname = p_schema
-                    union all
-                    select
-                        'table',
-                        c.oid::regclass::text,
-                        null,
-                        c.relname,
-                        c.oid,
-                        c.relowner,
-                        coalesce(c.relacl, acldefault('r', c.relowner)),
-                        acldefault('r', c.relowner),
-                        c.relname = any (v_tables),
-                        null
-                    from pg_class as c
-                    join pg_namespace as n on n.oid = c.relnamespace
-                    where n.nspname = p_schema
-                        and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
-                    union all
-                    select
-                        'column',
-                        c.oid::regclass::text,
-                        quote_ident(a.attname),
-                        c.relname || '.' || a.attname,
-                        c.oid,
-                        c.relowner,
-                        a.attacl,
-                        null,
-                        true,
-                        null
-                    from pg_class as c
-                    join pg_namespace as n on n.oid = c.relnamespace
-                    join pg_attribute as a on a.attrelid = c.oid
-                    where n.nspname = p_schema
-                        and c.relname = any (v_tables)
-                        and a.attacl is not null
-                    union all
-                    select
-                        'type',
-                        t.oid::regtype::text,
-                        null,
-                        t.typname,
-                        t.oid,
-                        t.typowner,
-                        coalesce(t.typacl, acldefault('T', t.typowner)),
-                        acldefault('T', t.typowner),
-                        true,
-                        null
-                    from pg_type as t
-                    join pg_namespace as n on n.oid = t.typnamespace
-                    where n.nspname = p_schema
-                        and t.typname = any (v_types)
-                        -- the row type of a table goes with the table
-                        and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
-                    union all
-                    select
-                        'routine',
-                        p.oid::regprocedure::text,
-                        null,
-                        format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
-                        p.oid,
-                        p.proowner,
-                        coalesce(p.proacl, acldefault('f', p.proowner)),
-                        acldefault('f', p.proowner),
-                        p.proname = any (v_function_names),
-                        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
-                    from pg_proc as p
-                    join pg_namespace as n on n.oid = p.pronamespace
-                    where n.nspname = p_schema
+                        o.kind,
+                        o.name,
+                        o.column_name,
+                        o.label,
+                        o.oid,
+                        o.owner,
+                        a.acl,
+                        (select string_agg(distinct x.privilege_type, ', ') from aclexplode(a.acl) as x where x.grantee = o.owner) as owner_privileges,
+                        (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
+                        o.is_ours,
+                        o.runtime_privilege
+                    from (
+                        select
+                            'schema' as kind,
+                            quote_ident(n.nspname) as name,
+                            null::text as column_name,
+                            n.nspname::text as label,
+                            n.oid,
+                            n.nspowner as owner,
+                            n.nspacl as acl,
+                            'n'::"char" as acl_type,
+                            true as is_ours,
+                            'USAGE' as runtime_privilege
+                        from pg_namespace as n
+                        where n.nspname = p_schema
+                        union all
+                        select
+                            'table',
+                            c.oid::regclass::text,
+                            null,
+                            c.relname,
+                            c.oid,
+                            c.relowner,
+                            c.relacl,
+                            'r',
+                            c.relname = any (v_tables),
+                            null
+                        from pg_class as c
+                        join pg_namespace as n on n.oid = c.relnamespace
+                        where n.nspname = p_schema
+                            and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+                        union all
+                        select
+                            'column',
+                            c.oid::regclass::text,
+                            quote_ident(a.attname),
+                            c.relname || '.' || a.attname,
+                            c.oid,
+                            c.relowner,
+                            a.attacl,
+                            'c',
+                            true,
+                            null
+                        from pg_class as c
+                        join pg_namespace as n on n.oid = c.relnamespace
+                        join pg_attribute as a on a.attrelid = c.oid
+                        where n.nspname = p_schema
+                            and c.relname = any (v_tables)
+                            and a.attacl is not null
+                        union all
+                        select
+                            'type',
+                            t.oid::regtype::text,
+                            null,
+                            t.typname,
+                            t.oid,
+                            t.typowner,
+                            t.typacl,
+                            'T',
+                            true,
+                            null
+                        from pg_type as t
+                        join pg_namespace as n on n.oid = t.typnamespace
+                        where n.nspname = p_schema
+                            and t.typname = any (v_types)
+                            -- the row type of a table goes with the table
+                            and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
+                        union all
+                        select
+                            'routine',
+                            p.oid::regprocedure::text,
+                            null,
+                            format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
+                            p.oid,
+                            p.proowner,
+                            p.proacl,
+                            'f',
+                            p.proname = any (v_function_names),
+                            case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                        from pg_proc as p
+                        join pg_namespace as n on n.oid = p.pronamespace
+                        where n.nspname = p_schema
+                    ) as o
+                    cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
                 ) as o
                 join pg_roles as r on r.oid = o.owner
                 where o.kind <> 'column'
@@ -4474,92 +4656,109 @@ begin
             from (
                 -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
                 -- they are checked and reported as well; and other tables, whose owners are checked.
-                --   kind                the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
-                --   name, column_name   quoted for SQL; of a column, name is its table
-                --   label               as in the report
-                --   acl, default_acl    aclitem[]; the acl of an object without one is the default
-                --   is_ours             whether it has a name of ours
-                --   runtime_privilege   what the runtime role is to hold on it
+                --   kind                    the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
+                --   name, column_name       quoted for SQL; of a column, name is its table
+                --   label                   as in the report
+                --   acl                     aclitem[]; of an object without one, the default
+                --   owner_privileges        what the owner holds
+                --   all_owner_privileges    what an owner holds by default
+                --   is_ours                 whether it has a name of ours
+                --   runtime_privilege       what the runtime role is to hold on it
                 select
-                    'schema' as kind,
-                    quote_ident(n.nspname) as name,
-                    null::text as column_name,
-                    n.nspname::text as label,
-                    n.oid,
-                    n.nspowner as owner,
-                    coalesce(n.nspacl, acldefault('n', n.nspowner)) as acl,
-                    acldefault('n', n.nspowner) as default_acl,
-                    true as is_ours,
-                    'USAGE' as runtime_privilege
-                from pg_namespace as n
-                where n.nspname = p_schema
-                union all
-                select
-                    'table',
-                    c.oid::regclass::text,
-                    null,
-                    c.relname,
-                    c.oid,
-                    c.relowner,
-                    coalesce(c.relacl, acldefault('r', c.relowner)),
-                    acldefault('r', c.relowner),
-                    c.relname = any (v_tables),
-                    null
-                from pg_class as c
-                join pg_namespace as n on n.oid = c.relnamespace
-                where n.nspname = p_schema
-                    and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
-                union all
-                select
-                    'column',
-                    c.oid::regclass::text,
-                    quote_ident(a.attname),
-                    c.relname || '.' || a.attname,
-                    c.oid,
-                    c.relowner,
-                    a.attacl,
-                    null,
-                    true,
-                    null
-                from pg_class as c
-                join pg_namespace as n on n.oid = c.relnamespace
-                join pg_attribute as a on a.attrelid = c.oid
-                where n.nspname = p_schema
-                    and c.relname = any (v_tables)
-                    and a.attacl is not null
-                union all
-                select
-                    'type',
-                    t.oid::regtype::text,
-                    null,
-                    t.typname,
-                    t.oid,
-                    t.typowner,
-                    coalesce(t.typacl, acldefault('T', t.typowner)),
-                    acldefault('T', t.typowner),
-                    true,
-                    null
-                from pg_type as t
-                join pg_namespace as n on n.oid = t.typnamespace
-                where n.nspname = p_schema
-                    and t.typname = any (v_types)
-                    -- the row type of a table goes with the table
-                    and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
-                union all
-                select
-                    'routine',
-                    p.oid::regprocedure::text,
-                    null,
-                    format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
-                    p.oid,
-                    p.proowner,
-                    coalesce(p.proacl, acldefault('f', p.proowner)),
-                    acldefault('f', p.proowner),
-                    p.proname = any (v_function_names),
-                    case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
-                from pg_proc as p
-                join pg_namespace as n on n.oid = p.pronamespace
-                where n.nspname = p_schema
+                    o.kind,
+                    o.name,
+                    o.column_name,
+                    o.label,
+                    o.oid,
+                    o.owner,
+                    a.acl,
+                    (select string_agg(distinct x.privilege_type, ', ') from aclexplode(a.acl) as x where x.grantee = o.owner) as owner_privileges,
+                    (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
+                    o.is_ours,
+                    o.runtime_privilege
+                from (
+                    select
+                        'schema' as kind,
+                        quote_ident(n.nspname) as name,
+                        null::text as column_name,
+                        n.nspname::text as label,
+                        n.oid,
+                        n.nspowner as owner,
+                        n.nspacl as acl,
+                        'n'::"char" as acl_type,
+                        true as is_ours,
+                        'USAGE' as runtime_privilege
+                    from pg_namespace as n
+                    where n.nspname = p_schema
+                    union all
+                    select
+                        'table',
+                        c.oid::regclass::text,
+                        null,
+                        c.relname,
+                        c.oid,
+                        c.relowner,
+                        c.relacl,
+                        'r',
+                        c.relname = any (v_tables),
+                        null
+                    from pg_class as c
+                    join pg_namespace as n on n.oid = c.relnamespace
+                    where n.nspname = p_schema
+                        and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+                    union all
+                    select
+                        'column',
+                        c.oid::regclass::text,
+                        quote_ident(a.attname),
+                        c.relname || '.' || a.attname,
+                        c.oid,
+                        c.relowner,
+                        a.attacl,
+                        'c',
+                        true,
+                        null
+                    from pg_class as c
+                    join pg_namespace as n on n.oid = c.relnamespace
+                    join pg_attribute as a on a.attrelid = c.oid
+                    where n.nspname = p_schema
+                        and c.relname = any (v_tables)
+                        and a.attacl is not null
+                    union all
+                    select
+                        'type',
+                        t.oid::regtype::text,
+                        null,
+                        t.typname,
+                        t.oid,
+                        t.typowner,
+                        t.typacl,
+                        'T',
+                        true,
+                        null
+                    from pg_type as t
+                    join pg_namespace as n on n.oid = t.typnamespace
+                    where n.nspname = p_schema
+                        and t.typname = any (v_types)
+                        -- the row type of a table goes with the table
+                        and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
+                    union all
+                    select
+                        'routine',
+                        p.oid::regprocedure::text,
+                        null,
+                        format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
+                        p.oid,
+                        p.proowner,
+                        p.proacl,
+                        'f',
+                        p.proname = any (v_function_names),
+                        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                    from pg_proc as p
+                    join pg_namespace as n on n.oid = p.pronamespace
+                    where n.nspname = p_schema
+                ) as o
+                cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
             ) as o
             where o.is_ours
                 and o.kind <> 'column'
@@ -4575,99 +4774,113 @@ begin
             from (
                 -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
                 -- they are checked and reported as well; and other tables, whose owners are checked.
-                --   kind                the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
-                --   name, column_name   quoted for SQL; of a column, name is its table
-                --   label               as in the report
-                --   acl, default_acl    aclitem[]; the acl of an object without one is the default
-                --   is_ours             whether it has a name of ours
-                --   runtime_privilege   what the runtime role is to hold on it
+                --   kind                    the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
+                --   name, column_name       quoted for SQL; of a column, name is its table
+                --   label                   as in the report
+                --   acl                     aclitem[]; of an object without one, the default
+                --   owner_privileges        what the owner holds
+                --   all_owner_privileges    what an owner holds by default
+                --   is_ours                 whether it has a name of ours
+                --   runtime_privilege       what the runtime role is to hold on it
                 select
-                    'schema' as kind,
-                    quote_ident(n.nspname) as name,
-                    null::text as column_name,
-                    n.nspname::text as label,
-                    n.oid,
-                    n.nspowner as owner,
-                    coalesce(n.nspacl, acldefault('n', n.nspowner)) as acl,
-                    acldefault('n', n.nspowner) as default_acl,
-                    true as is_ours,
-                    'USAGE' as runtime_privilege
-                from pg_namespace as n
-                where n.nspname = p_schema
-                union all
-                select
-                    'table',
-                    c.oid::regclass::text,
-                    null,
-                    c.relname,
-                    c.oid,
-                    c.relowner,
-                    coalesce(c.relacl, acldefault('r', c.relowner)),
-                    acldefault('r', c.relowner),
-                    c.relname = any (v_tables),
-                    null
-                from pg_class as c
-                join pg_namespace as n on n.oid = c.relnamespace
-                where n.nspname = p_schema
-                    and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
-                union all
-                select
-                    'column',
-                    c.oid::regclass::text,
-                    quote_ident(a.attname),
-                    c.relname || '.' || a.attname,
-                    c.oid,
-                    c.relowner,
-                    a.attacl,
-                    null,
-                    true,
-                    null
-                from pg_class as c
-                join pg_namespace as n on n.oid = c.relnamespace
-                join pg_attribute as a on a.attrelid = c.oid
-                where n.nspname = p_schema
-                    and c.relname = any (v_tables)
-                    and a.attacl is not null
-                union all
-                select
-                    'type',
-                    t.oid::regtype::text,
-                    null,
-                    t.typname,
-                    t.oid,
-                    t.typowner,
-                    coalesce(t.typacl, acldefault('T', t.typowner)),
-                    acldefault('T', t.typowner),
-                    true,
-                    null
-                from pg_type as t
-                join pg_namespace as n on n.oid = t.typnamespace
-                where n.nspname = p_schema
-                    and t.typname = any (v_types)
-                    -- the row type of a table goes with the table
-                    and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
-                union all
-                select
-                    'routine',
-                    p.oid::regprocedure::text,
-                    null,
-                    format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
-                    p.oid,
-                    p.proowner,
-                    coalesce(p.proacl, acldefault('f', p.proowner)),
-                    acldefault('f', p.proowner),
-                    p.proname = any (v_function_names),
-                    case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
-                from pg_proc as p
-                join pg_namespace as n on n.oid = p.pronamespace
-                where n.nspname = p_schema
+                    o.kind,
+                    o.name,
+                    o.column_name,
+                    o.label,
+                    o.oid,
+                    o.owner,
+                    a.acl,
+                    (select string_agg(distinct x.privilege_type, ', ') from aclexplode(a.acl) as x where x.grantee = o.owner) as owner_privileges,
+                    (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
+                    o.is_ours,
+                    o.runtime_privilege
+                from (
+                    select
+                        'schema' as kind,
+                        quote_ident(n.nspname) as name,
+                        null::text as column_name,
+                        n.nspname::text as label,
+                        n.oid,
+                        n.nspowner as owner,
+                        n.nspacl as acl,
+                        'n'::"char" as acl_type,
+                        true as is_ours,
+                        'USAGE' as runtime_privilege
+                    from pg_namespace as n
+                    where n.nspname = p_schema
+                    union all
+                    select
+                        'table',
+                        c.oid::regclass::text,
+                        null,
+                        c.relname,
+                        c.oid,
+                        c.relowner,
+                        c.relacl,
+                        'r',
+                        c.relname = any (v_tables),
+                        null
+                    from pg_class as c
+                    join pg_namespace as n on n.oid = c.relnamespace
+                    where n.nspname = p_schema
+                        and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+                    union all
+                    select
+                        'column',
+                        c.oid::regclass::text,
+                        quote_ident(a.attname),
+                        c.relname || '.' || a.attname,
+                        c.oid,
+                        c.relowner,
+                        a.attacl,
+                        'c',
+                        true,
+                        null
+                    from pg_class as c
+                    join pg_namespace as n on n.oid = c.relnamespace
+                    join pg_attribute as a on a.attrelid = c.oid
+                    where n.nspname = p_schema
+                        and c.relname = any (v_tables)
+                        and a.attacl is not null
+                    union all
+                    select
+                        'type',
+                        t.oid::regtype::text,
+                        null,
+                        t.typname,
+                        t.oid,
+                        t.typowner,
+                        t.typacl,
+                        'T',
+                        true,
+                        null
+                    from pg_type as t
+                    join pg_namespace as n on n.oid = t.typnamespace
+                    where n.nspname = p_schema
+                        and t.typname = any (v_types)
+                        -- the row type of a table goes with the table
+                        and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
+                    union all
+                    select
+                        'routine',
+                        p.oid::regprocedure::text,
+                        null,
+                        format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
+                        p.oid,
+                        p.proowner,
+                        p.proacl,
+                        'f',
+                        p.proname = any (v_function_names),
+                        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                    from pg_proc as p
+                    join pg_namespace as n on n.oid = p.pronamespace
+                    where n.nspname = p_schema
+                ) as o
+                cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
             ) as o
             where o.is_ours
-                and exists (
-                    select x.privilege_type from aclexplode(o.default_acl) as x where x.grantee = o.owner
-                    except
-                    select x.privilege_type from aclexplode(o.acl) as x where x.grantee = o.owner
-                )
+                and o.kind <> 'column'
+                and o.owner_privileges is distinct from o.all_owner_privileges
         loop
             execute format('grant all on %s %s to %I', v_object.kind, v_object.name, v_owner);
         end loop;
@@ -4874,12 +5087,38 @@ begin
     -- The catalog is compared with the list below, and a statement is made only for a difference: most forms of ALTER TABLE
     -- wait for every writer even when they change nothing.
     declare
+        v_name text;
         v_declared record;
         v_table regclass;
         v_existing record;
         v_option text;
         v_statement text;
     begin
+        foreach v_name in array v_tables loop
+            if to_regclass(format('%I.%I', p_schema, v_name)) is null then
+                execute format('create table %I.%I ()', p_schema, v_name);
+            end if;
+        end loop;
+
+        -- What no repair can turn into a table of the store.
+        declare
+            v_relation regclass;
+        begin
+            v_schema := (select n.oid from pg_namespace as n where n.nspname = p_schema);
+            for v_relation in
+                select c.oid
+                from pg_class as c
+                where c.relnamespace = v_schema
+                    and c.relname = any (v_tables)
+                    and (c.relkind <> 'r' or exists (select from pg_inherits as i where c.oid in (i.inhrelid, i.inhparent)))
+            loop
+                raise exception using
+                    errcode = 'wrong_object_type',
+                    message = format('%s is not a plain table', v_relation),
+                    hint = 'Partitions, inheritance and views are not supported. Choose another schema, or drop it and run this again.';
+            end loop;
+        end;
+
         for v_declared in
             select d.name, d.options, d.comment
             from (
@@ -4908,18 +5147,7 @@ begin
             ) as d (name, options, comment)
         loop
             v_table := to_regclass(format('%I.%I', p_schema, v_declared.name));
-            if v_table is null then
-                execute format('create table %I.%I ()', p_schema, v_declared.name);
-                v_table := to_regclass(format('%I.%I', p_schema, v_declared.name));
-            end if;
-
             select c.* into v_existing from pg_class as c where c.oid = v_table;
-            if v_existing.relkind <> 'r' or exists (select from pg_inherits as i where v_table in (i.inhrelid, i.inhparent)) then
-                raise exception using
-                    errcode = 'wrong_object_type',
-                    message = format('%s is not a plain table', v_table),
-                    hint = 'Partitions, inheritance and views are not supported. Choose another schema, or drop it and run this again.';
-            end if;
             if v_existing.relpersistence <> 'p' then
                 execute format('alter table %s set logged', v_table);
             end if;
@@ -5544,92 +5772,109 @@ begin
             from (
                 -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
                 -- they are checked and reported as well; and other tables, whose owners are checked.
-                --   kind                the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
-                --   name, column_name   quoted for SQL; of a column, name is its table
-                --   label               as in the report
-                --   acl, default_acl    aclitem[]; the acl of an object without one is the default
-                --   is_ours             whether it has a name of ours
-                --   runtime_privilege   what the runtime role is to hold on it
+                --   kind                    the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
+                --   name, column_name       quoted for SQL; of a column, name is its table
+                --   label                   as in the report
+                --   acl                     aclitem[]; of an object without one, the default
+                --   owner_privileges        what the owner holds
+                --   all_owner_privileges    what an owner holds by default
+                --   is_ours                 whether it has a name of ours
+                --   runtime_privilege       what the runtime role is to hold on it
                 select
-                    'schema' as kind,
-                    quote_ident(n.nspname) as name,
-                    null::text as column_name,
-                    n.nspname::text as label,
-                    n.oid,
-                    n.nspowner as owner,
-                    coalesce(n.nspacl, acldefault('n', n.nspowner)) as acl,
-                    acldefault('n', n.nspowner) as default_acl,
-                    true as is_ours,
-                    'USAGE' as runtime_privilege
-                from pg_namespace as n
-                where n.nspname = p_schema
-                union all
-                select
-                    'table',
-                    c.oid::regclass::text,
-                    null,
-                    c.relname,
-                    c.oid,
-                    c.relowner,
-                    coalesce(c.relacl, acldefault('r', c.relowner)),
-                    acldefault('r', c.relowner),
-                    c.relname = any (v_tables),
-                    null
-                from pg_class as c
-                join pg_namespace as n on n.oid = c.relnamespace
-                where n.nspname = p_schema
-                    and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
-                union all
-                select
-                    'column',
-                    c.oid::regclass::text,
-                    quote_ident(a.attname),
-                    c.relname || '.' || a.attname,
-                    c.oid,
-                    c.relowner,
-                    a.attacl,
-                    null,
-                    true,
-                    null
-                from pg_class as c
-                join pg_namespace as n on n.oid = c.relnamespace
-                join pg_attribute as a on a.attrelid = c.oid
-                where n.nspname = p_schema
-                    and c.relname = any (v_tables)
-                    and a.attacl is not null
-                union all
-                select
-                    'type',
-                    t.oid::regtype::text,
-                    null,
-                    t.typname,
-                    t.oid,
-                    t.typowner,
-                    coalesce(t.typacl, acldefault('T', t.typowner)),
-                    acldefault('T', t.typowner),
-                    true,
-                    null
-                from pg_type as t
-                join pg_namespace as n on n.oid = t.typnamespace
-                where n.nspname = p_schema
-                    and t.typname = any (v_types)
-                    -- the row type of a table goes with the table
-                    and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
-                union all
-                select
-                    'routine',
-                    p.oid::regprocedure::text,
-                    null,
-                    format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
-                    p.oid,
-                    p.proowner,
-                    coalesce(p.proacl, acldefault('f', p.proowner)),
-                    acldefault('f', p.proowner),
-                    p.proname = any (v_function_names),
-                    case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
-                from pg_proc as p
-                join pg_namespace as n on n.oid = p.pronamespace
-                where n.nspname = p_schema
+                    o.kind,
+                    o.name,
+                    o.column_name,
+                    o.label,
+                    o.oid,
+                    o.owner,
+                    a.acl,
+                    (select string_agg(distinct x.privilege_type, ', ') from aclexplode(a.acl) as x where x.grantee = o.owner) as owner_privileges,
+                    (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
+                    o.is_ours,
+                    o.runtime_privilege
+                from (
+                    select
+                        'schema' as kind,
+                        quote_ident(n.nspname) as name,
+                        null::text as column_name,
+                        n.nspname::text as label,
+                        n.oid,
+                        n.nspowner as owner,
+                        n.nspacl as acl,
+                        'n'::"char" as acl_type,
+                        true as is_ours,
+                        'USAGE' as runtime_privilege
+                    from pg_namespace as n
+                    where n.nspname = p_schema
+                    union all
+                    select
+                        'table',
+                        c.oid::regclass::text,
+                        null,
+                        c.relname,
+                        c.oid,
+                        c.relowner,
+                        c.relacl,
+                        'r',
+                        c.relname = any (v_tables),
+                        null
+                    from pg_class as c
+                    join pg_namespace as n on n.oid = c.relnamespace
+                    where n.nspname = p_schema
+                        and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+                    union all
+                    select
+                        'column',
+                        c.oid::regclass::text,
+                        quote_ident(a.attname),
+                        c.relname || '.' || a.attname,
+                        c.oid,
+                        c.relowner,
+                        a.attacl,
+                        'c',
+                        true,
+                        null
+                    from pg_class as c
+                    join pg_namespace as n on n.oid = c.relnamespace
+                    join pg_attribute as a on a.attrelid = c.oid
+                    where n.nspname = p_schema
+                        and c.relname = any (v_tables)
+                        and a.attacl is not null
+                    union all
+                    select
+                        'type',
+                        t.oid::regtype::text,
+                        null,
+                        t.typname,
+                        t.oid,
+                        t.typowner,
+                        t.typacl,
+                        'T',
+                        true,
+                        null
+                    from pg_type as t
+                    join pg_namespace as n on n.oid = t.typnamespace
+                    where n.nspname = p_schema
+                        and t.typname = any (v_types)
+                        -- the row type of a table goes with the table
+                        and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
+                    union all
+                    select
+                        'routine',
+                        p.oid::regprocedure::text,
+                        null,
+                        format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
+                        p.oid,
+                        p.proowner,
+                        p.proacl,
+                        'f',
+                        p.proname = any (v_function_names),
+                        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                    from pg_proc as p
+                    join pg_namespace as n on n.oid = p.pronamespace
+                    where n.nspname = p_schema
+                ) as o
+                cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
             ) as o
             where o.is_ours
                 and o.kind <> 'column'
@@ -5671,7 +5916,8 @@ begin
     end;
 
     -- The runtime role holds USAGE on the schema and EXECUTE on its functions. Every other privilege of every other role on
-    -- the store is revoked, on columns and by other grantors too. Only differences are touched.
+    -- the store is revoked, on columns and by other grantors too. So is USAGE on the row types of the tables: a column of such a
+    -- type in a table of another role would prevent changes of the table here. Only differences are touched.
     declare
         v_grant record;
         v_is_clean boolean;
@@ -5681,112 +5927,174 @@ begin
         for v_round in 1..3 loop
             v_is_clean := true;
             for v_grant in
-                select
-                    case o.kind when 'column' then 'table' else o.kind end as kind,
-                    o.name,
-                    o.column_name,
-                    x.grantor = o.owner as is_by_owner,
-                    pg_get_userbyid(x.grantor) as grantor,
-                    case when x.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(x.grantee)) end as grantee
-                from (
+                with store_object as (
                     -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
                     -- they are checked and reported as well; and other tables, whose owners are checked.
-                    --   kind                the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
-                    --   name, column_name   quoted for SQL; of a column, name is its table
-                    --   label               as in the report
-                    --   acl, default_acl    aclitem[]; the acl of an object without one is the default
-                    --   is_ours             whether it has a name of ours
-                    --   runtime_privilege   what the runtime role is to hold on it
+                    --   kind                    the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
+                    --   name, column_name       quoted for SQL; of a column, name is its table
+                    --   label                   as in the report
+                    --   acl                     aclitem[]; of an object without one, the default
+                    --   owner_privileges        what the owner holds
+                    --   all_owner_privileges    what an owner holds by default
+                    --   is_ours                 whether it has a name of ours
+                    --   runtime_privilege       what the runtime role is to hold on it
                     select
-                        'schema' as kind,
-                        quote_ident(n.nspname) as name,
-                        null::text as column_name,
-                        n.nspname::text as label,
-                        n.oid,
-                        n.nspowner as owner,
-                        coalesce(n.nspacl, acldefault('n', n.nspowner)) as acl,
-                        acldefault('n', n.nspowner) as default_acl,
-                        true as is_ours,
-                        'USAGE' as runtime_privilege
-                    from pg_namespace as n
-                    where n.nspname = p_schema
-                    union all
+                        o.kind,
+                        o.name,
+                        o.column_name,
+                        o.label,
+                        o.oid,
+                        o.owner,
+                        a.acl,
+                        (select string_agg(distinct x.privilege_type, ', ') from aclexplode(a.acl) as x where x.grantee = o.owner) as owner_privileges,
+                        (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
+                        o.is_ours,
+                        o.runtime_privilege
+                    from (
+                        select
+                            'schema' as kind,
+                            quote_ident(n.nspname) as name,
+                            null::text as column_name,
+                            n.nspname::text as label,
+                            n.oid,
+                            n.nspowner as owner,
+                            n.nspacl as acl,
+                            'n'::"char" as acl_type,
+                            true as is_ours,
+                            'USAGE' as runtime_privilege
+                        from pg_namespace as n
+                        where n.nspname = p_schema
+                        union all
+                        select
+                            'table',
+                            c.oid::regclass::text,
+                            null,
+                            c.relname,
+                            c.oid,
+                            c.relowner,
+                            c.relacl,
+                            'r',
+                            c.relname = any (v_tables),
+                            null
+                        from pg_class as c
+                        join pg_namespace as n on n.oid = c.relnamespace
+                        where n.nspname = p_schema
+                            and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+                        union all
+                        select
+                            'column',
+                            c.oid::regclass::text,
+                            quote_ident(a.attname),
+                            c.relname || '.' || a.attname,
+                            c.oid,
+                            c.relowner,
+                            a.attacl,
+                            'c',
+                            true,
+                            null
+                        from pg_class as c
+                        join pg_namespace as n on n.oid = c.relnamespace
+                        join pg_attribute as a on a.attrelid = c.oid
+                        where n.nspname = p_schema
+                            and c.relname = any (v_tables)
+                            and a.attacl is not null
+                        union all
+                        select
+                            'type',
+                            t.oid::regtype::text,
+                            null,
+                            t.typname,
+                            t.oid,
+                            t.typowner,
+                            t.typacl,
+                            'T',
+                            true,
+                            null
+                        from pg_type as t
+                        join pg_namespace as n on n.oid = t.typnamespace
+                        where n.nspname = p_schema
+                            and t.typname = any (v_types)
+                            -- the row type of a table goes with the table
+                            and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
+                        union all
+                        select
+                            'routine',
+                            p.oid::regprocedure::text,
+                            null,
+                            format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
+                            p.oid,
+                            p.proowner,
+                            p.proacl,
+                            'f',
+                            p.proname = any (v_function_names),
+                            case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                        from pg_proc as p
+                        join pg_namespace as n on n.oid = p.pronamespace
+                        where n.nspname = p_schema
+                    ) as o
+                    cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
+                ),
+                store_grant as (
+                    -- The one list of what roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their
+                    -- columns, on the row types of its tables, and of the runtime role alone, on the database.
+                    --   kind, name, column_name    as in store_objects.sql
+                    --   label                      as in the report
+                    --   grantee                    quoted for SQL
+                    --   is_declared                whether an install grants it
                     select
-                        'table',
-                        c.oid::regclass::text,
-                        null,
-                        c.relname,
-                        c.oid,
-                        c.relowner,
-                        coalesce(c.relacl, acldefault('r', c.relowner)),
-                        acldefault('r', c.relowner),
-                        c.relname = any (v_tables),
-                        null
-                    from pg_class as c
-                    join pg_namespace as n on n.oid = c.relnamespace
-                    where n.nspname = p_schema
-                        and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
-                    union all
-                    select
-                        'column',
-                        c.oid::regclass::text,
-                        quote_ident(a.attname),
-                        c.relname || '.' || a.attname,
-                        c.oid,
-                        c.relowner,
-                        a.attacl,
-                        null,
-                        true,
-                        null
-                    from pg_class as c
-                    join pg_namespace as n on n.oid = c.relnamespace
-                    join pg_attribute as a on a.attrelid = c.oid
-                    where n.nspname = p_schema
-                        and c.relname = any (v_tables)
-                        and a.attacl is not null
-                    union all
-                    select
-                        'type',
-                        t.oid::regtype::text,
-                        null,
-                        t.typname,
-                        t.oid,
-                        t.typowner,
-                        coalesce(t.typacl, acldefault('T', t.typowner)),
-                        acldefault('T', t.typowner),
-                        true,
-                        null
-                    from pg_type as t
-                    join pg_namespace as n on n.oid = t.typnamespace
-                    where n.nspname = p_schema
-                        and t.typname = any (v_types)
-                        -- the row type of a table goes with the table
-                        and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
-                    union all
-                    select
-                        'routine',
-                        p.oid::regprocedure::text,
-                        null,
-                        format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
-                        p.oid,
-                        p.proowner,
-                        coalesce(p.proacl, acldefault('f', p.proowner)),
-                        acldefault('f', p.proowner),
-                        p.proname = any (v_function_names),
-                        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
-                    from pg_proc as p
-                    join pg_namespace as n on n.oid = p.pronamespace
-                    where n.nspname = p_schema
-                ) as o
-                cross join aclexplode(o.acl) as x
-                where o.is_ours
-                    and x.grantee <> o.owner
-                    and not (
+                        o.kind,
+                        o.name,
+                        o.column_name,
+                        format('%s on %s to %s', x.privilege_type, o.label, coalesce(r.rolname, 'PUBLIC')) as label,
+                        o.is_ours,
+                        o.owner,
+                        coalesce(quote_ident(r.rolname), 'public') as grantee,
+                        x.grantor,
+                        x.privilege_type,
+                        x.is_grantable,
                         x.privilege_type is not distinct from o.runtime_privilege
-                        and x.grantee = (select r.oid from pg_roles as r where r.rolname = p_role)
-                        and x.grantor = o.owner
-                        and not x.is_grantable
-                    )
+                            and r.rolname is not distinct from p_role
+                            and not x.is_grantable
+                            and (x.grantor = o.owner or o.kind = 'database') as is_declared
+                    from (
+                        select
+                            o.kind,
+                            o.name,
+                            o.column_name,
+                            case o.kind when 'routine' then 'function' else o.kind end || ' ' || o.label as label,
+                            o.owner,
+                            o.acl,
+                            o.is_ours,
+                            o.runtime_privilege
+                        from store_object as o
+                        union all
+                        select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null
+                        from pg_class as c
+                        join pg_namespace as n on n.oid = c.relnamespace
+                        join pg_type as t on t.oid = c.reltype
+                        where n.nspname = p_schema
+                            and c.relname = any (v_tables)
+                        union all
+                        select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT'
+                        from pg_database as d
+                        where d.datname = current_database()
+                    ) as o
+                    cross join aclexplode(o.acl) as x
+                    left join pg_roles as r on r.oid = x.grantee
+                    where x.grantee <> o.owner
+                        and (o.kind <> 'database' or r.rolname = p_role)
+                )
+                select
+                    case g.kind when 'column' then 'table' else g.kind end as kind,
+                    g.name,
+                    g.column_name,
+                    g.grantor = g.owner as is_by_owner,
+                    pg_get_userbyid(g.grantor) as grantor,
+                    g.grantee
+                from store_grant as g
+                where g.is_ours
+                    and g.kind <> 'database'
+                    and not g.is_declared
             loop
                 v_is_clean := false;
                 if v_grant.column_name is not null and not v_grant.is_by_owner and v_round > 1 then
@@ -5816,120 +6124,173 @@ begin
                 hint = format('As a superuser, revoke what role %s has granted on it.', v_grant.grantor);
         end if;
 
-        -- A table's row type has privileges of its own. A column of that type in a table of another role would prevent changes of the
-        -- table here.
-        for v_grant in
-            select
-                t.oid::regtype::text as name,
-                case when x.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(x.grantee)) end as grantee
-            from pg_class as c
-            join pg_type as t on t.oid = c.reltype
-            cross join aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) as x
-            where c.relnamespace = v_schema
-                and c.relname = any (v_tables)
-                and x.grantee <> t.typowner
-        loop
-            execute format('revoke all on type %s from %s cascade', v_grant.name, v_grant.grantee);
-        end loop;
-
         for v_object in
-            select o.kind, o.name, o.runtime_privilege
-            from (
+            with store_object as (
                 -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
                 -- they are checked and reported as well; and other tables, whose owners are checked.
-                --   kind                the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
-                --   name, column_name   quoted for SQL; of a column, name is its table
-                --   label               as in the report
-                --   acl, default_acl    aclitem[]; the acl of an object without one is the default
-                --   is_ours             whether it has a name of ours
-                --   runtime_privilege   what the runtime role is to hold on it
+                --   kind                    the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
+                --   name, column_name       quoted for SQL; of a column, name is its table
+                --   label                   as in the report
+                --   acl                     aclitem[]; of an object without one, the default
+                --   owner_privileges        what the owner holds
+                --   all_owner_privileges    what an owner holds by default
+                --   is_ours                 whether it has a name of ours
+                --   runtime_privilege       what the runtime role is to hold on it
                 select
-                    'schema' as kind,
-                    quote_ident(n.nspname) as name,
-                    null::text as column_name,
-                    n.nspname::text as label,
-                    n.oid,
-                    n.nspowner as owner,
-                    coalesce(n.nspacl, acldefault('n', n.nspowner)) as acl,
-                    acldefault('n', n.nspowner) as default_acl,
-                    true as is_ours,
-                    'USAGE' as runtime_privilege
-                from pg_namespace as n
-                where n.nspname = p_schema
-                union all
+                    o.kind,
+                    o.name,
+                    o.column_name,
+                    o.label,
+                    o.oid,
+                    o.owner,
+                    a.acl,
+                    (select string_agg(distinct x.privilege_type, ', ') from aclexplode(a.acl) as x where x.grantee = o.owner) as owner_privileges,
+                    (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
+                    o.is_ours,
+                    o.runtime_privilege
+                from (
+                    select
+                        'schema' as kind,
+                        quote_ident(n.nspname) as name,
+                        null::text as column_name,
+                        n.nspname::text as label,
+                        n.oid,
+                        n.nspowner as owner,
+                        n.nspacl as acl,
+                        'n'::"char" as acl_type,
+                        true as is_ours,
+                        'USAGE' as runtime_privilege
+                    from pg_namespace as n
+                    where n.nspname = p_schema
+                    union all
+                    select
+                        'table',
+                        c.oid::regclass::text,
+                        null,
+                        c.relname,
+                        c.oid,
+                        c.relowner,
+                        c.relacl,
+                        'r',
+                        c.relname = any (v_tables),
+                        null
+                    from pg_class as c
+                    join pg_namespace as n on n.oid = c.relnamespace
+                    where n.nspname = p_schema
+                        and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+                    union all
+                    select
+                        'column',
+                        c.oid::regclass::text,
+                        quote_ident(a.attname),
+                        c.relname || '.' || a.attname,
+                        c.oid,
+                        c.relowner,
+                        a.attacl,
+                        'c',
+                        true,
+                        null
+                    from pg_class as c
+                    join pg_namespace as n on n.oid = c.relnamespace
+                    join pg_attribute as a on a.attrelid = c.oid
+                    where n.nspname = p_schema
+                        and c.relname = any (v_tables)
+                        and a.attacl is not null
+                    union all
+                    select
+                        'type',
+                        t.oid::regtype::text,
+                        null,
+                        t.typname,
+                        t.oid,
+                        t.typowner,
+                        t.typacl,
+                        'T',
+                        true,
+                        null
+                    from pg_type as t
+                    join pg_namespace as n on n.oid = t.typnamespace
+                    where n.nspname = p_schema
+                        and t.typname = any (v_types)
+                        -- the row type of a table goes with the table
+                        and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
+                    union all
+                    select
+                        'routine',
+                        p.oid::regprocedure::text,
+                        null,
+                        format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
+                        p.oid,
+                        p.proowner,
+                        p.proacl,
+                        'f',
+                        p.proname = any (v_function_names),
+                        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                    from pg_proc as p
+                    join pg_namespace as n on n.oid = p.pronamespace
+                    where n.nspname = p_schema
+                ) as o
+                cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
+            ),
+            store_grant as (
+                -- The one list of what roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their
+                -- columns, on the row types of its tables, and of the runtime role alone, on the database.
+                --   kind, name, column_name    as in store_objects.sql
+                --   label                      as in the report
+                --   grantee                    quoted for SQL
+                --   is_declared                whether an install grants it
                 select
-                    'table',
-                    c.oid::regclass::text,
-                    null,
-                    c.relname,
-                    c.oid,
-                    c.relowner,
-                    coalesce(c.relacl, acldefault('r', c.relowner)),
-                    acldefault('r', c.relowner),
-                    c.relname = any (v_tables),
-                    null
-                from pg_class as c
-                join pg_namespace as n on n.oid = c.relnamespace
-                where n.nspname = p_schema
-                    and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
-                union all
-                select
-                    'column',
-                    c.oid::regclass::text,
-                    quote_ident(a.attname),
-                    c.relname || '.' || a.attname,
-                    c.oid,
-                    c.relowner,
-                    a.attacl,
-                    null,
-                    true,
-                    null
-                from pg_class as c
-                join pg_namespace as n on n.oid = c.relnamespace
-                join pg_attribute as a on a.attrelid = c.oid
-                where n.nspname = p_schema
-                    and c.relname = any (v_tables)
-                    and a.attacl is not null
-                union all
-                select
-                    'type',
-                    t.oid::regtype::text,
-                    null,
-                    t.typname,
-                    t.oid,
-                    t.typowner,
-                    coalesce(t.typacl, acldefault('T', t.typowner)),
-                    acldefault('T', t.typowner),
-                    true,
-                    null
-                from pg_type as t
-                join pg_namespace as n on n.oid = t.typnamespace
-                where n.nspname = p_schema
-                    and t.typname = any (v_types)
-                    -- the row type of a table goes with the table
-                    and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
-                union all
-                select
-                    'routine',
-                    p.oid::regprocedure::text,
-                    null,
-                    format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
-                    p.oid,
-                    p.proowner,
-                    coalesce(p.proacl, acldefault('f', p.proowner)),
-                    acldefault('f', p.proowner),
-                    p.proname = any (v_function_names),
-                    case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
-                from pg_proc as p
-                join pg_namespace as n on n.oid = p.pronamespace
-                where n.nspname = p_schema
-            ) as o
+                    o.kind,
+                    o.name,
+                    o.column_name,
+                    format('%s on %s to %s', x.privilege_type, o.label, coalesce(r.rolname, 'PUBLIC')) as label,
+                    o.is_ours,
+                    o.owner,
+                    coalesce(quote_ident(r.rolname), 'public') as grantee,
+                    x.grantor,
+                    x.privilege_type,
+                    x.is_grantable,
+                    x.privilege_type is not distinct from o.runtime_privilege
+                        and r.rolname is not distinct from p_role
+                        and not x.is_grantable
+                        and (x.grantor = o.owner or o.kind = 'database') as is_declared
+                from (
+                    select
+                        o.kind,
+                        o.name,
+                        o.column_name,
+                        case o.kind when 'routine' then 'function' else o.kind end || ' ' || o.label as label,
+                        o.owner,
+                        o.acl,
+                        o.is_ours,
+                        o.runtime_privilege
+                    from store_object as o
+                    union all
+                    select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null
+                    from pg_class as c
+                    join pg_namespace as n on n.oid = c.relnamespace
+                    join pg_type as t on t.oid = c.reltype
+                    where n.nspname = p_schema
+                        and c.relname = any (v_tables)
+                    union all
+                    select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT'
+                    from pg_database as d
+                    where d.datname = current_database()
+                ) as o
+                cross join aclexplode(o.acl) as x
+                left join pg_roles as r on r.oid = x.grantee
+                where x.grantee <> o.owner
+                    and (o.kind <> 'database' or r.rolname = p_role)
+            )
+            select o.kind, o.name, o.runtime_privilege
+            from store_object as o
             where o.runtime_privilege is not null
                 and not exists (
                     select
-                    from aclexplode(o.acl) as x
-                    where x.privilege_type = o.runtime_privilege
-                        and x.grantee = (select r.oid from pg_roles as r where r.rolname = p_role)
+                    from store_grant as g
+                    where g.kind = o.kind
+                        and g.name = o.name
+                        and g.is_declared
                 )
         loop
             execute format('grant %s on %s %s to %I', v_object.runtime_privilege, v_object.kind, v_object.name, p_role);
@@ -5944,12 +6305,167 @@ begin
         v_privilege text;
     begin
         for v_privilege in
-            select x.privilege_type
-            from pg_database as d
-            cross join aclexplode(d.datacl) as x
-            where d.datname = current_database()
-                and x.grantee = (select r.oid from pg_roles as r where r.rolname = p_role)
-                and (x.privilege_type <> 'CONNECT' or x.is_grantable)
+            with store_object as (
+                -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
+                -- they are checked and reported as well; and other tables, whose owners are checked.
+                --   kind                    the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
+                --   name, column_name       quoted for SQL; of a column, name is its table
+                --   label                   as in the report
+                --   acl                     aclitem[]; of an object without one, the default
+                --   owner_privileges        what the owner holds
+                --   all_owner_privileges    what an owner holds by default
+                --   is_ours                 whether it has a name of ours
+                --   runtime_privilege       what the runtime role is to hold on it
+                select
+                    o.kind,
+                    o.name,
+                    o.column_name,
+                    o.label,
+                    o.oid,
+                    o.owner,
+                    a.acl,
+                    (select string_agg(distinct x.privilege_type, ', ') from aclexplode(a.acl) as x where x.grantee = o.owner) as owner_privileges,
+                    (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
+                    o.is_ours,
+                    o.runtime_privilege
+                from (
+                    select
+                        'schema' as kind,
+                        quote_ident(n.nspname) as name,
+                        null::text as column_name,
+                        n.nspname::text as label,
+                        n.oid,
+                        n.nspowner as owner,
+                        n.nspacl as acl,
+                        'n'::"char" as acl_type,
+                        true as is_ours,
+                        'USAGE' as runtime_privilege
+                    from pg_namespace as n
+                    where n.nspname = p_schema
+                    union all
+                    select
+                        'table',
+                        c.oid::regclass::text,
+                        null,
+                        c.relname,
+                        c.oid,
+                        c.relowner,
+                        c.relacl,
+                        'r',
+                        c.relname = any (v_tables),
+                        null
+                    from pg_class as c
+                    join pg_namespace as n on n.oid = c.relnamespace
+                    where n.nspname = p_schema
+                        and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+                    union all
+                    select
+                        'column',
+                        c.oid::regclass::text,
+                        quote_ident(a.attname),
+                        c.relname || '.' || a.attname,
+                        c.oid,
+                        c.relowner,
+                        a.attacl,
+                        'c',
+                        true,
+                        null
+                    from pg_class as c
+                    join pg_namespace as n on n.oid = c.relnamespace
+                    join pg_attribute as a on a.attrelid = c.oid
+                    where n.nspname = p_schema
+                        and c.relname = any (v_tables)
+                        and a.attacl is not null
+                    union all
+                    select
+                        'type',
+                        t.oid::regtype::text,
+                        null,
+                        t.typname,
+                        t.oid,
+                        t.typowner,
+                        t.typacl,
+                        'T',
+                        true,
+                        null
+                    from pg_type as t
+                    join pg_namespace as n on n.oid = t.typnamespace
+                    where n.nspname = p_schema
+                        and t.typname = any (v_types)
+                        -- the row type of a table goes with the table
+                        and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
+                    union all
+                    select
+                        'routine',
+                        p.oid::regprocedure::text,
+                        null,
+                        format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
+                        p.oid,
+                        p.proowner,
+                        p.proacl,
+                        'f',
+                        p.proname = any (v_function_names),
+                        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                    from pg_proc as p
+                    join pg_namespace as n on n.oid = p.pronamespace
+                    where n.nspname = p_schema
+                ) as o
+                cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
+            ),
+            store_grant as (
+                -- The one list of what roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their
+                -- columns, on the row types of its tables, and of the runtime role alone, on the database.
+                --   kind, name, column_name    as in store_objects.sql
+                --   label                      as in the report
+                --   grantee                    quoted for SQL
+                --   is_declared                whether an install grants it
+                select
+                    o.kind,
+                    o.name,
+                    o.column_name,
+                    format('%s on %s to %s', x.privilege_type, o.label, coalesce(r.rolname, 'PUBLIC')) as label,
+                    o.is_ours,
+                    o.owner,
+                    coalesce(quote_ident(r.rolname), 'public') as grantee,
+                    x.grantor,
+                    x.privilege_type,
+                    x.is_grantable,
+                    x.privilege_type is not distinct from o.runtime_privilege
+                        and r.rolname is not distinct from p_role
+                        and not x.is_grantable
+                        and (x.grantor = o.owner or o.kind = 'database') as is_declared
+                from (
+                    select
+                        o.kind,
+                        o.name,
+                        o.column_name,
+                        case o.kind when 'routine' then 'function' else o.kind end || ' ' || o.label as label,
+                        o.owner,
+                        o.acl,
+                        o.is_ours,
+                        o.runtime_privilege
+                    from store_object as o
+                    union all
+                    select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null
+                    from pg_class as c
+                    join pg_namespace as n on n.oid = c.relnamespace
+                    join pg_type as t on t.oid = c.reltype
+                    where n.nspname = p_schema
+                        and c.relname = any (v_tables)
+                    union all
+                    select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT'
+                    from pg_database as d
+                    where d.datname = current_database()
+                ) as o
+                cross join aclexplode(o.acl) as x
+                left join pg_roles as r on r.oid = x.grantee
+                where x.grantee <> o.owner
+                    and (o.kind <> 'database' or r.rolname = p_role)
+            )
+            select g.privilege_type
+            from store_grant as g
+            where g.kind = 'database'
+                and not g.is_declared
         loop
             execute format('revoke %s on database %I from %I cascade', v_privilege, current_database(), p_role);
         end loop;
@@ -5969,92 +6485,159 @@ begin
         with store_object as (
             -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
             -- they are checked and reported as well; and other tables, whose owners are checked.
-            --   kind                the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
-            --   name, column_name   quoted for SQL; of a column, name is its table
-            --   label               as in the report
-            --   acl, default_acl    aclitem[]; the acl of an object without one is the default
-            --   is_ours             whether it has a name of ours
-            --   runtime_privilege   what the runtime role is to hold on it
+            --   kind                    the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
+            --   name, column_name       quoted for SQL; of a column, name is its table
+            --   label                   as in the report
+            --   acl                     aclitem[]; of an object without one, the default
+            --   owner_privileges        what the owner holds
+            --   all_owner_privileges    what an owner holds by default
+            --   is_ours                 whether it has a name of ours
+            --   runtime_privilege       what the runtime role is to hold on it
             select
-                'schema' as kind,
-                quote_ident(n.nspname) as name,
-                null::text as column_name,
-                n.nspname::text as label,
-                n.oid,
-                n.nspowner as owner,
-                coalesce(n.nspacl, acldefault('n', n.nspowner)) as acl,
-                acldefault('n', n.nspowner) as default_acl,
-                true as is_ours,
-                'USAGE' as runtime_privilege
-            from pg_namespace as n
-            where n.nspname = p_schema
-            union all
+                o.kind,
+                o.name,
+                o.column_name,
+                o.label,
+                o.oid,
+                o.owner,
+                a.acl,
+                (select string_agg(distinct x.privilege_type, ', ') from aclexplode(a.acl) as x where x.grantee = o.owner) as owner_privileges,
+                (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
+                o.is_ours,
+                o.runtime_privilege
+            from (
+                select
+                    'schema' as kind,
+                    quote_ident(n.nspname) as name,
+                    null::text as column_name,
+                    n.nspname::text as label,
+                    n.oid,
+                    n.nspowner as owner,
+                    n.nspacl as acl,
+                    'n'::"char" as acl_type,
+                    true as is_ours,
+                    'USAGE' as runtime_privilege
+                from pg_namespace as n
+                where n.nspname = p_schema
+                union all
+                select
+                    'table',
+                    c.oid::regclass::text,
+                    null,
+                    c.relname,
+                    c.oid,
+                    c.relowner,
+                    c.relacl,
+                    'r',
+                    c.relname = any (v_tables),
+                    null
+                from pg_class as c
+                join pg_namespace as n on n.oid = c.relnamespace
+                where n.nspname = p_schema
+                    and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+                union all
+                select
+                    'column',
+                    c.oid::regclass::text,
+                    quote_ident(a.attname),
+                    c.relname || '.' || a.attname,
+                    c.oid,
+                    c.relowner,
+                    a.attacl,
+                    'c',
+                    true,
+                    null
+                from pg_class as c
+                join pg_namespace as n on n.oid = c.relnamespace
+                join pg_attribute as a on a.attrelid = c.oid
+                where n.nspname = p_schema
+                    and c.relname = any (v_tables)
+                    and a.attacl is not null
+                union all
+                select
+                    'type',
+                    t.oid::regtype::text,
+                    null,
+                    t.typname,
+                    t.oid,
+                    t.typowner,
+                    t.typacl,
+                    'T',
+                    true,
+                    null
+                from pg_type as t
+                join pg_namespace as n on n.oid = t.typnamespace
+                where n.nspname = p_schema
+                    and t.typname = any (v_types)
+                    -- the row type of a table goes with the table
+                    and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
+                union all
+                select
+                    'routine',
+                    p.oid::regprocedure::text,
+                    null,
+                    format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
+                    p.oid,
+                    p.proowner,
+                    p.proacl,
+                    'f',
+                    p.proname = any (v_function_names),
+                    case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                from pg_proc as p
+                join pg_namespace as n on n.oid = p.pronamespace
+                where n.nspname = p_schema
+            ) as o
+            cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
+        ),
+        store_grant as (
+            -- The one list of what roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their
+            -- columns, on the row types of its tables, and of the runtime role alone, on the database.
+            --   kind, name, column_name    as in store_objects.sql
+            --   label                      as in the report
+            --   grantee                    quoted for SQL
+            --   is_declared                whether an install grants it
             select
-                'table',
-                c.oid::regclass::text,
-                null,
-                c.relname,
-                c.oid,
-                c.relowner,
-                coalesce(c.relacl, acldefault('r', c.relowner)),
-                acldefault('r', c.relowner),
-                c.relname = any (v_tables),
-                null
-            from pg_class as c
-            join pg_namespace as n on n.oid = c.relnamespace
-            where n.nspname = p_schema
-                and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
-            union all
-            select
-                'column',
-                c.oid::regclass::text,
-                quote_ident(a.attname),
-                c.relname || '.' || a.attname,
-                c.oid,
-                c.relowner,
-                a.attacl,
-                null,
-                true,
-                null
-            from pg_class as c
-            join pg_namespace as n on n.oid = c.relnamespace
-            join pg_attribute as a on a.attrelid = c.oid
-            where n.nspname = p_schema
-                and c.relname = any (v_tables)
-                and a.attacl is not null
-            union all
-            select
-                'type',
-                t.oid::regtype::text,
-                null,
-                t.typname,
-                t.oid,
-                t.typowner,
-                coalesce(t.typacl, acldefault('T', t.typowner)),
-                acldefault('T', t.typowner),
-                true,
-                null
-            from pg_type as t
-            join pg_namespace as n on n.oid = t.typnamespace
-            where n.nspname = p_schema
-                and t.typname = any (v_types)
-                -- the row type of a table goes with the table
-                and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
-            union all
-            select
-                'routine',
-                p.oid::regprocedure::text,
-                null,
-                format('%I(%s)', p.proname, oidvectortypes(p.proargtypes)),
-                p.oid,
-                p.proowner,
-                coalesce(p.proacl, acldefault('f', p.proowner)),
-                acldefault('f', p.proowner),
-                p.proname = any (v_function_names),
-                case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
-            from pg_proc as p
-            join pg_namespace as n on n.oid = p.pronamespace
-            where n.nspname = p_schema
+                o.kind,
+                o.name,
+                o.column_name,
+                format('%s on %s to %s', x.privilege_type, o.label, coalesce(r.rolname, 'PUBLIC')) as label,
+                o.is_ours,
+                o.owner,
+                coalesce(quote_ident(r.rolname), 'public') as grantee,
+                x.grantor,
+                x.privilege_type,
+                x.is_grantable,
+                x.privilege_type is not distinct from o.runtime_privilege
+                    and r.rolname is not distinct from p_role
+                    and not x.is_grantable
+                    and (x.grantor = o.owner or o.kind = 'database') as is_declared
+            from (
+                select
+                    o.kind,
+                    o.name,
+                    o.column_name,
+                    case o.kind when 'routine' then 'function' else o.kind end || ' ' || o.label as label,
+                    o.owner,
+                    o.acl,
+                    o.is_ours,
+                    o.runtime_privilege
+                from store_object as o
+                union all
+                select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null
+                from pg_class as c
+                join pg_namespace as n on n.oid = c.relnamespace
+                join pg_type as t on t.oid = c.reltype
+                where n.nspname = p_schema
+                    and c.relname = any (v_tables)
+                union all
+                select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT'
+                from pg_database as d
+                where d.datname = current_database()
+            ) as o
+            cross join aclexplode(o.acl) as x
+            left join pg_roles as r on r.oid = x.grantee
+            where x.grantee <> o.owner
+                and (o.kind <> 'database' or r.rolname = p_role)
         )
         select jsonb_object_agg(e.kind || ' ' || e.object, e.attributes)
         from (
@@ -6091,11 +6674,7 @@ begin
                 o.label,
                 jsonb_build_object(
                     'owner', pg_get_userbyid(o.owner),
-                    'privileges of the owner', (
-                        select string_agg(x.privilege_type, ', ' order by x.privilege_type)
-                        from aclexplode(o.acl) as x
-                        where x.grantee = o.owner
-                    )
+                    'privileges of the owner', o.owner_privileges
                 ) || case o.kind
                     when 'schema' then '{}'
                     when 'table' then (
@@ -6152,35 +6731,15 @@ begin
             union all
             select
                 'privilege',
-                format('%s on %s to %s', g.privilege_type, g.object, case when g.grantee = 0 then 'PUBLIC' else pg_get_userbyid(g.grantee)::text end),
+                g.label,
                 jsonb_build_object(
                     'grant option', bool_or(g.is_grantable),
                     'granted by', string_agg(distinct pg_get_userbyid(g.grantor)::text, ', ')
                 )
-            from (
-                select case o.kind when 'routine' then 'function' else o.kind end || ' ' || o.label as object, x.*
-                from store_object as o
-                cross join aclexplode(o.acl) as x
-                where (o.is_ours or o.kind = 'routine')
-                    and x.grantee <> o.owner
-                union all
-                select 'type ' || c.relname, x.*
-                from pg_class as c
-                join pg_namespace as n on n.oid = c.relnamespace
-                join pg_type as t on t.oid = c.reltype
-                cross join aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) as x
-                where n.nspname = p_schema
-                    and c.relname = any (v_tables)
-                    and x.grantee <> t.typowner
-                union all
-                select 'database ' || d.datname, x.*
-                from pg_database as d
-                cross join aclexplode(d.datacl) as x
-                where d.datname = current_database()
-                    and x.grantee = (select r.oid from pg_roles as r where r.rolname = p_role)
-                    and x.grantee <> d.datdba
-            ) as g
-            group by g.privilege_type, g.object, g.grantee
+            from store_grant as g
+            where g.is_ours
+                or g.kind = 'routine'
+            group by g.label
             union all
             select part.kind, part.object, part.attributes
             from pg_class as c
