@@ -17,7 +17,8 @@ use crate::runtime::async_context;
 /// on the spot: a restart of the server costs each connection one repeated call.
 #[derive(Default)]
 pub(crate) struct LazyConnection {
-    open: Option<OpenConnection>,
+    /// Boxed, because the pool moves it under its lock.
+    open: Option<Box<OpenConnection>>,
 }
 
 struct OpenConnection {
@@ -121,11 +122,11 @@ impl LazyConnection {
     fn connected(&mut self, connector: &Connector) -> Result<&mut OpenConnection, Error> {
         match &mut self.open {
             Some(open) => Ok(open),
-            none => Ok(none.insert(OpenConnection {
+            none => Ok(none.insert(Box::new(OpenConnection {
                 client: connector.connect()?,
                 since: Instant::now(),
                 statements: Vec::new(),
-            })),
+            }))),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The pool of a store: its status, the age of its connections, and its end.
 
+use std::thread;
 use std::time::Duration;
 
 use super::assert_unavailable;
@@ -82,4 +83,46 @@ fn connection_past_its_lifetime_or_idle_timeout_is_replaced() {
             assert_eq!(proxy.connections(), connections);
         });
     }
+}
+
+/// Many threads on two connections, which break now and then, and a timeout that some calls do not meet.
+#[test]
+fn busy_pool_with_timeouts_and_lost_connections_leaks_nothing() {
+    const THREADS: usize = 12;
+    const LOADS: usize = 40;
+    let database = TestDatabase::new();
+    let store = database
+        .builder()
+        .pool_size(2)
+        .pool_timeout(Duration::from_millis(1))
+        .connect()
+        .unwrap();
+    let id = create(&store, 1).id().clone();
+    let load = || match store.load::<i32>(&id) {
+        Ok(session) => {
+            assert_eq!(session.unwrap().data, 1);
+            true
+        }
+        Err(error) => {
+            assert_unavailable(&error);
+            false
+        }
+    };
+    let served: usize = thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS)
+            .map(|_| scope.spawn(|| (0..LOADS).filter(|_| load()).count()))
+            .collect();
+        while !threads.iter().all(thread::ScopedJoinHandle::is_finished) {
+            database.terminate_connections();
+        }
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .sum()
+    });
+    assert!(served > 0);
+    let status = store.pool_status();
+    assert_eq!((status.idle, status.waiting), (status.open, 0));
+    assert!(status.hand_offs > 0, "{status:?}");
+    assert!(load());
 }

@@ -10,4 +10,7 @@ pub struct PoolStatus {
     pub idle: u32,
     /// How many calls wait for a connection.
     pub waiting: u32,
+    /// How many calls have waited and got a connection, since the pool was made. Each connection went from its last call to the
+    /// one that had waited longest.
+    pub hand_offs: u64,
 }

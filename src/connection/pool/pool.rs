@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use postgres::Transaction;
 
-use super::backend::Backend;
-use super::backend::sealed::Executor;
-use super::connector::Connector;
-use super::pool_inner::{AcquireError, PoolInner, PoolOptions, PooledConnection};
-use super::pool_status::PoolStatus;
+use super::options::PoolOptions;
+use super::places::{AcquireError, Places, PooledConnection};
+use super::status::PoolStatus;
+use crate::connection::backend::Backend;
+use crate::connection::backend::sealed::Executor;
+use crate::connection::connector::Connector;
 use crate::error::Error;
 use crate::functions::{Call, Reply, SchemaName};
 use crate::runtime::async_context;
@@ -16,11 +17,12 @@ use crate::runtime::async_context;
 /// The connections of a [`Store`](crate::Store) of its own.
 ///
 /// A few are enough, because each call is one round trip: 4 by default. A connection is opened when a call needs it, is
-/// never pinged, and is replaced after its [lifetime](crate::StoreBuilder::connection_max_lifetime). A clone shares the
+/// never pinged, and is replaced after its [lifetime](crate::StoreBuilder::connection_max_lifetime). If all are in use, a call
+/// waits, and the connection that is released next goes to the call that has waited longest. A clone shares the
 /// connections. Dropping the last clone closes them, which is safe inside an async runtime too.
 #[derive(Clone)]
 pub struct Pool {
-    inner: Arc<PoolInner>,
+    places: Arc<Places>,
     connector: Arc<Connector>,
     timeout: Duration,
 }
@@ -29,7 +31,7 @@ impl Pool {
     /// Returns a pool without an open connection. `timeout` is not 0.
     pub(crate) fn new(connector: Connector, options: PoolOptions, timeout: Duration) -> Pool {
         Pool {
-            inner: Arc::new(PoolInner::new(options)),
+            places: Arc::new(Places::new(options)),
             connector: Arc::new(connector),
             timeout,
         }
@@ -47,15 +49,15 @@ impl Pool {
     }
 
     pub(crate) fn status(&self) -> PoolStatus {
-        self.inner.status()
+        self.places.status()
     }
 
     pub(crate) fn close(&self) {
-        self.inner.close();
+        self.places.close();
     }
 
     fn acquire(&self) -> Result<PooledConnection<'_>, Error> {
-        self.inner
+        self.places
             .acquire(self.timeout)
             .map_err(|error| match error {
                 AcquireError::Timeout => Error::pool_timeout(self.timeout),
@@ -93,7 +95,7 @@ impl Executor for Pool {
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool")
-            .field("status", &self.inner)
+            .field("status", &self.places)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
