@@ -10,21 +10,21 @@ select web.rotate_session(pg_temp.key('c'), pg_temp.key('d'), 60) \g /dev/null
 select web.end_session(pg_temp.key('ended')) \g /dev/null
 select pg_temp.make('past', '{}', 1) \g /dev/null
 select pg_temp.pass('1 s') \g /dev/null
-create temporary table dead as select pg_temp.place(k) as place, s.* from unnest(array['c', 'ended', 'past']) as k cross join lateral pg_temp.stored(k) as s;
+create temporary table not_live as select pg_temp.place(k) as place, s.* from unnest(array['c', 'ended', 'past']) as k cross join lateral pg_temp.stored(k) as s;
 set local role nodepg_owner;
 select is(web.end_all_sessions(), 3::bigint, 'how many live sessions there were');
 reset role;
-select is(web.count_sessions(), 0, 'none lives');
+select is(web.count_sessions(), 0, 'no session is live');
 select is(pg_temp.rows(), 6::bigint, 'and every row is there');
 select results_eq(
     $$ select expires_at, slide_at, version, data, client_address, user_agent, label, user_id, ended_reason, ended_at is not null from pg_temp.stored('a') $$,
     $$ values ('-infinity'::timestamptz, '-infinity'::timestamptz, 2::bigint, null::text, null::inet, null::text, null::text, 'alice'::text, 'revoked'::text, true) $$,
-    'as a tombstone, which says why'
+    'as a tombstone with the reason'
 );
 select results_eq(
     $$ select pg_temp.place(k) as place, s.* from unnest(array['c', 'ended', 'past']) as k cross join lateral pg_temp.stored(k) as s $$,
-    'select * from dead',
-    'what was dead is not touched'
+    'select * from not_live',
+    'sessions that were not live are not touched'
 );
 set local role nodepg;
 select web.set_session_data('b', '{"late":1}', null), web.save_session(pg_temp.key('a'), '{"late":1}') \g /dev/null

@@ -12,7 +12,7 @@ select is(web.end_session_by_handle((select handle from handles where id = 'a'))
 select results_eq(
     $$ select ended_reason, data, client_address, user_agent, label, user_id from pg_temp.stored('a') $$,
     $$ values ('revoked'::text, null::text, null::inet, null::text, null::text, 'alice'::text) $$,
-    'it is a tombstone, which says why'
+    'it is a tombstone with the reason'
 );
 select is(web.end_session_by_handle((select handle from handles where id = 'a')), false, 'false: it had been ended already');
 select is(web.end_session_by_handle(p_handle => (select handle from handles where id = 'v')), true, 'a visitor''s as well; by parameter name');

@@ -38,7 +38,7 @@ select is(web.end_user_sessions_except_handle('alice', pg_temp.handle('a2')), 0,
 select web.rotate_session(pg_temp.key('r1'), pg_temp.key('r2'), 60) \g /dev/null
 select is(web.end_user_sessions_except_handle('rita', pg_temp.handle('r1')), null, 'handle of the tombstone of a rotation: null');
 select is(web.end_user_sessions_except_handle('rita', pg_temp.handle('r2')), 1, 'rotated session keeps its handle');
-select is(pg_temp.living(), 'a2 b r1 r2', 'rotated session lives, and loads by its old key during the grace');
+select is(pg_temp.living(), 'a2 b r1 r2', 'rotated session stays, and loads by its old key during the grace');
 select web.end_session(pg_temp.key('a2')) \g /dev/null
 select is(web.end_user_sessions_except_handle('alice', pg_temp.handle('a2')), null, 'handle of an ended session: null');
 

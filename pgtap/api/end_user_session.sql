@@ -26,7 +26,7 @@ select results_eq(
 select results_eq(
     $$ select s.expires_at, s.version, s.ended_reason, s.data, s.client_address, s.user_agent, s.label, s.user_id, s.handle = h.handle, s.prune_after = h.prune_after from pg_temp.stored('a1') as s join handles as h on h.id = 'a1' $$,
     $$ values ('-infinity'::timestamptz, 2::bigint, 'revoked'::text, null::text, null::inet, null::text, null::text, 'alice'::text, true, true) $$,
-    'the row is emptied and stays as a tombstone, which says why'
+    'the row is emptied and stays as a tombstone with the reason'
 );
 select is_empty($$ select * from web.load_session(pg_temp.key('a1')) $$, 'the session does not load');
 select results_eq($$ select outcome from web.save_session(pg_temp.key('a1'), '{"late":1}') $$, $$ values ('gone'::text) $$, 'nor does a late save bring it back');
@@ -56,7 +56,7 @@ savepoint without_index;
 drop index web.session_handle;
 select pg_temp.scans('web.end_user_session', 2) as without_index \gset
 rollback to without_index;
-select isnt(:'without_index'::text, 'session_handle', '(without the index this test says so)');
+select isnt(:'without_index'::text, 'session_handle', '(without the index this test fails)');
 
 select * from finish();
 rollback;

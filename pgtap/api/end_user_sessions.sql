@@ -17,11 +17,11 @@ select is(web.end_user_sessions(u), 0, format('user %s: 0', coalesce(quote_liter
 select is(web.end_user_sessions(null, pg_temp.key('a1')), 0, 'nor all but one');
 select is(pg_temp.living(), 'a1 a2 a3 b v', 'nothing was ended');
 select is(web.end_user_sessions(p_except_key => pg_temp.key('a2'), p_user_id => 'alice'), 2, 'as many as were ended, without the one that is excepted; by parameter names');
-select is(pg_temp.living(), 'a2 b v', 'which lives on, as do those of others');
+select is(pg_temp.living(), 'a2 b v', 'which stays live, as do those of others');
 select results_eq(
     $$ select s.expires_at, s.version, s.ended_reason, s.data, s.client_address, s.user_agent, s.label, s.user_id from pg_temp.stored('a1') as s $$,
     $$ values ('-infinity'::timestamptz, 2::bigint, 'revoked'::text, null::text, null::inet, null::text, null::text, 'alice'::text) $$,
-    'what was ended is a tombstone, which says why'
+    'an ended session is a tombstone with the reason'
 );
 select is(web.end_user_sessions('alice', pg_temp.key('a2')), 0, '0: they had been ended already');
 select is(web.end_user_sessions('alice', pg_temp.key('b')), 1, 'the key of another user''s session excepts none');

@@ -23,7 +23,7 @@ select is(pg_temp.rows(), 1::bigint, 'loading leaves no row behind');
 
 select pg_temp.make('gone', '{}', 600) \g /dev/null
 select pg_temp.pass('599 s') \g /dev/null
-select isnt_empty($$ select * from web.load_session(pg_temp.key('gone'), false) $$, 'a session lives until its expiry');
+select isnt_empty($$ select * from web.load_session(pg_temp.key('gone'), false) $$, 'a session is live until its expiry');
 select pg_temp.pass('1 s') \g /dev/null
 select is_empty($$ select * from web.load_session(pg_temp.key('gone'), false) $$, 'and is gone from then on');
 select is_empty($$ select * from web.load_session(pg_temp.key('gone'), true) $$, 'which a slide does not change');
@@ -93,12 +93,12 @@ select results_eq(
     'is one update, and that is heap-only'
 );
 
--- A session in use lives on, to the absolute timeout and no further.
+-- A session in use stays live, to the absolute timeout and no further.
 select pg_temp.make('used', '{}', 100, 1000) \g /dev/null
 select is(
     pg_temp.use('used', '80 s', 12),
     12::bigint,
-    'used every 80 seconds, a session of 100 seconds lives for 960'
+    'used every 80 seconds, a session of 100 seconds is live for 960'
 );
 select results_eq(
     $$ select expires_at = absolute_expires_at, slide_at <= expires_at from pg_temp.stored('used') $$,

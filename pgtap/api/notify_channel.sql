@@ -1,19 +1,19 @@
 -- notify_channel and notify_session_end: the announcement names handle and reason of a session that ended, and no key.
 --
--- A notification is sent at the commit. So nearly all of this is done by another session, which commits each statement and
--- listens to itself, while our own transaction writes nothing that it would wait for.
+-- A notification is sent at the commit. So another session does nearly all of this: it commits each statement and listens
+-- to itself. The transaction of the test writes nothing that it would wait for.
 begin;
 \ir ../lib/dblink.sql
 \if :has_dblink
 select plan(25);
 
--- What the other has heard since it was last asked: reasons, and whose handle it was.
-create function pg_temp.heard()
+-- Returns what the other session has received since the last call: reasons, and whose handle it was.
+create function pg_temp.received()
 returns text
 language plpgsql
 as $$
 declare
-    v_heard text;
+    v_received text;
 begin
     perform pg_temp.other('select 1::text');
     select string_agg(
@@ -25,15 +25,15 @@ begin
         ),
         ', '
     )
-    into v_heard
+    into v_received
     from dblink_get_notify('other') as n
     where n.notify_name = 'pgtap ends';
-    return coalesce(v_heard, 'nothing');
+    return coalesce(v_received, 'nothing');
 end;
 $$;
 create temporary table handles (name text, handle uuid);
 
--- The other session creates one, which we know by its handle.
+-- The other session creates one; the test keeps its handle.
 create function pg_temp.makes(id text, arguments text default '')
 returns void
 language plpgsql
@@ -53,7 +53,7 @@ select pg_temp.other_does('listen "pgtap ends"') \g /dev/null
 select pg_temp.makes('off') \g /dev/null
 select is(web.notify_channel(), null, 'null: it is off by default');
 select pg_temp.other(format('select web.end_session(%L)::text', pg_temp.key('off'))) \g /dev/null
-select is(pg_temp.heard(), 'nothing', 'and nothing is announced');
+select is(pg_temp.received(), 'nothing', 'and nothing is announced');
 select pg_temp.other_does($$ update web.settings set notify_channel = 'pgtap ends' $$) \g /dev/null
 select is(web.notify_channel(), 'pgtap ends', 'otherwise the channel, as it is set: any name will do');
 set local role nodepg;
@@ -63,60 +63,60 @@ reset role;
 -- ---- Each way to end ----
 
 select pg_temp.makes(k, format(', p_user_id => %L', 'pgtap alice')) from unnest(array['a', 'b', 'c', 'd', 'e']) as k \g /dev/null
-select is(pg_temp.heard(), 'nothing', 'a new session is no end');
+select is(pg_temp.received(), 'nothing', 'a new session is no end');
 select pg_temp.other(format($$ select web.save_session(%L, '{}')::text $$, pg_temp.key('a'))), pg_temp.other(format('select web.load_session(%L)::text', pg_temp.key('a'))) \g /dev/null
-select is(pg_temp.heard(), 'nothing', 'nor is a use');
+select is(pg_temp.received(), 'nothing', 'nor is a use');
 select pg_temp.other(format('select web.end_session(%L)::text', pg_temp.key('a'))) \g /dev/null
-select is(pg_temp.heard(), 'logout a', 'end_session: the handle and the reason, and nothing else');
+select is(pg_temp.received(), 'logout a', 'end_session: the handle and the reason, and nothing else');
 select pg_temp.other(format('select web.end_session(%L)::text', pg_temp.key('a'))) \g /dev/null
-select is(pg_temp.heard(), 'nothing', 'once');
+select is(pg_temp.received(), 'nothing', 'once');
 select pg_temp.other(format('select web.end_session(%L)::text', pg_temp.key('unknown'))) \g /dev/null
-select is(pg_temp.heard(), 'nothing', 'a key that is unknown ends nothing');
+select is(pg_temp.received(), 'nothing', 'a key that is unknown ends nothing');
 select pg_temp.other(format('select web.end_user_session(%L, %L)::text', 'pgtap alice', (select handle from handles where name = 'b'))) \g /dev/null
-select is(pg_temp.heard(), 'revoked b', 'end_user_session');
+select is(pg_temp.received(), 'revoked b', 'end_user_session');
 select pg_temp.other(format('select web.end_session_by_handle(%L)::text', (select handle from handles where name = 'c'))) \g /dev/null
-select is(pg_temp.heard(), 'revoked c', 'end_session_by_handle');
+select is(pg_temp.received(), 'revoked c', 'end_session_by_handle');
 select pg_temp.makes('f', format(', p_user_id => %L, p_max_sessions => 2', 'pgtap alice')) \g /dev/null
-select is(pg_temp.heard(), 'evicted d', 'over the limit');
+select is(pg_temp.received(), 'evicted d', 'over the limit');
 select pg_temp.other(format('select web.end_user_sessions(%L, %L)::text', 'pgtap alice', pg_temp.key('f'))) \g /dev/null
-select is(pg_temp.heard(), 'revoked e', 'end_user_sessions: each that ends, and not the one that is excepted');
+select is(pg_temp.received(), 'revoked e', 'end_user_sessions: each that ends, and not the one that is excepted');
 
 -- ---- Rotation, login, logout ----
 
 select pg_temp.other(format('select outcome from web.rotate_session(%L, %L, 60)', pg_temp.key('f'), pg_temp.key('f2'))) \g /dev/null
-select is(pg_temp.heard(), 'nothing', 'a rotation is no end: the session goes on, its sockets too');
+select is(pg_temp.received(), 'nothing', 'a rotation is no end: the session goes on, its sockets too');
 select pg_temp.makes('v') \g /dev/null
 select pg_temp.other(format('select outcome from web.login_session(%L, %L, %L)', pg_temp.key('v'), pg_temp.key('v2'), 'pgtap bob')) \g /dev/null
-select is(pg_temp.heard(), 'rotated v', 'login: rotated, so that sockets connect again with the new id');
+select is(pg_temp.received(), 'rotated v', 'login: rotated, so that sockets connect again with the new id');
 select pg_temp.other(format('select outcome from web.login_session(%L, %L, %L)', pg_temp.key('v'), pg_temp.key('v2'), 'pgtap bob')) \g /dev/null
-select is(pg_temp.heard(), 'nothing', 'once, were it repeated');
+select is(pg_temp.received(), 'nothing', 'once, were it repeated');
 select pg_temp.other(format('select outcome from web.login_session(%L, %L, %L)', pg_temp.key('v2'), pg_temp.key('v3'), 'pgtap carol')) \g /dev/null
-select is(pg_temp.heard(), 'logout v', 'login over the session of another user: logout');
+select is(pg_temp.received(), 'logout v', 'login over the session of another user: logout');
 select pg_temp.other(format('select handle::text from web.session_info(%L)', pg_temp.key('v3'))) as handle_of_v3 \gset
 insert into handles values ('v3', :'handle_of_v3');
 select pg_temp.other(format('select outcome from web.logout_session(%L, %L)', pg_temp.key('v3'), pg_temp.key('v4'))) \g /dev/null
-select is(pg_temp.heard(), 'logout v3', 'logout_session: the handle that was the user''s');
+select is(pg_temp.received(), 'logout v3', 'logout_session: the handle that was the user''s');
 
 -- ---- Expired ----
 
 select pg_temp.makes(k) from unnest(array['x', 'y', 'z']) as k \g /dev/null
 select pg_temp.expire('y') \g /dev/null
-select is(pg_temp.heard(), 'nothing', 'expiry: no announcement at that moment');
+select is(pg_temp.received(), 'nothing', 'expiry: no announcement at that moment');
 select pg_temp.other(format('select web.end_session(%L)::text', pg_temp.key('y'))) \g /dev/null
-select is(pg_temp.heard(), 'expired y', 'expired session, end_session: expired');
+select is(pg_temp.received(), 'expired y', 'expired session, end_session: expired');
 select pg_temp.expire('z') \g /dev/null
 select pg_temp.other(format('select web.set_session_data(%L, %L, null)::text', 'pgtap other z', '{}')) \g /dev/null
-select is(pg_temp.heard(), 'expired z', 'by a set that replaces it');
+select is(pg_temp.received(), 'expired z', 'by a set that replaces it');
 select pg_temp.expire('x') \g /dev/null
 select pg_temp.other('select outcome from web.prune_sessions()') \g /dev/null
-select is(pg_temp.heard(), 'expired x', 'by pruning: each that had not ended otherwise');
+select is(pg_temp.received(), 'expired x', 'by pruning: each that had not ended otherwise');
 
 -- ---- All ----
 
 select pg_temp.other('select web.end_all_sessions()::text') \g /dev/null
-select is(pg_temp.heard(), 'revoked all', 'end_all_sessions: one notification, without a handle, for all');
+select is(pg_temp.received(), 'revoked all', 'end_all_sessions: one notification, without a handle, for all');
 select pg_temp.other('select web.clear_sessions()::text') \g /dev/null
-select is(pg_temp.heard(), 'revoked all', 'clear_sessions likewise');
+select is(pg_temp.received(), 'revoked all', 'clear_sessions likewise');
 
 -- ---- Nothing that was not committed ----
 
@@ -124,7 +124,7 @@ select pg_temp.makes('undone') \g /dev/null
 select pg_temp.other_does('begin') \g /dev/null
 select pg_temp.other(format('select web.end_session(%L)::text', pg_temp.key('undone'))) \g /dev/null
 select pg_temp.other_does('rollback') \g /dev/null
-select is(pg_temp.heard(), 'nothing', 'an end that is rolled back is none');
+select is(pg_temp.received(), 'nothing', 'an end that is rolled back is none');
 
 select pg_temp.other_does('update web.settings set notify_channel = default') \g /dev/null
 select pg_temp.other_does('delete from web.session') \g /dev/null

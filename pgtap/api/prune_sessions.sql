@@ -1,4 +1,4 @@
--- prune_sessions: remove what is dead, file again what has been used, a bounded batch at a time.
+-- prune_sessions: delete what is no longer needed, reschedule what has been used, a bounded batch at a time.
 begin;
 \ir ../lib/store.sql
 select plan(39);
@@ -16,11 +16,11 @@ select web.end_session(pg_temp.key('tombstone')) \g /dev/null
 select results_eq(
     'select * from web.prune_sessions(p_max_rows => 1000)',
     $$ values ('pruned'::text, 0, 0) $$,
-    'live sessions and fresh tombstones stay'
+    'live sessions and new tombstones stay'
 );
 select is(pg_temp.rows(), 2::bigint, 'both of them');
 
--- ---- What is dead ----
+-- ---- What is no longer needed ----
 
 select pg_temp.pass('1200 s') \g /dev/null
 select results_eq(
@@ -51,13 +51,13 @@ select pg_temp.pass('3590 s') \g /dev/null
 select results_eq('select * from web.prune_sessions()', $$ values ('pruned'::text, 1, 0) $$, 'and removed after that');
 select pg_temp.as_owner('update web.settings set tombstone_retention_seconds = default') \g /dev/null
 
--- An ended one whose expiry lay far ahead goes when it would have expired, not before its hour.
+-- An ended one with a later expiry is deleted at that time, not before its hour.
 select pg_temp.make('ended early', '{}', 86400) \g /dev/null
 select web.end_session(pg_temp.key('ended early')) \g /dev/null
 select pg_temp.pass('3700 s') \g /dev/null
 select results_eq('select * from web.prune_sessions()', $$ values ('pruned'::text, 0, 0) $$, 'ending moves no row in the index');
 select pg_temp.pass('82800 s') \g /dev/null
-select results_eq('select * from web.prune_sessions()', $$ values ('pruned'::text, 1, 0) $$, 'so the row goes when the session would have expired');
+select results_eq('select * from web.prune_sessions()', $$ values ('pruned'::text, 1, 0) $$, 'so the row is deleted when the session would have expired');
 
 -- ---- What has been used ----
 
@@ -89,14 +89,14 @@ select results_eq(
     $$ values (array[5, 6, 7, 8, 9, 10]) $$,
     'the oldest first'
 );
-select results_eq('select * from web.prune_sessions(4)', $$ values ('pruned'::text, 4, 0) $$, 'the next batch goes on there');
-select results_eq('select * from web.prune_sessions(4)', $$ values ('pruned'::text, 2, 2) $$, 'deleted and filed again count together');
+select results_eq('select * from web.prune_sessions(4)', $$ values ('pruned'::text, 4, 0) $$, 'the next batch continues there');
+select results_eq('select * from web.prune_sessions(4)', $$ values ('pruned'::text, 2, 2) $$, 'deleted and rescheduled rows count together');
 select results_eq('select * from web.prune_sessions(4)', $$ values ('pruned'::text, 0, 1) $$, 'fewer than were asked for: nothing is left');
 select results_eq('select * from web.prune_sessions(4)', $$ values ('pruned'::text, 0, 0) $$, 'which is so');
-select is(pg_temp.rows(), 3::bigint, 'the living are there');
+select is(pg_temp.rows(), 3::bigint, 'the live sessions are there');
 select web.clear_sessions() \g /dev/null
 
--- As many as a batch has, to the row: one call more tells that nothing is left.
+-- As many as a batch has, to the row: one more call shows that nothing is left.
 select pg_temp.make('four ' || i, '{}', 100) from generate_series(1, 4) as i \g /dev/null
 select pg_temp.pass('100 s') \g /dev/null
 select results_eq('select * from web.prune_sessions(4)', $$ values ('pruned'::text, 4, 0) $$, 'a full batch, all with the same time');
@@ -111,7 +111,7 @@ select is(
     'seven rows of one time go by twos'
 );
 
--- What became due before the place where an unfinished prune goes on is found by the next one.
+-- The next prune finds what became due before the point where an unfinished prune continues.
 select pg_temp.make('first ' || i, '{}', 100 + i) from generate_series(1, 4) as i \g /dev/null
 select pg_temp.pass('200 s') \g /dev/null
 select results_eq('select * from web.prune_sessions(4)', $$ values ('pruned'::text, 4, 0) $$, 'an unfinished prune');
@@ -121,7 +121,7 @@ select pg_temp.as_owner($$ update web.session set prune_after = '2000-01-01' whe
 select web.prune_sessions(4) \g /dev/null
 select results_eq('select * from web.prune_sessions(4)', $$ values ('pruned'::text, 1, 0) $$, 'the one after the last batch begins at the beginning');
 
--- ---- Where pruning stands ----
+-- ---- The state of pruning ----
 
 reset role;
 select web.prune_sessions() \g /dev/null

@@ -104,7 +104,7 @@ cross join (values ('{}'), ('{"late":1}')) as d (data);
 select results_eq(
     $$ select * from pg_temp.stored('expired') union all select * from pg_temp.stored('ended') $$,
     $$ select * from dead $$,
-    'a late save changes nothing of a dead session'
+    'a late save changes nothing of a session that is not live'
 );
 select is(pg_temp.rows(), 3::bigint, 'and makes no new one');
 

@@ -1,4 +1,4 @@
--- session_info: what is known of a session, the ways in which it is not there told apart.
+-- session_info: the facts of a session, and for one that is not live the reason.
 begin;
 \ir ../lib/store.sql
 select plan(19);
@@ -62,7 +62,7 @@ select results_eq(
     $$ values ('evicted'::text, 1::bigint), ('revoked', 2) $$,
     'evicted, over the limit; revoked, with "log out everywhere else"'
 );
-select is((select state from web.session_info(pg_temp.key('b5'))), 'live', '(the one that was excepted lives)');
+select is((select state from web.session_info(pg_temp.key('b5'))), 'live', '(the one that was excepted is live)');
 select results_eq(
     $$ select user_id, created_at is not null, last_used_at is not null, client_address, user_agent, label from web.session_info(pg_temp.key('a')) $$,
     $$ values ('alice'::text, true, true, null::inet, null::text, null::text) $$,

@@ -72,7 +72,7 @@ savepoint without_index;
 drop index web.session_user_id;
 select pg_temp.scans('web.user_sessions', 1) as without_index \gset
 rollback to without_index;
-select is(:'without_index'::text, 'Seq Scan', '(without the index this test says so)');
+select is(:'without_index'::text, 'Seq Scan', '(without the index this test fails)');
 
 select * from finish();
 rollback;

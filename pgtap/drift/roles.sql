@@ -64,7 +64,7 @@ select pg_temp.repairs(
     'the owner role has a search_path'
 );
 
--- What a thief of the password can leave behind.
+-- What an attacker with the password can leave behind.
 select pg_temp.repairs(
     $$ alter role nodepg set default_transaction_isolation = 'serializable' $$,
     'changed role nodepg settings: default_transaction_isolation=serializable, enable_seqscan=off, jit=off, lock_timeout=10s -> enable_seqscan=off, jit=off, lock_timeout=10s',

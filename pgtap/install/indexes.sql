@@ -34,7 +34,7 @@ select is(
             and a.attname in ('prune_after', 'handle')
     ),
     2::bigint,
-    'the query above sees indexed columns'
+    'the query above finds indexed columns'
 );
 
 select * from finish();

@@ -8,7 +8,7 @@ create role pgtap_eve;
 create table public.stolen (by_whom text, what text);
 grant insert on public.stolen to public;
 
--- Every trap of the attacker notes the role that it ran as.
+-- Each function of the attacker records the role that it ran as.
 create schema pgtap_trap authorization pgtap_eve;
 grant usage on schema pgtap_trap to public;
 set local role pgtap_eve;
@@ -56,7 +56,7 @@ begin
 end;
 $$;
 
--- ---- The traps work ----
+-- ---- The attack succeeds where nothing prevents it ----
 
 select is(
     pg_temp.attack($$
@@ -65,7 +65,7 @@ select is(
         create trigger t before insert on pgtap_shop.trap for each row execute function pgtap_trap.steal_as_trigger();
     $$, 'insert into pgtap_shop.trap values (1)'),
     format('installed, STOLEN as %s by trigger', session_user),
-    'a trap on another table of the schema springs'
+    'a trigger on another table of the schema runs'
 );
 
 -- ---- Objects of the attacker ----

@@ -306,8 +306,8 @@ where v.is_since_15;
 
 -- ---- Escaping through the search_path ----
 
--- Objects of the runtime role, named like those of the store and of PostgreSQL, in the schema that it can always write, and
--- a path that finds them first. A function that used one of them would fail or return something else.
+-- Objects of the runtime role in pg_temp, which it can always write, named like those of the store and of PostgreSQL. The
+-- search_path finds them first. A function that used one of them would fail or return something else.
 create temporary table session (key bytea, data text, expires_at timestamptz, slide_at timestamptz, version bigint, user_id text);
 create temporary table settings (idle_timeout_seconds integer, absolute_timeout_seconds integer, max_data_bytes integer, tombstone_retention_seconds integer);
 create temporary table prune_state (resume_from timestamptz);

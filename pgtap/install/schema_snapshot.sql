@@ -21,7 +21,7 @@ select 'What an install of sql/released/ makes. Written by: bin/with-pg bin/lib/
 union all
 select s from pg_temp.schema_snapshot() as s;
 
--- Each line with the heading that it stands under.
+-- Each line with its heading.
 create function pg_temp.under_headings(relation regclass)
 returns setof text
 language plpgsql

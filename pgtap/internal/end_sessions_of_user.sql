@@ -10,7 +10,7 @@ select is(web.end_sessions_of_user('alice', (select handle from pg_temp.stored('
 select results_eq(
     $$ select k, s.ended_reason from unnest(array['a1', 'a2', 'a3']) as k cross join lateral pg_temp.stored(k) as s $$,
     $$ values ('a1', 'revoked'), ('a2', null), ('a3', 'revoked') $$,
-    'the session with the handle lives'
+    'the session with the handle is live'
 );
 select is(web.end_sessions_of_user('alice', null), 1, 'null excepts no session');
 select is(web.end_sessions_of_user(null, null), 0, 'user null: 0');

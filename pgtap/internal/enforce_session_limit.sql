@@ -45,7 +45,7 @@ select is(pg_temp.living('a', 7), '1 3 4 5 6 7', 'ends the least recently used, 
 select results_eq(
     $$ select ended_reason, data from pg_temp.stored('a2') $$,
     $$ values ('evicted'::text, null::text) $$,
-    'it is a tombstone, which says why'
+    'it is a tombstone with the reason'
 );
 select is(pg_temp.one('a8', 'a', 3), 'created', 'a lower limit');
 select is(pg_temp.living('a', 8), '1 7 8', 'ends as many as it takes, the new one not among them');
@@ -114,9 +114,9 @@ reset role;
 set local role nodepg_owner;
 select is(web.enforce_session_limit('a', 3), true, 'room for one more: nothing is done');
 select is(pg_temp.living('a', 10), '9 10', '(nothing)');
-select is(web.enforce_session_limit('a', 2), true, 'no room: the least recently used one goes');
+select is(web.enforce_session_limit('a', 2), true, 'no room: the least recently used one ends');
 select is(pg_temp.living('a', 10), '10', 'and one more has room');
-select is(web.enforce_session_limit('nobody', 1), true, 'a user without sessions has room');
+select is(web.enforce_session_limit('unknown', 1), true, 'a user without sessions has room');
 
 -- ---- The plan ----
 

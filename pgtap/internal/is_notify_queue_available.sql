@@ -9,7 +9,7 @@ from (values (0::double precision, true), (0.5, true), (0.50001, false), (1, fal
 select is(web.is_notify_queue_available(), pg_notification_queue_usage() <= 0.5, 'by default the present share');
 reset role;
 
--- A function in place of the check stands for a queue that another role has filled.
+-- A function replaces the check, as if another role had filled the queue.
 update web.settings set notify_channel = 'pgtap_ends';
 create or replace function web.is_notify_queue_available(p_usage double precision default pg_catalog.pg_notification_queue_usage())
 returns boolean

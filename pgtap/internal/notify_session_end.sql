@@ -1,4 +1,4 @@
--- notify_session_end: off by default; never an error, whatever the channel is called. What is heard of it: notify_channel.sql.
+-- notify_session_end: off by default; never an error, whatever the channel is called. What listeners receive: notify_channel.sql.
 begin;
 \ir ../lib/store.sql
 select plan(11);
@@ -15,7 +15,7 @@ select web.create_session(sha256('a'), '{}') \g /dev/null
 select lives_ok($$ select web.end_session(sha256('a')) $$, 'the runtime role, which may not call it, has it called');
 select throws_ok($$ select web.notify_session_end(gen_random_uuid(), 'logout') $$, '42501', null, '(may not)');
 
--- A session that ends in vain does not fail for want of settings.
+-- Without the row of settings, the end of a session does not fail.
 set local role nodepg_owner;
 delete from web.settings;
 select lives_ok($$ select web.notify_session_end(gen_random_uuid(), 'logout') $$, 'without settings nothing happens either');

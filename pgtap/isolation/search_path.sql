@@ -44,14 +44,14 @@ begin
     return v_answer;
 exception
     when sqlstate 'TRAP0' then
-        return 'the trap sprang, as ' || sqlerrm;
+        return 'called as ' || sqlerrm;
 end;
 $$;
 
 select is(
     pg_temp.with_traps(t.statement),
-    'the trap sprang, as nodepg',
-    'the trap springs: ' || t.statement
+    'called as nodepg',
+    'without a schema, the caller''s objects are used: ' || t.statement
 )
 from (
     values
@@ -69,28 +69,28 @@ from (
 select is(
     pg_temp.with_traps(format($$ select pg_catalog.concat_ws(' ', l.data, l.version) from web.load_session(%L) as l $$, pg_temp.key('a'))),
     '{"n":1} 1',
-    'load_session springs no trap'
+    'load_session uses nothing of the caller'
 );
 select is(
     pg_temp.with_traps(format($$ select pg_catalog.concat_ws(' ', s.outcome, s.version) from web.save_session(%L, '{"n":2}', 1) as s $$, pg_temp.key('a'))),
     'saved 2',
-    'save_session springs no trap'
+    'save_session uses nothing of the caller'
 );
 select is(
     pg_temp.with_traps(format($$ select pg_catalog.concat_ws(' ', s.outcome, s.version) from web.save_session(%L, '{"n":2}', 1) as s $$, pg_temp.key('a'))),
     'same 2',
-    'save_session_slow springs no trap'
+    'save_session_slow uses nothing of the caller'
 );
 select is(
     pg_temp.with_traps(format($$ select s.outcome from web.save_session(%L, '{"n":2}') as s $$, pg_temp.key('unknown'))),
     'gone',
-    'save_session with an unknown key springs no trap'
+    'save_session with an unknown key uses nothing of the caller'
 );
 select pg_temp.pass('61 s') \g /dev/null
 select is(
     pg_temp.with_traps(format($$ select pg_catalog.concat_ws(' ', l.data, l.version) from web.load_session(%L) as l $$, pg_temp.key('a'))),
     '{"n":2} 2',
-    'load_session with a due slide springs no trap'
+    'load_session with a due slide uses nothing of the caller'
 );
 select ok((select slide_at > statement_timestamp() from pg_temp.stored('a')), 'load_session with a due slide writes it');
 

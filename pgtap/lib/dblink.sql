@@ -1,7 +1,7 @@
 -- Included after begin by tests that need a second session: sets has_dblink, and the functions that use the session "other".
 --
--- Needs dblink (part of Debian's server package, or postgresql-contrib) and a server that may connect to itself by its
--- socket without a password, as that of bin/with-pg. The test removes what the other session commits.
+-- Needs dblink, which is part of Debian's server package or of postgresql-contrib. The server must be able to connect to
+-- itself by its socket without a password, as that of bin/with-pg. The test removes what the other session commits.
 
 set local client_min_messages = warning;
 set local timezone = 'UTC';

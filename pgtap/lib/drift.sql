@@ -1,6 +1,6 @@
 -- Included by tests of correct_web(): damage the store, let correct_web() repair it, compare its report, undo everything.
 
--- A session that must survive every damage and repair.
+-- A session that every damage and repair must keep.
 select web.set_session_data('survivor', '{"n":1}', null) \g /dev/null
 
 create function pg_temp.report_as_text(report jsonb)

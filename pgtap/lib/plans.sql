@@ -1,6 +1,6 @@
 -- Included by tests of plans: a store of any size, and how the planner executes the statements inside a function.
 
--- Fills the store with so many sessions, ten a user, and fresh statistics.
+-- Fills the store with so many sessions, ten a user, and current statistics.
 create function pg_temp.fill(sessions integer)
 returns void
 language plpgsql

@@ -1,8 +1,6 @@
--- pg_temp.schema_snapshot(): what an install makes, as text, a line at a time. Included by bin/lib/schema-snapshot, which
--- writes sql/schema.txt, and by pgtap/install/schema_snapshot.sql, which compares.
---
--- The same on every supported version of PostgreSQL: the privileges of owners (MAINTAIN since 17) and not null constraints
--- (in the catalog since 18) are left out. Comments and bodies are in sql/.
+-- pg_temp.schema_snapshot(): what an install makes, as lines of text, for sql/schema.txt. The text is the same on every
+-- supported version of PostgreSQL: without the privileges of owners (MAINTAIN since 17), without not null constraints
+-- (in the catalog since 18). Comments and bodies are in sql/.
 
 -- Every privilege on the schema, on what it holds, and on correct_web(), except those of owners.
 create function pg_temp.privileges()

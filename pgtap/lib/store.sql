@@ -1,7 +1,7 @@
 -- Included by every test after "begin": time that can pass, and views of the private tables while the test runs as the
 -- runtime role. All of it is in pg_temp, and gone with the rollback.
 --
--- Within one statement statement_timestamp() stands still, in the functions under test as well: times are compared exactly.
+-- Within one statement statement_timestamp() is constant, in the functions under test as well: times are compared exactly.
 
 -- Notices, as of "drop … cascade", are no output of a test.
 set local client_min_messages = warning;
@@ -60,7 +60,7 @@ as $$
     select s.ctid::text from web.session as s where s.key = sha256(convert_to(id, 'UTF8'));
 $$;
 
--- How many rows the table has, dead sessions and tombstones included.
+-- How many rows the table has, expired sessions and tombstones included.
 create function pg_temp.rows()
 returns bigint
 language sql

@@ -96,7 +96,7 @@ v_catalog := (
             end
         from store_object as o
         where o.kind <> 'column'
-            and (o.is_ours or o.kind = 'routine')
+            and (o.is_of_store or o.kind = 'routine')
         union all
         select
             'privilege',
@@ -106,7 +106,7 @@ v_catalog := (
                 'granted by', string_agg(distinct pg_get_userbyid(g.grantor)::text, ', ')
             )
         from store_grant as g
-        where g.is_ours
+        where g.is_of_store
             or g.kind = 'routine'
         group by g.label
         union all

@@ -42,7 +42,7 @@ v_catalog_after := (
         select o.name, o.label
         from store_object as o
         where o.kind = 'routine'
-            and not o.is_ours
+            and not o.is_of_store
             and pg_get_userbyid(o.owner) <> v_owner
     )
     select jsonb_object_agg(e.kind || ' ' || e.object, e.attributes)

@@ -1,5 +1,5 @@
 -- Returns true for a setting of a role (c.setting, in the row d of pg_db_role_setting) that an install keeps: what it sets itself, and
--- what is an operator's. A role may change most of its own settings, so any other may come from a thief of its password.
+-- what is an operator's. Any other may come from an attacker with the role's password: a role may change most of its settings.
 case
     when lower(split_part(c.setting, '=', 1)) in ('application_name', 'timezone', 'work_mem', 'log_min_duration_statement') then true
     -- 100 ms at least, or off. A number without a unit is in milliseconds.

@@ -16,7 +16,7 @@ begin
         from (
             --@ include store_objects.sql
         ) as o
-        where o.is_ours
+        where o.is_of_store
             and o.kind <> 'column'
             and pg_get_userbyid(o.owner) <> v_owner
         order by array_position(array['schema', 'table', 'type', 'routine'], o.kind), o.name
@@ -30,7 +30,7 @@ begin
         from (
             --@ include store_objects.sql
         ) as o
-        where o.is_ours
+        where o.is_of_store
             and o.kind <> 'column'
             and o.owner_privileges is distinct from o.all_owner_privileges
     loop

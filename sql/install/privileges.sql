@@ -24,7 +24,7 @@ begin
                 pg_get_userbyid(g.grantor) as grantor,
                 g.grantee
             from store_grant as g
-            where g.is_ours
+            where g.is_of_store
                 and g.kind <> 'database'
                 and not g.is_declared
         loop

@@ -1,15 +1,12 @@
--- The one list of what roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their
--- columns, on the row types of its tables, and of the runtime role alone, on the database.
---   kind, name, column_name    as in store_objects.sql
---   label                      as in the report
---   grantee                    quoted for SQL
---   is_declared                whether an install grants it
+-- What roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their columns, on
+-- the row types of its tables, and of the runtime role alone, on the database. grantee is quoted for SQL; is_declared is true if
+-- an install grants it.
 select
     o.kind,
     o.name,
     o.column_name,
     format('%s on %s to %s', x.privilege_type, o.label, coalesce(r.rolname, 'PUBLIC')) as label,
-    o.is_ours,
+    o.is_of_store,
     o.owner,
     coalesce(quote_ident(r.rolname), 'public') as grantee,
     x.grantor,
@@ -27,7 +24,7 @@ from (
         case o.kind when 'routine' then 'function' else o.kind end || ' ' || o.label as label,
         o.owner,
         o.acl,
-        o.is_ours,
+        o.is_of_store,
         o.runtime_privilege
     from store_object as o
     union all

@@ -1,24 +1,20 @@
--- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
--- they are checked and reported as well; and other tables, whose owners are checked.
---   kind                    the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
---   name, column_name       quoted for SQL; of a column, name is its table
---   label                   as in the report
---   acl                     aclitem[]; of an object without one, the default
---   owner_privileges        what the owner holds
---   all_owner_privileges    what an owner holds by default
---   is_ours                 whether it has a name of ours
---   runtime_privilege       what the runtime role is to hold on it
+-- The one list of the objects of the store, with owner and privileges. Other routines and tables of the schema are in it,
+-- because their owners are checked.
 select
+    -- The word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own.
     o.kind,
+    -- Quoted for SQL. Of a column, it is the table's.
     o.name,
     o.column_name,
+    -- As in the report.
     o.label,
     o.oid,
     o.owner,
     a.acl,
     (select string_agg(distinct x.privilege_type, ', ') from aclexplode(a.acl) as x where x.grantee = o.owner) as owner_privileges,
     (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
-    o.is_ours,
+    -- True if an install makes an object of this name.
+    o.is_of_store,
     o.runtime_privilege
 from (
     select
@@ -30,7 +26,7 @@ from (
         n.nspowner as owner,
         n.nspacl as acl,
         'n'::"char" as acl_type,
-        true as is_ours,
+        true as is_of_store,
         'USAGE' as runtime_privilege
     from pg_namespace as n
     where n.nspname = p_schema
@@ -84,7 +80,7 @@ from (
     join pg_namespace as n on n.oid = t.typnamespace
     where n.nspname = p_schema
         and t.typname = any (v_types)
-        -- the row type of a table goes with the table
+        -- ALTER TABLE changes the owner of the row type too.
         and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
     union all
     select

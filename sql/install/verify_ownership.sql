@@ -1,5 +1,5 @@
--- A role with CREATE on the schema may have created an object of one of our names since the first check, and "create or
--- replace" leaves it to that role.
+-- Since the first check, a role with CREATE on the schema may have created an object of a name of the store. "create or
+-- replace" does not change its owner.
 declare
     v_object record;
 begin
@@ -8,7 +8,7 @@ begin
         from (
             --@ include store_objects.sql
         ) as o
-        where o.is_ours
+        where o.is_of_store
             and o.kind <> 'column'
             and pg_get_userbyid(o.owner) <> v_owner
     loop

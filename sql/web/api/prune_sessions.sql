@@ -88,8 +88,8 @@ begin
         (select max(d.prune_after) from due as d)
     into v_deleted, v_rescheduled, v_last_after;
 
-    -- The next batch starts where this one ended. Before that point are index entries of deleted rows, which an old
-    -- snapshot may keep for hours, and each batch would read all of them again.
+    -- The next batch starts where this one ended. An old snapshot may keep the index entries of deleted rows for hours,
+    -- and each batch would read all of them again.
     update web.prune_state as p
     set
         resume_from = case

@@ -8,11 +8,8 @@ language plpgsql
 volatile
 security definer
 as $function$
--- Only an update: a slow request cannot bring back a session that was ended or pruned. The outcome is a column, because an
--- exception would abort the transaction of the caller.
---
--- As in load_session, slide_at proves that the session is live, names are qualified, and save_session_slow does the rest.
--- PostgreSQL compiles every expression at each call, so this statement has as few as possible.
+-- Only an update: a slow request cannot bring back a session that was ended or pruned. As in load_session, slide_at proves
+-- that the session is live, and names are qualified. PostgreSQL compiles every expression at each call, so there are few.
 #variable_conflict use_column
 declare
     v_saved web.saved_session;

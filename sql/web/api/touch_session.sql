@@ -7,7 +7,7 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- For a request that needs to know only that the session is live.
+-- For a request that needs no data, only a live session.
 declare
     v_expires_at timestamptz;
     v_slide_at timestamptz;

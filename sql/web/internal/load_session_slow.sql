@@ -31,7 +31,7 @@ begin
         perform web.slide_session(p_key);
     end if;
 
-    -- A separate statement sees what other sessions have committed meanwhile, above all an end of this session.
+    -- A separate statement reads what other sessions have committed meanwhile, above all an end of this session.
     return query
     select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id, statement_timestamp()
     from web.session as s

@@ -8,14 +8,13 @@ security definer
 set search_path = pg_catalog, pg_temp
 set debug_print_plan = off
 as $function$
--- The lock is a row that only the owner role can lock: every role could hold an advisory lock. pg_locks shows the row to every
--- role, so a secret seed decides which users share it.
---
--- Functions that add a session of a user, or end several, take this lock before they lock rows: so limits hold, "log out
--- everywhere" ends a login under way, and no deadlock is possible. A snapshot from before the wait would make it useless.
+-- Callers that add or end sessions of a user take this lock before they lock rows, so limits hold and no deadlock is possible.
+-- It is a row that only the owner role can lock. pg_locks shows it to every role, so a secret seed decides which users share
+-- it.
 declare
     v_has_bound constant boolean := current_setting('lock_timeout') <> '0';
 begin
+    -- A snapshot from before the wait would not show the sessions that were added meanwhile.
     if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
         raise exception using
             errcode = 'invalid_transaction_state',

@@ -9,8 +9,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 set debug_print_plan = off
 as $function$
--- Returns a handle, not a key: settings of the caller can print what passes between two statements, and with the present
--- key a caller who knows an old key could take the session over.
+-- Returns a handle, not a key: settings of the caller can print what passes between two statements. With the present key, a
+-- caller with an old key could take the session over.
 declare
     v_handle uuid;
 begin

@@ -48,7 +48,7 @@ begin
             exit;
         end if;
 
-        -- Nothing was written. A new statement finds the reason: it sees what was committed while the update waited.
+        -- Nothing was written. A new statement finds the reason: it reads what was committed while the update waited.
         select s.version, s.expires_at, s.slide_at, s.data is not distinct from p_data collate "C"
         into version, expires_at, v_slide_at, v_is_same
         from web.session as s
@@ -59,8 +59,8 @@ begin
             return;
         end if;
 
-        -- The data is stored already. With another version, only the caller can know whether its own save did that, with a lost
-        -- answer, or another one: two callers that each count from 1 to 2 must come to 3.
+        -- The data is stored already. With another version, only the caller can find out whether its own save did that, with a
+        -- lost answer, or another one: two callers that each count from 1 to 2 must come to 3.
         if v_is_same then
             outcome := case when p_expected_version <> version then 'same' else 'saved' end;
             exit;
