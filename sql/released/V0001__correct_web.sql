@@ -1269,8 +1269,8 @@ begin
         (select max(d.prune_after) from due as d)
     into v_deleted, v_rescheduled, v_last_after;
 
-    -- The next batch starts where this one ended. Before that point are index entries of deleted rows, which an old
-    -- snapshot may keep for hours, and each batch would read all of them again.
+    -- The next batch starts where this one ended. An old snapshot may keep the index entries of deleted rows for hours,
+    -- and each batch would read all of them again.
     update web.prune_state as p
     set
         resume_from = case
@@ -1336,11 +1336,8 @@ language plpgsql
 volatile
 security definer$head$,
 $body$
--- Only an update: a slow request cannot bring back a session that was ended or pruned. The outcome is a column, because an
--- exception would abort the transaction of the caller.
---
--- As in load_session, slide_at proves that the session is live, names are qualified, and save_session_slow does the rest.
--- PostgreSQL compiles every expression at each call, so this statement has as few as possible.
+-- Only an update: a slow request cannot bring back a session that was ended or pruned. As in load_session, slide_at proves
+-- that the session is live, and names are qualified. PostgreSQL compiles every expression at each call, so there are few.
 #variable_conflict use_column
 declare
     v_saved web.saved_session;
@@ -1458,7 +1455,7 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- For a request that needs to know only that the session is live.
+-- For a request that needs no data, only a live session.
 declare
     v_expires_at timestamptz;
     v_slide_at timestamptz;
@@ -2176,7 +2173,7 @@ begin
         perform web.slide_session(p_key);
     end if;
 
-    -- A separate statement sees what other sessions have committed meanwhile, above all an end of this session.
+    -- A separate statement reads what other sessions have committed meanwhile, above all an end of this session.
     return query
     select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id, statement_timestamp()
     from web.session as s
@@ -2271,14 +2268,13 @@ security definer
 set search_path = pg_catalog, pg_temp
 set debug_print_plan = off$head$,
 $body$
--- The lock is a row that only the owner role can lock: every role could hold an advisory lock. pg_locks shows the row to every
--- role, so a secret seed decides which users share it.
---
--- Functions that add a session of a user, or end several, take this lock before they lock rows: so limits hold, "log out
--- everywhere" ends a login under way, and no deadlock is possible. A snapshot from before the wait would make it useless.
+-- Callers that add or end sessions of a user take this lock before they lock rows, so limits hold and no deadlock is possible.
+-- It is a row that only the owner role can lock. pg_locks shows it to every role, so a secret seed decides which users share
+-- it.
 declare
     v_has_bound constant boolean := current_setting('lock_timeout') <> '0';
 begin
+    -- A snapshot from before the wait would not show the sessions that were added meanwhile.
     if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
         raise exception using
             errcode = 'invalid_transaction_state',
@@ -2487,8 +2483,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 set debug_print_plan = off$head$,
 $body$
--- Returns a handle, not a key: settings of the caller can print what passes between two statements, and with the present
--- key a caller who knows an old key could take the session over.
+-- Returns a handle, not a key: settings of the caller can print what passes between two statements. With the present key, a
+-- caller with an old key could take the session over.
 declare
     v_handle uuid;
 begin
@@ -2577,7 +2573,7 @@ begin
             exit;
         end if;
 
-        -- Nothing was written. A new statement finds the reason: it sees what was committed while the update waited.
+        -- Nothing was written. A new statement finds the reason: it reads what was committed while the update waited.
         select s.version, s.expires_at, s.slide_at, s.data is not distinct from p_data collate "C"
         into version, expires_at, v_slide_at, v_is_same
         from web.session as s
@@ -2588,8 +2584,8 @@ begin
             return;
         end if;
 
-        -- The data is stored already. With another version, only the caller can know whether its own save did that, with a lost
-        -- answer, or another one: two callers that each count from 1 to 2 must come to 3.
+        -- The data is stored already. With another version, only the caller can find out whether its own save did that, with a
+        -- lost answer, or another one: two callers that each count from 1 to 2 must come to 3.
         if v_is_same then
             outcome := case when p_expected_version <> version then 'same' else 'saved' end;
             exit;
@@ -2820,27 +2816,23 @@ begin
     -- a store that shows no difference from expected_snapshot.sql is left as it is.
     v_catalog := (
         with store_object as (
-            -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
-            -- they are checked and reported as well; and other tables, whose owners are checked.
-            --   kind                    the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
-            --   name, column_name       quoted for SQL; of a column, name is its table
-            --   label                   as in the report
-            --   acl                     aclitem[]; of an object without one, the default
-            --   owner_privileges        what the owner holds
-            --   all_owner_privileges    what an owner holds by default
-            --   is_ours                 whether it has a name of ours
-            --   runtime_privilege       what the runtime role is to hold on it
+            -- The one list of the objects of the store, with owner and privileges. Other routines and tables of the schema are in it,
+            -- because their owners are checked.
             select
+                -- The word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own.
                 o.kind,
+                -- Quoted for SQL. Of a column, it is the table's.
                 o.name,
                 o.column_name,
+                -- As in the report.
                 o.label,
                 o.oid,
                 o.owner,
                 a.acl,
                 (select string_agg(distinct x.privilege_type, ', ') from aclexplode(a.acl) as x where x.grantee = o.owner) as owner_privileges,
                 (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
-                o.is_ours,
+                -- True if an install makes an object of this name.
+                o.is_of_store,
                 o.runtime_privilege
             from (
                 select
@@ -2852,7 +2844,7 @@ begin
                     n.nspowner as owner,
                     n.nspacl as acl,
                     'n'::"char" as acl_type,
-                    true as is_ours,
+                    true as is_of_store,
                     'USAGE' as runtime_privilege
                 from pg_namespace as n
                 where n.nspname = p_schema
@@ -2906,7 +2898,7 @@ begin
                 join pg_namespace as n on n.oid = t.typnamespace
                 where n.nspname = p_schema
                     and t.typname = any (v_types)
-                    -- the row type of a table goes with the table
+                    -- ALTER TABLE changes the owner of the row type too.
                     and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
                 union all
                 select
@@ -2927,18 +2919,15 @@ begin
             cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
         ),
         store_grant as (
-            -- The one list of what roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their
-            -- columns, on the row types of its tables, and of the runtime role alone, on the database.
-            --   kind, name, column_name    as in store_objects.sql
-            --   label                      as in the report
-            --   grantee                    quoted for SQL
-            --   is_declared                whether an install grants it
+            -- What roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their columns, on
+            -- the row types of its tables, and of the runtime role alone, on the database. grantee is quoted for SQL; is_declared is true if
+            -- an install grants it.
             select
                 o.kind,
                 o.name,
                 o.column_name,
                 format('%s on %s to %s', x.privilege_type, o.label, coalesce(r.rolname, 'PUBLIC')) as label,
-                o.is_ours,
+                o.is_of_store,
                 o.owner,
                 coalesce(quote_ident(r.rolname), 'public') as grantee,
                 x.grantor,
@@ -2956,7 +2945,7 @@ begin
                     case o.kind when 'routine' then 'function' else o.kind end || ' ' || o.label as label,
                     o.owner,
                     o.acl,
-                    o.is_ours,
+                    o.is_of_store,
                     o.runtime_privilege
                 from store_object as o
                 union all
@@ -3064,7 +3053,7 @@ begin
                 end
             from store_object as o
             where o.kind <> 'column'
-                and (o.is_ours or o.kind = 'routine')
+                and (o.is_of_store or o.kind = 'routine')
             union all
             select
                 'privilege',
@@ -3074,7 +3063,7 @@ begin
                     'granted by', string_agg(distinct pg_get_userbyid(g.grantor)::text, ', ')
                 )
             from store_grant as g
-            where g.is_ours
+            where g.is_of_store
                 or g.kind = 'routine'
             group by g.label
             union all
@@ -3203,27 +3192,23 @@ begin
         for v_foreign in
             select o.kind, o.name, r.rolname as owner
             from (
-                -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
-                -- they are checked and reported as well; and other tables, whose owners are checked.
-                --   kind                    the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
-                --   name, column_name       quoted for SQL; of a column, name is its table
-                --   label                   as in the report
-                --   acl                     aclitem[]; of an object without one, the default
-                --   owner_privileges        what the owner holds
-                --   all_owner_privileges    what an owner holds by default
-                --   is_ours                 whether it has a name of ours
-                --   runtime_privilege       what the runtime role is to hold on it
+                -- The one list of the objects of the store, with owner and privileges. Other routines and tables of the schema are in it,
+                -- because their owners are checked.
                 select
+                    -- The word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own.
                     o.kind,
+                    -- Quoted for SQL. Of a column, it is the table's.
                     o.name,
                     o.column_name,
+                    -- As in the report.
                     o.label,
                     o.oid,
                     o.owner,
                     a.acl,
                     (select string_agg(distinct x.privilege_type, ', ') from aclexplode(a.acl) as x where x.grantee = o.owner) as owner_privileges,
                     (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
-                    o.is_ours,
+                    -- True if an install makes an object of this name.
+                    o.is_of_store,
                     o.runtime_privilege
                 from (
                     select
@@ -3235,7 +3220,7 @@ begin
                         n.nspowner as owner,
                         n.nspacl as acl,
                         'n'::"char" as acl_type,
-                        true as is_ours,
+                        true as is_of_store,
                         'USAGE' as runtime_privilege
                     from pg_namespace as n
                     where n.nspname = p_schema
@@ -3289,7 +3274,7 @@ begin
                     join pg_namespace as n on n.oid = t.typnamespace
                     where n.nspname = p_schema
                         and t.typname = any (v_types)
-                        -- the row type of a table goes with the table
+                        -- ALTER TABLE changes the owner of the row type too.
                         and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
                     union all
                     select
@@ -3543,27 +3528,23 @@ begin
                 ('type', 'saved_session', '{"columns": "outcome text, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone", "comment": "What save_session returns. API: public", "owner": "%4$s"}')
             ),
             store_object as (
-                -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
-                -- they are checked and reported as well; and other tables, whose owners are checked.
-                --   kind                    the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
-                --   name, column_name       quoted for SQL; of a column, name is its table
-                --   label                   as in the report
-                --   acl                     aclitem[]; of an object without one, the default
-                --   owner_privileges        what the owner holds
-                --   all_owner_privileges    what an owner holds by default
-                --   is_ours                 whether it has a name of ours
-                --   runtime_privilege       what the runtime role is to hold on it
+                -- The one list of the objects of the store, with owner and privileges. Other routines and tables of the schema are in it,
+                -- because their owners are checked.
                 select
+                    -- The word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own.
                     o.kind,
+                    -- Quoted for SQL. Of a column, it is the table's.
                     o.name,
                     o.column_name,
+                    -- As in the report.
                     o.label,
                     o.oid,
                     o.owner,
                     a.acl,
                     (select string_agg(distinct x.privilege_type, ', ') from aclexplode(a.acl) as x where x.grantee = o.owner) as owner_privileges,
                     (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
-                    o.is_ours,
+                    -- True if an install makes an object of this name.
+                    o.is_of_store,
                     o.runtime_privilege
                 from (
                     select
@@ -3575,7 +3556,7 @@ begin
                         n.nspowner as owner,
                         n.nspacl as acl,
                         'n'::"char" as acl_type,
-                        true as is_ours,
+                        true as is_of_store,
                         'USAGE' as runtime_privilege
                     from pg_namespace as n
                     where n.nspname = p_schema
@@ -3629,7 +3610,7 @@ begin
                     join pg_namespace as n on n.oid = t.typnamespace
                     where n.nspname = p_schema
                         and t.typname = any (v_types)
-                        -- the row type of a table goes with the table
+                        -- ALTER TABLE changes the owner of the row type too.
                         and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
                     union all
                     select
@@ -3650,18 +3631,15 @@ begin
                 cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
             ),
             store_grant as (
-                -- The one list of what roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their
-                -- columns, on the row types of its tables, and of the runtime role alone, on the database.
-                --   kind, name, column_name    as in store_objects.sql
-                --   label                      as in the report
-                --   grantee                    quoted for SQL
-                --   is_declared                whether an install grants it
+                -- What roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their columns, on
+                -- the row types of its tables, and of the runtime role alone, on the database. grantee is quoted for SQL; is_declared is true if
+                -- an install grants it.
                 select
                     o.kind,
                     o.name,
                     o.column_name,
                     format('%s on %s to %s', x.privilege_type, o.label, coalesce(r.rolname, 'PUBLIC')) as label,
-                    o.is_ours,
+                    o.is_of_store,
                     o.owner,
                     coalesce(quote_ident(r.rolname), 'public') as grantee,
                     x.grantor,
@@ -3679,7 +3657,7 @@ begin
                         case o.kind when 'routine' then 'function' else o.kind end || ' ' || o.label as label,
                         o.owner,
                         o.acl,
-                        o.is_ours,
+                        o.is_of_store,
                         o.runtime_privilege
                     from store_object as o
                     union all
@@ -3725,7 +3703,7 @@ begin
                 where d.setdatabase in (0, (select b.oid from pg_database as b where b.datname = current_database()))
                     and (
                         -- Returns true for a setting of a role (c.setting, in the row d of pg_db_role_setting) that an install keeps: what it sets itself, and
-                        -- what is an operator's. A role may change most of its own settings, so any other may come from a thief of its password.
+                        -- what is an operator's. Any other may come from an attacker with the role's password: a role may change most of its settings.
                         case
                             when lower(split_part(c.setting, '=', 1)) in ('application_name', 'timezone', 'work_mem', 'log_min_duration_statement') then true
                             -- 100 ms at least, or off. A number without a unit is in milliseconds.
@@ -3754,7 +3732,7 @@ begin
                 select o.name, o.label
                 from store_object as o
                 where o.kind = 'routine'
-                    and not o.is_ours
+                    and not o.is_of_store
                     and pg_get_userbyid(o.owner) <> v_owner
             )
             select jsonb_object_agg(e.kind || ' ' || e.object, e.attributes)
@@ -3983,27 +3961,23 @@ begin
     -- a store that shows no difference from expected_snapshot.sql is left as it is.
     v_catalog := (
         with store_object as (
-            -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
-            -- they are checked and reported as well; and other tables, whose owners are checked.
-            --   kind                    the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
-            --   name, column_name       quoted for SQL; of a column, name is its table
-            --   label                   as in the report
-            --   acl                     aclitem[]; of an object without one, the default
-            --   owner_privileges        what the owner holds
-            --   all_owner_privileges    what an owner holds by default
-            --   is_ours                 whether it has a name of ours
-            --   runtime_privilege       what the runtime role is to hold on it
+            -- The one list of the objects of the store, with owner and privileges. Other routines and tables of the schema are in it,
+            -- because their owners are checked.
             select
+                -- The word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own.
                 o.kind,
+                -- Quoted for SQL. Of a column, it is the table's.
                 o.name,
                 o.column_name,
+                -- As in the report.
                 o.label,
                 o.oid,
                 o.owner,
                 a.acl,
                 (select string_agg(distinct x.privilege_type, ', ') from aclexplode(a.acl) as x where x.grantee = o.owner) as owner_privileges,
                 (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
-                o.is_ours,
+                -- True if an install makes an object of this name.
+                o.is_of_store,
                 o.runtime_privilege
             from (
                 select
@@ -4015,7 +3989,7 @@ begin
                     n.nspowner as owner,
                     n.nspacl as acl,
                     'n'::"char" as acl_type,
-                    true as is_ours,
+                    true as is_of_store,
                     'USAGE' as runtime_privilege
                 from pg_namespace as n
                 where n.nspname = p_schema
@@ -4069,7 +4043,7 @@ begin
                 join pg_namespace as n on n.oid = t.typnamespace
                 where n.nspname = p_schema
                     and t.typname = any (v_types)
-                    -- the row type of a table goes with the table
+                    -- ALTER TABLE changes the owner of the row type too.
                     and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
                 union all
                 select
@@ -4090,18 +4064,15 @@ begin
             cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
         ),
         store_grant as (
-            -- The one list of what roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their
-            -- columns, on the row types of its tables, and of the runtime role alone, on the database.
-            --   kind, name, column_name    as in store_objects.sql
-            --   label                      as in the report
-            --   grantee                    quoted for SQL
-            --   is_declared                whether an install grants it
+            -- What roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their columns, on
+            -- the row types of its tables, and of the runtime role alone, on the database. grantee is quoted for SQL; is_declared is true if
+            -- an install grants it.
             select
                 o.kind,
                 o.name,
                 o.column_name,
                 format('%s on %s to %s', x.privilege_type, o.label, coalesce(r.rolname, 'PUBLIC')) as label,
-                o.is_ours,
+                o.is_of_store,
                 o.owner,
                 coalesce(quote_ident(r.rolname), 'public') as grantee,
                 x.grantor,
@@ -4119,7 +4090,7 @@ begin
                     case o.kind when 'routine' then 'function' else o.kind end || ' ' || o.label as label,
                     o.owner,
                     o.acl,
-                    o.is_ours,
+                    o.is_of_store,
                     o.runtime_privilege
                 from store_object as o
                 union all
@@ -4227,7 +4198,7 @@ begin
                 end
             from store_object as o
             where o.kind <> 'column'
-                and (o.is_ours or o.kind = 'routine')
+                and (o.is_of_store or o.kind = 'routine')
             union all
             select
                 'privilege',
@@ -4237,7 +4208,7 @@ begin
                     'granted by', string_agg(distinct pg_get_userbyid(g.grantor)::text, ', ')
                 )
             from store_grant as g
-            where g.is_ours
+            where g.is_of_store
                 or g.kind = 'routine'
             group by g.label
             union all
@@ -4423,7 +4394,7 @@ begin
                     and (d.setdatabase = 0 or b.datname = current_database())
                     and not (
                         -- Returns true for a setting of a role (c.setting, in the row d of pg_db_role_setting) that an install keeps: what it sets itself, and
-                        -- what is an operator's. A role may change most of its own settings, so any other may come from a thief of its password.
+                        -- what is an operator's. Any other may come from an attacker with the role's password: a role may change most of its settings.
                         case
                             when lower(split_part(c.setting, '=', 1)) in ('application_name', 'timezone', 'work_mem', 'log_min_duration_statement') then true
                             -- 100 ms at least, or off. A number without a unit is in milliseconds.
@@ -4530,27 +4501,23 @@ begin
             for v_foreign in
                 select o.kind, o.name, r.rolname as owner
                 from (
-                    -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
-                    -- they are checked and reported as well; and other tables, whose owners are checked.
-                    --   kind                    the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
-                    --   name, column_name       quoted for SQL; of a column, name is its table
-                    --   label                   as in the report
-                    --   acl                     aclitem[]; of an object without one, the default
-                    --   owner_privileges        what the owner holds
-                    --   all_owner_privileges    what an owner holds by default
-                    --   is_ours                 whether it has a name of ours
-                    --   runtime_privilege       what the runtime role is to hold on it
+                    -- The one list of the objects of the store, with owner and privileges. Other routines and tables of the schema are in it,
+                    -- because their owners are checked.
                     select
+                        -- The word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own.
                         o.kind,
+                        -- Quoted for SQL. Of a column, it is the table's.
                         o.name,
                         o.column_name,
+                        -- As in the report.
                         o.label,
                         o.oid,
                         o.owner,
                         a.acl,
                         (select string_agg(distinct x.privilege_type, ', ') from aclexplode(a.acl) as x where x.grantee = o.owner) as owner_privileges,
                         (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
-                        o.is_ours,
+                        -- True if an install makes an object of this name.
+                        o.is_of_store,
                         o.runtime_privilege
                     from (
                         select
@@ -4562,7 +4529,7 @@ begin
                             n.nspowner as owner,
                             n.nspacl as acl,
                             'n'::"char" as acl_type,
-                            true as is_ours,
+                            true as is_of_store,
                             'USAGE' as runtime_privilege
                         from pg_namespace as n
                         where n.nspname = p_schema
@@ -4616,7 +4583,7 @@ begin
                         join pg_namespace as n on n.oid = t.typnamespace
                         where n.nspname = p_schema
                             and t.typname = any (v_types)
-                            -- the row type of a table goes with the table
+                            -- ALTER TABLE changes the owner of the row type too.
                             and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
                         union all
                         select
@@ -4654,27 +4621,23 @@ begin
         for v_object in
             select o.kind, o.name
             from (
-                -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
-                -- they are checked and reported as well; and other tables, whose owners are checked.
-                --   kind                    the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
-                --   name, column_name       quoted for SQL; of a column, name is its table
-                --   label                   as in the report
-                --   acl                     aclitem[]; of an object without one, the default
-                --   owner_privileges        what the owner holds
-                --   all_owner_privileges    what an owner holds by default
-                --   is_ours                 whether it has a name of ours
-                --   runtime_privilege       what the runtime role is to hold on it
+                -- The one list of the objects of the store, with owner and privileges. Other routines and tables of the schema are in it,
+                -- because their owners are checked.
                 select
+                    -- The word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own.
                     o.kind,
+                    -- Quoted for SQL. Of a column, it is the table's.
                     o.name,
                     o.column_name,
+                    -- As in the report.
                     o.label,
                     o.oid,
                     o.owner,
                     a.acl,
                     (select string_agg(distinct x.privilege_type, ', ') from aclexplode(a.acl) as x where x.grantee = o.owner) as owner_privileges,
                     (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
-                    o.is_ours,
+                    -- True if an install makes an object of this name.
+                    o.is_of_store,
                     o.runtime_privilege
                 from (
                     select
@@ -4686,7 +4649,7 @@ begin
                         n.nspowner as owner,
                         n.nspacl as acl,
                         'n'::"char" as acl_type,
-                        true as is_ours,
+                        true as is_of_store,
                         'USAGE' as runtime_privilege
                     from pg_namespace as n
                     where n.nspname = p_schema
@@ -4740,7 +4703,7 @@ begin
                     join pg_namespace as n on n.oid = t.typnamespace
                     where n.nspname = p_schema
                         and t.typname = any (v_types)
-                        -- the row type of a table goes with the table
+                        -- ALTER TABLE changes the owner of the row type too.
                         and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
                     union all
                     select
@@ -4760,7 +4723,7 @@ begin
                 ) as o
                 cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
             ) as o
-            where o.is_ours
+            where o.is_of_store
                 and o.kind <> 'column'
                 and pg_get_userbyid(o.owner) <> v_owner
             order by array_position(array['schema', 'table', 'type', 'routine'], o.kind), o.name
@@ -4772,27 +4735,23 @@ begin
         for v_object in
             select o.kind, o.name
             from (
-                -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
-                -- they are checked and reported as well; and other tables, whose owners are checked.
-                --   kind                    the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
-                --   name, column_name       quoted for SQL; of a column, name is its table
-                --   label                   as in the report
-                --   acl                     aclitem[]; of an object without one, the default
-                --   owner_privileges        what the owner holds
-                --   all_owner_privileges    what an owner holds by default
-                --   is_ours                 whether it has a name of ours
-                --   runtime_privilege       what the runtime role is to hold on it
+                -- The one list of the objects of the store, with owner and privileges. Other routines and tables of the schema are in it,
+                -- because their owners are checked.
                 select
+                    -- The word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own.
                     o.kind,
+                    -- Quoted for SQL. Of a column, it is the table's.
                     o.name,
                     o.column_name,
+                    -- As in the report.
                     o.label,
                     o.oid,
                     o.owner,
                     a.acl,
                     (select string_agg(distinct x.privilege_type, ', ') from aclexplode(a.acl) as x where x.grantee = o.owner) as owner_privileges,
                     (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
-                    o.is_ours,
+                    -- True if an install makes an object of this name.
+                    o.is_of_store,
                     o.runtime_privilege
                 from (
                     select
@@ -4804,7 +4763,7 @@ begin
                         n.nspowner as owner,
                         n.nspacl as acl,
                         'n'::"char" as acl_type,
-                        true as is_ours,
+                        true as is_of_store,
                         'USAGE' as runtime_privilege
                     from pg_namespace as n
                     where n.nspname = p_schema
@@ -4858,7 +4817,7 @@ begin
                     join pg_namespace as n on n.oid = t.typnamespace
                     where n.nspname = p_schema
                         and t.typname = any (v_types)
-                        -- the row type of a table goes with the table
+                        -- ALTER TABLE changes the owner of the row type too.
                         and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
                     union all
                     select
@@ -4878,7 +4837,7 @@ begin
                 ) as o
                 cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
             ) as o
-            where o.is_ours
+            where o.is_of_store
                 and o.kind <> 'column'
                 and o.owner_privileges is distinct from o.all_owner_privileges
         loop
@@ -5762,35 +5721,31 @@ begin
         end if;
     end;
 
-    -- A role with CREATE on the schema may have created an object of one of our names since the first check, and "create or
-    -- replace" leaves it to that role.
+    -- Since the first check, a role with CREATE on the schema may have created an object of a name of the store. "create or
+    -- replace" does not change its owner.
     declare
         v_object record;
     begin
         for v_object in
             select o.kind, o.name, pg_get_userbyid(o.owner) as owner
             from (
-                -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
-                -- they are checked and reported as well; and other tables, whose owners are checked.
-                --   kind                    the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
-                --   name, column_name       quoted for SQL; of a column, name is its table
-                --   label                   as in the report
-                --   acl                     aclitem[]; of an object without one, the default
-                --   owner_privileges        what the owner holds
-                --   all_owner_privileges    what an owner holds by default
-                --   is_ours                 whether it has a name of ours
-                --   runtime_privilege       what the runtime role is to hold on it
+                -- The one list of the objects of the store, with owner and privileges. Other routines and tables of the schema are in it,
+                -- because their owners are checked.
                 select
+                    -- The word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own.
                     o.kind,
+                    -- Quoted for SQL. Of a column, it is the table's.
                     o.name,
                     o.column_name,
+                    -- As in the report.
                     o.label,
                     o.oid,
                     o.owner,
                     a.acl,
                     (select string_agg(distinct x.privilege_type, ', ') from aclexplode(a.acl) as x where x.grantee = o.owner) as owner_privileges,
                     (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
-                    o.is_ours,
+                    -- True if an install makes an object of this name.
+                    o.is_of_store,
                     o.runtime_privilege
                 from (
                     select
@@ -5802,7 +5757,7 @@ begin
                         n.nspowner as owner,
                         n.nspacl as acl,
                         'n'::"char" as acl_type,
-                        true as is_ours,
+                        true as is_of_store,
                         'USAGE' as runtime_privilege
                     from pg_namespace as n
                     where n.nspname = p_schema
@@ -5856,7 +5811,7 @@ begin
                     join pg_namespace as n on n.oid = t.typnamespace
                     where n.nspname = p_schema
                         and t.typname = any (v_types)
-                        -- the row type of a table goes with the table
+                        -- ALTER TABLE changes the owner of the row type too.
                         and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
                     union all
                     select
@@ -5876,7 +5831,7 @@ begin
                 ) as o
                 cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
             ) as o
-            where o.is_ours
+            where o.is_of_store
                 and o.kind <> 'column'
                 and pg_get_userbyid(o.owner) <> v_owner
         loop
@@ -5928,27 +5883,23 @@ begin
             v_is_clean := true;
             for v_grant in
                 with store_object as (
-                    -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
-                    -- they are checked and reported as well; and other tables, whose owners are checked.
-                    --   kind                    the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
-                    --   name, column_name       quoted for SQL; of a column, name is its table
-                    --   label                   as in the report
-                    --   acl                     aclitem[]; of an object without one, the default
-                    --   owner_privileges        what the owner holds
-                    --   all_owner_privileges    what an owner holds by default
-                    --   is_ours                 whether it has a name of ours
-                    --   runtime_privilege       what the runtime role is to hold on it
+                    -- The one list of the objects of the store, with owner and privileges. Other routines and tables of the schema are in it,
+                    -- because their owners are checked.
                     select
+                        -- The word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own.
                         o.kind,
+                        -- Quoted for SQL. Of a column, it is the table's.
                         o.name,
                         o.column_name,
+                        -- As in the report.
                         o.label,
                         o.oid,
                         o.owner,
                         a.acl,
                         (select string_agg(distinct x.privilege_type, ', ') from aclexplode(a.acl) as x where x.grantee = o.owner) as owner_privileges,
                         (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
-                        o.is_ours,
+                        -- True if an install makes an object of this name.
+                        o.is_of_store,
                         o.runtime_privilege
                     from (
                         select
@@ -5960,7 +5911,7 @@ begin
                             n.nspowner as owner,
                             n.nspacl as acl,
                             'n'::"char" as acl_type,
-                            true as is_ours,
+                            true as is_of_store,
                             'USAGE' as runtime_privilege
                         from pg_namespace as n
                         where n.nspname = p_schema
@@ -6014,7 +5965,7 @@ begin
                         join pg_namespace as n on n.oid = t.typnamespace
                         where n.nspname = p_schema
                             and t.typname = any (v_types)
-                            -- the row type of a table goes with the table
+                            -- ALTER TABLE changes the owner of the row type too.
                             and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
                         union all
                         select
@@ -6035,18 +5986,15 @@ begin
                     cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
                 ),
                 store_grant as (
-                    -- The one list of what roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their
-                    -- columns, on the row types of its tables, and of the runtime role alone, on the database.
-                    --   kind, name, column_name    as in store_objects.sql
-                    --   label                      as in the report
-                    --   grantee                    quoted for SQL
-                    --   is_declared                whether an install grants it
+                    -- What roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their columns, on
+                    -- the row types of its tables, and of the runtime role alone, on the database. grantee is quoted for SQL; is_declared is true if
+                    -- an install grants it.
                     select
                         o.kind,
                         o.name,
                         o.column_name,
                         format('%s on %s to %s', x.privilege_type, o.label, coalesce(r.rolname, 'PUBLIC')) as label,
-                        o.is_ours,
+                        o.is_of_store,
                         o.owner,
                         coalesce(quote_ident(r.rolname), 'public') as grantee,
                         x.grantor,
@@ -6064,7 +6012,7 @@ begin
                             case o.kind when 'routine' then 'function' else o.kind end || ' ' || o.label as label,
                             o.owner,
                             o.acl,
-                            o.is_ours,
+                            o.is_of_store,
                             o.runtime_privilege
                         from store_object as o
                         union all
@@ -6092,7 +6040,7 @@ begin
                     pg_get_userbyid(g.grantor) as grantor,
                     g.grantee
                 from store_grant as g
-                where g.is_ours
+                where g.is_of_store
                     and g.kind <> 'database'
                     and not g.is_declared
             loop
@@ -6126,27 +6074,23 @@ begin
 
         for v_object in
             with store_object as (
-                -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
-                -- they are checked and reported as well; and other tables, whose owners are checked.
-                --   kind                    the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
-                --   name, column_name       quoted for SQL; of a column, name is its table
-                --   label                   as in the report
-                --   acl                     aclitem[]; of an object without one, the default
-                --   owner_privileges        what the owner holds
-                --   all_owner_privileges    what an owner holds by default
-                --   is_ours                 whether it has a name of ours
-                --   runtime_privilege       what the runtime role is to hold on it
+                -- The one list of the objects of the store, with owner and privileges. Other routines and tables of the schema are in it,
+                -- because their owners are checked.
                 select
+                    -- The word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own.
                     o.kind,
+                    -- Quoted for SQL. Of a column, it is the table's.
                     o.name,
                     o.column_name,
+                    -- As in the report.
                     o.label,
                     o.oid,
                     o.owner,
                     a.acl,
                     (select string_agg(distinct x.privilege_type, ', ') from aclexplode(a.acl) as x where x.grantee = o.owner) as owner_privileges,
                     (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
-                    o.is_ours,
+                    -- True if an install makes an object of this name.
+                    o.is_of_store,
                     o.runtime_privilege
                 from (
                     select
@@ -6158,7 +6102,7 @@ begin
                         n.nspowner as owner,
                         n.nspacl as acl,
                         'n'::"char" as acl_type,
-                        true as is_ours,
+                        true as is_of_store,
                         'USAGE' as runtime_privilege
                     from pg_namespace as n
                     where n.nspname = p_schema
@@ -6212,7 +6156,7 @@ begin
                     join pg_namespace as n on n.oid = t.typnamespace
                     where n.nspname = p_schema
                         and t.typname = any (v_types)
-                        -- the row type of a table goes with the table
+                        -- ALTER TABLE changes the owner of the row type too.
                         and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
                     union all
                     select
@@ -6233,18 +6177,15 @@ begin
                 cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
             ),
             store_grant as (
-                -- The one list of what roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their
-                -- columns, on the row types of its tables, and of the runtime role alone, on the database.
-                --   kind, name, column_name    as in store_objects.sql
-                --   label                      as in the report
-                --   grantee                    quoted for SQL
-                --   is_declared                whether an install grants it
+                -- What roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their columns, on
+                -- the row types of its tables, and of the runtime role alone, on the database. grantee is quoted for SQL; is_declared is true if
+                -- an install grants it.
                 select
                     o.kind,
                     o.name,
                     o.column_name,
                     format('%s on %s to %s', x.privilege_type, o.label, coalesce(r.rolname, 'PUBLIC')) as label,
-                    o.is_ours,
+                    o.is_of_store,
                     o.owner,
                     coalesce(quote_ident(r.rolname), 'public') as grantee,
                     x.grantor,
@@ -6262,7 +6203,7 @@ begin
                         case o.kind when 'routine' then 'function' else o.kind end || ' ' || o.label as label,
                         o.owner,
                         o.acl,
-                        o.is_ours,
+                        o.is_of_store,
                         o.runtime_privilege
                     from store_object as o
                     union all
@@ -6306,27 +6247,23 @@ begin
     begin
         for v_privilege in
             with store_object as (
-                -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
-                -- they are checked and reported as well; and other tables, whose owners are checked.
-                --   kind                    the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
-                --   name, column_name       quoted for SQL; of a column, name is its table
-                --   label                   as in the report
-                --   acl                     aclitem[]; of an object without one, the default
-                --   owner_privileges        what the owner holds
-                --   all_owner_privileges    what an owner holds by default
-                --   is_ours                 whether it has a name of ours
-                --   runtime_privilege       what the runtime role is to hold on it
+                -- The one list of the objects of the store, with owner and privileges. Other routines and tables of the schema are in it,
+                -- because their owners are checked.
                 select
+                    -- The word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own.
                     o.kind,
+                    -- Quoted for SQL. Of a column, it is the table's.
                     o.name,
                     o.column_name,
+                    -- As in the report.
                     o.label,
                     o.oid,
                     o.owner,
                     a.acl,
                     (select string_agg(distinct x.privilege_type, ', ') from aclexplode(a.acl) as x where x.grantee = o.owner) as owner_privileges,
                     (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
-                    o.is_ours,
+                    -- True if an install makes an object of this name.
+                    o.is_of_store,
                     o.runtime_privilege
                 from (
                     select
@@ -6338,7 +6275,7 @@ begin
                         n.nspowner as owner,
                         n.nspacl as acl,
                         'n'::"char" as acl_type,
-                        true as is_ours,
+                        true as is_of_store,
                         'USAGE' as runtime_privilege
                     from pg_namespace as n
                     where n.nspname = p_schema
@@ -6392,7 +6329,7 @@ begin
                     join pg_namespace as n on n.oid = t.typnamespace
                     where n.nspname = p_schema
                         and t.typname = any (v_types)
-                        -- the row type of a table goes with the table
+                        -- ALTER TABLE changes the owner of the row type too.
                         and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
                     union all
                     select
@@ -6413,18 +6350,15 @@ begin
                 cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
             ),
             store_grant as (
-                -- The one list of what roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their
-                -- columns, on the row types of its tables, and of the runtime role alone, on the database.
-                --   kind, name, column_name    as in store_objects.sql
-                --   label                      as in the report
-                --   grantee                    quoted for SQL
-                --   is_declared                whether an install grants it
+                -- What roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their columns, on
+                -- the row types of its tables, and of the runtime role alone, on the database. grantee is quoted for SQL; is_declared is true if
+                -- an install grants it.
                 select
                     o.kind,
                     o.name,
                     o.column_name,
                     format('%s on %s to %s', x.privilege_type, o.label, coalesce(r.rolname, 'PUBLIC')) as label,
-                    o.is_ours,
+                    o.is_of_store,
                     o.owner,
                     coalesce(quote_ident(r.rolname), 'public') as grantee,
                     x.grantor,
@@ -6442,7 +6376,7 @@ begin
                         case o.kind when 'routine' then 'function' else o.kind end || ' ' || o.label as label,
                         o.owner,
                         o.acl,
-                        o.is_ours,
+                        o.is_of_store,
                         o.runtime_privilege
                     from store_object as o
                     union all
@@ -6483,27 +6417,23 @@ begin
     -- a store that shows no difference from expected_snapshot.sql is left as it is.
     v_catalog := (
         with store_object as (
-            -- The one list of the objects of the store, with owner and privileges. Other routines of the schema are in it, since
-            -- they are checked and reported as well; and other tables, whose owners are checked.
-            --   kind                    the word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own
-            --   name, column_name       quoted for SQL; of a column, name is its table
-            --   label                   as in the report
-            --   acl                     aclitem[]; of an object without one, the default
-            --   owner_privileges        what the owner holds
-            --   all_owner_privileges    what an owner holds by default
-            --   is_ours                 whether it has a name of ours
-            --   runtime_privilege       what the runtime role is to hold on it
+            -- The one list of the objects of the store, with owner and privileges. Other routines and tables of the schema are in it,
+            -- because their owners are checked.
             select
+                -- The word of ALTER, GRANT and REVOKE; "column" for a column with privileges of its own.
                 o.kind,
+                -- Quoted for SQL. Of a column, it is the table's.
                 o.name,
                 o.column_name,
+                -- As in the report.
                 o.label,
                 o.oid,
                 o.owner,
                 a.acl,
                 (select string_agg(distinct x.privilege_type, ', ') from aclexplode(a.acl) as x where x.grantee = o.owner) as owner_privileges,
                 (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
-                o.is_ours,
+                -- True if an install makes an object of this name.
+                o.is_of_store,
                 o.runtime_privilege
             from (
                 select
@@ -6515,7 +6445,7 @@ begin
                     n.nspowner as owner,
                     n.nspacl as acl,
                     'n'::"char" as acl_type,
-                    true as is_ours,
+                    true as is_of_store,
                     'USAGE' as runtime_privilege
                 from pg_namespace as n
                 where n.nspname = p_schema
@@ -6569,7 +6499,7 @@ begin
                 join pg_namespace as n on n.oid = t.typnamespace
                 where n.nspname = p_schema
                     and t.typname = any (v_types)
-                    -- the row type of a table goes with the table
+                    -- ALTER TABLE changes the owner of the row type too.
                     and (t.typrelid = 0 or (select c.relkind from pg_class as c where c.oid = t.typrelid) = 'c')
                 union all
                 select
@@ -6590,18 +6520,15 @@ begin
             cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
         ),
         store_grant as (
-            -- The one list of what roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their
-            -- columns, on the row types of its tables, and of the runtime role alone, on the database.
-            --   kind, name, column_name    as in store_objects.sql
-            --   label                      as in the report
-            --   grantee                    quoted for SQL
-            --   is_declared                whether an install grants it
+            -- What roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their columns, on
+            -- the row types of its tables, and of the runtime role alone, on the database. grantee is quoted for SQL; is_declared is true if
+            -- an install grants it.
             select
                 o.kind,
                 o.name,
                 o.column_name,
                 format('%s on %s to %s', x.privilege_type, o.label, coalesce(r.rolname, 'PUBLIC')) as label,
-                o.is_ours,
+                o.is_of_store,
                 o.owner,
                 coalesce(quote_ident(r.rolname), 'public') as grantee,
                 x.grantor,
@@ -6619,7 +6546,7 @@ begin
                     case o.kind when 'routine' then 'function' else o.kind end || ' ' || o.label as label,
                     o.owner,
                     o.acl,
-                    o.is_ours,
+                    o.is_of_store,
                     o.runtime_privilege
                 from store_object as o
                 union all
@@ -6727,7 +6654,7 @@ begin
                 end
             from store_object as o
             where o.kind <> 'column'
-                and (o.is_ours or o.kind = 'routine')
+                and (o.is_of_store or o.kind = 'routine')
             union all
             select
                 'privilege',
@@ -6737,7 +6664,7 @@ begin
                     'granted by', string_agg(distinct pg_get_userbyid(g.grantor)::text, ', ')
                 )
             from store_grant as g
-            where g.is_ours
+            where g.is_of_store
                 or g.kind = 'routine'
             group by g.label
             union all
