@@ -47,6 +47,7 @@ declare
         where v_functions[i][1] in ('api', 'compat')
     );
 
+    v_step text;
     -- What one step finds and later steps need.
     v_caller_role constant text := current_setting('role');
     v_took_membership boolean := false;
@@ -60,16 +61,16 @@ declare
     v_other_changes jsonb := jsonb '[]';
     v_report jsonb;
 begin
-    --@ include check_caller.sql
+    --@ step check_caller.sql
 
     -- The comparison reads the catalog and writes nothing. src/install/comparison.rs runs the text up to its last line alone,
     -- for a check.
-    --@ include catalog_snapshot.sql
+    --@ step catalog_snapshot.sql
     v_catalog_before := v_catalog;
 
-    --@ include verify_roles.sql
+    --@ step verify_roles.sql
 
-    --@ include verify_owners.sql
+    --@ step verify_owners.sql
 
     -- What an upgrade of connect-pg 1.1.5 does is not predicted.
     v_is_comparable := not exists (
@@ -83,17 +84,17 @@ begin
             and not a.attisdropped
     );
     if v_is_comparable then
-        --@ include verify_tables.sql
+        --@ step verify_tables.sql
 
-        --@ include verify_column_types.sql
+        --@ step verify_column_types.sql
 
-        --@ include verify_foreign_keys.sql
+        --@ step verify_foreign_keys.sql
 
-        --@ include expected_snapshot.sql
+        --@ step expected_snapshot.sql
 
-        --@ include compare_rows.sql
+        --@ step compare_rows.sql
 
-        --@ include report.sql
+        --@ step report.sql
     end if;
     -- End of the comparison.
 
@@ -101,62 +102,64 @@ begin
         return;
     end if;
 
-    --@ include wait_for_other_installs.sql
+    --@ step wait_for_other_installs.sql
 
-    --@ include catalog_snapshot.sql
+    --@ step catalog_snapshot.sql
     v_catalog_before := v_catalog;
     v_other_changes := '[]';
 
     -- No request waits for a role, but an install in another database may be at work on it.
     perform set_config('lock_timeout', '10s', true);
-    --@ include create_roles.sql
+    --@ step create_roles.sql
 
-    --@ include verify_roles.sql
+    --@ step verify_roles.sql
 
-    --@ include roles.sql
+    --@ step roles.sql
     perform set_config('lock_timeout', '200ms', true);
 
-    --@ include ownership.sql
+    --@ step ownership.sql
 
-    --@ include upgrade_1_1_5_schema.sql
+    --@ step upgrade_1_1_5_schema.sql
 
     -- From here on the owner role does the work: code that another role has left in the schema never runs as a superuser.
     perform set_config('role', v_owner, true);
 
-    --@ include tables.sql
+    --@ step tables.sql
 
-    --@ include columns.sql
+    --@ step columns.sql
 
-    --@ include constraints.sql
+    --@ step constraints.sql
 
-    --@ include indexes.sql
+    --@ step indexes.sql
 
-    --@ include rows.sql
+    --@ step rows.sql
 
-    --@ include types.sql
+    --@ step types.sql
 
-    --@ include functions.sql
+    --@ step functions.sql
 
-    --@ include upgrade_1_1_5_sessions.sql
+    --@ step upgrade_1_1_5_sessions.sql
 
-    --@ include verify_ownership.sql
+    --@ step verify_ownership.sql
 
-    --@ include verify_foreign_keys.sql
+    --@ step verify_foreign_keys.sql
 
-    --@ include privileges.sql
+    --@ step privileges.sql
 
     perform set_config('role', v_caller_role, true);
 
-    --@ include database_privileges.sql
+    --@ step database_privileges.sql
 
-    --@ include catalog_snapshot.sql
+    --@ step catalog_snapshot.sql
     v_catalog_after := v_catalog;
 
-    --@ include report.sql
+    --@ step report.sql
     return query
     select c.value ->> 'action', c.value ->> 'kind', c.value ->> 'object', c.value ->> 'attribute', c.value ->> 'before', c.value ->> 'after'
     from jsonb_array_elements(v_report) with ordinality as c (value, position)
     order by c.position;
+exception
+    --@ include name_step.sql
 end;
 $correct_web$;
 

@@ -13,6 +13,9 @@ use crate::error::Error;
 const BEGIN: &str = "\nas $correct_web$\n";
 const END: &str = "    -- End of the comparison.\n";
 
+/// Where the part of the body begins that describes an error.
+const ERRORS: &str = "\nexception\n";
+
 /// Returns the changes that an install would make to the store. Returns `None` if they cannot be foretold, as for a database of
 /// connect-pg 1.1.5.
 pub(super) fn foretell(
@@ -88,11 +91,14 @@ fn statement(released_sql: &str) -> Result<String, Error> {
         .split_once(END)
         .and_then(|(comparison, _)| comparison.split_once("declare\n"))
         .ok_or_else(|| Error::install("the released SQL has no comparison"))?;
+    let (_, errors) = body
+        .rsplit_once(ERRORS)
+        .ok_or_else(|| Error::install("the released SQL does not name its steps"))?;
     Ok(format!(
         "do $connect_pg_comparison$\n{head}declare\n    \
          p_schema constant text := current_setting('connect_pg.schema');\n    \
          p_role constant text := current_setting('connect_pg.role');\n\
-         {work}    perform set_config('connect_pg.report', coalesce(v_report::text, ''), true);\nend;\n$connect_pg_comparison$"
+         {work}    perform set_config('connect_pg.report', coalesce(v_report::text, ''), true);{ERRORS}{errors}$connect_pg_comparison$"
     ))
 }
 
@@ -108,6 +114,7 @@ mod tests {
         let statement = statement(sql).unwrap();
         assert!(statement.starts_with("do $connect_pg_comparison$\n#variable_conflict"));
         assert_eq!(statement.matches("$connect_pg_comparison$").count(), 2);
+        assert!(statement.contains("get stacked diagnostics"));
         for change in [
             "execute format('create",
             "execute format('alter",

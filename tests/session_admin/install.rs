@@ -214,6 +214,19 @@ fn database_owner_with_createrole_installs() {
         "{checked}"
     );
 
+    // A check names its step as well.
+    let hide = "execute on function pg_catalog.pg_get_constraintdef(oid)";
+    superuser
+        .batch_execute(&format!("revoke {hide} from public"))
+        .unwrap();
+    database
+        .run_with(&as_installer, &["check"])
+        .expect(2)
+        .says(&["The step sql/install/catalog_snapshot.sql failed"]);
+    superuser
+        .batch_execute(&format!("grant {hide} to public"))
+        .unwrap();
+
     superuser
         .batch_execute("drop function web.count_sessions()")
         .unwrap();
@@ -402,10 +415,10 @@ fn failed_install_changes_nothing() {
         "if tg_tag = 'GRANT' then raise exception 'not today'; end if;",
     );
     let before = database.snapshot();
-    database
-        .run(&["install"])
-        .expect(2)
-        .says(&["not today", "Hint:"]);
+    database.run(&["install"]).expect(2).says(&[
+        "not today",
+        "Hint: The step sql/install/privileges.sql failed",
+    ]);
     assert_eq!(database.snapshot(), before);
 
     // A failed install releases its lock.

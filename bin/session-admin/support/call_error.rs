@@ -78,12 +78,15 @@ pub(crate) fn call_failed(
 ) -> CliError {
     let details = ErrorDetails::of(error);
     let ours = error.downcast_ref::<connect_pg::Error>();
-    if details.has_code(&[
-        SqlState::INVALID_SCHEMA_NAME,
-        SqlState::UNDEFINED_FUNCTION,
-        SqlState::UNDEFINED_TABLE,
-        SqlState::UNDEFINED_OBJECT,
-    ]) {
+    // An install needs no store.
+    if !matches!(rights, Rights::Install)
+        && details.has_code(&[
+            SqlState::INVALID_SCHEMA_NAME,
+            SqlState::UNDEFINED_FUNCTION,
+            SqlState::UNDEFINED_TABLE,
+            SqlState::UNDEFINED_OBJECT,
+        ])
+    {
         return CliError::new(
             format!(
                 "cannot {action}: there is no store in schema {:?} with role {:?} in this database, or not all of it",
@@ -97,7 +100,7 @@ pub(crate) fn call_failed(
             "use the newer session-admin; session-admin --version prints the version of this one".into()
         }
         Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => match &details.hint {
-            Some(hint) => format!("{hint} Or {}", rights.hint(global)),
+            Some(hint) => format!("{hint} If a privilege is missing: {}", rights.hint(global)),
             None => rights.hint(global),
         },
         Some(code) if *code == SqlState::READ_ONLY_SQL_TRANSACTION => {
