@@ -2755,6 +2755,7 @@ $body$,
         where v_functions[i][1] in ('api', 'compat')
     );
 
+    v_step text;
     -- What one step finds and later steps need.
     v_caller_role constant text := current_setting('role');
     v_took_membership boolean := false;
@@ -2768,6 +2769,7 @@ $body$,
     v_other_changes jsonb := jsonb '[]';
     v_report jsonb;
 begin
+    v_step := 'check_caller.sql';
     -- Checked before the first statement is built from a name. Names go into SQL by %I and bodies by %L, never into a comment
     -- of the SQL, which a newline in a name would end.
     declare
@@ -2811,6 +2813,7 @@ begin
 
     -- The comparison reads the catalog and writes nothing. src/install/comparison.rs runs the text up to its last line alone,
     -- for a check.
+    v_step := 'catalog_snapshot.sql';
     -- What the catalog says about the store. Taken before and after the work: the report is the difference of the two, so it
     -- claims no change that did not happen, and misses none that did. What the steps repair must show here, or in compare_rows.sql:
     -- a store that shows no difference from expected_snapshot.sql is left as it is.
@@ -3126,6 +3129,7 @@ begin
     );
     v_catalog_before := v_catalog;
 
+    v_step := 'verify_roles.sql';
     -- Roles that cannot be restricted to the store are refused.
     declare
         v_role record;
@@ -3184,6 +3188,7 @@ begin
         end loop;
     end;
 
+    v_step := 'verify_owners.sql';
     -- Objects of an untrusted role are refused: its functions, triggers and index expressions would run with the rights of
     -- the next caller.
     declare
@@ -3320,6 +3325,7 @@ begin
             and not a.attisdropped
     );
     if v_is_comparable then
+        v_step := 'verify_tables.sql';
         -- What no repair can turn into a table of the store.
         declare
             v_relation regclass;
@@ -3339,6 +3345,7 @@ begin
             end loop;
         end;
 
+        v_step := 'verify_column_types.sql';
         -- The check of a domain would run with every insert.
         declare
             v_column record;
@@ -3360,6 +3367,7 @@ begin
             end loop;
         end;
 
+        v_step := 'verify_foreign_keys.sql';
         -- Looked at again after the work, since another session can add one.
         declare
             v_foreign_key record;
@@ -3388,6 +3396,7 @@ begin
             end loop;
         end;
 
+        v_step := 'expected_snapshot.sql';
         -- What the catalog shows of a correct store, in the form of catalog_snapshot.sql: what an install makes, and what it finds and
         -- leaves alone.
         v_catalog_after := (
@@ -3846,6 +3855,7 @@ begin
             ) as e
         );
 
+        v_step := 'compare_rows.sql';
         -- The functions need one row of settings, one of prune_state, and 1024 of user_lock. All are plain tables of a trusted owner by
         -- now, so that reading them runs no code of another role.
         declare
@@ -3872,6 +3882,7 @@ begin
             end loop;
         end;
 
+        v_step := 'report.sql';
         -- The report, written here alone: what the catalog does not show, then the difference of the two snapshots. One row for
         -- each thing that is new or gone, and for each attribute that changed.
         v_report := v_other_changes || (
@@ -3929,6 +3940,7 @@ begin
         return;
     end if;
 
+    v_step := 'wait_for_other_installs.sql';
     -- One install at a time in a database. An install that waited here finds nothing to do. Any role can hold the lock, so the wait is
     -- bounded.
     declare
@@ -3956,6 +3968,7 @@ begin
         end loop;
     end;
 
+    v_step := 'catalog_snapshot.sql';
     -- What the catalog says about the store. Taken before and after the work: the report is the difference of the two, so it
     -- claims no change that did not happen, and misses none that did. What the steps repair must show here, or in compare_rows.sql:
     -- a store that shows no difference from expected_snapshot.sql is left as it is.
@@ -4274,6 +4287,7 @@ begin
 
     -- No request waits for a role, but an install in another database may be at work on it.
     perform set_config('lock_timeout', '10s', true);
+    v_step := 'create_roles.sql';
     -- Roles belong to the cluster, and the lock above to the database, so another database may create them at the same time:
     -- both errors of that race are caught. No password is set, so the runtime role cannot log in until it gets one.
     declare
@@ -4298,6 +4312,7 @@ begin
         end loop;
     end;
 
+    v_step := 'verify_roles.sql';
     -- Roles that cannot be restricted to the store are refused.
     declare
         v_role record;
@@ -4356,6 +4371,7 @@ begin
         end loop;
     end;
 
+    v_step := 'roles.sql';
     -- A role is altered only where it differs, since two alterations at once fail ("tuple concurrently updated").
     declare
         v_role record;
@@ -4483,6 +4499,7 @@ begin
     end;
     perform set_config('lock_timeout', '200ms', true);
 
+    v_step := 'ownership.sql';
     -- Objects of the installer or a superuser (after a restore without the roles) go to the owner role.
     declare
         v_object record;
@@ -4845,6 +4862,7 @@ begin
         end loop;
     end;
 
+    v_step := 'upgrade_1_1_5_schema.sql';
     -- A database of connect-pg 1.1.5 for Node: its table is renamed here, still as the installer, and its sessions move to the
     -- new table once the functions exist (upgrade_1_1_5_sessions.sql). Additions of its users are named and refused.
     declare
@@ -5043,6 +5061,7 @@ begin
     -- From here on the owner role does the work: code that another role has left in the schema never runs as a superuser.
     perform set_config('role', v_owner, true);
 
+    v_step := 'tables.sql';
     -- The catalog is compared with the list below, and a statement is made only for a difference: most forms of ALTER TABLE
     -- wait for every writer even when they change nothing.
     declare
@@ -5150,6 +5169,7 @@ begin
         end loop;
     end;
 
+    v_step := 'columns.sql';
     -- The columns that a slide changes stand together and before the data, which keeps its WAL record small. Times are
     -- timestamptz and compared with statement_timestamp(): now() is the start of the caller's transaction, and would load a
     -- session that has expired since.
@@ -5370,6 +5390,7 @@ begin
         end loop;
     end;
 
+    v_step := 'constraints.sql';
     -- Definitions as pg_get_constraintdef prints them. There is none that the data of a session could violate: the DETAIL of
     -- such an error shows the row to the client and in the log.
     declare
@@ -5443,6 +5464,7 @@ begin
         end loop;
     end;
 
+    v_step := 'indexes.sql';
     -- Definitions as pg_get_indexdef prints them. Three indexes beside the primary key, and none on a column that a slide
     -- changes.
     declare
@@ -5499,6 +5521,7 @@ begin
         end loop;
     end;
 
+    v_step := 'rows.sql';
     -- The functions need one row of settings, one of prune_state, and the rows of user_lock.
     declare
         v_table text;
@@ -5531,6 +5554,7 @@ begin
         end if;
     end;
 
+    v_step := 'types.sql';
     -- Row types for the functions that every request calls. PostgreSQL describes the row of a "returns table" anew at every
     -- call, and that of a type once.
     declare
@@ -5600,6 +5624,7 @@ begin
         end loop;
     end;
 
+    v_step := 'functions.sql';
     -- "create or replace" keeps grants, and takes no lock that a caller would wait for.
     declare
         v_routine regprocedure;
@@ -5655,6 +5680,7 @@ begin
         end loop;
     end;
 
+    v_step := 'upgrade_1_1_5_sessions.sql';
     -- The live sessions of connect-pg 1.1.5, their ids hashed. A session without an expiry never ended there; it gets the idle
     -- timeout of the store from now on. The old table is dropped, and with it the raw ids.
     declare
@@ -5721,6 +5747,7 @@ begin
         end if;
     end;
 
+    v_step := 'verify_ownership.sql';
     -- Since the first check, a role with CREATE on the schema may have created an object of a name of the store. "create or
     -- replace" does not change its owner.
     declare
@@ -5842,6 +5869,7 @@ begin
         end loop;
     end;
 
+    v_step := 'verify_foreign_keys.sql';
     -- Looked at again after the work, since another session can add one.
     declare
         v_foreign_key record;
@@ -5870,6 +5898,7 @@ begin
         end loop;
     end;
 
+    v_step := 'privileges.sql';
     -- The runtime role holds USAGE on the schema and EXECUTE on its functions. Every other privilege of every other role on
     -- the store is revoked, on columns and by other grantors too. So is USAGE on the row types of the tables: a column of such a
     -- type in a table of another role would prevent changes of the table here. Only differences are touched.
@@ -6240,6 +6269,7 @@ begin
 
     perform set_config('role', v_caller_role, true);
 
+    v_step := 'database_privileges.sql';
     -- The runtime role may connect to the database, and needs nothing else on it. The installer gives the membership in the
     -- owner role back.
     declare
@@ -6412,6 +6442,7 @@ begin
         end if;
     end;
 
+    v_step := 'catalog_snapshot.sql';
     -- What the catalog says about the store. Taken before and after the work: the report is the difference of the two, so it
     -- claims no change that did not happen, and misses none that did. What the steps repair must show here, or in compare_rows.sql:
     -- a store that shows no difference from expected_snapshot.sql is left as it is.
@@ -6727,6 +6758,7 @@ begin
     );
     v_catalog_after := v_catalog;
 
+    v_step := 'report.sql';
     -- The report, written here alone: what the catalog does not show, then the difference of the two snapshots. One row for
     -- each thing that is new or gone, and for each attribute that changed.
     v_report := v_other_changes || (
@@ -6781,6 +6813,29 @@ begin
     select c.value ->> 'action', c.value ->> 'kind', c.value ->> 'object', c.value ->> 'attribute', c.value ->> 'before', c.value ->> 'after'
     from jsonb_array_elements(v_report) with ordinality as c (value, position)
     order by c.position;
+exception
+    -- A line number of the composed routine leads to no file, so the hint of an unexpected error names the step.
+    when others then
+        declare
+            v_context text;
+            v_detail text;
+            v_hint text;
+        begin
+            get stacked diagnostics
+                v_context = pg_exception_context,
+                v_detail = pg_exception_detail,
+                v_hint = pg_exception_hint;
+            v_context := split_part(v_context, E'\n', 1);
+            -- The steps themselves raise what they expect, with a hint. A check runs them in a DO statement.
+            if v_context ~ '(correct_web|inline_code_block).* RAISE' then
+                raise;
+            end if;
+            raise exception using
+                errcode = sqlstate,
+                message = sqlerrm,
+                detail = v_detail,
+                hint = concat_ws(' ', nullif(v_hint, ''), format('The step sql/install/%s failed: %s', v_step, left(v_context, 200)));
+        end;
 end;
 $correct_web$;
 
