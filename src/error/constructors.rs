@@ -85,6 +85,14 @@ impl Error {
         Error::new(Kind::PoolTimeout(timeout))
     }
 
+    pub(crate) fn pool_blocked(timeout: Duration) -> Error {
+        Error::new(Kind::PoolBlocked(timeout))
+    }
+
+    pub(crate) fn locked_in_pool() -> Error {
+        Error::new(Kind::LockedInPool)
+    }
+
     pub(crate) fn pool_closed() -> Error {
         Error::new(Kind::PoolClosed)
     }

@@ -43,6 +43,10 @@ impl Error {
                 f,
                 "no connection of the pool became free within {timeout:?}: raise pool_size, or shorten the transactions"
             ),
+            Kind::PoolBlocked(timeout) => write!(
+                f,
+                "calls that may wait for locked sessions used half of the pool for {timeout:?}: shorten what runs under a lock, or raise pool_size"
+            ),
             Kind::Server => f.write_str(self.server_summary()),
             Kind::Reply(what) => write!(
                 f,
@@ -108,6 +112,9 @@ impl Error {
             }
             Kind::LockedByThisThread => {
                 "this thread has locked the session and would wait for itself: change the session that the closure is given"
+            }
+            Kind::LockedInPool => {
+                "other calls that may wait for locked sessions use half of the pool: shorten what runs under a lock, or raise pool_size"
             }
             Kind::NotificationsOff => {
                 "the store sends no notifications: run `session-admin configure notify_channel=NAME`"

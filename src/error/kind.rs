@@ -50,6 +50,10 @@ pub(super) enum Kind {
     Broken,
     /// Every connection of the pool stayed in use.
     PoolTimeout(Duration),
+    /// Every connection of the pool for calls that may wait for a row stayed in use.
+    PoolBlocked(Duration),
+    /// The same, as long as the call was to wait for the lock of a session.
+    LockedInPool,
     /// The pool is closed.
     PoolClosed,
     /// The server refused the call.

@@ -85,7 +85,7 @@ impl Error {
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         match self.0.kind {
-            Kind::Broken | Kind::PoolTimeout(_) | Kind::PoolClosed => true,
+            Kind::Broken | Kind::PoolTimeout(_) | Kind::PoolBlocked(_) | Kind::PoolClosed => true,
             Kind::Connect => self.0.code.as_ref().is_none_or(is_unavailable_code),
             _ => self.0.code.as_ref().is_some_and(is_unavailable_code),
         }
@@ -169,10 +169,11 @@ impl Error {
     /// Returns true if another client locked the session for longer than the call waits: SQLSTATE 55P03.
     ///
     /// Also if the call would wait for ever, because the [`with_locked`](crate::Store::with_locked) around it, on the same
-    /// thread, has locked the session that it needs. Nothing was changed.
+    /// thread, has locked the session that it needs. And if other calls that may wait for a lock use half of the pool for as long.
+    /// Nothing was changed.
     #[must_use]
     pub fn is_locked(&self) -> bool {
-        self.0.kind == Kind::LockedByThisThread
+        matches!(self.0.kind, Kind::LockedByThisThread | Kind::LockedInPool)
             || self.0.kind != Kind::Application && self.has_code(&[SqlState::LOCK_NOT_AVAILABLE])
     }
 

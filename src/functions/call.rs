@@ -1,4 +1,5 @@
 use std::ops::Deref;
+use std::time::Instant;
 
 use tokio_postgres::types::{ToSql, Type};
 
@@ -41,7 +42,7 @@ pub(crate) trait Function<'a> {
     }
 }
 
-/// The sessions whose row locks a call may wait for.
+/// The row locks that a call may wait for.
 #[derive(Clone, Copy)]
 pub(crate) enum Waits<'a> {
     Never,
@@ -50,6 +51,8 @@ pub(crate) enum Waits<'a> {
         user_id: &'a str,
         except: Option<&'a SessionKey>,
     },
+    /// The lock of a user. No call holds it for longer than it takes, or than it waits itself.
+    ForUserLock,
     #[cfg(feature = "admin")]
     ForAll,
 }
@@ -77,6 +80,16 @@ impl<'a> Call<'a> {
     /// Returns true if the call changes more than the time of expiry.
     pub(crate) fn changes(&self) -> bool {
         self.changes
+    }
+
+    /// Returns true if the call may wait for a row that another call has locked.
+    pub(crate) fn may_block(&self) -> bool {
+        !matches!(self.waits, Waits::Never)
+    }
+
+    /// Returns when the call gives up waiting, if it says so itself.
+    pub(crate) fn give_up(&self) -> Option<Instant> {
+        self.parameters().iter().find_map(Parameter::as_give_up)
     }
 
     pub(crate) fn waits(&self) -> Waits<'a> {

@@ -2,7 +2,7 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::functions::attribute_parameters::AttributeParameters;
-use crate::functions::call::Function;
+use crate::functions::call::{Function, Waits};
 use crate::functions::parameter::{Parameter, Parameters};
 use crate::functions::reply::{Reply, column, expiry};
 use crate::session::{Expiry, SessionKey};
@@ -38,6 +38,13 @@ impl<'a> Function<'a> for CreateSession<'a> {
         self.attributes
             .after(Parameter::Key(self.key), Parameter::Data(self.data))
             .into()
+    }
+
+    fn waits(&self) -> Waits<'a> {
+        match self.attributes.user_id() {
+            Some(_) => Waits::ForUserLock,
+            None => Waits::Never,
+        }
     }
 
     fn decode(reply: Reply) -> Result<CreateReply, Error> {

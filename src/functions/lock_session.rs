@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::functions::call::{Function, Waits};
@@ -10,21 +10,23 @@ use crate::session::SessionKey;
 /// Loads a live session and locks it until the transaction ends.
 pub(crate) struct LockSession<'a> {
     key: &'a SessionKey,
-    lock_timeout_milliseconds: i32,
+    give_up: Instant,
 }
 
 impl<'a> LockSession<'a> {
+    /// The wait for the lock begins now, and includes that for a connection.
     pub(crate) fn new(
         key: &'a SessionKey,
         lock_timeout: Duration,
     ) -> Result<LockSession<'a>, Error> {
-        let lock_timeout_milliseconds =
-            i32::try_from(lock_timeout.as_millis().max(1)).map_err(|_| {
-                Error::argument("the lock timeout must be at most 2147483647 milliseconds")
-            })?;
+        if i32::try_from(lock_timeout.as_millis()).is_err() {
+            return Err(Error::argument(
+                "the lock timeout must be at most 2147483647 milliseconds",
+            ));
+        }
         Ok(LockSession {
             key,
-            lock_timeout_milliseconds,
+            give_up: Instant::now() + lock_timeout,
         })
     }
 }
@@ -36,11 +38,7 @@ impl<'a> Function<'a> for LockSession<'a> {
     type Output = Option<LoadedSession>;
 
     fn parameters(&self) -> Parameters<'a> {
-        [
-            Parameter::Key(self.key),
-            Parameter::Integer(Some(self.lock_timeout_milliseconds)),
-        ]
-        .into()
+        [Parameter::Key(self.key), Parameter::TimeLeft(self.give_up)].into()
     }
 
     fn waits(&self) -> Waits<'a> {

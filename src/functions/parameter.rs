@@ -1,6 +1,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Instant;
 
 use bytes::BytesMut;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
@@ -29,6 +30,8 @@ pub(crate) enum Parameter<'a> {
     Text(Option<&'a str>),
     #[cfg(feature = "admin")]
     Texts(&'a [Option<&'a str>]),
+    /// The milliseconds left until then, at least 1: at the time of sending.
+    TimeLeft(Instant),
     Version(i64),
 }
 
@@ -41,13 +44,21 @@ impl<'a> Parameter<'a> {
         }
     }
 
+    /// Returns the time at which the call gives up, if this is it.
+    pub(crate) fn as_give_up(&self) -> Option<Instant> {
+        match self {
+            Parameter::TimeLeft(give_up) => Some(*give_up),
+            _ => None,
+        }
+    }
+
     /// Returns the type that the function declares. It is always stated, which saves the server's description of it.
     pub(crate) fn sql_type(&self) -> Type {
         match self {
             Parameter::Address(_) => Type::INET,
             Parameter::Flag(_) => Type::BOOL,
             Parameter::Handle(_) => Type::UUID,
-            Parameter::Integer(_) => Type::INT4,
+            Parameter::Integer(_) | Parameter::TimeLeft(_) => Type::INT4,
             Parameter::Key(_) | Parameter::OptionalKey(_) => Type::BYTEA,
             Parameter::Data(_) | Parameter::Text(_) => Type::TEXT,
             Parameter::Version(_) => Type::INT8,
@@ -78,6 +89,7 @@ impl ToSql for Parameter<'_> {
                 .map(|key| key.as_bytes().as_slice())
                 .to_sql(sql_type, out),
             Parameter::Text(text) => text.to_sql(sql_type, out),
+            Parameter::TimeLeft(give_up) => milliseconds_until(*give_up).to_sql(sql_type, out),
             Parameter::Version(version) => version.to_sql(sql_type, out),
             #[cfg(feature = "admin")]
             Parameter::Integers(integers) => integers.to_sql(sql_type, out),
@@ -105,6 +117,11 @@ impl ToSql for Parameter<'_> {
     }
 
     to_sql_checked!();
+}
+
+fn milliseconds_until(time: Instant) -> i32 {
+    let left = time.saturating_duration_since(Instant::now());
+    i32::try_from(left.as_millis()).unwrap_or(i32::MAX).max(1)
 }
 
 impl fmt::Debug for Parameter<'_> {

@@ -143,13 +143,16 @@ impl StoreBuilder {
     }
 
     /// Sets how many connections the pool may hold, from 1 to 10000. Default: 4.
+    ///
+    /// Calls that may wait for a locked session use at most half of them, and a pool of 3 or fewer has 1 for such calls. So the
+    /// requests of one visitor who waits for a lock do not keep all other visitors waiting. A pool of 1 cannot prevent that.
     pub fn pool_size(mut self, size: u32) -> StoreBuilder {
         self.pool_size = size;
         self
     }
 
     /// Sets how long a call waits for a connection of the pool if all are in use: more than zero, 24 hours at most.
-    /// Default: 10 s.
+    /// [`with_locked`](Store::with_locked) waits for its own `lock_timeout` instead. Default: 10 s.
     pub fn pool_timeout(mut self, timeout: Duration) -> StoreBuilder {
         self.pool_timeout = timeout;
         self

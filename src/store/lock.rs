@@ -18,15 +18,15 @@ impl<B: Backend> Store<B> {
     /// Returns what `work` returned.
     ///
     /// Use it where two requests of one visitor must not run at the same time, such as a payment. Elsewhere use
-    /// [`update`](Store::update). Do not run whole requests under a lock: the requests of a page would run one after the other,
-    /// and each that waits keeps a connection.
+    /// [`update`](Store::update). Do not run whole requests under a lock: the requests of a page would run one after the other.
     ///
     /// In one transaction, which is four round trips, it loads and locks the session, calls `work`, saves and commits. It waits
-    /// up to `lock_timeout` for the lock, at least a millisecond. If `work` fails or panics, it rolls back. Meanwhile
+    /// up to `lock_timeout` for a connection and the lock, at least a millisecond. If `work` fails or panics, it rolls back. Meanwhile
     /// [`load`](Store::load), [`peek`](Store::peek) and [`touch`](Store::touch) of other clients do not wait, and see the session
     /// as it was. Calls that change or end the session, a logout among them, wait without limit, so `work` should be quick.
     ///
-    /// With a pool, `work` holds one of its connections. On a connection [of the application's own](Store::on) it runs in a
+    /// With a pool, `work` holds one of its connections. All calls that may wait for a lock use
+    /// [half of them](crate::StoreBuilder::pool_size) at most, except calls that `work` makes on the same thread. On a connection [of the application's own](Store::on) it runs in a
     /// transaction there. In a transaction of the application's it runs under a savepoint, and the session stays locked until
     /// that transaction ends.
     ///
@@ -35,7 +35,7 @@ impl<B: Backend> Store<B> {
     /// # Deadlocks
     ///
     /// `work` changes the session that it is given. It must not change or end that session through the store, because that
-    /// waits for `work` itself. On the same thread such a call [is refused](Error::is_locked); on another it waits for ever. For
+    /// waits for `work` itself. On the same thread such a call [is refused](Error::is_locked); on another it waits. For
     /// other calls in `work` the pool needs another connection.
     ///
     /// Two threads that lock two sessions in opposite order, one call inside the other, wait for each other until the

@@ -98,17 +98,17 @@ fn thread_gets_connection_it_used_last() {
     }
 }
 
-/// Opens all connections of the pool: on each of them, a call waits for the row lock of one session.
+/// Opens all connections of the pool: on each of them, a load waits for the lock of the table.
 fn fill(database: &TestDatabase, store: &Store, size: i64) {
     let session = create(store, ());
     let mut superuser = database.superuser();
     let mut transaction = superuser.transaction().unwrap();
     transaction
-        .execute("select from web.session for update", &[])
+        .batch_execute("lock table web.session in access exclusive mode")
         .unwrap();
     thread::scope(|scope| {
         for _ in 0..size {
-            scope.spawn(|| store.end(session.id()).unwrap());
+            scope.spawn(|| store.load::<()>(session.id()).unwrap());
         }
         database.wait_until_blocked(size);
         transaction.rollback().unwrap();

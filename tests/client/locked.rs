@@ -10,8 +10,10 @@ use std::time::Duration;
 use super::assert_unavailable;
 use crate::support::proxy::Proxy;
 use crate::support::test_database::{TestDatabase, create, updated};
+use crate::support::wait::wait_until;
 use connect_pg::{
-    Error, RotateOutcome, SaveOutcome, Session, SessionAttributes, SessionId, Store, UpdateOutcome,
+    Error, ErrorKind, RotateOutcome, SaveOutcome, Session, SessionAttributes, SessionId, Store,
+    UpdateOutcome,
 };
 use postgres::error::SqlState;
 use serde::{Deserialize, Serialize};
@@ -122,9 +124,62 @@ fn locked_session_is_readable_and_second_lock_times_out() {
 }
 
 #[test]
+fn lock_timeout_includes_wait_for_connection() {
+    let database = TestDatabase::new();
+    let builder = database.builder().pool_size(2).pool_timeout(PATIENCE);
+    let store = builder.connect().unwrap();
+    let id = create(&store, 1).id().clone();
+    thread::scope(|scope| {
+        let patient = while_locked(&store, &id, || {
+            // It gets no connection, because only one is for such calls.
+            let error = store
+                .with_locked(&id, Duration::from_millis(20), add_one)
+                .unwrap_err();
+            assert!(error.is_locked() && !error.is_unavailable(), "{error}");
+            assert_eq!((error.kind(), error.code()), (ErrorKind::Locked, None));
+            assert!(error.to_string().contains("pool_size"), "{error}");
+            let patient = scope.spawn(|| store.with_locked(&id, PATIENCE, add_one));
+            wait_until("a call waits for a connection", || {
+                store.pool_status().waiting == 1
+            });
+            patient
+        });
+        updated(patient.join().unwrap());
+    });
+    assert_eq!(load(&store, &id), 3);
+}
+
+/// Otherwise it would wait for the call around it.
+#[test]
+fn call_under_lock_may_use_other_half_of_pool() {
+    let database = TestDatabase::new();
+    let store = database.builder().pool_size(2).connect().unwrap();
+    let id = create(&store, 1).id().clone();
+    let mut other = create(&store, 5);
+    updated(
+        store.with_locked(&id, PATIENCE, |locked: &mut Session<u32>| {
+            other.data += locked.data;
+            assert_eq!(store.save(&mut other)?, SaveOutcome::Saved);
+            updated(store.with_locked(other.id(), PATIENCE, add_one));
+            // Another thread is another caller.
+            let refused = thread::scope(|scope| {
+                scope
+                    .spawn(|| store.with_locked(other.id(), Duration::ZERO, add_one))
+                    .join()
+                    .unwrap()
+            });
+            assert!(refused.unwrap_err().is_locked());
+            Ok::<_, Error>(())
+        }),
+    );
+    assert_eq!(load(&store, other.id()), 7);
+}
+
+#[test]
 fn save_and_end_wait_for_lock() {
     let database = TestDatabase::new();
-    let store = database.store();
+    // Half of the connections are for calls that may wait.
+    let store = database.builder().pool_size(6).connect().unwrap();
     let mut session = create(&store, 1);
     let id = session.id().clone();
     let holder = store.clone();

@@ -7,7 +7,11 @@ use super::assert_unavailable;
 use crate::support::case::case;
 use crate::support::proxy::Proxy;
 use crate::support::test_database::{TestDatabase, create, updated};
-use connect_pg::{Error, ErrorKind, PoolStatus, Session, StoreBuilder};
+use crate::support::wait::wait_until;
+use connect_pg::{Error, ErrorKind, PoolStatus, Session, SessionAttributes, Store, StoreBuilder};
+
+/// Long enough to mean "until it is my turn".
+const LONG: Duration = Duration::from_mins(5);
 
 fn connections(status: PoolStatus) -> (u32, u32, u32, u32) {
     (status.size, status.open, status.idle, status.waiting)
@@ -81,6 +85,83 @@ fn connection_past_its_lifetime_or_idle_timeout_is_replaced() {
                 store.count().unwrap();
             }
             assert_eq!(proxy.connections(), connections);
+        });
+    }
+}
+
+type Call = fn(&Store, &Session<i32>) -> Result<(), Error>;
+
+/// Calls that may wait for a row. All of them wait for the session of ada.
+const BLOCKABLE_CALLS: [(&str, Call); 9] = [
+    ("with_locked", |store, session| {
+        let work = |_: &mut Session<i32>| Ok::<_, Error>(());
+        store.with_locked(session.id(), LONG, work).map(drop)
+    }),
+    ("save", |store, session| {
+        let mut session = session.clone();
+        session.data += 1;
+        store.save(&mut session).map(drop)
+    }),
+    ("update", |store, session| {
+        store.update(session.id(), |n: &mut i32| *n += 1).map(drop)
+    }),
+    ("rotate", |store, session| {
+        store.rotate(&mut session.clone(), Duration::ZERO).map(drop)
+    }),
+    ("login", |store, session| {
+        let attributes = SessionAttributes::new();
+        store
+            .login(&mut session.clone(), "ada", &attributes)
+            .map(drop)
+    }),
+    ("logout", |store, session| {
+        store.logout(&mut session.clone()).map(drop)
+    }),
+    ("end", |store, session| store.end(session.id()).map(drop)),
+    ("end_user_sessions", |store, _| {
+        store.end_user_sessions("ada", None).map(drop)
+    }),
+    ("create", |store, _| {
+        let attributes = SessionAttributes::new().user_id("ada");
+        store.create(1, &attributes).map(drop)
+    }),
+];
+
+/// One visitor's requests wait for a lock. The load of another visitor does not wait for them.
+#[test]
+fn blocked_calls_leave_half_of_pool_to_other_sessions() {
+    const BLOCKED: i64 = 5;
+    let database = TestDatabase::new();
+    for (name, call) in BLOCKABLE_CALLS {
+        case(name, || {
+            let store = database.store();
+            let of_ada = SessionAttributes::new().user_id("ada");
+            let session = store.create(1, &of_ada).unwrap();
+            let other = create(&store, 7);
+            let mut superuser = database.superuser();
+            let mut transaction = superuser.transaction().unwrap();
+            transaction
+                .batch_execute("select web.lock_user('ada'); select from web.session for update")
+                .unwrap();
+            thread::scope(|scope| {
+                let blocked: Vec<_> = (0..BLOCKED)
+                    .map(|_| scope.spawn(|| call(&store, &session)))
+                    .collect();
+                database.wait_until_blocked(2);
+                wait_until("the other calls wait for a connection", || {
+                    i64::from(store.pool_status().waiting) == BLOCKED - 2
+                });
+                // On one of two connections that stay free.
+                for _ in 0..2 {
+                    assert_eq!(store.load::<i32>(other.id()).unwrap().unwrap().data, 7);
+                }
+                assert!(!blocked.iter().any(thread::ScopedJoinHandle::is_finished));
+                assert_eq!(i64::from(store.pool_status().waiting), BLOCKED - 2);
+                transaction.rollback().unwrap();
+                for thread in blocked {
+                    thread.join().unwrap().unwrap();
+                }
+            });
         });
     }
 }

@@ -1,5 +1,6 @@
 //! The pool: [`queue`] decides who gets which connection, [`places`] makes threads wait for that, [`pool`] makes the calls.
 
+mod in_transaction;
 mod options;
 mod places;
 #[expect(clippy::module_inception, reason = "the file of the type Pool")]

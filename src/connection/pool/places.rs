@@ -5,7 +5,7 @@ use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use super::options::PoolOptions;
-use super::queue::{Acquired, Queue, Released, Ticket};
+use super::queue::{Acquired, Purpose, Queue, Released, Ticket};
 use super::slot::Slot;
 use super::status::PoolStatus;
 use crate::connection::lazy_connection::LazyConnection;
@@ -40,7 +40,10 @@ pub(super) enum Message {
 /// Why there is no connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AcquireError {
+    /// All places stayed in use.
     Timeout,
+    /// All places for calls that may wait for a row stayed in use.
+    Blocked,
     Closed,
 }
 
@@ -53,17 +56,21 @@ impl Places {
     }
 
     /// Acquires a connection, and waits for one if necessary.
-    pub(crate) fn acquire(&self, timeout: Duration) -> Result<PooledConnection<'_>, AcquireError> {
+    pub(super) fn acquire(
+        &self,
+        purpose: Purpose,
+        timeout: Duration,
+    ) -> Result<PooledConnection<'_>, AcquireError> {
         let thread = thread::current().id();
         let mut queue = self.lock();
-        match queue.acquire(|idle| idle.thread == thread) {
+        match queue.acquire(purpose, |idle| idle.thread == thread) {
             Acquired::Place(idle) => {
                 drop(queue);
-                Ok(self.unless_expired(idle))
+                Ok(self.unless_expired(purpose, idle))
             }
             Acquired::Closed => Err(AcquireError::Closed),
             Acquired::Full => {
-                let waiting = self.enqueue(&mut queue);
+                let waiting = self.enqueue(&mut queue, purpose);
                 drop(queue);
                 waiting.wait(timeout)
             }
@@ -71,11 +78,12 @@ impl Places {
     }
 
     /// Adds this thread to those that wait.
-    pub(super) fn enqueue(&self, queue: &mut PlaceQueue) -> Waiting<'_> {
+    pub(super) fn enqueue(&self, queue: &mut PlaceQueue, purpose: Purpose) -> Waiting<'_> {
         let slot = Arc::default();
         Waiting {
             places: self,
-            ticket: Some(queue.wait(Arc::clone(&slot))),
+            purpose,
+            ticket: Some(queue.wait(purpose, Arc::clone(&slot))),
             slot,
         }
     }
@@ -106,7 +114,7 @@ impl Places {
         drop(idle); // sends a message to the server
     }
 
-    fn release(&self, connection: LazyConnection) {
+    fn release(&self, purpose: Purpose, connection: LazyConnection) {
         let thread = thread::current().id();
         let (usable, unusable) = if self.options.is_usable(&connection) {
             let since = Instant::now();
@@ -120,7 +128,7 @@ impl Places {
             (None, Some(connection))
         };
         let mut queue = self.lock();
-        let (to_wake, refused) = match queue.release(usable) {
+        let (to_wake, refused) = match queue.release(purpose, usable) {
             Released::HandedTo(slot, idle) => {
                 slot.put(Message::Place(
                     idle.map(|idle| idle.connection).unwrap_or_default(),
@@ -142,18 +150,26 @@ impl Places {
         self.options.is_expired(&idle.connection, idle.since)
     }
 
-    fn unless_expired(&self, idle: Option<IdleConnection>) -> PooledConnection<'_> {
+    fn unless_expired(
+        &self,
+        purpose: Purpose,
+        idle: Option<IdleConnection>,
+    ) -> PooledConnection<'_> {
         let is_expired = idle.as_ref().is_some_and(|idle| self.is_expired(idle));
-        let mut connection = self.in_use(idle.map(|idle| idle.connection).unwrap_or_default());
+        let mut connection = self.in_use(
+            purpose,
+            idle.map(|idle| idle.connection).unwrap_or_default(),
+        );
         if is_expired {
             connection.discard();
         }
         connection
     }
 
-    fn in_use(&self, connection: LazyConnection) -> PooledConnection<'_> {
+    fn in_use(&self, purpose: Purpose, connection: LazyConnection) -> PooledConnection<'_> {
         PooledConnection {
             places: self,
+            purpose,
             connection,
         }
     }
@@ -173,6 +189,7 @@ impl fmt::Debug for Places {
 /// A thread that waits. When it is dropped it leaves the queue, and hands on what arrived meanwhile.
 pub(super) struct Waiting<'a> {
     places: &'a Places,
+    purpose: Purpose,
     slot: Arc<Slot<Message>>,
     /// None after an answer.
     ticket: Option<Ticket>,
@@ -180,16 +197,15 @@ pub(super) struct Waiting<'a> {
 
 impl<'a> Waiting<'a> {
     fn wait(mut self, timeout: Duration) -> Result<PooledConnection<'a>, AcquireError> {
-        match self
-            .slot
-            .wait_until(Instant::now() + timeout)
-            .or_else(|| self.leave())
-        {
-            Some(message) => {
-                self.ticket = None;
-                self.accept(message)
-            }
-            None => Err(AcquireError::Timeout),
+        if let Some(message) = self.slot.wait_until(Instant::now() + timeout) {
+            self.ticket = None;
+            return self.accept(message);
+        }
+        let allowed = self.places.lock().allows(self.purpose);
+        match self.leave() {
+            Some(message) => self.accept(message),
+            None if allowed => Err(AcquireError::Timeout),
+            None => Err(AcquireError::Blocked),
         }
     }
 
@@ -203,9 +219,14 @@ impl<'a> Waiting<'a> {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn has_arrived(&self) -> bool {
+        self.slot.is_filled()
+    }
+
     fn accept(&self, message: Message) -> Result<PooledConnection<'a>, AcquireError> {
         match message {
-            Message::Place(connection) => Ok(self.places.in_use(connection)),
+            Message::Place(connection) => Ok(self.places.in_use(self.purpose, connection)),
             Message::Closed => Err(AcquireError::Closed),
         }
     }
@@ -222,6 +243,7 @@ impl Drop for Waiting<'_> {
 /// A connection in use. Dropping it releases it.
 pub(crate) struct PooledConnection<'a> {
     places: &'a Places,
+    purpose: Purpose,
     connection: LazyConnection,
 }
 
@@ -241,6 +263,7 @@ impl DerefMut for PooledConnection<'_> {
 
 impl Drop for PooledConnection<'_> {
     fn drop(&mut self) {
-        self.places.release(std::mem::take(&mut self.connection));
+        let connection = std::mem::take(&mut self.connection);
+        self.places.release(self.purpose, connection);
     }
 }

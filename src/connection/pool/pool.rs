@@ -1,11 +1,13 @@
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postgres::Transaction;
 
+use super::in_transaction::InTransaction;
 use super::options::PoolOptions;
 use super::places::{AcquireError, Places, PooledConnection};
+use super::queue::Purpose;
 use super::status::PoolStatus;
 use crate::connection::backend::Backend;
 use crate::connection::backend::sealed::Executor;
@@ -40,7 +42,8 @@ impl Pool {
     /// Opens one connection, so that a mistake in the settings shows now.
     pub(crate) fn open_one(&self) -> Result<(), Error> {
         async_context::refuse()?;
-        self.acquire()?.connect(&self.connector)
+        self.acquire(Purpose::Prompt, None)?
+            .connect(&self.connector)
     }
 
     /// Returns how connections are made, for one outside of the pool.
@@ -56,13 +59,32 @@ impl Pool {
         self.places.close();
     }
 
-    fn acquire(&self) -> Result<PooledConnection<'_>, Error> {
-        self.places
-            .acquire(self.timeout)
-            .map_err(|error| match error {
-                AcquireError::Timeout => Error::pool_timeout(self.timeout),
-                AcquireError::Closed => Error::pool_closed(),
-            })
+    fn acquire_for(&self, call: &Call<'_>) -> Result<PooledConnection<'_>, Error> {
+        // A call inside a transaction lets that end, and so one more of the calls that may block.
+        let purpose = if call.may_block() && !InTransaction::is_on(&self.places) {
+            Purpose::Blockable
+        } else {
+            Purpose::Prompt
+        };
+        self.acquire(purpose, call.give_up())
+    }
+
+    /// Acquires a connection. Waits until `give_up`, or for the pool's timeout.
+    fn acquire(
+        &self,
+        purpose: Purpose,
+        give_up: Option<Instant>,
+    ) -> Result<PooledConnection<'_>, Error> {
+        let timeout = give_up.map_or(self.timeout, |give_up| {
+            give_up.saturating_duration_since(Instant::now())
+        });
+        let acquired = self.places.acquire(purpose, timeout);
+        acquired.map_err(|error| match error {
+            AcquireError::Timeout => Error::pool_timeout(timeout),
+            AcquireError::Blocked if give_up.is_some() => Error::locked_in_pool(),
+            AcquireError::Blocked => Error::pool_blocked(timeout),
+            AcquireError::Closed => Error::pool_closed(),
+        })
     }
 }
 
@@ -73,7 +95,8 @@ impl Executor for Pool {
 
     fn execute(&self, schema: &SchemaName, call: &Call<'_>) -> Result<Reply, Error> {
         async_context::refuse()?;
-        self.acquire()?.execute(&self.connector, schema, call)
+        self.acquire_for(call)?
+            .execute(&self.connector, schema, call)
     }
 
     fn in_transaction<R, E, F>(
@@ -87,8 +110,9 @@ impl Executor for Pool {
         F: FnOnce(&mut Transaction<'_>, Reply) -> Result<R, E>,
     {
         async_context::refuse()?;
-        self.acquire()?
-            .in_transaction(&self.connector, schema, first, work)
+        let mut connection = self.acquire_for(first)?;
+        let _in_transaction = InTransaction::on(&self.places);
+        connection.in_transaction(&self.connector, schema, first, work)
     }
 }
 

@@ -7,17 +7,21 @@ const MAX_SEARCH: usize = 32;
 
 /// The places of a pool, each with or without an open connection `C`, and the callers `W` that wait for one.
 ///
-/// A place that is released goes to the caller that has waited longest, and nobody else can take it. So there is no free place
-/// while a caller waits. Open connections come before others, so that no more are opened than are in use at the same time.
+/// A place that is released goes to the caller that has waited longest and may have it. No other can take it. So a caller waits
+/// only while it may have none of the free places. Open connections come before others, so that no more are opened than are in
+/// use at the same time.
 #[derive(Debug, Clone)]
 pub(super) struct Queue<C, W> {
     /// By the time of their release.
     idle: VecDeque<C>,
     /// The free places without a connection.
     unopened: u32,
-    /// By the time of their arrival, and so by their tickets.
-    waiting: VecDeque<Waiting<W>>,
+    /// One line for each [`Purpose`]. By the time of their arrival, and so by their tickets.
+    waiting: [VecDeque<Waiting<W>>; Purpose::ALL.len()],
     next_ticket: u64,
+    /// How many places are in use by calls that may wait for a row.
+    blockable: u32,
+    max_blockable: u32,
     hand_offs: u64,
     closed: bool,
 }
@@ -28,16 +32,33 @@ struct Waiting<W> {
     waiter: W,
 }
 
+/// What a caller wants a place for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Purpose {
+    /// A call that waits for no row.
+    Prompt,
+    /// A call that may wait for a row that another call has locked. Such calls use half of the places, or the only one, so that
+    /// those of one session cannot keep all others waiting.
+    Blockable,
+}
+
+impl Purpose {
+    const ALL: [Purpose; 2] = [Purpose::Prompt, Purpose::Blockable];
+}
+
 /// The number of a caller that waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Ticket(u64);
+pub(super) struct Ticket {
+    number: u64,
+    purpose: Purpose,
+}
 
 /// What a caller gets at once.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Acquired<C> {
     /// A place, and its connection if it has one.
     Place(Option<C>),
-    /// All places are in use.
+    /// All places that it may have are in use.
     Full,
     Closed,
 }
@@ -68,8 +89,10 @@ impl<C, W> Queue<C, W> {
         Queue {
             idle: VecDeque::new(),
             unopened: size,
-            waiting: VecDeque::new(),
+            waiting: [VecDeque::new(), VecDeque::new()],
             next_ticket: 0,
+            blockable: 0,
+            max_blockable: (size / 2).max(1),
             hand_offs: 0,
             closed: false,
         }
@@ -77,53 +100,65 @@ impl<C, W> Queue<C, W> {
 
     /// Takes a free place: one with a preferred connection, else the one that has been idle longest, which its last user is
     /// least likely to want, else one without a connection.
-    pub(super) fn acquire(&mut self, is_preferred: impl Fn(&C) -> bool) -> Acquired<C> {
+    pub(super) fn acquire(
+        &mut self,
+        purpose: Purpose,
+        is_preferred: impl Fn(&C) -> bool,
+    ) -> Acquired<C> {
         if self.closed {
             return Acquired::Closed;
+        }
+        if !self.allows(purpose) {
+            return Acquired::Full;
         }
         // What the caller released is near the end; in a large pool it is not worth a long search.
         let last = self.idle.len();
         let preferred = (last.saturating_sub(MAX_SEARCH)..last)
             .rev()
             .find(|&at| is_preferred(&self.idle[at]));
-        if let Some(connection) = self.idle.remove(preferred.unwrap_or(0)) {
-            return Acquired::Place(Some(connection));
-        }
-        match self.unopened.checked_sub(1) {
-            Some(unopened) => {
-                self.unopened = unopened;
-                Acquired::Place(None)
+        let connection = self.idle.remove(preferred.unwrap_or(0));
+        if connection.is_none() {
+            match self.unopened.checked_sub(1) {
+                Some(unopened) => self.unopened = unopened,
+                None => return Acquired::Full,
             }
-            None => Acquired::Full,
         }
+        self.begin(purpose);
+        Acquired::Place(connection)
     }
 
     /// Adds a caller that found the pool [full](Acquired::Full).
-    pub(super) fn wait(&mut self, waiter: W) -> Ticket {
-        let ticket = Ticket(self.next_ticket);
+    pub(super) fn wait(&mut self, purpose: Purpose, waiter: W) -> Ticket {
+        let ticket = Ticket {
+            number: self.next_ticket,
+            purpose,
+        };
         self.next_ticket += 1;
-        self.waiting.push_back(Waiting { ticket, waiter });
+        self.waiting[purpose as usize].push_back(Waiting { ticket, waiter });
         ticket
     }
 
     /// Removes a caller that no longer waits. Returns false if it has been given something before.
     pub(super) fn cancel(&mut self, ticket: Ticket) -> bool {
-        let found = self
-            .waiting
-            .binary_search_by_key(&ticket, |waiting| waiting.ticket);
+        let line = &mut self.waiting[ticket.purpose as usize];
+        let found = line.binary_search_by_key(&ticket, |waiting| waiting.ticket);
         if let Ok(at) = found {
-            self.waiting.remove(at);
+            line.remove(at);
         }
         found.is_ok()
     }
 
     /// Hands a place on, with its connection if that can still be used.
-    pub(super) fn release(&mut self, connection: Option<C>) -> Released<C, W> {
+    pub(super) fn release(&mut self, purpose: Purpose, connection: Option<C>) -> Released<C, W> {
+        if purpose == Purpose::Blockable {
+            self.blockable -= 1;
+        }
         if self.closed {
             self.unopened += 1;
             return Released::Refused(connection);
         }
-        if let Some(Waiting { waiter, .. }) = self.waiting.pop_front() {
+        if let Some(Waiting { ticket, waiter }) = self.take_next() {
+            self.begin(ticket.purpose);
             self.hand_offs += 1;
             return Released::HandedTo(waiter, connection);
         }
@@ -132,6 +167,28 @@ impl<C, W> Queue<C, W> {
             None => self.unopened += 1,
         }
         Released::Kept
+    }
+
+    /// Returns true if a caller may have one of the free places.
+    pub(super) fn allows(&self, purpose: Purpose) -> bool {
+        purpose == Purpose::Prompt || self.blockable < self.max_blockable
+    }
+
+    /// Removes the caller that has waited longest of those that may have a place.
+    fn take_next(&mut self) -> Option<Waiting<W>> {
+        let first = |purpose: Purpose| Some(self.waiting[purpose as usize].front()?.ticket);
+        let next = Purpose::ALL
+            .into_iter()
+            .filter(|purpose| self.allows(*purpose))
+            .filter_map(first)
+            .min()?;
+        self.waiting[next.purpose as usize].pop_front()
+    }
+
+    fn begin(&mut self, purpose: Purpose) {
+        if purpose == Purpose::Blockable {
+            self.blockable += 1;
+        }
     }
 
     /// Takes the connection that has been idle longest, if it has expired. So the pool shrinks after a peak.
@@ -148,15 +205,15 @@ impl<C, W> Queue<C, W> {
         self.closed = true;
         let idle: Vec<C> = self.idle.drain(..).collect();
         self.unopened += u32::try_from(idle.len()).unwrap_or(u32::MAX);
-        let waiting = self.waiting.drain(..).map(|waiting| waiting.waiter);
-        (idle, waiting.collect())
+        let waiting = self.waiting.iter_mut().flat_map(|line| line.drain(..));
+        (idle, waiting.map(|waiting| waiting.waiter).collect())
     }
 
     pub(super) fn counts(&self) -> Counts {
         Counts {
             idle: self.idle.len(),
             unopened: self.unopened,
-            waiting: self.waiting.len(),
+            waiting: self.waiting.iter().map(VecDeque::len).sum(),
             hand_offs: self.hand_offs,
         }
     }

@@ -33,6 +33,11 @@ impl<M> Slot<M> {
         self.lock().take()
     }
 
+    #[cfg(test)]
+    pub(super) fn is_filled(&self) -> bool {
+        self.lock().is_some()
+    }
+
     /// Waits for the answer, but no longer than until then.
     pub(super) fn wait_until(&self, give_up: Instant) -> Option<M> {
         let mut message = self.lock();

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::connection::pool::options::PoolOptions;
 use crate::connection::pool::places::{AcquireError, Places};
+use crate::connection::pool::queue::Purpose;
 use crate::connection::pool::status::PoolStatus;
 
 const AT_ONCE: Duration = Duration::from_nanos(1);
@@ -30,12 +31,15 @@ fn wait_for(places: &Places, waiting: u32) {
 #[test]
 fn acquire_returns_at_most_size_connections() {
     let places = places(2);
-    let first = places.acquire(AT_ONCE);
-    let second = places.acquire(AT_ONCE);
+    let first = places.acquire(Purpose::Prompt, AT_ONCE);
+    let second = places.acquire(Purpose::Prompt, AT_ONCE);
     assert!(first.is_ok() && second.is_ok());
-    assert_eq!(places.acquire(AT_ONCE).err(), Some(AcquireError::Timeout));
+    assert_eq!(
+        places.acquire(Purpose::Prompt, AT_ONCE).err(),
+        Some(AcquireError::Timeout)
+    );
     drop(first);
-    assert!(places.acquire(AT_ONCE).is_ok());
+    assert!(places.acquire(Purpose::Prompt, AT_ONCE).is_ok());
     let status = PoolStatus {
         size: 2,
         open: 1,
@@ -50,13 +54,13 @@ fn acquire_returns_at_most_size_connections() {
 fn waiting_callers_are_served_in_the_order_of_their_arrival() {
     const CALLERS: u32 = 8;
     let places = places(1);
-    let taken = places.acquire(AT_ONCE);
+    let taken = places.acquire(Purpose::Prompt, AT_ONCE);
     let (served, order) = mpsc::channel();
     thread::scope(|scope| {
         for caller in 0..CALLERS {
             let (places, served) = (&places, served.clone());
             scope.spawn(move || {
-                let place = places.acquire(LONG);
+                let place = places.acquire(Purpose::Prompt, LONG);
                 served.send(caller).unwrap();
                 drop(place);
             });
@@ -73,13 +77,16 @@ fn waiting_callers_are_served_in_the_order_of_their_arrival() {
 #[test]
 fn released_place_cannot_be_taken_from_waiting_caller() {
     let places = places(1);
-    let taken = places.acquire(AT_ONCE).ok();
-    let waiting = places.enqueue(&mut places.lock());
+    let taken = places.acquire(Purpose::Prompt, AT_ONCE).ok();
+    let waiting = places.enqueue(&mut places.lock(), Purpose::Prompt);
     drop(taken);
-    assert_eq!(places.acquire(AT_ONCE).err(), Some(AcquireError::Timeout));
+    assert_eq!(
+        places.acquire(Purpose::Prompt, AT_ONCE).err(),
+        Some(AcquireError::Timeout)
+    );
     assert_eq!(places.status().hand_offs, 1);
     drop(waiting);
-    assert!(places.acquire(AT_ONCE).is_ok());
+    assert!(places.acquire(Purpose::Prompt, AT_ONCE).is_ok());
 }
 
 #[test]
@@ -88,22 +95,22 @@ fn panic_releases_connection() {
     let panicked = thread::scope(|scope| {
         scope
             .spawn(|| {
-                let _connection = places.acquire(AT_ONCE);
+                let _connection = places.acquire(Purpose::Prompt, AT_ONCE);
                 panic!("on purpose");
             })
             .join()
     });
     assert!(panicked.is_err());
-    assert!(places.acquire(AT_ONCE).is_ok());
+    assert!(places.acquire(Purpose::Prompt, AT_ONCE).is_ok());
 }
 
 #[test]
 fn close_wakes_waiting_callers() {
     let places = places(1);
-    let taken = places.acquire(AT_ONCE);
+    let taken = places.acquire(Purpose::Prompt, AT_ONCE);
     thread::scope(|scope| {
         let waiting: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| places.acquire(LONG).err()))
+            .map(|_| scope.spawn(|| places.acquire(Purpose::Prompt, LONG).err()))
             .collect();
         wait_for(&places, 4);
         places.close();
@@ -112,7 +119,10 @@ fn close_wakes_waiting_callers() {
         }
     });
     drop(taken);
-    assert_eq!(places.acquire(AT_ONCE).err(), Some(AcquireError::Closed));
+    assert_eq!(
+        places.acquire(Purpose::Prompt, AT_ONCE).err(),
+        Some(AcquireError::Closed)
+    );
     assert_eq!(places.status().open, 0);
 }
 
@@ -120,10 +130,10 @@ fn close_wakes_waiting_callers() {
 #[test]
 fn place_of_caller_that_gave_up_is_handed_on() {
     let places = places(1);
-    let taken = places.acquire(AT_ONCE).ok();
-    let gives_up = places.enqueue(&mut places.lock());
+    let taken = places.acquire(Purpose::Prompt, AT_ONCE).ok();
+    let gives_up = places.enqueue(&mut places.lock(), Purpose::Prompt);
     thread::scope(|scope| {
-        let waiting = scope.spawn(|| places.acquire(LONG).is_ok());
+        let waiting = scope.spawn(|| places.acquire(Purpose::Prompt, LONG).is_ok());
         wait_for(&places, 2);
         drop(taken);
         assert_eq!(places.status().waiting, 1, "the first has got the place");
@@ -131,7 +141,46 @@ fn place_of_caller_that_gave_up_is_handed_on() {
         assert!(waiting.join().unwrap());
     });
     assert_eq!(places.status().hand_offs, 2);
-    assert!(places.acquire(AT_ONCE).is_ok());
+    assert!(places.acquire(Purpose::Prompt, AT_ONCE).is_ok());
+}
+
+#[test]
+fn calls_that_may_block_use_half_of_the_places() {
+    for (size, half) in [(1, 1), (2, 1), (3, 1), (4, 2), (5, 2), (8, 4)] {
+        let places = places(size);
+        let acquire = |purpose| places.acquire(purpose, AT_ONCE);
+        let mut blockable: Vec<_> = (0..half).map(|_| acquire(Purpose::Blockable)).collect();
+        assert!(blockable.iter().all(Result::is_ok));
+        let refused = acquire(Purpose::Blockable).err();
+        assert_eq!(refused, Some(AcquireError::Blocked), "{size}");
+        let prompt: Vec<_> = (half..size).map(|_| acquire(Purpose::Prompt)).collect();
+        assert!(prompt.iter().all(Result::is_ok));
+        assert_eq!(acquire(Purpose::Prompt).err(), Some(AcquireError::Timeout));
+        blockable.pop();
+        let all_in_use = acquire(Purpose::Prompt);
+        assert!(all_in_use.is_ok());
+        assert_eq!(
+            acquire(Purpose::Blockable).err(),
+            Some(AcquireError::Timeout)
+        );
+    }
+}
+
+/// A call that may block waits for another of its kind, and those behind it need not.
+#[test]
+fn prompt_caller_passes_blockable_one_that_may_have_no_place() {
+    let places = places(2);
+    let blockable = places.acquire(Purpose::Blockable, AT_ONCE).ok();
+    let prompt = places.acquire(Purpose::Prompt, AT_ONCE).ok();
+    let second_blockable = places.enqueue(&mut places.lock(), Purpose::Blockable);
+    let second_prompt = places.enqueue(&mut places.lock(), Purpose::Prompt);
+    drop(prompt);
+    assert!(second_prompt.has_arrived() && !second_blockable.has_arrived());
+    drop(second_prompt);
+    let status = places.status();
+    assert_eq!((status.waiting, status.hand_offs), (1, 1));
+    drop(blockable);
+    assert!(second_blockable.has_arrived());
 }
 
 /// More threads than places, with timeouts as short as a call, and panics. In the end no place is missing.
@@ -153,7 +202,7 @@ fn timeouts_and_panics_leak_no_place() {
                         Duration::from_micros(u64::from(number % 29))
                     };
                     let result = catch_unwind(AssertUnwindSafe(|| {
-                        let place = places.acquire(timeout);
+                        let place = places.acquire(Purpose::Prompt, timeout);
                         match &place {
                             Ok(_) => {
                                 assert!(in_use.fetch_add(1, Ordering::SeqCst) < SIZE);
@@ -171,7 +220,7 @@ fn timeouts_and_panics_leak_no_place() {
                                 assert_ne!(timeout, LONG);
                                 late.fetch_add(1, Ordering::SeqCst);
                             }
-                            Err(AcquireError::Closed) => panic!("closed"),
+                            Err(error) => panic!("{error:?}"),
                         }
                     }));
                     assert!(
@@ -187,6 +236,8 @@ fn timeouts_and_panics_leak_no_place() {
     let status = places.status();
     assert_eq!((status.open, status.idle, status.waiting), (0, 0, 0));
     assert!(status.hand_offs > 0 && late > 0, "{status:?}, {late} late");
-    let all: Vec<_> = (0..SIZE).map(|_| places.acquire(AT_ONCE)).collect();
+    let all: Vec<_> = (0..SIZE)
+        .map(|_| places.acquire(Purpose::Prompt, AT_ONCE))
+        .collect();
     assert!(all.iter().all(Result::is_ok));
 }

@@ -2,13 +2,14 @@
 
 use proptest::prelude::*;
 
-use crate::connection::pool::queue::{Acquired, Counts, Queue, Released, Ticket};
+use crate::connection::pool::queue::{Acquired, Counts, Purpose, Queue, Released, Ticket};
 
 /// What may happen. The numbers choose from what there is at that time.
 #[derive(Debug, Clone, Copy)]
 enum Event {
-    /// A new caller comes, who prefers the idle connection of this number.
+    /// A new caller comes, which prefers the idle connection of this number.
     Acquire {
+        purpose: Purpose,
         preferred: usize,
     },
     /// A caller that waits gives up.
@@ -36,14 +37,21 @@ struct Run {
 #[derive(Debug, Clone, Default)]
 struct Model {
     idle: Vec<u32>,
-    /// Who uses a place, and its connection if it is open.
-    holders: Vec<(u32, Option<u32>)>,
-    waiting: Vec<(u32, Ticket)>,
+    /// What a place is used for, and its connection if it is open.
+    holders: Vec<(Purpose, Option<u32>)>,
+    waiting: Vec<Waiting>,
     served: Vec<Ticket>,
     closed: bool,
     hand_offs: u64,
     callers: u32,
     connections: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    caller: u32,
+    purpose: Purpose,
+    ticket: Ticket,
 }
 
 impl Run {
@@ -58,7 +66,7 @@ impl Run {
     /// Lets an event happen, and checks what the queue decides. Returns false if it cannot happen now.
     fn step(&mut self, event: Event) -> bool {
         let happened = match event {
-            Event::Acquire { preferred } => self.acquire(preferred),
+            Event::Acquire { purpose, preferred } => self.acquire(purpose, preferred),
             Event::Cancel(index) => self.cancel(index),
             Event::CancelServed => self.cancel_served(),
             Event::Release { holder, is_usable } => self.release(holder, is_usable),
@@ -73,25 +81,39 @@ impl Run {
         self.size - u32::try_from(self.model.holders.len()).unwrap()
     }
 
-    fn acquire(&mut self, preferred: usize) -> bool {
+    /// Returns true if a caller may have a place, if one is free.
+    fn allows(&self, purpose: Purpose) -> bool {
+        let blockable = |holder: &&(Purpose, _)| holder.0 == Purpose::Blockable;
+        let in_use = self.model.holders.iter().filter(blockable).count();
+        purpose == Purpose::Prompt || in_use < (self.size as usize / 2).max(1)
+    }
+
+    fn acquire(&mut self, purpose: Purpose, preferred: usize) -> bool {
+        let may_have_place = self.free() > 0 && self.allows(purpose);
         let model = &mut self.model;
         let caller = model.callers;
         model.callers += 1;
         let wish = model.idle.get(preferred).copied();
-        match self.queue.acquire(|connection| Some(*connection) == wish) {
+        let acquired = self
+            .queue
+            .acquire(purpose, |connection| Some(*connection) == wish);
+        match acquired {
             Acquired::Closed => assert!(model.closed),
             Acquired::Place(connection) => {
-                assert!(!model.closed);
+                assert!(!model.closed && may_have_place);
                 let expected = wish.or(model.idle.first().copied());
                 assert_eq!(connection, expected, "the preferred one, else the oldest");
                 model.idle.retain(|idle| Some(*idle) != connection);
-                model.holders.push((caller, connection));
+                model.holders.push((purpose, connection));
             }
             Acquired::Full => {
-                assert!(!model.closed);
-                assert_eq!(self.free(), 0);
-                let ticket = self.queue.wait(caller);
-                self.model.waiting.push((caller, ticket));
+                assert!(!model.closed && !may_have_place);
+                let ticket = self.queue.wait(purpose, caller);
+                model.waiting.push(Waiting {
+                    caller,
+                    purpose,
+                    ticket,
+                });
             }
         }
         true
@@ -102,9 +124,9 @@ impl Run {
         if index >= model.waiting.len() {
             return false;
         }
-        let (_, ticket) = model.waiting.remove(index);
-        assert!(self.queue.cancel(ticket));
-        model.served.push(ticket);
+        let waiting = model.waiting.remove(index);
+        assert!(self.queue.cancel(waiting.ticket));
+        model.served.push(waiting.ticket);
         true
     }
 
@@ -120,7 +142,7 @@ impl Run {
         if holder >= model.holders.len() {
             return false;
         }
-        let (_, connection) = model.holders.remove(holder);
+        let (purpose, connection) = model.holders.remove(holder);
         // A place without a connection gets one while it is in use, or stays without if that fails.
         let connection = is_usable.then(|| {
             connection.unwrap_or_else(|| {
@@ -128,14 +150,16 @@ impl Run {
                 model.connections
             })
         });
-        let next = (!model.waiting.is_empty()).then(|| model.waiting.remove(0));
-        let released = self.queue.release(connection);
-        match next {
+        let released = self.queue.release(purpose, connection);
+        let waiting = &self.model.waiting;
+        let next = waiting.iter().position(|next| self.allows(next.purpose));
+        let model = &mut self.model;
+        match next.map(|next| model.waiting.remove(next)) {
             _ if model.closed => assert_eq!(released, Released::Refused(connection)),
-            Some((caller, ticket)) => {
-                assert_eq!(released, Released::HandedTo(caller, connection));
-                model.holders.push((caller, connection));
-                model.served.push(ticket);
+            Some(next) => {
+                assert_eq!(released, Released::HandedTo(next.caller, connection));
+                model.holders.push((next.purpose, connection));
+                model.served.push(next.ticket);
                 model.hand_offs += 1;
             }
             None => {
@@ -159,12 +183,15 @@ impl Run {
 
     fn close(&mut self) -> bool {
         let model = &mut self.model;
-        let waiting: Vec<u32> = model.waiting.iter().map(|(caller, _)| *caller).collect();
-        assert_eq!(self.queue.close(), (model.idle.clone(), waiting));
+        let mut waiting: Vec<u32> = model.waiting.iter().map(|next| next.caller).collect();
+        let (idle, mut woken) = self.queue.close();
+        waiting.sort_unstable();
+        woken.sort_unstable();
+        assert_eq!((&idle, woken), (&model.idle, waiting));
         model.idle.clear();
         model
             .served
-            .extend(model.waiting.drain(..).map(|(_, ticket)| ticket));
+            .extend(model.waiting.drain(..).map(|next| next.ticket));
         !std::mem::replace(&mut model.closed, true)
     }
 
@@ -180,16 +207,22 @@ impl Run {
         };
         assert_eq!(self.queue.counts(), expected);
         assert!(
-            model.waiting.is_empty() || free == 0,
-            "a caller waits while a place is free"
+            free == 0 || !model.waiting.iter().any(|next| self.allows(next.purpose)),
+            "a caller waits while it may have a free place"
         );
     }
 }
 
 fn events(holders: usize, waiting: usize) -> Vec<Event> {
     let mut events = vec![
-        Event::Acquire { preferred: 0 },
-        Event::Acquire { preferred: 1 },
+        Event::Acquire {
+            purpose: Purpose::Prompt,
+            preferred: 1,
+        },
+        Event::Acquire {
+            purpose: Purpose::Blockable,
+            preferred: 0,
+        },
         Event::CancelServed,
         Event::Expire,
         Event::Close,
@@ -229,7 +262,8 @@ fn all_sequences_of_seven_events_follow_the_model() {
 
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        6 => (0..4_usize).prop_map(|preferred| Event::Acquire { preferred }),
+        6 => (prop::sample::select(&[Purpose::Prompt, Purpose::Blockable]), 0..4_usize)
+            .prop_map(|(purpose, preferred)| Event::Acquire { purpose, preferred }),
         2 => (0..6_usize).prop_map(Event::Cancel),
         1 => Just(Event::CancelServed),
         6 => (0..4_usize, prop::bool::weighted(0.8))
