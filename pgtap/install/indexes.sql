@@ -1,7 +1,7 @@
 -- Rules of the indexes. Which indexes there are: schema_snapshot.sql.
 begin;
 \ir ../lib/store.sql
-select plan(3);
+select plan(5);
 
 select is_empty(
     $$
@@ -35,6 +35,28 @@ select is(
     ),
     2::bigint,
     'the query above finds indexed columns'
+);
+
+-- ---- Left to session-admin, which builds them beside requests ----
+
+select web.set_session_data('a', '{}', null) \g /dev/null
+drop index web.session_user_id, web.session_handle;
+create index session_handle on web.session (handle);
+set local connect_pg.postpone_indexes = on;
+select results_eq(
+    'select c.action, c.kind, c.object, c.attribute, c.before, c.after from public.correct_web() as c',
+    $$
+        values
+        ('postponed', 'index', 'session_user_id', 'definition', null, 'CREATE INDEX session_user_id ON web.session USING btree (user_id) WHERE (user_id IS NOT NULL)'),
+        ('postponed', 'index', 'session_handle', 'definition', 'CREATE INDEX session_handle ON web.session USING btree (handle)', 'CREATE UNIQUE INDEX session_handle ON web.session USING btree (handle)')
+    $$,
+    'an index of a table with rows is postponed on demand'
+);
+truncate web.session;
+select results_eq(
+    $$ select c.action, c.object, c.attribute from public.correct_web() as c $$,
+    $$ values ('changed', 'session_handle', 'definition'), ('created', 'session_user_id', null) $$,
+    'an index of an empty table is not'
 );
 
 select * from finish();

@@ -1,6 +1,9 @@
 -- Definitions as pg_get_indexdef prints them. Three indexes beside the primary key, and none on a column that a slide
 -- changes.
 declare
+    -- session-admin builds an index of a table with rows after the transaction, concurrently with requests.
+    v_is_postponed constant boolean := coalesce(current_setting('connect_pg.postpone_indexes', true), '') = 'on'
+        and pg_relation_size(format('%I.session', p_schema)::regclass) > 0;
     v_declared record;
     v_declared_indexes text[] := array[]::text[];
     v_existing regclass;
@@ -19,20 +22,28 @@ begin
     loop
         v_declared_indexes := v_declared_indexes || v_declared.name;
         v_existing := to_regclass(format('%I.%I', p_schema, v_declared.name));
-        if v_existing is not null
-            and not exists (
-                select
-                from pg_index as i
-                where i.indexrelid = v_existing
-                    and i.indisvalid
-                    and pg_get_indexdef(v_existing) = v_declared.definition
-            )
-        then
-            execute format('drop index %s', v_existing);
-            v_existing := null;
-        end if;
-        if v_existing is null then
-            execute v_declared.definition;
+        if not exists (
+            select
+            from pg_index as i
+            where i.indexrelid = v_existing
+                and i.indisvalid
+                and pg_get_indexdef(v_existing) = v_declared.definition
+        ) then
+            if v_is_postponed then
+                v_other_changes := v_other_changes || jsonb_build_object(
+                    'action', 'postponed',
+                    'kind', 'index',
+                    'object', v_declared.name,
+                    'attribute', 'definition',
+                    'before', pg_get_indexdef(v_existing),
+                    'after', v_declared.definition
+                );
+            else
+                if v_existing is not null then
+                    execute format('drop index %s', v_existing);
+                end if;
+                execute v_declared.definition;
+            end if;
         end if;
     end loop;
 

@@ -193,6 +193,18 @@ impl Error {
         Error::with_code(Kind::Install, SqlState::LOCK_NOT_AVAILABLE).with_source(what)
     }
 
+    /// Returns the error of an install that has done everything but build an index.
+    #[cfg(feature = "install")]
+    pub(crate) fn index_not_built(index: &str, error: &Error) -> Error {
+        let cause = match &error.0.source {
+            Some(source) => source.to_string(),
+            None => error.to_string(),
+        };
+        let mut unbuilt = Error::new(Kind::IndexNotBuilt);
+        unbuilt.0.code.clone_from(&error.0.code);
+        unbuilt.with_source(format!("index {index} could not be built: {cause}"))
+    }
+
     /// Returns the error of a server that is a standby, as a query shows.
     #[cfg(feature = "install")]
     pub(crate) fn standby() -> Error {

@@ -127,6 +127,8 @@ impl Error {
             }
             #[cfg(feature = "install")]
             Kind::Install => "the store cannot be installed here",
+            #[cfg(feature = "install")]
+            Kind::IndexNotBuilt => "the store is installed, but not all of its indexes",
             Kind::Application if self.0.code.is_none() => "the application's own call failed",
             _ => "the database refused the call",
         }

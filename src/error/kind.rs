@@ -90,6 +90,9 @@ pub(super) enum Kind {
     /// An install cannot trust or build on what is in the database.
     #[cfg(feature = "install")]
     Install,
+    /// An install has done everything but build an index.
+    #[cfg(feature = "install")]
+    IndexNotBuilt,
 }
 
 /// Returns true if the connection is of no more use after this error. Without an SQLSTATE the socket failed, the connection is

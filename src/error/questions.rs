@@ -194,6 +194,15 @@ impl Error {
         self.0.kind == Kind::Newer
     }
 
+    /// Returns true if an install has done everything but build an index, since a transaction stayed open for example.
+    ///
+    /// Only functions of the module `install` return it. The store works without the index, but slowly. Call `install` again.
+    #[cfg(feature = "install")]
+    #[must_use]
+    pub fn is_index_not_built(&self) -> bool {
+        self.0.kind == Kind::IndexNotBuilt
+    }
+
     /// Returns the SQLSTATE, if the server gave one: five characters.
     #[must_use]
     pub fn code(&self) -> Option<&str> {

@@ -5,6 +5,7 @@ use refinery_core::Migration;
 
 use super::comparison;
 use super::history::{HistoryUse, check_history, lock_history};
+use super::indexes::{self, PostponedIndex};
 use super::locks::{LOCK_KEY, LOCK_TIMEOUT, lock_installs, repeat};
 use super::options::InstallOptions;
 use super::refinery::run_releases;
@@ -25,14 +26,20 @@ const CHECK_LOCK_TIMEOUT: &str = "5s";
 /// - An object in the way belongs to a role that is not trusted.
 /// - The database refuses a name, or the server fails.
 ///
-/// The database is then unchanged, unless the connection broke during the commit ([`Error::is_outcome_unknown`]). It is always
-/// safe to repeat the call.
+/// The database is then unchanged, unless the connection broke during the commit ([`Error::is_outcome_unknown`]), or all is done but
+/// an index ([`Error::is_index_not_built`]). It is always safe to repeat the call.
 pub fn install(client: &mut Client, options: &InstallOptions) -> Result<InstallReport, Error> {
     async_context::run_blocking(|| {
         check_primary(client)?;
         lock_installs(client, options)?;
         let result = repeat(client, options, |client| {
             run_transaction(client, options, Mode::Install)
+        })
+        .and_then(|(mut report, postponed)| {
+            report
+                .changes
+                .extend(indexes::build(client, options, postponed)?);
+            Ok(report)
         });
         // A connection that stays open must not keep the lock. A closed one has lost it.
         if !client.is_closed() {
@@ -85,9 +92,13 @@ fn compare_or_roll_back(
     if let Some(report) = compare(client, options, mode)? {
         return Ok(report);
     }
-    repeat(client, options, |client| {
+    let (mut report, postponed) = repeat(client, options, |client| {
         run_transaction(client, options, mode)
-    })
+    })?;
+    report
+        .changes
+        .extend(postponed.into_iter().map(PostponedIndex::into_change));
+    Ok(report)
 }
 
 /// Compares an existing store with the release. Returns `None` if there is none, or if the changes cannot be foretold.
@@ -96,13 +107,7 @@ fn compare(
     options: &InstallOptions,
     mode: Mode,
 ) -> Result<Option<InstallReport>, Error> {
-    let mut transaction = client
-        .build_transaction()
-        .isolation_level(IsolationLevel::ReadCommitted)
-        .read_only(true)
-        .start()
-        .map_err(Error::call)?;
-    set_parameters(&mut transaction, options, CHECK_LOCK_TIMEOUT)?;
+    let mut transaction = read_only_transaction(client, options)?;
     if mode == Mode::Check {
         check_installed(&mut transaction, options)?;
     } else if !has_schema(&mut transaction, options)? {
@@ -144,12 +149,27 @@ fn compare(
     Ok(Some(report))
 }
 
-/// Runs an install. It is rolled back unless it is to stay.
+/// Begins a transaction that compares.
+pub(super) fn read_only_transaction<'c>(
+    client: &'c mut Client,
+    options: &InstallOptions,
+) -> Result<Transaction<'c>, Error> {
+    let mut transaction = client
+        .build_transaction()
+        .isolation_level(IsolationLevel::ReadCommitted)
+        .read_only(true)
+        .start()
+        .map_err(Error::call)?;
+    set_parameters(&mut transaction, options, CHECK_LOCK_TIMEOUT)?;
+    Ok(transaction)
+}
+
+/// Runs an install, except for the indexes that it returns. It is rolled back unless it is to stay.
 fn run_transaction(
     client: &mut Client,
     options: &InstallOptions,
     mode: Mode,
-) -> Result<InstallReport, Error> {
+) -> Result<(InstallReport, Vec<PostponedIndex>), Error> {
     let mut transaction = client
         .build_transaction()
         .isolation_level(IsolationLevel::ReadCommitted)
@@ -162,7 +182,7 @@ fn run_transaction(
             .execute("select pg_advisory_xact_lock($1)", &[&LOCK_KEY])
             .map_err(Error::call)?;
     }
-    let report = apply(&mut transaction, options, mode)?;
+    let result = apply(&mut transaction, options, mode)?;
     if mode == Mode::Install {
         transaction.commit().map_err(|error| {
             let is_broken = error.code().is_none();
@@ -176,7 +196,7 @@ fn run_transaction(
     } else {
         transaction.rollback().map_err(Error::call)?;
     }
-    Ok(report)
+    Ok(result)
 }
 
 /// Checks that the server is no standby. A standby refuses each kind of statement with another SQLSTATE.
@@ -203,6 +223,7 @@ fn set_parameters(
              set local standard_conforming_strings = on;
              set local quote_all_identifiers = off;
              set local check_function_bodies = on;
+             set local connect_pg.postpone_indexes = on;
              set local lock_timeout = '{lock_timeout}'"
         ))
         .map_err(Error::call)?;
@@ -257,7 +278,7 @@ fn apply(
     transaction: &mut Transaction<'_>,
     options: &InstallOptions,
     mode: Mode,
-) -> Result<InstallReport, Error> {
+) -> Result<(InstallReport, Vec<PostponedIndex>), Error> {
     let runner = releases::runner();
     let (version, newest_sql) = releases::newest(&runner)?;
     let newest_sql = newest_sql.to_owned();
@@ -288,6 +309,7 @@ fn apply(
         report.changes = history_changes(!has_history, &recorded);
     }
     report.changes.extend(routine_changes(&before, &after));
-    report.changes.extend(routine::call(transaction, options)?);
-    Ok(report)
+    let (changes, postponed) = routine::call(transaction, options)?;
+    report.changes.extend(changes);
+    Ok((report, postponed))
 }

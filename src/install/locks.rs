@@ -37,7 +37,7 @@ pub(super) fn repeat<T>(
         if client.is_closed() {
             return Err(error);
         }
-        let holder = holder(client, options)?;
+        let holder = holder(client, options, Obstacle::Lock)?;
         let is_over = start.elapsed() >= options.lock_wait_time();
         if let (Some(holder), true) = (&holder, is_over) {
             return Err(Error::lock_held(format!(
@@ -56,12 +56,13 @@ pub(super) fn repeat<T>(
     }
 }
 
-/// Takes the lock of installs for the connection.
+/// Takes the lock of installs for the connection. An attempt has to be shorter than `deadlock_timeout`: another install may hold the
+/// lock while it builds an index, which waits for this transaction.
 pub(super) fn lock_installs(client: &mut Client, options: &InstallOptions) -> Result<(), Error> {
     repeat(client, options, |client| {
         let mut transaction = client.transaction().map_err(Error::call)?;
         transaction
-            .batch_execute("set local lock_timeout = '1s'")
+            .batch_execute(&format!("set local lock_timeout = '{LOCK_TIMEOUT}'"))
             .map_err(Error::call)?;
         transaction
             .execute("select pg_catalog.pg_advisory_lock($1)", &[&LOCK_KEY])
@@ -74,8 +75,21 @@ fn is_lock_timeout(error: &Error) -> bool {
     error.code() == Some(SqlState::LOCK_NOT_AVAILABLE.code())
 }
 
-/// Describes the oldest transaction that holds a lock of installs or a lock on the store.
-fn holder(client: &mut Client, options: &InstallOptions) -> Result<Option<String>, Error> {
+/// What an install waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Obstacle {
+    /// The lock of installs, or a lock on the store.
+    Lock,
+    /// A transaction with a lock on the store or with a snapshot, if it is older than a second. An index is built after it.
+    Transaction,
+}
+
+/// Describes the oldest transaction that is such an obstacle.
+pub(super) fn holder(
+    client: &mut Client,
+    options: &InstallOptions,
+    obstacle: Obstacle,
+) -> Result<Option<String>, Error> {
     let row = client
         .query_opt(
             "select
@@ -85,30 +99,42 @@ fn holder(client: &mut Client, options: &InstallOptions) -> Result<Option<String
                         || coalesce(', ' || a.state || ' for ' || pg_catalog.date_trunc('second', pg_catalog.clock_timestamp() - a.state_change), '')
                         || ')',
                     'prepared transaction ' || x.gid
-                ) || ' holds ' || case l.locktype when 'advisory' then 'the lock of installs' else 'a lock on ' || l.relation::pg_catalog.regclass end
+                ) || ' holds ' || case l.locktype
+                    when 'advisory' then 'the lock of installs'
+                    when 'virtualxid' then 'a snapshot'
+                    else 'a lock on ' || l.relation::pg_catalog.regclass
+                end
             from pg_catalog.pg_locks as l
             left join pg_catalog.pg_stat_activity as a on a.pid = l.pid
             left join pg_catalog.pg_prepared_xacts as x on l.pid is null and l.virtualtransaction = '-1/' || x.transaction::text
             cross join lateral (select nullif(a.application_name, '') as name) as nullif_empty
-            where l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())
-                and l.granted
+            where l.granted
                 and l.pid is distinct from pg_catalog.pg_backend_pid()
-                and (
-                    l.locktype = 'advisory'
-                    and l.objsubid = 1
-                    and (l.classid::bigint << 32 | l.objid::bigint) in ($2, pg_catalog.hashtextextended('connect-pg correct_web', 0))
-                    or l.locktype = 'relation'
-                    and l.relation in (
-                        select c.oid
-                        from pg_catalog.pg_class as c
-                        join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-                        where n.nspname = $1::text
-                            and c.relkind = 'r'
-                    )
-                )
-            order by l.locktype <> 'advisory', coalesce(a.xact_start, x.prepared)
+                and pg_catalog.current_database() in (a.datname, x.database)
+                and case l.locktype
+                    when 'advisory' then
+                        not $3
+                        and l.objsubid = 1
+                        and (l.classid::bigint << 32 | l.objid::bigint) in ($2, pg_catalog.hashtextextended('connect-pg correct_web', 0))
+                    when 'relation' then
+                        l.relation in (
+                            select c.oid
+                            from pg_catalog.pg_class as c
+                            join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+                            where n.nspname = $1::text
+                                and c.relkind = 'r'
+                        )
+                    when 'virtualxid' then $3 and a.backend_xmin is not null
+                    else false
+                end
+                and not ($3 and coalesce(coalesce(a.xact_start, x.prepared) > pg_catalog.clock_timestamp() - interval '1 second', false))
+            order by l.locktype <> 'advisory', coalesce(a.xact_start, x.prepared), l.locktype
             limit 1",
-            &[&options.schema_name(), &LOCK_KEY],
+            &[
+                &options.schema_name(),
+                &LOCK_KEY,
+                &(obstacle == Obstacle::Transaction),
+            ],
         )
         .map_err(Error::call)?;
     row.map(|row| row.try_get(0))

@@ -3,6 +3,7 @@
 //! The library contains the SQL of every release (`sql/released/`). [refinery] executes it and records each release in
 //! `public.correct_web_history`. The SQL creates the routine `public.correct_web(schema, role)`, which creates, repairs or
 //! upgrades a store and reports what it changed. Both steps are **one transaction**: a failure leaves the database unchanged.
+//! An index that is missing from a table with rows is built after the transaction, concurrently with requests.
 //!
 //! Installs into one database wait for each other, by a session-level advisory lock (key [`LOCK_KEY`]) that is taken before
 //! the transaction and released after it. So the connection must not be inside a transaction, and must not go through a
@@ -30,6 +31,7 @@
 mod apply;
 mod comparison;
 mod history;
+mod indexes;
 mod locks;
 mod options;
 mod refinery;

@@ -108,7 +108,8 @@ impl InstallOptions {
     /// Sets how long an install tries to get its locks. Default: 60 seconds.
     ///
     /// An install asks for each lock for 200 ms only, since requests queue behind it, and tries again after a pause. If the time
-    /// is up, it fails with SQLSTATE 55P03, names the session in the way, and has changed nothing.
+    /// is up, it fails with SQLSTATE 55P03, names the session in the way, and has changed nothing. The build of an index waits as
+    /// long for older transactions; no request queues behind it.
     #[must_use]
     pub fn lock_wait(mut self, wait: Duration) -> Self {
         self.lock_wait = wait;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use postgres::Transaction;
 
 use super::comparison;
+use super::indexes::PostponedIndex;
 use super::options::InstallOptions;
 use super::releases;
 use super::report::Change;
@@ -144,18 +145,25 @@ pub(super) fn restore(
     }
 }
 
-/// Calls the routine, which creates, repairs or upgrades the store. Returns its report.
+/// Calls the routine, which creates, repairs or upgrades the store. Returns its report, and the indexes that it has left to the caller.
 pub(super) fn call(
     transaction: &mut Transaction<'_>,
     options: &InstallOptions,
-) -> Result<Vec<Change>, Error> {
-    transaction
+) -> Result<(Vec<Change>, Vec<PostponedIndex>), Error> {
+    let rows = transaction
         .query(
             "select c.action, c.kind, c.object, c.attribute, c.before, c.after from public.correct_web($1, $2) as c",
             &[&options.schema_name(), &options.role_name()],
         )
-        .map_err(Error::call)?
-        .iter()
-        .map(Change::from_row)
-        .collect()
+        .map_err(Error::call)?;
+    let (mut changes, mut postponed) = (Vec::new(), Vec::new());
+    for row in &rows {
+        let change = Change::from_row(row)?;
+        if change.action == "postponed" {
+            postponed.push(PostponedIndex::from_change(change)?);
+        } else {
+            changes.push(change);
+        }
+    }
+    Ok((changes, postponed))
 }

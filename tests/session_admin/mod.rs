@@ -8,6 +8,7 @@ mod import_jsonl;
 mod import_node_stores;
 mod import_tower_sessions;
 mod install;
+mod install_indexes;
 #[cfg(unix)]
 mod print_sql;
 #[cfg(unix)]

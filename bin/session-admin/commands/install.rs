@@ -18,7 +18,8 @@ use crate::support::role_settings::{self, SettingClass, StoredSetting};
 use crate::support::text::{counted, one_line};
 
 const HELP: &str = "\
-Runs in one transaction: after a failure the database is as before. A second install repairs manual changes and \
+Runs in one transaction: after a failure the database is as before. A missing index of a table with rows is built after \
+the transaction, concurrently with requests. A second install repairs manual changes and \
 upgrades an older release. Sessions survive. If nothing differs, nothing is changed.
 
 Upgrades a store of connect-pg 1.1.5 for Node in place. Its sessions stay valid, their ids are hashed, and the \

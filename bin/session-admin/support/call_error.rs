@@ -99,6 +99,11 @@ pub(crate) fn call_failed(
         _ if ours.is_some_and(connect_pg::Error::is_newer_database) => {
             "use the newer session-admin; session-admin --version prints the version of this one".into()
         }
+        _ if ours.is_some_and(connect_pg::Error::is_index_not_built) => {
+            "the rest is installed, and the store works without the index, but slowly. Remove the cause; in psql, \
+             select pg_terminate_backend(PID) ends a process. Then run session-admin install again"
+                .into()
+        }
         Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => match &details.hint {
             Some(hint) => format!("{hint} If a privilege is missing: {}", rights.hint(global)),
             None => rights.hint(global),
