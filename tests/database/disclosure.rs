@@ -114,7 +114,7 @@ const CALLS: &[&str] = &[
 ];
 
 /// The settings that make a server print most. Each further setting is tried in addition.
-const TALKATIVE: &str = "
+const PRINT_MOST: &str = "
     set client_min_messages = 'debug5';
     set debug_print_parse = on;
     set debug_print_rewritten = on;
@@ -159,20 +159,20 @@ fn normalized(text: &str) -> String {
 
 struct Attacker {
     client: Client,
-    heard: Arc<Mutex<String>>,
+    notices: Arc<Mutex<String>>,
     secrets: Vec<(String, Vec<String>)>,
 }
 
 impl Attacker {
     fn new(database: &TestDatabase) -> Attacker {
-        let heard = Arc::new(Mutex::new(String::new()));
+        let notices = Arc::new(Mutex::new(String::new()));
         let mut config = postgres::Config::from(database.config());
         config.notice_callback({
-            let heard = Arc::clone(&heard);
+            let notices = Arc::clone(&notices);
             move |notice| {
-                let mut heard = heard.lock().unwrap();
+                let mut notices = notices.lock().unwrap();
                 let _ = writeln!(
-                    heard,
+                    notices,
                     "{} {} {} {}",
                     notice.message(),
                     notice.detail().unwrap_or_default(),
@@ -183,7 +183,7 @@ impl Attacker {
         });
         Attacker {
             client: config.connect(NoTls).unwrap(),
-            heard,
+            notices,
             secrets: secrets()
                 .into_iter()
                 .map(|(name, secret)| (name, forms(&secret)))
@@ -191,10 +191,10 @@ impl Attacker {
         }
     }
 
-    /// Runs a call and takes it back. Returns all that came of it.
+    /// Runs a call and rolls it back. Returns all that the server printed and returned.
     fn run(&mut self, settings: &str, call: &str) -> String {
-        self.heard.lock().unwrap().clear();
-        let mut said = String::new();
+        self.notices.lock().unwrap().clear();
+        let mut output = String::new();
         let result = self
             .client
             .simple_query(&format!("begin; {settings}; {call}; rollback"));
@@ -203,19 +203,19 @@ impl Attacker {
                 for message in messages {
                     if let SimpleQueryMessage::Row(row) = message {
                         for column in 0..row.len() {
-                            let _ = writeln!(said, "{}", row.get(column).unwrap_or_default());
+                            let _ = writeln!(output, "{}", row.get(column).unwrap_or_default());
                         }
                     }
                 }
             }
             Err(error) => {
                 if let Some(error) = error.as_db_error() {
-                    let _ = writeln!(said, "{error:?}");
+                    let _ = writeln!(output, "{error:?}");
                 }
                 let _ = self.client.simple_query("rollback");
             }
         }
-        said + &self.heard.lock().unwrap()
+        output + &self.notices.lock().unwrap()
     }
 
     /// Returns the names of the secrets that a text contains.
@@ -249,7 +249,7 @@ fn settings(client: &mut Client) -> Vec<Vec<String>> {
                 select s.max_val where s.vartype in ('integer', 'real') and s.max_val <> s.setting
             ) as v
             where s.context = 'user'
-                -- these end the call, or the talk, before anything is said
+                -- these end the call, or the messages, too early
                 and s.name not in ('client_min_messages', 'statement_timeout', 'transaction_timeout', 'exit_on_error',
                     'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_isolation', 'temp_buffers')
             order by 1, s.name",
@@ -276,7 +276,7 @@ fn settings_of_the_runtime_role_disclose_no_other_session() {
     let database = TestDatabase::new();
     database.superuser().batch_execute(SESSIONS).unwrap();
     let mut attacker = Attacker::new(&database);
-    attacker.client.batch_execute(TALKATIVE).unwrap();
+    attacker.client.batch_execute(PRINT_MOST).unwrap();
 
     // The server prints plans, and this test finds the secrets in them. Otherwise nothing below could fail.
     let plan = attacker.run(
@@ -299,9 +299,9 @@ fn settings_of_the_runtime_role_disclose_no_other_session() {
             if disclosed.contains_key(call) {
                 continue;
             }
-            let said = attacker.run(settings, call);
-            has_failed |= said.contains("DbError");
-            let found = attacker.found(&said).join(", ");
+            let output = attacker.run(settings, call);
+            has_failed |= output.contains("DbError");
+            let found = attacker.found(&output).join(", ");
             if !found.is_empty() {
                 disclosed.insert(*call, format!("{found} (with {settings})"));
             }
@@ -353,14 +353,14 @@ fn statistics_views_disclose_no_other_session() {
         .map(|row| row.get(0))
         .collect();
     assert!(views.len() > 100, "{}", views.len());
-    // The attacker's own statements are its own words.
+    // pg_stat_activity shows the caller its own last statement.
     attacker
         .client
         .simple_query("select 'forget the last statement'")
         .unwrap();
     for view in views {
-        let said = attacker.run("select", &view);
-        let found = attacker.found(&said);
+        let output = attacker.run("select", &view);
+        let found = attacker.found(&output);
         assert!(found.is_empty(), "{view}: {found:?}");
     }
 }
