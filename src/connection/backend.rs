@@ -20,14 +20,16 @@ pub(crate) mod sealed {
 
         /// Begins a transaction, makes the call in it, and calls `work` with the reply. Commits if that succeeds, and rolls
         /// back if it fails or panics.
-        fn in_transaction<R, E, F>(
+        fn in_transaction<R, E: From<Error>>(
             &self,
             schema: &SchemaName,
             first: &Call<'_>,
-            work: F,
-        ) -> Result<R, E>
-        where
-            E: From<Error>,
-            F: FnOnce(&mut Transaction<'_>, Reply) -> Result<R, E>;
+            work: impl Work<R, E>,
+        ) -> Result<R, E>;
     }
+
+    /// What follows the first call of a transaction, given its reply.
+    pub trait Work<R, E>: FnOnce(&mut Transaction<'_>, Reply) -> Result<R, E> {}
+
+    impl<F: FnOnce(&mut Transaction<'_>, Reply) -> Result<R, E>, R, E> Work<R, E> for F {}
 }

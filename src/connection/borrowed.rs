@@ -1,10 +1,10 @@
 use std::cell::{RefCell, RefMut};
 use std::fmt;
 
-use postgres::{GenericClient, Transaction};
+use postgres::GenericClient;
 
 use super::backend::Backend;
-use super::backend::sealed::Executor;
+use super::backend::sealed::{Executor, Work};
 use super::{retry, unnamed};
 use crate::error::Error;
 use crate::functions::{Call, Reply, SchemaName};
@@ -46,16 +46,12 @@ impl<C: GenericClient> Executor for Borrowed<'_, C> {
     }
 
     /// Runs `work` in a transaction, or in a savepoint of the application's transaction.
-    fn in_transaction<R, E, F>(
+    fn in_transaction<R, E: From<Error>>(
         &self,
         schema: &SchemaName,
         first: &Call<'_>,
-        work: F,
-    ) -> Result<R, E>
-    where
-        E: From<Error>,
-        F: FnOnce(&mut Transaction<'_>, Reply) -> Result<R, E>,
-    {
+        work: impl Work<R, E>,
+    ) -> Result<R, E> {
         async_context::refuse()?;
         let mut client = self.client()?;
         let mut transaction = client.transaction().map_err(Error::call)?;

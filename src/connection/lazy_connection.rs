@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use postgres::{Client, IsolationLevel, Row, Statement, Transaction};
 
+use super::backend::sealed::Work;
 use super::connector::Connector;
 use super::retry::{Attempt, Decision, FailedAttempt};
 use super::unnamed;
@@ -60,17 +61,13 @@ impl LazyConnection {
 
     /// Begins a transaction, makes the call in it, and calls `work` with the reply. Replaces a broken connection once, before
     /// `work` begins.
-    pub(crate) fn in_transaction<R, E, F>(
+    pub(crate) fn in_transaction<R, E: From<Error>>(
         &mut self,
         connector: &Connector,
         schema: &SchemaName,
         first: &Call<'_>,
-        work: F,
-    ) -> Result<R, E>
-    where
-        E: From<Error>,
-        F: FnOnce(&mut Transaction<'_>, Reply) -> Result<R, E>,
-    {
+        work: impl Work<R, E>,
+    ) -> Result<R, E> {
         // A stale prepared statement would abort the transaction, so nothing is prepared.
         let mut attempt = Attempt::first(false);
         loop {

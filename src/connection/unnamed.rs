@@ -2,6 +2,7 @@
 
 use postgres::{GenericClient, Row, Transaction};
 
+use super::backend::sealed::Work;
 use super::retry;
 use crate::error::Error;
 use crate::functions::{Call, Reply, SchemaName};
@@ -16,15 +17,11 @@ pub(crate) fn query(
 }
 
 /// Goes on in a transaction whose first call is made, and commits.
-pub(crate) fn finish<R, E, F>(
+pub(crate) fn finish<R, E: From<Error>>(
     mut transaction: Transaction<'_>,
     reply: Reply,
-    work: F,
-) -> Result<R, E>
-where
-    E: From<Error>,
-    F: FnOnce(&mut Transaction<'_>, Reply) -> Result<R, E>,
-{
+    work: impl Work<R, E>,
+) -> Result<R, E> {
     // A transaction that is dropped rolls back.
     let result = work(&mut transaction, reply)?;
     transaction

@@ -84,7 +84,7 @@ impl<'a> AttributeParameters<'a> {
             second,
             Parameter::Integer(self.idle_timeout_seconds),
             Parameter::Integer(self.absolute_timeout_seconds),
-            Parameter::Text(self.user_id),
+            Parameter::UserId(self.user_id),
             Parameter::Address(self.client_address),
             Parameter::Text(self.user_agent),
             Parameter::Text(self.label),

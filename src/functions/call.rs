@@ -17,16 +17,14 @@ pub(crate) trait Function<'a> {
     /// True if a call changes more than the time of expiry. Then it matters whether a call without a reply was executed.
     const CHANGES: bool;
 
+    /// The row locks that a call may wait for.
+    const LOCKS: Locks = Locks::Nothing;
+
     /// What the reply is decoded to.
     type Output;
 
     /// Returns the values of `$1`, `$2`, ….
     fn parameters(&self) -> Parameters<'a>;
-
-    /// Returns the rows whose locks the call may wait for.
-    fn waits(&self) -> Waits<'a> {
-        Waits::Never
-    }
 
     /// Decodes the reply.
     fn decode(reply: Reply) -> Result<Self::Output, Error>;
@@ -37,12 +35,26 @@ pub(crate) trait Function<'a> {
             statement: Self::STATEMENT,
             changes: Self::CHANGES,
             parameters: self.parameters(),
-            waits: self.waits(),
+            locks: Self::LOCKS,
         }
     }
 }
 
-/// The row locks that a call may wait for.
+/// The kind of row locks that a call may wait for. The parameters say which ones.
+#[derive(Clone, Copy)]
+pub(crate) enum Locks {
+    Nothing,
+    /// The session of the first key.
+    Session,
+    /// The user's own lock, if there is a user id: no call holds it for longer than it takes, or than it waits itself.
+    User,
+    /// All sessions of the user id, or all but that of an optional key.
+    UserSessions,
+    #[cfg(feature = "admin")]
+    All,
+}
+
+/// The sessions whose row locks a call may wait for.
 #[derive(Clone, Copy)]
 pub(crate) enum Waits<'a> {
     Never,
@@ -51,8 +63,6 @@ pub(crate) enum Waits<'a> {
         user_id: &'a str,
         except: Option<&'a SessionKey>,
     },
-    /// The lock of a user. No call holds it for longer than it takes, or than it waits itself.
-    ForUserLock,
     #[cfg(feature = "admin")]
     ForAll,
 }
@@ -63,7 +73,7 @@ pub struct Call<'a> {
     statement: &'static str,
     changes: bool,
     parameters: Parameters<'a>,
-    waits: Waits<'a>,
+    locks: Locks,
 }
 
 impl<'a> Call<'a> {
@@ -84,7 +94,11 @@ impl<'a> Call<'a> {
 
     /// Returns true if the call may wait for a row that another call has locked.
     pub(crate) fn may_block(&self) -> bool {
-        !matches!(self.waits, Waits::Never)
+        match self.locks {
+            Locks::Nothing => false,
+            Locks::User => self.user_id().is_some(),
+            _ => true,
+        }
     }
 
     /// Returns when the call gives up waiting, if it says so itself.
@@ -92,8 +106,27 @@ impl<'a> Call<'a> {
         self.parameters().iter().find_map(Parameter::as_give_up)
     }
 
+    /// Returns the sessions whose row locks the call may wait for.
     pub(crate) fn waits(&self) -> Waits<'a> {
-        self.waits
+        let mut parameters = self.parameters().iter();
+        match self.locks {
+            Locks::Nothing | Locks::User => Waits::Never,
+            Locks::Session => parameters
+                .find_map(Parameter::as_key)
+                .map_or(Waits::Never, Waits::ForSession),
+            Locks::UserSessions => self
+                .user_id()
+                .map_or(Waits::Never, |user_id| Waits::ForUser {
+                    user_id,
+                    except: parameters.find_map(Parameter::as_optional_key),
+                }),
+            #[cfg(feature = "admin")]
+            Locks::All => Waits::ForAll,
+        }
+    }
+
+    fn user_id(&self) -> Option<&'a str> {
+        self.parameters().iter().find_map(Parameter::as_user_id)
     }
 
     pub(crate) fn types(&self) -> Vec<Type> {
@@ -158,7 +191,11 @@ impl<'a> Deref for Values<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::functions::{SaveSession, TouchSession};
+    use crate::functions::create_session::CreateSession;
+    use crate::functions::{
+        AttributeParameters, EndUserSessions, RotateSession, SaveSession, TouchSession,
+    };
+    use crate::session::SessionAttributes;
 
     const KEY: SessionKey = SessionKey::new([7; 32]);
 
@@ -169,6 +206,42 @@ mod tests {
             TouchSession { key: &KEY }.call().sql(&schema),
             "select touch_session from \"a\"\"b\".touch_session($1)"
         );
+    }
+
+    #[test]
+    fn waits_for_locks_of_parameters() {
+        let other = SessionKey::new([8; 32]);
+        let rotate = RotateSession {
+            old_key: &KEY,
+            new_key: &other,
+            grace_seconds: 0,
+        };
+        assert!(matches!(rotate.call().waits(), Waits::ForSession(key) if *key == KEY));
+        let end = EndUserSessions::new("ada", Some(&KEY)).unwrap().call();
+        assert!(matches!(
+            end.waits(),
+            Waits::ForUser { user_id: "ada", except: Some(key) } if *key == KEY
+        ));
+        assert!(rotate.call().may_block() && end.may_block());
+        assert!(!TouchSession { key: &KEY }.call().may_block());
+    }
+
+    /// It waits for the user's lock and for no session.
+    #[test]
+    fn create_may_block_only_with_user_id() {
+        let attributes = SessionAttributes::new().user_agent("ada");
+        for (attributes, may_block) in [
+            (attributes.clone(), false),
+            (attributes.user_id("ada"), true),
+        ] {
+            let create = CreateSession {
+                key: &KEY,
+                data: "1",
+                attributes: AttributeParameters::new(&attributes).unwrap(),
+            };
+            assert_eq!(create.call().may_block(), may_block);
+            assert!(matches!(create.call().waits(), Waits::Never));
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::functions::attribute_parameters::AttributeParameters;
-use crate::functions::call::{Function, Waits};
+use crate::functions::call::{Function, Locks};
 use crate::functions::parameter::{Parameter, Parameters};
 use crate::functions::reply::{Reply, column, expiry};
 use crate::session::{Expiry, SessionKey};
@@ -32,19 +32,13 @@ impl<'a> Function<'a> for CreateSession<'a> {
     const STATEMENT: &'static str = "select outcome, version, expires_at, handle, server_time \
         from {schema}.create_session($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     const CHANGES: bool = true;
+    const LOCKS: Locks = Locks::User;
     type Output = CreateReply;
 
     fn parameters(&self) -> Parameters<'a> {
         self.attributes
             .after(Parameter::Key(self.key), Parameter::Data(self.data))
             .into()
-    }
-
-    fn waits(&self) -> Waits<'a> {
-        match self.attributes.user_id() {
-            Some(_) => Waits::ForUserLock,
-            None => Waits::Never,
-        }
     }
 
     fn decode(reply: Reply) -> Result<CreateReply, Error> {

@@ -1,5 +1,5 @@
 use crate::error::Error;
-use crate::functions::call::{Function, Waits};
+use crate::functions::call::{Function, Locks};
 use crate::functions::parameter::Parameters;
 use crate::functions::reply::Reply;
 
@@ -9,14 +9,11 @@ pub(crate) struct EndAllSessions;
 impl<'a> Function<'a> for EndAllSessions {
     const STATEMENT: &'static str = "select end_all_sessions from {schema}.end_all_sessions()";
     const CHANGES: bool = true;
+    const LOCKS: Locks = Locks::All;
     type Output = u64;
 
     fn parameters(&self) -> Parameters<'a> {
         [].into()
-    }
-
-    fn waits(&self) -> Waits<'a> {
-        Waits::ForAll
     }
 
     fn decode(reply: Reply) -> Result<u64, Error> {

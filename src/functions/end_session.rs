@@ -1,5 +1,5 @@
 use crate::error::Error;
-use crate::functions::call::{Function, Waits};
+use crate::functions::call::{Function, Locks};
 use crate::functions::parameter::{Parameter, Parameters};
 use crate::functions::reply::Reply;
 use crate::session::SessionKey;
@@ -12,14 +12,11 @@ pub(crate) struct EndSession<'a> {
 impl<'a> Function<'a> for EndSession<'a> {
     const STATEMENT: &'static str = "select end_session from {schema}.end_session($1)";
     const CHANGES: bool = true;
+    const LOCKS: Locks = Locks::Session;
     type Output = bool;
 
     fn parameters(&self) -> Parameters<'a> {
         [Parameter::Key(self.key)].into()
-    }
-
-    fn waits(&self) -> Waits<'a> {
-        Waits::ForSession(self.key)
     }
 
     fn decode(reply: Reply) -> Result<bool, Error> {

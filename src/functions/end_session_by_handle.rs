@@ -1,7 +1,7 @@
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::functions::call::{Function, Waits};
+use crate::functions::call::{Function, Locks};
 use crate::functions::parameter::{Parameter, Parameters};
 use crate::functions::reply::Reply;
 
@@ -14,15 +14,12 @@ impl<'a> Function<'a> for EndSessionByHandle {
     const STATEMENT: &'static str =
         "select end_session_by_handle from {schema}.end_session_by_handle($1)";
     const CHANGES: bool = true;
+    // All sessions, because only the server can find that of a handle.
+    const LOCKS: Locks = Locks::All;
     type Output = bool;
 
     fn parameters(&self) -> Parameters<'a> {
         [Parameter::Handle(self.handle)].into()
-    }
-
-    /// Returns all, because only the server can find the session of a handle.
-    fn waits(&self) -> Waits<'a> {
-        Waits::ForAll
     }
 
     fn decode(reply: Reply) -> Result<bool, Error> {

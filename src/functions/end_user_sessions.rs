@@ -1,6 +1,6 @@
 use crate::error::Error;
 use crate::functions::attribute_parameters::check_text;
-use crate::functions::call::{Function, Waits};
+use crate::functions::call::{Function, Locks};
 use crate::functions::parameter::{Parameter, Parameters};
 use crate::functions::reply::{Reply, count};
 use crate::session::SessionKey;
@@ -25,21 +25,15 @@ impl<'a> Function<'a> for EndUserSessions<'a> {
     const STATEMENT: &'static str =
         "select end_user_sessions from {schema}.end_user_sessions($1, $2)";
     const CHANGES: bool = true;
+    const LOCKS: Locks = Locks::UserSessions;
     type Output = u32;
 
     fn parameters(&self) -> Parameters<'a> {
         [
-            Parameter::Text(Some(self.user_id)),
+            Parameter::UserId(Some(self.user_id)),
             Parameter::OptionalKey(self.except),
         ]
         .into()
-    }
-
-    fn waits(&self) -> Waits<'a> {
-        Waits::ForUser {
-            user_id: self.user_id,
-            except: self.except,
-        }
     }
 
     fn decode(reply: Reply) -> Result<u32, Error> {

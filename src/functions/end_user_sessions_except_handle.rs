@@ -2,7 +2,7 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::functions::attribute_parameters::check_text;
-use crate::functions::call::{Function, Waits};
+use crate::functions::call::{Function, Locks};
 use crate::functions::parameter::{Parameter, Parameters};
 use crate::functions::reply::Reply;
 
@@ -27,22 +27,16 @@ impl<'a> Function<'a> for EndUserSessionsExceptHandle<'a> {
     const STATEMENT: &'static str = "select end_user_sessions_except_handle \
         from {schema}.end_user_sessions_except_handle($1, $2)";
     const CHANGES: bool = true;
+    // All sessions, because only the server can find that of a handle.
+    const LOCKS: Locks = Locks::UserSessions;
     type Output = Option<u32>;
 
     fn parameters(&self) -> Parameters<'a> {
         [
-            Parameter::Text(Some(self.user_id)),
+            Parameter::UserId(Some(self.user_id)),
             Parameter::Handle(self.handle),
         ]
         .into()
-    }
-
-    /// Returns all sessions of the user, because only the server can find the session of a handle.
-    fn waits(&self) -> Waits<'a> {
-        Waits::ForUser {
-            user_id: self.user_id,
-            except: None,
-        }
     }
 
     fn decode(reply: Reply) -> Result<Option<u32>, Error> {

@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
-use crate::functions::call::{Function, Waits};
+use crate::functions::call::{Function, Locks};
 use crate::functions::load_session::LoadedSession;
 use crate::functions::parameter::{Parameter, Parameters};
 use crate::functions::reply::Reply;
@@ -35,14 +35,11 @@ impl<'a> Function<'a> for LockSession<'a> {
     const STATEMENT: &'static str =
         "select data, version, expires_at, user_id, server_time from {schema}.lock_session($1, $2)";
     const CHANGES: bool = false;
+    const LOCKS: Locks = Locks::Session;
     type Output = Option<LoadedSession>;
 
     fn parameters(&self) -> Parameters<'a> {
         [Parameter::Key(self.key), Parameter::TimeLeft(self.give_up)].into()
-    }
-
-    fn waits(&self) -> Waits<'a> {
-        Waits::ForSession(self.key)
     }
 
     fn decode(reply: Reply) -> Result<Option<LoadedSession>, Error> {

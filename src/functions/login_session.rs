@@ -1,6 +1,6 @@
 use crate::error::Error;
 use crate::functions::attribute_parameters::AttributeParameters;
-use crate::functions::call::{Function, Waits};
+use crate::functions::call::{Function, Locks};
 use crate::functions::parameter::{Parameter, Parameters};
 use crate::functions::reply::Reply;
 use crate::functions::rotate_session::ChangeIdReply;
@@ -20,16 +20,13 @@ impl<'a> Function<'a> for LoginSession<'a> {
         p_idle_timeout_seconds => $3, p_absolute_timeout_seconds => $4, p_user_id => $5, \
         p_client_address => $6, p_user_agent => $7, p_label => $8, p_max_sessions => $9)";
     const CHANGES: bool = true;
+    const LOCKS: Locks = Locks::Session;
     type Output = ChangeIdReply;
 
     fn parameters(&self) -> Parameters<'a> {
         self.attributes
             .after(Parameter::Key(self.old_key), Parameter::Key(self.new_key))
             .into()
-    }
-
-    fn waits(&self) -> Waits<'a> {
-        Waits::ForSession(self.old_key)
     }
 
     fn decode(reply: Reply) -> Result<ChangeIdReply, Error> {

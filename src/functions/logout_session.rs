@@ -1,5 +1,5 @@
 use crate::error::Error;
-use crate::functions::call::{Function, Waits};
+use crate::functions::call::{Function, Locks};
 use crate::functions::parameter::{Parameter, Parameters};
 use crate::functions::reply::Reply;
 use crate::functions::rotate_session::ChangeIdReply;
@@ -15,14 +15,11 @@ impl<'a> Function<'a> for LogoutSession<'a> {
     const STATEMENT: &'static str =
         "select outcome, expires_at, server_time from {schema}.logout_session($1, $2)";
     const CHANGES: bool = true;
+    const LOCKS: Locks = Locks::Session;
     type Output = ChangeIdReply;
 
     fn parameters(&self) -> Parameters<'a> {
         [Parameter::Key(self.old_key), Parameter::Key(self.new_key)].into()
-    }
-
-    fn waits(&self) -> Waits<'a> {
-        Waits::ForSession(self.old_key)
     }
 
     fn decode(reply: Reply) -> Result<ChangeIdReply, Error> {

@@ -32,6 +32,7 @@ pub(crate) enum Parameter<'a> {
     Texts(&'a [Option<&'a str>]),
     /// The milliseconds left until then, at least 1: at the time of sending.
     TimeLeft(Instant),
+    UserId(Option<&'a str>),
     Version(i64),
 }
 
@@ -40,6 +41,30 @@ impl<'a> Parameter<'a> {
     pub(crate) fn as_data(&self) -> Option<&'a str> {
         match self {
             Parameter::Data(data) => Some(data),
+            _ => None,
+        }
+    }
+
+    /// Returns the key, if this is one.
+    pub(crate) fn as_key(&self) -> Option<&'a SessionKey> {
+        match self {
+            Parameter::Key(key) => Some(key),
+            _ => None,
+        }
+    }
+
+    /// Returns the key, if this is one that may be missing and is there.
+    pub(crate) fn as_optional_key(&self) -> Option<&'a SessionKey> {
+        match self {
+            Parameter::OptionalKey(key) => *key,
+            _ => None,
+        }
+    }
+
+    /// Returns the user id, if this is one and it is there.
+    pub(crate) fn as_user_id(&self) -> Option<&'a str> {
+        match self {
+            Parameter::UserId(user_id) => *user_id,
             _ => None,
         }
     }
@@ -60,7 +85,7 @@ impl<'a> Parameter<'a> {
             Parameter::Handle(_) => Type::UUID,
             Parameter::Integer(_) | Parameter::TimeLeft(_) => Type::INT4,
             Parameter::Key(_) | Parameter::OptionalKey(_) => Type::BYTEA,
-            Parameter::Data(_) | Parameter::Text(_) => Type::TEXT,
+            Parameter::Data(_) | Parameter::Text(_) | Parameter::UserId(_) => Type::TEXT,
             Parameter::Version(_) => Type::INT8,
             #[cfg(feature = "admin")]
             Parameter::Integers(_) => Type::INT4_ARRAY,
@@ -88,7 +113,7 @@ impl ToSql for Parameter<'_> {
             Parameter::OptionalKey(key) => key
                 .map(|key| key.as_bytes().as_slice())
                 .to_sql(sql_type, out),
-            Parameter::Text(text) => text.to_sql(sql_type, out),
+            Parameter::Text(text) | Parameter::UserId(text) => text.to_sql(sql_type, out),
             Parameter::TimeLeft(give_up) => milliseconds_until(*give_up).to_sql(sql_type, out),
             Parameter::Version(version) => version.to_sql(sql_type, out),
             #[cfg(feature = "admin")]

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::functions::call::{Function, Waits};
+use crate::functions::call::{Function, Locks};
 use crate::functions::parameter::{Parameter, Parameters};
 use crate::functions::reply::{Reply, column, expiry};
 use crate::session::{Expiry, SessionKey};
@@ -58,6 +58,7 @@ impl<'a> Function<'a> for RotateSession<'a> {
     const STATEMENT: &'static str =
         "select outcome, expires_at, server_time from {schema}.rotate_session($1, $2, $3)";
     const CHANGES: bool = true;
+    const LOCKS: Locks = Locks::Session;
     type Output = ChangeIdReply;
 
     fn parameters(&self) -> Parameters<'a> {
@@ -67,10 +68,6 @@ impl<'a> Function<'a> for RotateSession<'a> {
             Parameter::Integer(Some(self.grace_seconds)),
         ]
         .into()
-    }
-
-    fn waits(&self) -> Waits<'a> {
-        Waits::ForSession(self.old_key)
     }
 
     fn decode(reply: Reply) -> Result<ChangeIdReply, Error> {

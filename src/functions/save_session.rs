@@ -1,5 +1,5 @@
 use crate::error::Error;
-use crate::functions::call::{Function, Waits};
+use crate::functions::call::{Function, Locks};
 use crate::functions::parameter::{Parameter, Parameters};
 use crate::functions::reply::{Reply, column, expiry};
 use crate::session::{Expiry, SessionKey};
@@ -33,6 +33,7 @@ impl<'a> Function<'a> for SaveSession<'a> {
     const STATEMENT: &'static str = "select (q.s).outcome, (q.s).version, (q.s).expires_at, (q.s).server_time \
         from (select {schema}.save_session($1, $2, $3) as s) as q";
     const CHANGES: bool = true;
+    const LOCKS: Locks = Locks::Session;
     type Output = SaveReply;
 
     fn parameters(&self) -> Parameters<'a> {
@@ -42,10 +43,6 @@ impl<'a> Function<'a> for SaveSession<'a> {
             Parameter::Version(self.version),
         ]
         .into()
-    }
-
-    fn waits(&self) -> Waits<'a> {
-        Waits::ForSession(self.key)
     }
 
     fn decode(reply: Reply) -> Result<SaveReply, Error> {

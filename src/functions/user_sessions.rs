@@ -26,7 +26,7 @@ impl<'a> Function<'a> for ListUserSessions<'a> {
     type Output = Vec<UserSession>;
 
     fn parameters(&self) -> Parameters<'a> {
-        [Parameter::Text(Some(self.user_id))].into()
+        [Parameter::UserId(Some(self.user_id))].into()
     }
 
     fn decode(reply: Reply) -> Result<Vec<UserSession>, Error> {

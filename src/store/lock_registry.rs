@@ -52,7 +52,7 @@ pub(crate) fn check_self_deadlock(call: &Call<'_>) -> Result<(), Error> {
 impl Held {
     fn would_block(&self, waits: Waits<'_>) -> bool {
         match waits {
-            Waits::Never | Waits::ForUserLock => false,
+            Waits::Never => false,
             Waits::ForSession(key) => *key == self.key,
             Waits::ForUser { user_id, except } => {
                 self.user_id.as_deref() == Some(user_id) && except != Some(&self.key)
@@ -77,7 +77,6 @@ mod tests {
         let user = |user_id, except| Waits::ForUser { user_id, except };
         for (waits, blocks) in [
             (Waits::Never, false),
-            (Waits::ForUserLock, false),
             (Waits::ForSession(&held), true),
             (Waits::ForSession(&other), false),
             (user("ada", None), true),

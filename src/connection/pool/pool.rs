@@ -2,15 +2,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use postgres::Transaction;
-
 use super::in_transaction::InTransaction;
 use super::options::PoolOptions;
 use super::places::{AcquireError, Places, PooledConnection};
 use super::queue::Purpose;
 use super::status::PoolStatus;
 use crate::connection::backend::Backend;
-use crate::connection::backend::sealed::Executor;
+use crate::connection::backend::sealed::{Executor, Work};
 use crate::connection::connector::Connector;
 use crate::error::Error;
 use crate::functions::{Call, Reply, SchemaName};
@@ -99,16 +97,12 @@ impl Executor for Pool {
             .execute(&self.connector, schema, call)
     }
 
-    fn in_transaction<R, E, F>(
+    fn in_transaction<R, E: From<Error>>(
         &self,
         schema: &SchemaName,
         first: &Call<'_>,
-        work: F,
-    ) -> Result<R, E>
-    where
-        E: From<Error>,
-        F: FnOnce(&mut Transaction<'_>, Reply) -> Result<R, E>,
-    {
+        work: impl Work<R, E>,
+    ) -> Result<R, E> {
         async_context::refuse()?;
         let mut connection = self.acquire_for(first)?;
         let _in_transaction = InTransaction::on(&self.places);

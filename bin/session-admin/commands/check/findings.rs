@@ -1,5 +1,6 @@
 //! What `check` finds in the environment of the store.
 
+use postgres::Client;
 use serde_json::json;
 
 /// One thing in the environment that weakens the store.
@@ -35,4 +36,27 @@ pub(super) struct EnvironmentReport {
     pub(super) findings: Vec<Finding>,
     /// For the administrator to judge.
     pub(super) notes: Vec<Finding>,
+}
+
+impl EnvironmentReport {
+    /// Returns true if an SQL condition on this user's privileges holds. Otherwise notes what it cannot see.
+    pub(super) fn may_see(
+        &mut self,
+        client: &mut Client,
+        condition: &str,
+        note: &'static str,
+        cannot_see: &str,
+    ) -> Result<bool, postgres::Error> {
+        let may_see: bool = client
+            .query_one(&format!("select {condition}"), &[])?
+            .try_get(0)?;
+        if !may_see {
+            self.notes.push(Finding::new(
+                note,
+                format!("this user cannot see whether {cannot_see}"),
+                "run check as a superuser",
+            ));
+        }
+        Ok(may_see)
+    }
 }

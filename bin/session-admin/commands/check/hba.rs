@@ -83,19 +83,13 @@ pub(super) fn check_hba(
     role: &str,
     report: &mut EnvironmentReport,
 ) -> Result<(), postgres::Error> {
-    let is_visible: bool = client
-        .query_one(
-            "select has_table_privilege('pg_hba_file_rules', 'select')
-                and has_function_privilege('pg_hba_file_rules()', 'execute')",
-            &[],
-        )?
-        .try_get(0)?;
-    if !is_visible {
-        report.notes.push(Finding::new(
-            "pg_hba_not_visible",
-            format!("this user cannot see whether pg_hba.conf lets role {role} log in without a password"),
-            "run check as a superuser",
-        ));
+    let may_see = report.may_see(
+        client,
+        "has_table_privilege('pg_hba_file_rules', 'select') and has_function_privilege('pg_hba_file_rules()', 'execute')",
+        "pg_hba_not_visible",
+        &format!("pg_hba.conf lets role {role} log in without a password"),
+    )?;
+    if !may_see {
         return Ok(());
     }
     let rules = rules_for(client, role)?;
@@ -179,81 +173,45 @@ fn membership(expression: &str) -> String {
 mod tests {
     use super::*;
 
-    fn rule(line: i32, kind: &str, network: Option<(&str, &str)>, method: &str) -> Rule {
+    fn rule(line: i32, kind: &str, [address, netmask]: [&str; 2], method: &str) -> Rule {
+        let unless_empty = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         Rule {
             line,
             kind: kind.into(),
-            address: network.map(|(address, _)| address.into()),
-            netmask: network
-                .map(|(_, netmask)| netmask.into())
-                .filter(|mask: &String| !mask.is_empty()),
+            address: unless_empty(address),
+            netmask: unless_empty(netmask),
             method: method.into(),
         }
     }
 
-    fn trusted(rules: &[Rule]) -> Vec<i32> {
-        trust_rules(rules).map(|rule| rule.line).collect()
-    }
-
     #[test]
     fn first_matching_rule_decides() {
-        let loopback = Some(("127.0.0.1", "255.255.255.255"));
-        let private = Some(("127.0.0.0", "255.0.0.0"));
-        let everywhere = Some(("all", ""));
-        assert_eq!(trusted(&[rule(1, "local", None, "trust")]), [1]);
-        assert_eq!(
-            trusted(&[
-                rule(1, "local", None, "scram-sha-256"),
-                rule(2, "local", None, "trust")
-            ]),
-            [] as [i32; 0]
-        );
-        assert_eq!(
-            trusted(&[
-                rule(1, "host", loopback, "md5"),
-                rule(2, "host", private, "trust")
-            ]),
-            [2]
-        );
-        assert_eq!(
-            trusted(&[
-                rule(1, "host", private, "md5"),
-                rule(2, "host", loopback, "trust")
-            ]),
-            [] as [i32; 0]
-        );
-        assert_eq!(
-            trusted(&[
-                rule(1, "host", everywhere, "reject"),
-                rule(2, "hostssl", loopback, "trust")
-            ]),
-            [] as [i32; 0]
-        );
-        assert_eq!(
-            trusted(&[
-                rule(1, "hostssl", everywhere, "cert"),
-                rule(2, "host", loopback, "trust")
-            ]),
-            [2]
-        );
-        assert_eq!(
-            trusted(&[
-                rule(1, "local", None, "peer"),
-                rule(
-                    2,
-                    "host",
-                    Some(("::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")),
-                    "trust"
-                )
-            ]),
-            [2]
-        );
-        assert_eq!(
-            trusted(&[
-                rule(1, "host", Some(("samenet", "")), "md5"),
-                rule(2, "host", Some(("db.example", "")), "trust")
-            ]),
-            [2]
-        );
+        const LOOPBACK: [&str; 2] = ["127.0.0.1", "255.255.255.255"];
+        const PRIVATE: [&str; 2] = ["127.0.0.0", "255.0.0.0"];
+        const LOOPBACK_6: [&str; 2] = ["::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"];
+        const EVERYWHERE: [&str; 2] = ["all", ""];
+        const SOCKET: [&str; 2] = ["", ""];
+        for (first, then, trusts) in [
+            (("local", SOCKET, "scram-sha-256"), ("local", SOCKET), false),
+            (("host", LOOPBACK, "md5"), ("host", PRIVATE), true),
+            (("host", PRIVATE, "md5"), ("host", LOOPBACK), false),
+            (("host", EVERYWHERE, "reject"), ("hostssl", LOOPBACK), false),
+            (("hostssl", EVERYWHERE, "cert"), ("host", LOOPBACK), true),
+            (("local", SOCKET, "peer"), ("host", LOOPBACK_6), true),
+            (
+                ("host", ["samenet", ""], "md5"),
+                ("host", ["db.example", ""]),
+                true,
+            ),
+        ] {
+            let rules = [
+                rule(1, first.0, first.1, first.2),
+                rule(2, then.0, then.1, "trust"),
+            ];
+            let trusted: Vec<i32> = trust_rules(&rules).map(|rule| rule.line).collect();
+            assert_eq!(trusted, [2][..usize::from(trusts)], "{first:?}, {then:?}");
+        }
+        let only = [rule(1, "local", SOCKET, "trust")];
+        assert_eq!(trust_rules(&only).count(), 1);
     }
 }

@@ -13,18 +13,13 @@ pub(super) fn check_password(
     role: &str,
     report: &mut EnvironmentReport,
 ) -> Result<(), postgres::Error> {
-    let is_visible: bool = client
-        .query_one(
-            "select has_column_privilege('pg_authid', 'rolpassword', 'select')",
-            &[],
-        )?
-        .try_get(0)?;
-    if !is_visible {
-        report.notes.push(Finding::new(
-            "password_not_visible",
-            format!("this user cannot see whether role {role} has a password"),
-            "run check as a superuser",
-        ));
+    let may_see = report.may_see(
+        client,
+        "has_column_privilege('pg_authid', 'rolpassword', 'select')",
+        "password_not_visible",
+        &format!("role {role} has a password"),
+    )?;
+    if !may_see {
         return Ok(());
     }
     let row = client.query_opt(
