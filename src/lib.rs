@@ -198,6 +198,8 @@ pub mod install;
 mod runtime;
 mod session;
 mod settings;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 
 // Part of the signatures: an application needs the very same versions.
 #[doc(no_inline)]

@@ -5,6 +5,8 @@ use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
 use crate::error::{ConnectionTarget, Error};
+#[cfg(feature = "tokio")]
+use crate::settings::Drive;
 use crate::settings::{ConnectionSettings, read_password_file};
 
 /// Makes the connections of a pool.
@@ -46,6 +48,43 @@ impl Connector {
                 .map_err(|error| error.at(connection_target(config))),
         }
     }
+
+    /// Connects without blocking. `drive` runs the connection.
+    #[cfg(feature = "tokio")]
+    pub(crate) async fn connect_async(
+        &self,
+        drive: &Drive<'_>,
+    ) -> Result<tokio_postgres::Client, Error> {
+        match &self.source {
+            ConnectSource::Settings(settings) => settings.connect_async(drive).await,
+            ConnectSource::Config {
+                config,
+                password_file,
+            } => connect_async(config, password_file.clone(), drive)
+                .await
+                .map_err(|error| error.at(connection_target(config))),
+        }
+    }
+}
+
+#[cfg(feature = "tokio")]
+async fn connect_async(
+    config: &Config,
+    password_file: Option<PathBuf>,
+    drive: &Drive<'_>,
+) -> Result<tokio_postgres::Client, Error> {
+    let mut config = config.clone();
+    if let Some(path) = password_file {
+        let password = tokio::task::spawn_blocking(move || read_password_file(&path)).await;
+        config.password(password.map_err(|_| Error::no_runtime())??);
+    }
+    let has_password = config.get_password().is_some();
+    let (client, connection) = config
+        .connect(NoTls)
+        .await
+        .map_err(|error| Error::connect(error, has_password))?;
+    drive(connection);
+    Ok(client)
 }
 
 fn connect(config: &Config, password_file: Option<&Path>) -> Result<Client, Error> {

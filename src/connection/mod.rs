@@ -14,4 +14,6 @@ pub(crate) use connector::{ConnectSource, Connector};
 pub(crate) use lazy_connection::close_off_runtime;
 pub(crate) use pool::PoolOptions;
 pub use pool::{Pool, PoolStatus};
+#[cfg(feature = "tokio")]
+pub(crate) use retry::{Attempt, Decision, FailedAttempt, final_error};
 pub(crate) use unnamed::query as query_unnamed;

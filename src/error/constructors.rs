@@ -1,4 +1,5 @@
 use std::error::Error as StdError;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
@@ -28,12 +29,18 @@ impl Error {
         mut self,
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Error {
-        self.0.source = Some(source.into());
+        self.0.source = Some(Arc::from(source.into()));
         self
     }
 
     pub(crate) fn async_context() -> Error {
         Error::new(Kind::AsyncContext)
+    }
+
+    /// Returns the error of a thread that is in no runtime of tokio, or whose runtime is shutting down.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn no_runtime() -> Error {
+        Error::new(Kind::NoRuntime)
     }
 
     /// Returns the error of a call that was sent on an open connection.
@@ -154,8 +161,8 @@ impl Error {
         Error::new(Kind::SessionLimit)
     }
 
-    pub(crate) fn locked_by_this_thread() -> Error {
-        Error::new(Kind::LockedByThisThread)
+    pub(crate) fn locked_by_caller() -> Error {
+        Error::new(Kind::LockedByCaller)
     }
 
     pub(crate) fn notifications_off() -> Error {
@@ -215,6 +222,18 @@ impl Error {
     #[cfg(feature = "install")]
     pub(crate) fn not_installed() -> Error {
         Error::with_code(Kind::Server, SqlState::INVALID_SCHEMA_NAME)
+    }
+
+    /// Returns the same error again, for each of the calls that one failure concerns.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn share(&self) -> Error {
+        Error(Box::new(Inner {
+            kind: self.0.kind,
+            outcome_unknown: self.0.outcome_unknown,
+            code: self.0.code.clone(),
+            source: self.0.source.clone(),
+            target: self.0.target.clone(),
+        }))
     }
 
     pub(crate) fn with_outcome_unknown(mut self) -> Error {

@@ -45,7 +45,7 @@ impl Error {
             ),
             Kind::PoolBlocked(timeout) => write!(
                 f,
-                "calls that may wait for locked sessions used half of the pool for {timeout:?}: shorten what runs under a lock, or raise pool_size"
+                "calls that may wait for locked sessions used their share of the pool for {timeout:?}: shorten what runs under a lock, or raise pool_size"
             ),
             Kind::Server => f.write_str(self.server_summary()),
             Kind::Reply(what) => write!(
@@ -102,7 +102,11 @@ impl Error {
     fn fixed_summary(&self) -> &'static str {
         match self.0.kind {
             Kind::AsyncContext => {
-                "cannot block inside an async runtime: call it through tokio::task::spawn_blocking"
+                "the synchronous store cannot block inside an async runtime: use connect_pg::tokio::Store (feature tokio), or spawn_blocking"
+            }
+            #[cfg(feature = "tokio")]
+            Kind::NoRuntime => {
+                "the asynchronous store needs a running tokio runtime: call it in a task"
             }
             Kind::Broken if self.is_read_only() => "the server is read-only (a standby)",
             Kind::Broken => "the connection to the database broke",
@@ -110,11 +114,11 @@ impl Error {
             Kind::SessionLimit => {
                 "the user has as many sessions as the store allows (its settings max_sessions_per_user, reject_over_limit)"
             }
-            Kind::LockedByThisThread => {
-                "this thread has locked the session and would wait for itself: change the session that the closure is given"
+            Kind::LockedByCaller => {
+                "the caller has locked the session and would wait for itself: change the session that the closure is given"
             }
             Kind::LockedInPool => {
-                "other calls that may wait for locked sessions use half of the pool: shorten what runs under a lock, or raise pool_size"
+                "other calls that may wait for locked sessions use their share of the pool: shorten what runs under a lock, or raise pool_size"
             }
             Kind::NotificationsOff => {
                 "the store sends no notifications: run `session-admin configure notify_channel=NAME`"

@@ -24,7 +24,7 @@ pub enum ErrorKind {
     TooLarge,
     /// [`Error::is_conflict`](crate::Error::is_conflict): other clients changed the session before each save of an update.
     Conflict,
-    /// [`Error::is_locked`](crate::Error::is_locked): another client, or this thread, has locked the session.
+    /// [`Error::is_locked`](crate::Error::is_locked): another client, or the caller itself, has locked the session.
     Locked,
     /// [`Error::is_session_limit`](crate::Error::is_session_limit): the user has as many sessions as the store allows.
     SessionLimit,
@@ -42,6 +42,9 @@ pub enum ErrorKind {
 pub(super) enum Kind {
     /// The call would block a thread of an async runtime.
     AsyncContext,
+    /// The call needs a runtime of tokio.
+    #[cfg(feature = "tokio")]
+    NoRuntime,
     /// No connection could be made.
     Connect,
     /// The server asks for a password, and there is none.
@@ -76,8 +79,8 @@ pub(super) enum Kind {
     Conflict(u32),
     /// The user has as many sessions as the store allows.
     SessionLimit,
-    /// The call would wait for a session that its own thread has locked.
-    LockedByThisThread,
+    /// The call would wait for a session that its own thread or task has locked.
+    LockedByCaller,
     /// The store sends no notifications of sessions that end.
     NotificationsOff,
     /// The operating system's random source failed.

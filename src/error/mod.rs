@@ -8,6 +8,7 @@ mod questions;
 mod redacted;
 
 use std::error::Error as StdError;
+use std::sync::Arc;
 
 use tokio_postgres::error::SqlState;
 
@@ -64,13 +65,13 @@ struct Inner {
     kind: Kind,
     outcome_unknown: bool,
     code: Option<SqlState>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
     /// Where a connection was to lead to.
     target: Option<ConnectionTarget>,
 }
 
 /// Where a connection was to lead to, without the password.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ConnectionTarget {
     pub(crate) user: String,
     pub(crate) database: String,

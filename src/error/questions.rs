@@ -52,7 +52,7 @@ impl Error {
 
     /// Returns true if the call was made inside an async runtime, where this synchronous library must not block.
     ///
-    /// Nothing was sent. Call it through `tokio::task::spawn_blocking`; see the [crate documentation](crate#async-runtimes).
+    /// Nothing was sent. Use the asynchronous store of the module `tokio`; see the [crate documentation](crate#async-runtimes).
     #[must_use]
     pub fn is_async_context(&self) -> bool {
         self.0.kind == Kind::AsyncContext
@@ -169,11 +169,11 @@ impl Error {
     /// Returns true if another client locked the session for longer than the call waits: SQLSTATE 55P03.
     ///
     /// Also if the call would wait for ever, because the [`with_locked`](crate::Store::with_locked) around it, on the same
-    /// thread, has locked the session that it needs. And if other calls that may wait for a lock use half of the pool for as long.
+    /// thread or in the same task, has locked the session that it needs. And if other calls that may wait for a lock use half of the pool for as long.
     /// Nothing was changed.
     #[must_use]
     pub fn is_locked(&self) -> bool {
-        matches!(self.0.kind, Kind::LockedByThisThread | Kind::LockedInPool)
+        matches!(self.0.kind, Kind::LockedByCaller | Kind::LockedInPool)
             || self.0.kind != Kind::Application && self.has_code(&[SqlState::LOCK_NOT_AVAILABLE])
     }
 

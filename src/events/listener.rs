@@ -9,17 +9,12 @@ use postgres::Client;
 use postgres::fallible_iterator::FallibleIterator;
 
 use super::event::SessionEvent;
+use super::reconnect::{MAX_SILENCE, reconnect_pause};
 use super::session_ended::SessionEnded;
 use crate::connection::{Connector, close_off_runtime, query_unnamed};
 use crate::error::Error;
 use crate::functions::{Function, NotifyChannel, Reply, SchemaName, quote};
-use crate::runtime::{async_context, random_delay};
-
-/// After this time without an event the listener asks the server whether the channel is still the same. The question also
-/// finds a broken connection.
-const MAX_SILENCE: Duration = Duration::from_secs(30);
-/// The longest pause between two attempts to connect.
-const MAX_PAUSE: Duration = Duration::from_secs(5);
+use crate::runtime::async_context;
 
 /// Receives events of sessions that end, on a connection of its own. [`Store::listen`](crate::Store::listen) returns one.
 ///
@@ -83,8 +78,7 @@ impl SessionListener {
                 return Err(error);
             }
             if !was_open {
-                let pause = Duration::from_millis(100 << failures.min(6)).min(MAX_PAUSE);
-                thread::sleep((pause / 2 + random_delay::up_to(pause / 2)).min(left));
+                thread::sleep(reconnect_pause(failures).min(left));
                 failures += 1;
             }
         }

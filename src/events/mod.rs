@@ -4,9 +4,12 @@ mod event;
 mod listen;
 mod listener;
 mod listener_thread;
+mod reconnect;
 mod session_ended;
 
 pub use event::SessionEvent;
 pub use listener::SessionListener;
 pub use listener_thread::ListenerThread;
+#[cfg(feature = "tokio")]
+pub(crate) use reconnect::{MAX_SILENCE, reconnect_pause};
 pub use session_ended::SessionEnded;

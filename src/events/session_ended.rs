@@ -31,7 +31,7 @@ impl SessionEnded {
     /// Parses the payload of a notification, `{"handle": …, "reason": …}`.
     ///
     /// Returns None for any other text: every role of the database may notify on every channel.
-    pub(super) fn from_payload(payload: &str) -> Option<SessionEnded> {
+    pub(crate) fn from_payload(payload: &str) -> Option<SessionEnded> {
         let payload: Value = serde_json::from_str(payload).ok()?;
         let handle = match payload.get("handle")? {
             Value::Null => None,

@@ -20,6 +20,9 @@ pub(crate) trait Function<'a> {
     /// The row locks that a call may wait for.
     const LOCKS: Locks = Locks::Nothing;
 
+    /// True if a call reads a number of rows that grows with the store. No other call should queue behind it.
+    const SCANS: bool = false;
+
     /// What the reply is decoded to.
     type Output;
 
@@ -34,6 +37,7 @@ pub(crate) trait Function<'a> {
         Call {
             statement: Self::STATEMENT,
             changes: Self::CHANGES,
+            scans: Self::SCANS,
             parameters: self.parameters(),
             locks: Self::LOCKS,
         }
@@ -72,6 +76,7 @@ pub(crate) enum Waits<'a> {
 pub struct Call<'a> {
     statement: &'static str,
     changes: bool,
+    scans: bool,
     parameters: Parameters<'a>,
     locks: Locks,
 }
@@ -127,6 +132,15 @@ impl<'a> Call<'a> {
 
     fn user_id(&self) -> Option<&'a str> {
         self.parameters().iter().find_map(Parameter::as_user_id)
+    }
+
+    /// Returns true if the call is short and waits for no other client, so that other calls can queue behind it.
+    #[cfg_attr(
+        not(feature = "tokio"),
+        expect(dead_code, reason = "the asynchronous store asks")
+    )]
+    pub(crate) fn can_be_pipelined(&self) -> bool {
+        !self.changes && !self.scans && !self.may_block()
     }
 
     pub(crate) fn types(&self) -> Vec<Type> {

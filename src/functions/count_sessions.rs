@@ -9,6 +9,7 @@ pub(crate) struct CountSessions;
 impl<'a> Function<'a> for CountSessions {
     const STATEMENT: &'static str = "select count_sessions from {schema}.count_sessions()";
     const CHANGES: bool = false;
+    const SCANS: bool = true;
     type Output = u32;
 
     fn parameters(&self) -> Parameters<'a> {

@@ -36,6 +36,7 @@ impl<'a> Function<'a> for ExportSessions<'a> {
         "from {schema}.export_sessions($1, $2)"
     );
     const CHANGES: bool = false;
+    const SCANS: bool = true;
     type Output = Vec<SessionRecord>;
 
     fn parameters(&self) -> Parameters<'a> {

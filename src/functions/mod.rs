@@ -70,7 +70,7 @@ pub(crate) use end_user_sessions::EndUserSessions;
 pub(crate) use load_session::LoadSession;
 pub(crate) use lock_session::LockSession;
 pub(crate) use notify_channel::NotifyChannel;
-pub(crate) use prune_sessions::PruneSessions;
+pub(crate) use prune_sessions::{PruneReply, PruneSessions};
 pub(crate) use rotate_session::RotateSession;
 pub(crate) use save_session::{SaveReply, SaveSession};
 pub(crate) use session_info::ReadSessionInfo;

@@ -40,6 +40,7 @@ impl<'a> Function<'a> for ReadStoreStatus {
     const STATEMENT: &'static str = "select live, expired, ended, total_bytes, table_bytes, index_bytes, dead_rows, \
         updates, hot_updates, last_pruned_at, oldest_prune_after from {schema}.store_status()";
     const CHANGES: bool = false;
+    const SCANS: bool = true;
     type Output = StoreStatus;
 
     fn parameters(&self) -> Parameters<'a> {

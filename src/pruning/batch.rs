@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::functions::PruneReply;
+
 /// Batches take a quarter of the time, pauses three quarters.
 const PAUSES_PER_BATCH: u32 = 3;
 /// A batch that waited for a lock or a connection took longer than its work.
@@ -12,14 +14,24 @@ const BUSY_PAUSE: Duration = Duration::from_millis(250);
 /// What one batch of [`prune`](crate::Store::prune) did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PruneBatch {
-    pub(super) busy: bool,
-    pub(super) deleted: u32,
-    pub(super) rescheduled: u32,
-    pub(super) max_rows: u32,
-    pub(super) duration: Duration,
+    busy: bool,
+    deleted: u32,
+    rescheduled: u32,
+    max_rows: u32,
+    duration: Duration,
 }
 
 impl PruneBatch {
+    pub(crate) fn new(reply: &PruneReply, max_rows: u32, duration: Duration) -> PruneBatch {
+        PruneBatch {
+            busy: reply.busy,
+            deleted: reply.deleted,
+            rescheduled: reply.rescheduled,
+            max_rows,
+            duration,
+        }
+    }
+
     /// Returns how many rows were deleted: expired sessions, and tombstones whose retention is over.
     #[must_use]
     pub fn deleted(&self) -> u32 {

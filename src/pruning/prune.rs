@@ -62,12 +62,6 @@ impl<B: Backend> Store<B> {
         let function = PruneSessions::new(max_rows)?;
         let started = Instant::now();
         let reply = self.call(&function)?;
-        Ok(PruneBatch {
-            busy: reply.busy,
-            deleted: reply.deleted,
-            rescheduled: reply.rescheduled,
-            max_rows,
-            duration: started.elapsed(),
-        })
+        Ok(PruneBatch::new(&reply, max_rows, started.elapsed()))
     }
 }

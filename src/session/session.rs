@@ -88,6 +88,27 @@ impl<T> Session<T> {
         self.handle
     }
 
+    /// Takes over the new id. The version stays: that of the stored data may be another client's by now.
+    pub(crate) fn set_id(&mut self, id: SessionId, key: SessionKey, expiry: Expiry) {
+        self.id = id;
+        self.key = key;
+        self.expiry = expiry;
+    }
+
+    /// Takes over the user after a login.
+    pub(crate) fn set_user(&mut self, user_id: &str) {
+        if self.user_id.as_deref().is_some_and(|old| old != user_id) {
+            self.handle = None; // it named another user's session
+        }
+        self.user_id = Some(user_id.to_owned());
+    }
+
+    /// Removes the user after a logout, and the handle, which the session has lost.
+    pub(crate) fn set_anonymous(&mut self) {
+        self.user_id = None;
+        self.handle = None;
+    }
+
     /// Takes over what a save returned.
     pub(crate) fn set_saved(&mut self, version: i64, expiry: Expiry) {
         self.version = version;

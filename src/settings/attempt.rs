@@ -16,6 +16,12 @@ pub(super) struct Attempt {
     pub(super) config: Config,
 }
 
+/// The attempts that failed so far.
+#[derive(Default)]
+pub(super) struct FailedAttempts {
+    last: Option<Error>,
+}
+
 /// Why an attempt failed.
 pub(super) enum AttemptError {
     /// The next host may accept the connection.
@@ -92,6 +98,33 @@ impl Attempt {
             Err(error) => Err(AttemptError::TryNext(Error::call(error))),
         }
     }
+}
+
+impl FailedAttempts {
+    /// Adds one. Returns its error if the search for a host is over.
+    pub(super) fn add(&mut self, error: AttemptError) -> Result<(), Error> {
+        match error {
+            AttemptError::Stop(error) => Err(error),
+            AttemptError::TryNext(error) => {
+                self.last = Some(error);
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns the error of a search that found no host.
+    pub(super) fn into_error(self) -> Error {
+        self.last
+            .unwrap_or_else(|| Error::connection_settings("there is no host to connect to".into()))
+    }
+}
+
+/// Returns the error of a host that accepted the connection and was silent for too long.
+pub(super) fn login_timeout() -> std::io::Error {
+    std::io::Error::new(
+        std::io::ErrorKind::TimedOut,
+        "the server did not complete the login within connect_timeout",
+    )
 }
 
 /// Returns the error of a host that did not reply.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use postgres::{Client, NoTls};
 
-use super::attempt::{Attempt, AttemptError, unreachable_host};
+use super::attempt::{Attempt, AttemptError, FailedAttempts, login_timeout, unreachable_host};
 use super::connection_settings::ConnectionSettings;
 use crate::error::{ConnectionTarget, Error};
 use crate::runtime::async_context;
@@ -36,23 +36,21 @@ impl ConnectionSettings {
     }
 
     fn connect_to_any(&self) -> Result<Client, Error> {
-        let mut last = None;
+        let mut failed = FailedAttempts::default();
         for candidate in self.candidates() {
             match self
                 .attempt(candidate)
                 .and_then(|attempt| connect_once(&attempt, self.connect_timeout))
             {
                 Ok(client) => return Ok(client),
-                Err(AttemptError::Stop(error)) => return Err(error),
-                Err(AttemptError::TryNext(error)) => last = Some(error),
+                Err(error) => failed.add(error)?,
             }
         }
-        Err(last
-            .unwrap_or_else(|| Error::connection_settings("there is no host to connect to".into())))
+        Err(failed.into_error())
     }
 
     /// Returns what an error says about the connection.
-    fn connection_target(&self) -> ConnectionTarget {
+    pub(super) fn connection_target(&self) -> ConnectionTarget {
         ConnectionTarget {
             user: self.user.clone(),
             database: self.database.clone(),
@@ -93,10 +91,7 @@ fn run_with_limit<T: Send + 'static>(
         Some(limit) => receiver.recv_timeout(limit),
     };
     result.map_err(|error| match error {
-        mpsc::RecvTimeoutError::Timeout => io::Error::new(
-            io::ErrorKind::TimedOut,
-            "the server did not complete the login within connect_timeout",
-        ),
+        mpsc::RecvTimeoutError::Timeout => login_timeout(),
         mpsc::RecvTimeoutError::Disconnected => io::Error::other("the thread that connects failed"),
     })
 }

@@ -3,6 +3,8 @@
 mod attempt;
 mod config;
 mod connect;
+#[cfg(feature = "tokio")]
+mod connect_async;
 mod connection_settings;
 mod conninfo;
 mod environment;
@@ -21,5 +23,7 @@ mod tls;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "tokio")]
+pub(crate) use connect_async::Drive;
 pub use connection_settings::ConnectionSettings;
 pub(crate) use password_file::read_password_file;

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,12 +15,16 @@ use crate::settings::ConnectionSettings;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A server process keeps its caches for as long as it lives, and a host name may lead elsewhere by then.
 const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
+/// The connections of a synchronous store.
+const DEFAULT_POOL_SIZE: u32 = 4;
 /// More connections than any server accepts.
 const MAX_POOL_SIZE: u32 = 10_000;
 /// The longest wait for a connection of the pool. Far beyond it, the clock's arithmetic would panic.
 const MAX_POOL_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
-/// Settings for a [`Store`] with a pool of its own. From [`Store::builder`].
+/// Settings for a store with a pool of its own. From [`Store::builder`].
+///
+/// `S` is the store that it creates: a [`Store`], or with the feature `tokio` an asynchronous one. The settings are the same.
 ///
 /// [`connect`](StoreBuilder::connect) and [`build`](StoreBuilder::build) check them. `Debug` shows no password.
 ///
@@ -39,16 +44,27 @@ const MAX_POOL_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 /// # }
 /// ```
 #[must_use = "call connect or build"]
-pub struct StoreBuilder {
+pub struct StoreBuilder<S = Store> {
     source: Source,
     password_file: Option<PathBuf>,
     schema: Option<String>,
-    pool_size: u32,
+    /// None means the default of the kind of store.
+    pool_size: Option<u32>,
     pool_timeout: Duration,
     connection_max_lifetime: Duration,
     connection_idle_timeout: Option<Duration>,
     prepare_statements: bool,
     ascii_json: bool,
+    store: PhantomData<fn() -> S>,
+}
+
+/// What a store with a pool of its own is made of.
+pub(crate) struct StoreParts {
+    pub(crate) connector: Connector,
+    pub(crate) options: PoolOptions,
+    pub(crate) pool_timeout: Duration,
+    pub(crate) schema: SchemaName,
+    pub(crate) ascii_json: bool,
 }
 
 enum Source {
@@ -86,58 +102,63 @@ impl Store {
 
     /// Returns the settings of a store with a pool of its own, to be changed.
     pub fn builder() -> StoreBuilder {
-        StoreBuilder::default()
+        StoreBuilder::new()
     }
 }
 
 impl Default for StoreBuilder {
     fn default() -> StoreBuilder {
+        StoreBuilder::new()
+    }
+}
+
+impl<S> StoreBuilder<S> {
+    pub(crate) fn new() -> StoreBuilder<S> {
         StoreBuilder {
             source: Source::Environment,
             password_file: None,
             schema: None,
-            pool_size: 4,
+            pool_size: None,
             pool_timeout: CONNECT_TIMEOUT,
             connection_max_lifetime: MAX_LIFETIME,
             connection_idle_timeout: None,
             prepare_statements: true,
             ascii_json: false,
+            store: PhantomData,
         }
     }
-}
 
-impl StoreBuilder {
     /// Sets the database, as a URL or as `keyword=value` pairs: see [`ConnectionSettings::parse`]. It may set the
     /// `connect_timeout`, in seconds: 10 by default.
     ///
     /// Default: `DATABASE_URL`, else the `PG*` variables, as [`ConnectionSettings::from_env`] reads them.
-    pub fn database_url(mut self, url: &str) -> StoreBuilder {
+    pub fn database_url(mut self, url: &str) -> StoreBuilder<S> {
         self.source = Source::Url(url.to_owned());
         self
     }
 
     /// Sets the database by settings that were read before.
-    pub fn settings(mut self, settings: ConnectionSettings) -> StoreBuilder {
+    pub fn settings(mut self, settings: ConnectionSettings) -> StoreBuilder<S> {
         self.source = Source::Settings(Box::new(settings));
         self
     }
 
     /// Sets the database by the driver's own configuration. Nothing is read from the environment. A `connect_timeout` of 10 s is
     /// added if it has none.
-    pub fn config(mut self, config: Config) -> StoreBuilder {
+    pub fn config(mut self, config: Config) -> StoreBuilder<S> {
         self.source = Source::Config(Box::new(config));
         self
     }
 
     /// Sets a file whose first line is the password. It is read for each connection, so a rotated password
     /// needs no restart. It goes before any other password. Default: none.
-    pub fn password_file(mut self, path: impl Into<PathBuf>) -> StoreBuilder {
+    pub fn password_file(mut self, path: impl Into<PathBuf>) -> StoreBuilder<S> {
         self.password_file = Some(path.into());
         self
     }
 
     /// Sets the schema of the store, without quotes; `Shop` is not `shop`. Default: `web`.
-    pub fn schema(mut self, name: &str) -> StoreBuilder {
+    pub fn schema(mut self, name: &str) -> StoreBuilder<S> {
         self.schema = Some(name.to_owned());
         self
     }
@@ -146,21 +167,22 @@ impl StoreBuilder {
     ///
     /// Calls that may wait for a locked session use at most half of them, and a pool of 3 or fewer has 1 for such calls. So the
     /// requests of one visitor who waits for a lock do not keep all other visitors waiting. A pool of 1 cannot prevent that.
-    pub fn pool_size(mut self, size: u32) -> StoreBuilder {
-        self.pool_size = size;
+    /// An asynchronous store divides them [in another way](crate::tokio::Pool), and has 8 by default.
+    pub fn pool_size(mut self, size: u32) -> StoreBuilder<S> {
+        self.pool_size = Some(size);
         self
     }
 
     /// Sets how long a call waits for a connection of the pool if all are in use: more than zero, 24 hours at most.
     /// [`with_locked`](Store::with_locked) waits for its own `lock_timeout` instead. Default: 10 s.
-    pub fn pool_timeout(mut self, timeout: Duration) -> StoreBuilder {
+    pub fn pool_timeout(mut self, timeout: Duration) -> StoreBuilder<S> {
         self.pool_timeout = timeout;
         self
     }
 
     /// Sets how old a connection of the pool may grow, more than zero. An older one is replaced at its next use, or closed.
     /// Default: 30 minutes.
-    pub fn connection_max_lifetime(mut self, lifetime: Duration) -> StoreBuilder {
+    pub fn connection_max_lifetime(mut self, lifetime: Duration) -> StoreBuilder<S> {
         self.connection_max_lifetime = lifetime;
         self
     }
@@ -169,7 +191,7 @@ impl StoreBuilder {
     /// at its next use, or closed when another is released. Default: `None`.
     ///
     /// Set it where a firewall drops idle connections.
-    pub fn connection_idle_timeout(mut self, timeout: Option<Duration>) -> StoreBuilder {
+    pub fn connection_idle_timeout(mut self, timeout: Option<Duration>) -> StoreBuilder<S> {
         self.connection_idle_timeout = timeout;
         self
     }
@@ -179,7 +201,7 @@ impl StoreBuilder {
     /// `false` sends each call as an unnamed statement, which a transaction pooler needs (PgBouncer's
     /// `pool_mode = transaction` before 1.21, or without `max_prepared_statements`). A call is one round trip either way. An
     /// unnamed one costs the server about half as much again, because it is parsed and planned each time.
-    pub fn prepare_statements(mut self, prepare: bool) -> StoreBuilder {
+    pub fn prepare_statements(mut self, prepare: bool) -> StoreBuilder<S> {
         self.prepare_statements = prepare;
         self
     }
@@ -189,37 +211,15 @@ impl StoreBuilder {
     /// It is necessary if the database's encoding is not UTF8, `EUC_JP` or `LATIN1` for example, and lacks a character. A
     /// store with a pool finds out by SQLSTATE 22P05, and goes on in ASCII. In a transaction that error aborts the transaction,
     /// so set it there.
-    pub fn ascii_json(mut self, ascii: bool) -> StoreBuilder {
+    pub fn ascii_json(mut self, ascii: bool) -> StoreBuilder<S> {
         self.ascii_json = ascii;
         self
     }
 
-    /// Creates the store and opens its first connection.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if a setting is [invalid](Error::is_invalid_argument), if no connection can be made, or if called
-    /// [inside an async runtime](Error::is_async_context).
-    pub fn connect(self) -> Result<Store, Error> {
-        let (pool, schema, ascii) = self.parts()?;
-        pool.open_one()?;
-        Ok(Store::new(pool, schema, ascii))
-    }
-
-    /// Creates the store without connecting, for a program that starts before its database. The first call connects.
-    ///
-    /// Nothing is sent and nothing waits, so this may be called in an async task. The calls may not.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if a setting is [invalid](Error::is_invalid_argument).
-    pub fn build(self) -> Result<Store, Error> {
-        let (pool, schema, ascii) = self.parts()?;
-        Ok(Store::new(pool, schema, ascii))
-    }
-
-    fn parts(self) -> Result<(Pool, SchemaName, bool), Error> {
-        if !(1..=MAX_POOL_SIZE).contains(&self.pool_size) {
+    /// Checks the settings.
+    pub(crate) fn parts(self, default_pool_size: u32) -> Result<StoreParts, Error> {
+        let pool_size = self.pool_size.unwrap_or(default_pool_size);
+        if !(1..=MAX_POOL_SIZE).contains(&pool_size) {
             return Err(Error::argument(
                 "the pool size must be from 1 to 10000 connections",
             ));
@@ -264,19 +264,49 @@ impl StoreBuilder {
         };
         let connector = Connector::new(source, self.prepare_statements);
         let options = PoolOptions {
-            size: self.pool_size,
+            size: pool_size,
             max_lifetime: self.connection_max_lifetime,
             idle_timeout,
         };
-        Ok((
-            Pool::new(connector, options, self.pool_timeout),
+        Ok(StoreParts {
+            connector,
+            options,
+            pool_timeout: self.pool_timeout,
             schema,
-            self.ascii_json,
-        ))
+            ascii_json: self.ascii_json,
+        })
     }
 }
 
-impl fmt::Debug for StoreBuilder {
+impl StoreBuilder {
+    /// Creates the store and opens its first connection.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a setting is [invalid](Error::is_invalid_argument), if no connection can be made, or if called
+    /// [inside an async runtime](Error::is_async_context).
+    pub fn connect(self) -> Result<Store, Error> {
+        let parts = self.parts(DEFAULT_POOL_SIZE)?;
+        let pool = Pool::new(parts.connector, parts.options, parts.pool_timeout);
+        pool.open_one()?;
+        Ok(Store::new(pool, parts.schema, parts.ascii_json))
+    }
+
+    /// Creates the store without connecting, for a program that starts before its database. The first call connects.
+    ///
+    /// Nothing is sent and nothing waits, so this may be called in an async task. The calls may not.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a setting is [invalid](Error::is_invalid_argument).
+    pub fn build(self) -> Result<Store, Error> {
+        let parts = self.parts(DEFAULT_POOL_SIZE)?;
+        let pool = Pool::new(parts.connector, parts.options, parts.pool_timeout);
+        Ok(Store::new(pool, parts.schema, parts.ascii_json))
+    }
+}
+
+impl<S> fmt::Debug for StoreBuilder<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoreBuilder")
             .field("schema", &self.schema)

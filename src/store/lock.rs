@@ -10,7 +10,8 @@ use super::store::Store;
 use super::update_outcome::UpdateOutcome;
 use crate::connection::Backend;
 use crate::error::Error;
-use crate::functions::{LockSession, SaveReply};
+use crate::functions::LockSession;
+use crate::functions::operations::{check_same_session, finish_locked};
 use crate::session::{Session, SessionId};
 
 impl<B: Backend> Store<B> {
@@ -110,16 +111,13 @@ impl<B: Backend> Store<B> {
                 let _held = HeldLock::new(key, session.user_id());
                 work(&mut session)?
             };
-            if session.key != key {
-                return Err(replaced().into());
-            }
+            check_same_session(&session, key)?;
             match self.within(transaction).save_data(&session) {
-                Ok(SaveReply::Saved { version, expiry }) => {
-                    session.set_saved(version, expiry);
-                    Ok(UpdateOutcome::Updated((result, session)))
-                }
-                Ok(SaveReply::Gone) => Ok(UpdateOutcome::Gone),
-                Ok(SaveReply::Conflict | SaveReply::Same { .. }) => Err(replaced().into()),
+                Ok(reply) => Ok(if finish_locked(reply, &mut session)? {
+                    UpdateOutcome::Updated((result, session))
+                } else {
+                    UpdateOutcome::Gone
+                }),
                 Err(error) => {
                     if error.is_untranslatable() && B::USABLE_AFTER_ERROR {
                         self.remember_ascii(); // for the next call
@@ -129,9 +127,4 @@ impl<B: Backend> Store<B> {
             }
         })
     }
-}
-
-/// Returns the error of a `work` that assigned another session, or an older copy, to the locked one.
-fn replaced() -> Error {
-    Error::argument("the locked session was replaced by another one, or by an older copy")
 }

@@ -1,4 +1,4 @@
-//! The sessions that this thread has locked.
+//! The sessions that a thread has locked.
 //!
 //! Detects self-deadlock: a thread that holds a session's lock would wait for ever for the same session on a second connection.
 //! The server sees two connections, one of them idle, and no deadlock.
@@ -13,7 +13,8 @@ thread_local! {
     static HELD: RefCell<Vec<Held>> = const { RefCell::new(Vec::new()) };
 }
 
-struct Held {
+/// A lock that a caller holds.
+pub(crate) struct Held {
     key: SessionKey,
     user_id: Option<String>,
 }
@@ -23,8 +24,7 @@ pub(crate) struct HeldLock(());
 
 impl HeldLock {
     pub(crate) fn new(key: SessionKey, user_id: Option<&str>) -> HeldLock {
-        let user_id = user_id.map(ToOwned::to_owned);
-        HELD.with_borrow_mut(|held| held.push(Held { key, user_id }));
+        HELD.with_borrow_mut(|held| held.push(Held::new(key, user_id)));
         HeldLock(())
     }
 }
@@ -38,18 +38,33 @@ impl Drop for HeldLock {
 
 /// Refuses a call that would wait for a session that this thread has locked.
 pub(crate) fn check_self_deadlock(call: &Call<'_>) -> Result<(), Error> {
-    let waits = call.waits();
     if !call.may_block() {
         return Ok(());
     }
-    if HELD.with_borrow(|held| held.iter().any(|held| held.would_block(waits))) {
-        Err(Error::locked_by_this_thread())
+    HELD.with_borrow(|held| check_held(held, call))
+}
+
+/// Refuses a call that would wait for a lock that its caller holds.
+pub(crate) fn check_held<'a>(
+    held: impl IntoIterator<Item = &'a Held>,
+    call: &Call<'_>,
+) -> Result<(), Error> {
+    let mut held = held.into_iter();
+    if held.any(|held| held.would_block(call.waits())) {
+        Err(Error::locked_by_caller())
     } else {
         Ok(())
     }
 }
 
 impl Held {
+    pub(crate) fn new(key: SessionKey, user_id: Option<&str>) -> Held {
+        Held {
+            key,
+            user_id: user_id.map(ToOwned::to_owned),
+        }
+    }
+
     fn would_block(&self, waits: Waits<'_>) -> bool {
         match waits {
             Waits::Never => false,

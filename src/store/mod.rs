@@ -24,7 +24,13 @@ mod save_outcome;
 mod update_outcome;
 
 pub use builder::StoreBuilder;
+#[cfg(feature = "tokio")]
+pub(crate) use builder::StoreParts;
+#[cfg(feature = "tokio")]
+pub(crate) use lock_registry::{Held, check_held};
 pub use rotate_outcome::RotateOutcome;
 pub use save_outcome::SaveOutcome;
 pub use store::Store;
+#[cfg(feature = "tokio")]
+pub(crate) use update::{Stopped, UPDATE_LOCK_TIMEOUT};
 pub use update_outcome::UpdateOutcome;

@@ -9,7 +9,7 @@ use super::rotate_outcome::RotateOutcome;
 use super::store::Store;
 use crate::connection::Backend;
 use crate::error::Error;
-use crate::functions::operations::{ChangeId, ChangedId, IdChange};
+use crate::functions::operations::{ChangeId, IdChange, LoginOrCreate};
 use crate::functions::{AttributeParameters, RotateSession};
 use crate::session::{Session, SessionAttributes, SessionId};
 
@@ -73,7 +73,11 @@ impl<B: Backend> Store<B> {
         attributes: &SessionAttributes,
     ) -> Result<RotateOutcome, Error> {
         let attributes = AttributeParameters::of_user(user_id, attributes)?;
-        self.login_with(session, user_id, attributes)
+        let outcome = self.change_id(session, IdChange::Login(attributes))?;
+        if outcome == RotateOutcome::Rotated {
+            session.set_user(user_id);
+        }
+        Ok(outcome)
     }
 
     /// Logs a user in: makes the session of this id the user's, as [`login`](Store::login) does, or creates one.
@@ -114,19 +118,7 @@ impl<B: Backend> Store<B> {
         F: FnOnce() -> T,
     {
         let attributes = AttributeParameters::of_user(user_id, attributes)?;
-        let old: Option<Session<T>> = id.map(|id| self.load(id)).transpose()?.flatten();
-        let Some(mut session) = old else {
-            return self.create_with(data(), attributes);
-        };
-        if session.user_id().is_some_and(|other| other != user_id) {
-            let created = self.create_with(data(), attributes)?;
-            self.end(session.id())?;
-            return Ok(created);
-        }
-        match self.login_with(&mut session, user_id, attributes)? {
-            RotateOutcome::Rotated => Ok(session),
-            RotateOutcome::Gone => self.create_with(data(), attributes),
-        }
+        self.run(&mut LoginOrCreate::new(id, user_id, attributes, data)?)
     }
 
     /// Logs a user out and keeps the data, a shopping cart for example: the session becomes anonymous, under a new id and a new
@@ -142,24 +134,7 @@ impl<B: Backend> Store<B> {
     pub fn logout<T>(&self, session: &mut Session<T>) -> Result<RotateOutcome, Error> {
         let outcome = self.change_id(session, IdChange::Logout)?;
         if outcome == RotateOutcome::Rotated {
-            session.user_id = None;
-            session.handle = None;
-        }
-        Ok(outcome)
-    }
-
-    fn login_with<T>(
-        &self,
-        session: &mut Session<T>,
-        user_id: &str,
-        attributes: AttributeParameters<'_>,
-    ) -> Result<RotateOutcome, Error> {
-        let outcome = self.change_id(session, IdChange::Login(attributes))?;
-        if outcome == RotateOutcome::Rotated {
-            if session.user_id.as_deref().is_some_and(|old| old != user_id) {
-                session.handle = None; // it named another user's session
-            }
-            session.user_id = Some(user_id.to_owned());
+            session.set_anonymous();
         }
         Ok(outcome)
     }
@@ -169,15 +144,7 @@ impl<B: Backend> Store<B> {
         session: &mut Session<T>,
         change: IdChange<'_>,
     ) -> Result<RotateOutcome, Error> {
-        match self.run(&mut ChangeId::new(change, session.key)?)? {
-            ChangedId::Rotated { id, key, expiry } => {
-                // The version stays: that of the stored data may be another client's by now.
-                session.id = id;
-                session.key = key;
-                session.expiry = expiry;
-                Ok(RotateOutcome::Rotated)
-            }
-            ChangedId::Gone => Ok(RotateOutcome::Gone),
-        }
+        let changed = self.run(&mut ChangeId::new(change, session.key)?)?;
+        Ok(RotateOutcome::apply(changed, session))
     }
 }

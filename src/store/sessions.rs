@@ -34,25 +34,10 @@ impl<B: Backend> Store<B> {
         data: T,
         attributes: &SessionAttributes,
     ) -> Result<Session<T>, Error> {
-        self.create_with(data, AttributeParameters::new(attributes)?)
-    }
-
-    pub(super) fn create_with<T: Serialize>(
-        &self,
-        data: T,
-        attributes: AttributeParameters<'_>,
-    ) -> Result<Session<T>, Error> {
+        let attributes = AttributeParameters::new(attributes)?;
         let json = json::encode(&data)?;
-        let created = self.run(&mut Create::new(&json, attributes)?)?;
-        Ok(Session {
-            data,
-            id: created.id,
-            key: created.key,
-            version: created.version,
-            expiry: created.expiry,
-            user_id: attributes.user_id().map(ToOwned::to_owned),
-            handle: created.handle,
-        })
+        let created = self.run(&mut Create::new(json, attributes)?)?;
+        Ok(created.into_session(data, attributes.user_id()))
     }
 
     /// Loads a session and uses it: its expiry slides to the idle timeout from now, and at most to the absolute one.
@@ -90,19 +75,8 @@ impl<B: Backend> Store<B> {
     /// Besides the [errors of every call](Store#errors): the data [cannot be written](Error::is_invalid_data) as JSON or is
     /// [too large](Error::is_too_large). What is stored is untouched then.
     pub fn save<T: Serialize>(&self, session: &mut Session<T>) -> Result<SaveOutcome, Error> {
-        Ok(match self.save_data(session)? {
-            SaveReply::Saved { version, expiry }
-            | SaveReply::Same {
-                version,
-                expiry,
-                repeated: true,
-            } => {
-                session.set_saved(version, expiry);
-                SaveOutcome::Saved
-            }
-            SaveReply::Conflict | SaveReply::Same { .. } => SaveOutcome::Conflict,
-            SaveReply::Gone => SaveOutcome::Gone,
-        })
+        let reply = self.save_data(session)?;
+        Ok(SaveOutcome::apply(reply, session))
     }
 
     /// Uses a session without loading it: its expiry slides as with [`load`](Store::load). Returns the expiry now in force, or

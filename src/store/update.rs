@@ -15,7 +15,7 @@ use crate::runtime::random_delay;
 use crate::session::{Session, SessionId};
 
 /// How long `update` waits for the session's lock after its last conflict.
-const UPDATE_LOCK_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const UPDATE_LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl<B: Backend> Store<B> {
     /// Changes the data of a session so that no concurrent change of another client is lost. Returns the changed session.
@@ -112,19 +112,12 @@ impl<B: Backend> Store<B> {
         let outcome = self.lock(id, UPDATE_LOCK_TIMEOUT, |session: &mut Session<T>| {
             change(&mut session.data).map_err(Stopped::Change)
         });
-        match outcome {
-            Ok(outcome) => Ok(outcome),
-            Err(Stopped::Change(error)) => Err(error),
-            Err(Stopped::Store(error)) if error.is_locked() => {
-                Err(Error::conflict(MAX_UPDATE_ATTEMPTS, error).into())
-            }
-            Err(Stopped::Store(error)) => Err(error.into()),
-        }
+        outcome.map_err(Stopped::into_error)
     }
 }
 
 /// What stopped an update under the lock.
-enum Stopped<E> {
+pub(crate) enum Stopped<E> {
     Change(E),
     Store(Error),
 }
@@ -132,5 +125,18 @@ enum Stopped<E> {
 impl<E> From<Error> for Stopped<E> {
     fn from(error: Error) -> Stopped<E> {
         Stopped::Store(error)
+    }
+}
+
+impl<E: From<Error>> Stopped<E> {
+    /// Returns the error of the update.
+    pub(crate) fn into_error(self) -> E {
+        match self {
+            Stopped::Change(error) => error,
+            Stopped::Store(error) if error.is_locked() => {
+                Error::conflict(MAX_UPDATE_ATTEMPTS, error).into()
+            }
+            Stopped::Store(error) => error.into(),
+        }
     }
 }

@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 9] = [
     &["connection"],
     &["store"],
     &["pruning", "events"],
-    &["install"],
+    &["install", "tokio"],
 ];
 
 fn height(folder: &str) -> Option<usize> {

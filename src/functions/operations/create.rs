@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -8,11 +10,11 @@ use crate::functions::load_session::{LoadSession, LoadedSession};
 use crate::functions::operations::drawn_id::DrawnId;
 use crate::functions::operations::{Next, Operation};
 use crate::functions::reply::Reply;
-use crate::session::{Expiry, SessionId, SessionKey};
+use crate::session::{Expiry, Session, SessionId, SessionKey};
 
 /// Creates a session with a new id.
 pub(crate) struct Create<'a> {
-    data: &'a str,
+    data: Cow<'a, str>,
     attributes: AttributeParameters<'a>,
     new: DrawnId,
     state: State,
@@ -43,11 +45,11 @@ pub(crate) struct Created {
 
 impl<'a> Create<'a> {
     pub(crate) fn new(
-        data: &'a str,
+        data: impl Into<Cow<'a, str>>,
         attributes: AttributeParameters<'a>,
     ) -> Result<Create<'a>, Error> {
         Ok(Create {
-            data,
+            data: data.into(),
             attributes,
             new: DrawnId::new(None)?,
             state: State::Creating,
@@ -65,6 +67,21 @@ impl<'a> Create<'a> {
     }
 }
 
+impl Created {
+    /// Returns the session with its data.
+    pub(crate) fn into_session<T>(self, data: T, user_id: Option<&str>) -> Session<T> {
+        Session {
+            data,
+            id: self.id,
+            key: self.key,
+            version: self.version,
+            expiry: self.expiry,
+            user_id: user_id.map(ToOwned::to_owned),
+            handle: self.handle,
+        }
+    }
+}
+
 impl Operation for Create<'_> {
     type Reply = CreateReplies;
     type Output = Created;
@@ -74,7 +91,7 @@ impl Operation for Create<'_> {
         match self.state {
             State::Creating => CreateSession {
                 key: &self.new.key,
-                data: self.data,
+                data: &self.data,
                 attributes: self.attributes,
             }
             .call(),

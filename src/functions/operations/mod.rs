@@ -6,10 +6,14 @@
 mod change_id;
 mod create;
 mod drawn_id;
+mod locked;
+mod login_or_create;
 mod update;
 
 pub(crate) use change_id::{ChangeId, ChangedId, IdChange};
 pub(crate) use create::Create;
+pub(crate) use locked::{check_same_session, finish_locked};
+pub(crate) use login_or_create::LoginOrCreate;
 pub(crate) use update::{MAX_UPDATE_ATTEMPTS, Update, Updated};
 
 use std::time::Duration;

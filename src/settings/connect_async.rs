@@ -1,0 +1,70 @@
+//! The asynchronous connect.
+
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+use tokio_postgres::tls::NoTlsStream;
+use tokio_postgres::{Client, Connection, NoTls, Socket};
+
+use super::attempt::{Attempt, AttemptError, FailedAttempts, login_timeout, unreachable_host};
+use super::connection_settings::ConnectionSettings;
+use crate::error::Error;
+
+/// Runs a connection: spawns a task that polls it until its client is dropped.
+pub(crate) type Drive<'a> = dyn Fn(Connection<Socket, NoTlsStream>) + Send + Sync + 'a;
+
+impl ConnectionSettings {
+    /// Connects as [`connect`](Self::connect) does, without blocking. `drive` runs the connection.
+    pub(crate) async fn connect_async(&self, drive: &Drive<'_>) -> Result<Client, Error> {
+        self.connect_to_any_async(drive)
+            .await
+            .map_err(|error| error.at(self.connection_target()))
+    }
+
+    async fn connect_to_any_async(&self, drive: &Drive<'_>) -> Result<Client, Error> {
+        let mut failed = FailedAttempts::default();
+        for candidate in self.candidates() {
+            // It reads password files.
+            let settings = self.clone();
+            let attempt = spawn_blocking(move || settings.attempt(candidate))
+                .await
+                .map_err(|_| Error::no_runtime())?;
+            let connected = match attempt {
+                Ok(attempt) => self.connect_once_async(&attempt, drive).await,
+                Err(error) => Err(error),
+            };
+            match connected {
+                Ok(client) => return Ok(client),
+                Err(error) => failed.add(error)?,
+            }
+        }
+        Err(failed.into_error())
+    }
+
+    async fn connect_once_async(
+        &self,
+        attempt: &Attempt,
+        drive: &Drive<'_>,
+    ) -> Result<Client, AttemptError> {
+        let connected = connect_once(attempt, drive);
+        match self.connect_timeout {
+            None => connected.await,
+            Some(limit) => timeout(limit, connected)
+                .await
+                .unwrap_or_else(|_| Err(unreachable_host(login_timeout()))),
+        }
+    }
+}
+
+async fn connect_once(attempt: &Attempt, drive: &Drive<'_>) -> Result<Client, AttemptError> {
+    let (client, connection) = attempt
+        .config
+        .connect(NoTls)
+        .await
+        .map_err(|error| attempt.connect_error(error))?;
+    drive(connection);
+    if let Some(query) = attempt.query() {
+        let reply = client.query_one(query, &[]).await;
+        attempt.check_reply(reply.and_then(|row| row.try_get(0)))?;
+    }
+    Ok(client)
+}

@@ -1,0 +1,253 @@
+//! Connections that serve one caller at a time: for calls that change something, may wait for a lock, or take long.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::held_locks;
+use super::lease::Lease;
+use super::limits::{Limits, NoPlace, Places};
+use super::open_connection::OpenConnection;
+use crate::connection::Connector;
+use crate::error::Error;
+use crate::functions::Call;
+
+/// The connections, of which as many as there are places can be in use.
+pub(super) struct ExclusiveConnections {
+    connector: Arc<Connector>,
+    limits: Limits,
+    places: Places,
+    /// For calls that may wait for a locked session. They leave one place to all others.
+    blockable: Places,
+    /// The one that was released last is at the back.
+    idle: Mutex<VecDeque<Idle>>,
+    open: Arc<AtomicU32>,
+}
+
+struct Idle {
+    connection: Counted,
+    since: Instant,
+}
+
+impl ExclusiveConnections {
+    pub(super) fn new(
+        connector: Arc<Connector>,
+        limits: Limits,
+        places: Places,
+        blockable: Places,
+    ) -> Arc<ExclusiveConnections> {
+        Arc::new(ExclusiveConnections {
+            connector,
+            limits,
+            places,
+            blockable,
+            idle: Mutex::default(),
+            open: Arc::default(),
+        })
+    }
+
+    /// Takes a place for a call, and for the transaction that the call may begin. Waits for `timeout`, unless the call says
+    /// for how long.
+    pub(super) async fn take(
+        self: &Arc<Self>,
+        call: &Call<'_>,
+        timeout: Duration,
+    ) -> Result<ExclusiveLease, Error> {
+        let now = Instant::now();
+        let give_up = call.give_up().unwrap_or(now + timeout);
+        let timeout = give_up.saturating_duration_since(now);
+        // A call inside a transaction lets that end, and so one more of the calls that may block.
+        let blockable = if call.may_block() && !held_locks::is_holding() {
+            let permit = self.blockable.take(give_up).await;
+            Some(permit.map_err(|reason| match reason {
+                NoPlace::Closed => Error::pool_closed(),
+                NoPlace::Timeout if call.give_up().is_some() => Error::locked_in_pool(),
+                NoPlace::Timeout => Error::pool_blocked(timeout),
+            })?)
+        } else {
+            None
+        };
+        let permit = self.places.take(give_up).await;
+        let permit = permit.map_err(|reason| match reason {
+            NoPlace::Closed => Error::pool_closed(),
+            NoPlace::Timeout => Error::pool_timeout(timeout),
+        })?;
+        let idle = self.idle().pop_back();
+        let connection = idle
+            .filter(|idle| {
+                let open = &idle.connection.open;
+                open.is_usable() && !self.limits.is_expired(open, Some(idle.since))
+            })
+            .map(|idle| idle.connection);
+        Ok(ExclusiveLease {
+            place: Some(Place {
+                pool: Arc::clone(self),
+                _permit: permit,
+                _blockable: blockable,
+            }),
+            connection,
+            progress: Progress::Ready,
+        })
+    }
+
+    /// Returns how many connections are open, and how many of them are idle.
+    pub(super) fn status(&self) -> (u32, u32) {
+        let idle = self.idle().len();
+        let idle = u32::try_from(idle).unwrap_or(u32::MAX);
+        (self.open.load(Ordering::Relaxed), idle)
+    }
+
+    pub(super) fn close(&self) {
+        self.places.close();
+        self.blockable.close();
+        let closed = std::mem::take(&mut *self.idle());
+        drop(closed);
+    }
+
+    fn release(&self, connection: Counted) {
+        let mut idle = self.idle();
+        let unusable = if connection.open.is_usable() && !self.places.is_closed() {
+            idle.push_back(Idle {
+                connection,
+                since: Instant::now(),
+            });
+            None
+        } else {
+            Some(connection)
+        };
+        // The pool shrinks after a peak.
+        let is_expired = |idle: &Idle| {
+            self.limits
+                .is_expired(&idle.connection.open, Some(idle.since))
+        };
+        let expired = match idle.front() {
+            Some(oldest) if is_expired(oldest) => idle.pop_front(),
+            _ => None,
+        };
+        drop(idle);
+        drop((unusable, expired));
+    }
+
+    // Nothing panics while it holds the lock.
+    fn idle(&self) -> MutexGuard<'_, VecDeque<Idle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An open connection that the status counts.
+struct Counted {
+    open: Arc<OpenConnection>,
+    _count: Count,
+}
+
+struct Count(Arc<AtomicU32>);
+
+impl Count {
+    fn new(count: &Arc<AtomicU32>) -> Count {
+        count.fetch_add(1, Ordering::Relaxed);
+        Count(Arc::clone(count))
+    }
+}
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A place in the pool. The last field that is dropped lets the next caller in.
+struct Place {
+    pool: Arc<ExclusiveConnections>,
+    _permit: OwnedSemaphorePermit,
+    _blockable: Option<OwnedSemaphorePermit>,
+}
+
+/// The use of a connection by one caller.
+pub(super) struct ExclusiveLease {
+    /// None after the drop has handed it over.
+    place: Option<Place>,
+    connection: Option<Counted>,
+    progress: Progress,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// The server waits for the next call.
+    Ready,
+    /// A call is under way.
+    Busy,
+    /// A transaction is open, and a call may be under way in it.
+    InTransaction,
+}
+
+impl ExclusiveLease {
+    /// Returns the connection if a transaction is open on it.
+    pub(super) fn in_transaction(&self) -> Option<Arc<OpenConnection>> {
+        let connection = self.connection.as_ref()?;
+        (self.progress == Progress::InTransaction).then(|| Arc::clone(&connection.open))
+    }
+
+    /// Notes whether a transaction is open. A drop rolls it back.
+    pub(super) fn set_in_transaction(&mut self, in_transaction: bool) {
+        self.progress = if in_transaction {
+            Progress::InTransaction
+        } else {
+            Progress::Ready
+        };
+    }
+}
+
+impl Lease for ExclusiveLease {
+    async fn connected(&mut self) -> Result<Arc<OpenConnection>, Error> {
+        if let Some(connection) = &self.connection {
+            return Ok(Arc::clone(&connection.open));
+        }
+        let Some(place) = &self.place else {
+            return Err(Error::pool_closed());
+        };
+        let count = Count::new(&place.pool.open);
+        let open = Arc::new(OpenConnection::open(&place.pool.connector).await?);
+        self.connection = Some(Counted {
+            open: Arc::clone(&open),
+            _count: count,
+        });
+        Ok(open)
+    }
+
+    fn discard(&mut self) {
+        self.connection = None;
+        self.progress = Progress::Ready;
+    }
+
+    fn set_under_way(&mut self, under_way: bool) {
+        self.progress = if under_way {
+            Progress::Busy
+        } else {
+            Progress::Ready
+        };
+    }
+}
+
+impl Drop for ExclusiveLease {
+    fn drop(&mut self) {
+        let (Some(place), Some(connection)) = (self.place.take(), self.connection.take()) else {
+            return;
+        };
+        if self.progress == Progress::Ready || !connection.open.is_usable() {
+            place.pool.release(connection);
+            return;
+        }
+        // The caller was cancelled, or its work failed or panicked.
+        let rolls_back = self.progress == Progress::InTransaction;
+        let open = Arc::clone(&connection.open);
+        open.after_last_reply(rolls_back, move |open, is_usable| {
+            drop(open);
+            if is_usable {
+                place.pool.release(connection);
+            }
+        });
+    }
+}

@@ -1,0 +1,225 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_postgres::Row;
+
+use super::backend::Backend;
+use super::backend::sealed::Executor;
+use super::exclusive::{ExclusiveConnections, ExclusiveLease};
+use super::lease::{Lease, execute};
+use super::limits::{Limits, Places, Waits};
+use super::open_connection::query_unnamed;
+use super::shared::{MAX_PIPELINED, SharedConnections};
+use super::under_lock::UnderLock;
+use crate::connection::{
+    Attempt, Connector, Decision, FailedAttempt, PoolOptions, PoolStatus, final_error,
+};
+use crate::error::Error;
+use crate::functions::{Call, Reply, SchemaName};
+use crate::store::StoreParts;
+
+/// The connections of an asynchronous store, unless the builder says otherwise.
+pub(super) const DEFAULT_SIZE: u32 = 8;
+
+/// The connections of a [`Store`](super::Store) of its own: 8 by default, and 2 at least.
+///
+/// A quarter of them, one at least, is for the calls that only read one session or one user's: [`load`](super::Store::load),
+/// [`peek`](super::Store::peek), [`touch`](super::Store::touch), [`info`](super::Store::info),
+/// [`user_sessions`](super::Store::user_sessions). Many such calls are under way on one connection at once, one behind the
+/// other. The other connections serve one call at a time: those that change something, because they may wait for a session
+/// that another client has locked, and those that read the whole table. So a save that waits delays no load. A
+/// [`with_locked`](super::Store::with_locked) keeps such a connection while its closure works. The calls that may wait for a
+/// locked session leave one such connection to the others, and to the calls in those closures.
+///
+/// A connection is opened when a call needs it, is never pinged, and is replaced after its
+/// [lifetime](crate::StoreBuilder::connection_max_lifetime). A task drives it. A clone shares the connections. Dropping the last
+/// clone closes them.
+#[derive(Clone)]
+pub struct Pool {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    connector: Arc<Connector>,
+    size: u32,
+    timeout: Duration,
+    shared: Arc<SharedConnections>,
+    exclusive: Arc<ExclusiveConnections>,
+    waits: Arc<Waits>,
+}
+
+impl Pool {
+    /// Returns a pool without an open connection.
+    pub(super) fn new(parts: StoreParts) -> Result<Pool, Error> {
+        let PoolOptions {
+            size,
+            max_lifetime,
+            idle_timeout,
+        } = parts.options;
+        if size < 2 {
+            return Err(Error::argument(
+                "the pool of an asynchronous store needs 2 connections, because reads do not wait behind changes",
+            ));
+        }
+        let shared = size.div_ceil(4).min(size - 1);
+        let exclusive = size - shared;
+        let limits = Limits {
+            max_lifetime,
+            idle_timeout,
+        };
+        let waits = Arc::default();
+        let places = |count: u32, each: usize| Places::new(count as usize * each, &waits);
+        let connector = Arc::new(parts.connector);
+        Ok(Pool {
+            inner: Arc::new(Inner {
+                shared: SharedConnections::new(
+                    Arc::clone(&connector),
+                    limits,
+                    places(shared, MAX_PIPELINED),
+                    shared as usize,
+                ),
+                exclusive: ExclusiveConnections::new(
+                    Arc::clone(&connector),
+                    limits,
+                    places(exclusive, 1),
+                    places(exclusive.saturating_sub(1).max(1), 1),
+                ),
+                connector,
+                size,
+                timeout: parts.pool_timeout,
+                waits,
+            }),
+        })
+    }
+
+    /// Opens one connection, so that a mistake in the settings shows now.
+    pub(super) async fn open_one(&self) -> Result<(), Error> {
+        let timeout = self.inner.timeout;
+        self.inner.shared.take(timeout).await?.connected().await?;
+        Ok(())
+    }
+
+    /// Returns how connections are made, for one outside of the pool.
+    pub(super) fn connector(&self) -> Arc<Connector> {
+        Arc::clone(&self.inner.connector)
+    }
+
+    pub(super) fn status(&self) -> PoolStatus {
+        let shared = self.inner.shared.status();
+        let exclusive = self.inner.exclusive.status();
+        PoolStatus {
+            size: self.inner.size,
+            open: shared.0 + exclusive.0,
+            idle: shared.1 + exclusive.1,
+            waiting: self.inner.waits.waiting(),
+            hand_offs: self.inner.waits.hand_offs(),
+        }
+    }
+
+    pub(super) fn close(&self) {
+        self.inner.shared.close();
+        self.inner.exclusive.close();
+    }
+}
+
+impl Backend for Pool {}
+
+impl Executor for Pool {
+    const USABLE_AFTER_ERROR: bool = true;
+
+    async fn execute(&self, schema: &SchemaName, call: &Call<'_>) -> Result<Reply, Error> {
+        let timeout = self.inner.timeout;
+        let prepares = self.inner.connector.prepares_statements();
+        if call.can_be_pipelined() {
+            let mut lease = self.inner.shared.take(timeout).await?;
+            execute(&mut lease, prepares, schema, call).await
+        } else {
+            let mut lease = self.inner.exclusive.take(call, timeout).await?;
+            execute(&mut lease, prepares, schema, call).await
+        }
+    }
+
+    async fn in_transaction<W: UnderLock>(
+        &self,
+        schema: &SchemaName,
+        first: &Call<'_>,
+        work: W,
+    ) -> Result<W::Output, W::Error> {
+        let timeout = self.inner.timeout;
+        let mut lease = self.inner.exclusive.take(first, timeout).await?;
+        let reply = begin(&mut lease, schema, first).await?;
+        let open = lease.connected().await?;
+        let result = work.run(open.client(), reply).await;
+        if result.is_ok() {
+            let committed = open.client().batch_execute("commit").await;
+            lease.set_in_transaction(false);
+            committed.map_err(|error| final_error(error, true))?;
+        } else {
+            rollback(&mut lease).await;
+        }
+        result
+    }
+}
+
+/// Begins a transaction with a call. Replaces a broken connection once.
+async fn begin(
+    lease: &mut ExclusiveLease,
+    schema: &SchemaName,
+    first: &Call<'_>,
+) -> Result<Reply, Error> {
+    // A stale prepared statement would abort the transaction, so nothing is prepared.
+    let mut attempt = Attempt::first(false);
+    loop {
+        let failed = match begin_once(lease, schema, first).await {
+            Ok(rows) => return Ok(Reply::repeated(rows, attempt.may_have_executed)),
+            Err(failed) => failed,
+        };
+        if failed.error.is_connection_lost() {
+            lease.discard();
+        }
+        match failed.decide(first, attempt) {
+            Decision::Return { outcome_unknown } => {
+                rollback(lease).await;
+                return Err(failed.into_error(outcome_unknown));
+            }
+            Decision::Reconnect(next) | Decision::PrepareAnew(next) => attempt = next,
+        }
+    }
+}
+
+async fn begin_once(
+    lease: &mut ExclusiveLease,
+    schema: &SchemaName,
+    first: &Call<'_>,
+) -> Result<Vec<Row>, FailedAttempt> {
+    let open = lease
+        .connected()
+        .await
+        .map_err(FailedAttempt::before_sending)?;
+    lease.set_in_transaction(true);
+    // Whatever the role's default: after waiting for a lock, the call must see what the lock's holder wrote.
+    open.client()
+        .batch_execute("start transaction isolation level read committed")
+        .await
+        .map_err(|error| FailedAttempt::before_sending(Error::call(error)))?;
+    query_unnamed(open.client(), schema, first)
+        .await
+        .map_err(FailedAttempt::after_sending)
+}
+
+/// Ends a transaction that failed. The error of the failure says more than one of the rollback.
+async fn rollback(lease: &mut ExclusiveLease) {
+    if let Some(open) = lease.in_transaction() {
+        let _ = open.client().batch_execute("rollback").await;
+        lease.set_in_transaction(false);
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("status", &self.status())
+            .finish_non_exhaustive()
+    }
+}
