@@ -14,3 +14,5 @@ mod npm;
 #[cfg(feature = "admin")]
 mod session_admin;
 mod source;
+#[cfg(feature = "tokio")]
+mod tokio_client;

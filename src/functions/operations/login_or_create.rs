@@ -201,7 +201,8 @@ mod tests {
         attributes: &'a SessionAttributes,
     ) -> LoginOrCreate<'a, u32, fn() -> u32> {
         let attributes = AttributeParameters::of_user("ada", attributes).unwrap();
-        LoginOrCreate::new(id, "ada", attributes, || 7).unwrap()
+        let data: fn() -> u32 = || 7;
+        LoginOrCreate::new(id, "ada", attributes, data).unwrap()
     }
 
     fn loaded(user_id: Option<&str>) -> LoginOrCreateReply {
