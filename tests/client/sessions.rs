@@ -4,8 +4,9 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use crate::support::case::case;
 use crate::support::test_database::{TestDatabase, create, updated};
-use connect_pg::{Error, SaveOutcome, SessionAttributes, SessionId, UpdateOutcome};
+use connect_pg::{Error, SaveOutcome, Session, SessionAttributes, Store, UpdateOutcome};
 use serde_json::{Value, json};
 
 #[test]
@@ -76,98 +77,77 @@ fn create_stores_all_attributes() {
 }
 
 #[test]
-fn unknown_id_is_gone_for_every_call() {
+fn session_that_is_not_live_is_gone_for_every_call() {
     let database = TestDatabase::new();
     let store = database.store();
-    let id = SessionId::generate().unwrap();
-    assert!(store.load::<Value>(&id).unwrap().is_none());
-    assert!(store.peek::<Value>(&id).unwrap().is_none());
-    assert_eq!(store.touch(&id).unwrap(), None);
-    assert!(store.update(&id, |_: &mut Value| ()).unwrap().is_gone());
-    assert!(!store.end(&id).unwrap());
-    assert_eq!(store.count().unwrap(), 0);
+    let execute = |sql| database.superuser().batch_execute(sql).unwrap();
+    let cases: [(&str, &dyn Fn(&Session<i32>)); 3] = [
+        ("unknown", &|_| execute("delete from web.session")),
+        ("ended", &|session| {
+            assert!(store.end(session.id()).unwrap())
+        }),
+        ("expired", &|_| {
+            execute(
+                "update web.session set expires_at = now() - interval '1 s', slide_at = now() - interval '1 s'",
+            )
+        }),
+    ];
+    for (name, make_gone) in cases {
+        case(name, || {
+            let mut session = create(&store, 1);
+            make_gone(&session);
+            session.data = 2;
+            let id = session.id().clone();
+            assert_eq!(store.save(&mut session).unwrap(), SaveOutcome::Gone);
+            assert!(store.load::<i32>(&id).unwrap().is_none());
+            assert!(store.peek::<i32>(&id).unwrap().is_none());
+            assert_eq!(store.touch(&id).unwrap(), None);
+            assert!(store.update(&id, |_: &mut i32| ()).unwrap().is_gone());
+            assert!(!store.end(&id).unwrap());
+            assert_eq!(store.count().unwrap(), 0);
+        });
+    }
 }
 
-#[test]
-fn save_replaces_data() {
-    let database = TestDatabase::new();
-    let store = database.store();
-    let mut session = create(&store, 1);
-    let before = session.version();
-    session.data = 2;
-    assert_eq!(store.save(&mut session).unwrap(), SaveOutcome::Saved);
-    assert!(session.version() > before);
-    let loaded = store.load::<i32>(session.id()).unwrap().unwrap();
-    assert_eq!((loaded.data, loaded.version()), (2, session.version()));
+/// Returns what is stored under the id of a session.
+fn stored(store: &Store, session: &Session<i32>) -> (i32, i64) {
+    let stored = store.peek::<i32>(session.id()).unwrap().unwrap();
+    (stored.data, stored.version())
 }
 
+// A client that changed 1 to 2 while another did the same must find a conflict: otherwise one of two counts is lost.
 #[test]
 fn save_after_concurrent_save_returns_conflict() {
+    use SaveOutcome::{Conflict, Saved};
+
     let database = TestDatabase::new();
     let store = database.store();
-    let mut mine = create(&store, 1);
-    let mut theirs = store.load::<i32>(mine.id()).unwrap().unwrap();
-    theirs.data = 2;
-    assert_eq!(store.save(&mut theirs).unwrap(), SaveOutcome::Saved);
-
-    mine.data = 3;
-    let before = mine.version();
-    assert_eq!(store.save(&mut mine).unwrap(), SaveOutcome::Conflict);
-    assert_eq!(mine.version(), before, "a second save must not succeed");
-    assert_eq!(store.save(&mut mine).unwrap(), SaveOutcome::Conflict);
-    assert_eq!(store.load::<i32>(mine.id()).unwrap().unwrap().data, 2);
-}
-
-#[test]
-fn save_of_stored_data_keeps_version() {
-    let database = TestDatabase::new();
-    let store = database.store();
-    let mut session = create(&store, 1);
-    let before = session.version();
-    assert_eq!(store.save(&mut session).unwrap(), SaveOutcome::Saved);
-    assert_eq!(session.version(), before);
-}
-
-#[test]
-fn save_after_end_returns_gone() {
-    let database = TestDatabase::new();
-    let store = database.store();
-    let mut session = create(&store, 1);
-    assert!(store.end(session.id()).unwrap());
-
-    session.data = 2;
-    assert_eq!(store.save(&mut session).unwrap(), SaveOutcome::Gone);
-    assert!(store.load::<i32>(session.id()).unwrap().is_none());
-    assert_eq!(store.touch(session.id()).unwrap(), None);
-    assert!(
-        store
-            .update(session.id(), |_: &mut i32| ())
-            .unwrap()
-            .is_gone()
-    );
-    assert!(
-        !store.end(session.id()).unwrap(),
-        "the session has ended already"
-    );
-    assert_eq!(store.count().unwrap(), 0);
-}
-
-#[test]
-fn expired_session_is_gone_for_every_call() {
-    let database = TestDatabase::new();
-    let store = database.store();
-    let mut session = create(&store, 1);
-    database
-        .superuser()
-        .batch_execute("update web.session set expires_at = now() - interval '1 s', slide_at = now() - interval '1 s'")
-        .unwrap();
-    assert!(store.load::<i32>(session.id()).unwrap().is_none());
-    assert!(store.peek::<i32>(session.id()).unwrap().is_none());
-    assert_eq!(store.touch(session.id()).unwrap(), None);
-    session.data = 2;
-    assert_eq!(store.save(&mut session).unwrap(), SaveOutcome::Gone);
-    assert!(!store.end(session.id()).unwrap());
-    assert_eq!(store.count().unwrap(), 0);
+    for (name, theirs, mine, outcome, kept) in [
+        ("other data", None, 2, Saved, 2),
+        ("the stored data", None, 1, Saved, 1),
+        ("other data after another client", Some(2), 3, Conflict, 2),
+        ("the data of another client", Some(2), 2, Conflict, 2),
+    ] {
+        case(name, || {
+            let mut session = create(&store, 1);
+            let before = session.version();
+            if let Some(data) = theirs {
+                let mut theirs = store.load::<i32>(session.id()).unwrap().unwrap();
+                theirs.data = data;
+                assert_eq!(store.save(&mut theirs).unwrap(), Saved);
+            }
+            session.data = mine;
+            assert_eq!(store.save(&mut session).unwrap(), outcome);
+            let is_written = outcome == Saved && mine != 1;
+            assert_eq!(session.version() > before, is_written);
+            // A second save must not succeed either.
+            assert_eq!(store.save(&mut session).unwrap(), outcome);
+            assert_eq!(stored(&store, &session).0, kept);
+            if outcome == Saved {
+                assert_eq!(stored(&store, &session).1, session.version());
+            }
+        });
+    }
 }
 
 #[test]
@@ -307,66 +287,28 @@ fn prune_beside_another_pruner_returns_busy() {
     assert!(store.prune(10).unwrap().is_complete());
 }
 
+// If two clients add 1 to the same number, the second save finds its data stored already.
 #[test]
 fn update_after_conflict_applies_change_again() {
     let database = TestDatabase::new();
     let store = database.store();
-    let session = create(&store, vec!["first"]);
-    let mut tries = 0;
-    let updated = updated(store.update(session.id(), |list: &mut Vec<String>| {
-        tries += 1;
-        if tries == 1 {
-            let mut theirs = store.load::<Vec<String>>(session.id()).unwrap().unwrap();
-            theirs.data.push("theirs".to_owned());
-            assert_eq!(store.save(&mut theirs).unwrap(), SaveOutcome::Saved);
-        }
-        list.push("mine".to_owned());
-    }));
-    assert_eq!(tries, 2);
-    assert_eq!(updated.data, ["first", "theirs", "mine"]);
-    assert_eq!(
-        store
-            .load::<Vec<String>>(session.id())
-            .unwrap()
-            .unwrap()
-            .data,
-        updated.data
-    );
-}
-
-// Both clients count from 1 to 2. If both saves succeeded, one count would be lost.
-#[test]
-fn save_of_equal_concurrent_change_returns_conflict() {
-    let database = TestDatabase::new();
-    let store = database.store();
-    let mut ours = create(&store, 1);
-    let mut theirs = store.load::<i32>(ours.id()).unwrap().unwrap();
-    theirs.data += 1;
-    assert_eq!(store.save(&mut theirs).unwrap(), SaveOutcome::Saved);
-    ours.data += 1;
-    let version = ours.version();
-    assert_eq!(store.save(&mut ours).unwrap(), SaveOutcome::Conflict);
-    assert_eq!(ours.version(), version);
-}
-
-// Two clients add 1 to the same number, so the second saves data that are stored already.
-#[test]
-fn update_after_equal_concurrent_change_applies_again() {
-    let database = TestDatabase::new();
-    let store = database.store();
-    let session = create(&store, 0);
-    let mut tries = 0;
-    let updated = updated(store.update(session.id(), |n: &mut i32| {
-        tries += 1;
-        if tries == 1 {
-            let mut theirs = store.load::<i32>(session.id()).unwrap().unwrap();
-            theirs.data += 1;
-            assert_eq!(store.save(&mut theirs).unwrap(), SaveOutcome::Saved);
-        }
-        *n += 1;
-    }));
-    assert_eq!(updated.data, 2);
-    assert_eq!(store.load::<i32>(session.id()).unwrap().unwrap().data, 2);
+    for (name, theirs) in [("another change", 10), ("an equal change", 1)] {
+        case(name, || {
+            let session = create(&store, 0);
+            let mut tries = 0;
+            let updated = updated(store.update(session.id(), |n: &mut i32| {
+                tries += 1;
+                if tries == 1 {
+                    let mut other = store.load::<i32>(session.id()).unwrap().unwrap();
+                    other.data += theirs;
+                    assert_eq!(store.save(&mut other).unwrap(), SaveOutcome::Saved);
+                }
+                *n += 1;
+            }));
+            assert_eq!((tries, updated.data), (2, theirs + 1));
+            assert_eq!(stored(&store, &session), (updated.data, updated.version()));
+        });
+    }
 }
 
 #[test]

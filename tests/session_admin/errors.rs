@@ -1,8 +1,10 @@
 //! Errors that a new user of session-admin meets: each has exit status 2 and gives a hint.
 
+use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use crate::support::case::case;
 use crate::support::session_admin::{Database, bare_command, run};
 use crate::support::temporary_directory::TemporaryDirectory;
 
@@ -84,33 +86,63 @@ fn closed_output_keeps_exit_status() {
 }
 
 #[test]
-fn unreachable_server_is_reported() {
+fn failed_connection_is_reported_with_hint() {
+    let mut database = Database::installed();
+    let role = database.own_role("login password 'unprivileged'");
     let directory = TemporaryDirectory::new();
-    for host in [directory.file(""), "127.0.0.1".into()] {
+    let no_socket = directory.file("");
+    let unreachable = ["cannot connect", "port 1", "Hint: is the server running"];
+    let missing = "connect_pg_test_missing";
+    for (name, environment, texts) in [
+        (
+            "no socket",
+            &[("PGHOST", &*no_socket), ("PGPORT", "1")][..],
+            &unreachable[..],
+        ),
+        (
+            "no listener",
+            &[("PGHOST", "127.0.0.1"), ("PGPORT", "1")],
+            &unreachable,
+        ),
+        (
+            "no database",
+            &[("PGDATABASE", missing)],
+            &[missing, "3D000", "Hint: create the database"],
+        ),
+        (
+            "no privilege",
+            &[("PGUSER", &role), ("PGPASSWORD", "unprivileged")],
+            &["Hint: ", "connect as"],
+        ),
+    ] {
         for subcommand in CONNECTING {
-            let mut command = bare_command(&[subcommand]);
-            command.env("PGHOST", &host).env("PGPORT", "1");
-            run(command).expect(2).says(&[
-                "cannot connect",
-                "port 1",
-                "Hint: is the server running",
-            ]);
+            case(format!("{name}: {subcommand}"), || {
+                database
+                    .run_with(environment, &[subcommand])
+                    .expect(2)
+                    .says(texts);
+            });
         }
     }
 }
 
 #[test]
-fn missing_database_is_reported() {
-    let database = Database::new();
-    for subcommand in CONNECTING {
-        database
-            .run_with(&[("PGDATABASE", "connect_pg_test_missing")], &[subcommand])
-            .expect(2)
-            .says(&[
-                "connect_pg_test_missing",
-                "3D000",
-                "Hint: create the database",
-            ]);
+fn invalid_connection_settings_are_reported() {
+    for url in [
+        "s3cret",
+        "postgresql://u:s3cret@h:port/d",
+        "postgresql://u:s3cret@h/d?nonsense=1",
+        "postgresql://u:s3cret@h/d?sslmode=verify-full",
+        "host=h password=s3cret sslmode=require",
+        "host=h password='s3cret",
+        "service=connect_pg_test_missing",
+    ] {
+        for subcommand in CONNECTING {
+            run(bare_command(&[subcommand, "--database-url", url]))
+                .expect(2)
+                .says(&["invalid connection settings", "Hint:"])
+                .hides("s3cret");
+        }
     }
 }
 
@@ -118,34 +150,38 @@ fn missing_database_is_reported() {
 fn wrong_password_is_reported_and_hidden() {
     let mut database = Database::new();
     let user = database.own_role("login password 'right'");
-    let as_user = |password: &str| {
-        let environment = [("PGUSER", user.as_str()), ("PGPASSWORD", password)];
-        database.run_with(&environment, &["status"])
-    };
-    as_user("s3cret")
-        .expect(2)
-        .says(&[&user, "28P01", "Hint: the password came from PGPASSWORD"])
-        .hides("s3cret");
-    // The server asks for a password, and there is none.
-    as_user("").expect(2).says(&[
-        "Hint: the server asks for a password and none was given",
-        ".pgpass",
-    ]);
-    // A missing role must look the same as a wrong password.
-    database
-        .run_with(
-            &[
-                ("PGUSER", "connect_pg_test_missing"),
-                ("PGPASSWORD", "s3cret"),
-            ],
-            &["status"],
-        )
-        .expect(2)
-        .hides("s3cret");
-    // With the right password, the error is that nothing is installed.
-    as_user("right")
-        .expect(2)
-        .says(&["no store", "session-admin install"]);
+    let none_given = "Hint: the server asks for a password and none was given";
+    for (name, user, password, texts) in [
+        (
+            "wrong",
+            &*user,
+            "s3cret",
+            &[&*user, "28P01", "Hint: the password came from PGPASSWORD"][..],
+        ),
+        ("none", &user, "", &[none_given, ".pgpass"]),
+        // A missing role must look the same as a wrong password.
+        (
+            "missing role",
+            "connect_pg_test_missing",
+            "s3cret",
+            &["28P01", "Hint: the password came from PGPASSWORD"],
+        ),
+        (
+            "right",
+            &user,
+            "right",
+            &["no store", "session-admin install"],
+        ),
+    ] {
+        case(name, || {
+            let environment = [("PGUSER", user), ("PGPASSWORD", password)];
+            database
+                .run_with(&environment, &["status"])
+                .expect(2)
+                .says(texts)
+                .hides("s3cret");
+        });
+    }
 }
 
 #[test]
@@ -178,14 +214,19 @@ fn password_file_is_used_only_if_private() {
         .hides("from the file");
 }
 
-#[test]
-fn url_overrides_environment() {
-    let database = Database::installed();
-    let environment: std::collections::HashMap<_, _> = database
+/// Returns the variables by which the program connects as the superuser.
+fn environment(database: &Database) -> HashMap<String, String> {
+    database
         .command(&[])
         .get_envs()
         .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value?.to_str()?.to_owned())))
-        .collect();
+        .collect()
+}
+
+#[test]
+fn url_overrides_environment() {
+    let database = Database::installed();
+    let environment = environment(&database);
     let url = format!(
         "postgresql://{}:s3cret@/{}?host={}&port={}",
         environment["PGUSER"], database.name, environment["PGHOST"], environment["PGPORT"]
@@ -215,56 +256,19 @@ fn url_overrides_environment() {
 }
 
 #[test]
-fn invalid_connection_settings_are_reported() {
-    for url in [
-        "s3cret",
-        "postgresql://u:s3cret@h:port/d",
-        "postgresql://u:s3cret@h/d?nonsense=1",
-        "postgresql://u:s3cret@h/d?sslmode=verify-full",
-        "host=h password=s3cret sslmode=require",
-        "host=h password='s3cret",
-        "service=connect_pg_test_missing",
-    ] {
-        for subcommand in CONNECTING {
-            run(bare_command(&[subcommand, "--database-url", url]))
-                .expect(2)
-                .says(&["invalid connection settings", "Hint:"])
-                .hides("s3cret");
-        }
-    }
-}
-
-#[test]
 fn missing_store_is_reported() {
+    const INSTALL: &str = "session-admin install";
     let database = Database::new();
-    for subcommand in ["prune", "status"] {
-        database.run(&[subcommand]).expect(2).says(&[
-            "no store in schema \"web\"",
-            "Hint: install it with session-admin install",
-        ]);
-    }
-    database
-        .run(&["rotate-password"])
-        .expect(2)
-        .says(&["no role", "session-admin install"]);
-    database
-        .run(&["check"])
-        .expect(1)
-        .says(&["not installed", "session-admin install"]);
-}
-
-#[test]
-fn missing_privilege_is_reported() {
-    let mut database = Database::installed();
-    let role = database.own_role("login password 'unprivileged'");
-    for subcommand in CONNECTING {
+    for (subcommand, status, text) in [
+        ("prune", 2, "no store in schema \"web\""),
+        ("status", 2, "no store in schema \"web\""),
+        ("rotate-password", 2, "no role"),
+        ("check", 1, "not installed"),
+    ] {
         database
-            .run_with(
-                &[("PGUSER", &role), ("PGPASSWORD", "unprivileged")],
-                &[subcommand],
-            )
-            .expect(2)
-            .says(&["Hint: ", "connect as"]);
+            .run(&[subcommand])
+            .expect(status)
+            .says(&[text, INSTALL]);
     }
 }
 
@@ -295,42 +299,33 @@ fn redirected_output_has_no_colours() {
 fn host_list_skips_unreachable_host_and_stops_at_refused_login() {
     let mut database = Database::installed();
     let user = database.own_role("login password 'right'");
-    let environment: std::collections::HashMap<_, _> = database
-        .command(&[])
-        .get_envs()
-        .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value?.to_str()?.to_owned())))
-        .collect();
+    let environment = environment(&database);
     let (host, port) = (&environment["PGHOST"], &environment["PGPORT"]);
-    let with = |more: &[(&str, &str)], hosts: &str, ports: &str| {
-        let mut all = vec![("PGHOST", hosts), ("PGPORT", ports)];
-        all.extend(more);
-        database.run_with(&all, &["status", "--format", "json"])
-    };
     let second_is_up = (format!("127.0.0.1,{host}"), format!("1,{port}"));
-    with(&[], &second_is_up.0, &second_is_up.1).expect(0);
-    for target in ["any", "read-write", "primary", "prefer-standby"] {
-        with(
-            &[("PGTARGETSESSIONATTRS", target)],
-            &second_is_up.0,
-            &second_is_up.1,
-        )
-        .expect(0);
-    }
-    for target in ["standby", "read-only"] {
-        with(
-            &[("PGTARGETSESSIONATTRS", target)],
-            &second_is_up.0,
-            &second_is_up.1,
-        )
-        .expect(2)
-        .says(&["target_session_attrs", target]);
-    }
     let second_is_down = (format!("{host},127.0.0.1"), format!("{port},1"));
-    with(
-        &[("PGUSER", &user), ("PGPASSWORD", "wrong")],
-        &second_is_down.0,
-        &second_is_down.1,
-    )
-    .expect(2)
-    .says(&["28P01"]);
+    let attrs = |target| vec![("PGTARGETSESSIONATTRS", target)];
+    let no_such = &["target_session_attrs"][..];
+    for ((hosts, ports), more, status, texts) in [
+        (&second_is_up, vec![], 0, &[][..]),
+        (&second_is_up, attrs("any"), 0, &[]),
+        (&second_is_up, attrs("read-write"), 0, &[]),
+        (&second_is_up, attrs("primary"), 0, &[]),
+        (&second_is_up, attrs("prefer-standby"), 0, &[]),
+        (&second_is_up, attrs("standby"), 2, no_such),
+        (&second_is_up, attrs("read-only"), 2, no_such),
+        (
+            &second_is_down,
+            vec![("PGUSER", &*user), ("PGPASSWORD", "wrong")],
+            2,
+            &["28P01"],
+        ),
+    ] {
+        let all = [vec![("PGHOST", &**hosts), ("PGPORT", ports)], more].concat();
+        case(format!("{all:?}"), || {
+            database
+                .run_with(&all, &["status", "--format", "json"])
+                .expect(status)
+                .says(texts);
+        });
+    }
 }
