@@ -243,6 +243,95 @@ fn end_all_requires_yes_and_leaves_tombstones() {
         .says(&["there is no live session"]);
 }
 
+/// An attacker with the password of the runtime role leaves a transaction open.
+#[test]
+fn end_all_terminates_processes_in_its_way() {
+    let mut database = populated();
+    let administrator = database.own_role("login password 'administrator'");
+    let password = database.run(&["rotate-password"]).expect(0).out;
+    let mut superuser = database.superuser();
+    superuser
+        .batch_execute(&format!("grant {}_owner to {administrator}", database.role))
+        .unwrap();
+    let as_administrator = [
+        ("PGUSER", administrator.as_str()),
+        ("PGPASSWORD", "administrator"),
+        ("PGOPTIONS", "-c lock_timeout=1s"),
+    ];
+    let as_superuser = [("PGOPTIONS", "-c lock_timeout=1s")];
+    let mut reader = database.superuser();
+    let mut open_reader = reader.transaction().unwrap();
+    open_reader.query("select from web.session", &[]).unwrap();
+
+    let leave_open = || {
+        let mut writer = database.login(&database.role, password.trim()).unwrap();
+        writer
+            .batch_execute("set application_name = 'pwned'; begin; select web.set_session_data('open', '{}', null)")
+            .unwrap();
+        let pid: i32 = writer
+            .query_one("select pg_backend_pid()", &[])
+            .unwrap()
+            .get(0);
+        (writer, pid)
+    };
+    let (mut writer, pid) = leave_open();
+    let process = format!("process {pid} (role {}", database.role);
+    database
+        .run_with(&as_superuser, &["end", "--all", "--yes"])
+        .expect(2)
+        .says(&[
+            &format!("P{}", &process[1..]),
+            "session-admin end --all --yes --terminate",
+            "nothing was ended",
+        ]);
+    assert_eq!(live(&database), "a1 a2 a3 b1 n1");
+
+    // A member of the owner role may not end processes of others.
+    database
+        .run_with(&as_administrator, &["end", "--all", "--yes", "--terminate"])
+        .expect(2)
+        .says(&["cannot end the processes", "pg_signal_backend"]);
+    assert!(!writer.is_closed());
+    superuser
+        .batch_execute(&format!("grant pg_signal_backend to {administrator}"))
+        .unwrap();
+    database
+        .run_with(&as_administrator, &["end", "--all", "--yes", "--terminate"])
+        .expect(0)
+        .says(&[
+            &format!("Ended {process}, application pwned)\n"),
+            "Ended 5 sessions.",
+        ]);
+    assert!(writer.batch_execute("select").is_err());
+    assert_eq!(live(&database), "");
+
+    // A superuser also sees how long the transaction was open.
+    let (_writer, pid) = leave_open();
+    let run = database
+        .run_with(
+            &as_superuser,
+            &["end", "--all", "--yes", "--terminate", "--format", "json"],
+        )
+        .expect(1);
+    let terminated = &run.json()["terminated"];
+    assert_eq!(terminated.as_array().unwrap().len(), 1, "{terminated}");
+    assert_eq!(terminated[0]["pid"], pid);
+    assert_eq!(terminated[0]["role"], *database.role);
+    assert_eq!(terminated[0]["has_ended"], true);
+    assert!(terminated[0]["transaction_age"].is_string());
+    // A reader is not in the way, and a process that is not in the way is left alone.
+    open_reader.query("select from web.session", &[]).unwrap();
+
+    // Without a process in the way, none is ended.
+    let run = database
+        .run_with(
+            &as_superuser,
+            &["end", "--all", "--yes", "--terminate", "--format", "json"],
+        )
+        .expect(1);
+    assert_eq!(run.json()["terminated"].as_array().unwrap().len(), 0);
+}
+
 #[test]
 fn end_requires_exactly_one_selection() {
     let database = Database::new();
@@ -252,6 +341,8 @@ fn end_requires_exactly_one_selection() {
         &["end", "--all", "--user", "alice"],
         &["end", "--user", "alice", "--handle", UNKNOWN_HANDLE],
         &["end", "--user", "alice", "--yes"],
+        &["end", "--user", "alice", "--terminate"],
+        &["end", "--all", "--dry-run", "--terminate"],
         &["end", "--except-handle", UNKNOWN_HANDLE],
         &["end", "--all", "--yes", "--except-handle", UNKNOWN_HANDLE],
     ] {

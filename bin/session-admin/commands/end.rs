@@ -2,12 +2,15 @@
 
 use connect_pg::uuid::Uuid;
 use connect_pg::{Backend, Store};
+use postgres::error::SqlState;
 use serde_json::json;
 
 use crate::exit::ExitStatus;
+use crate::support::blockers::{self, Blocker};
 use crate::support::call_error::call_failed;
 use crate::support::cli_error::CliError;
 use crate::support::connection;
+use crate::support::error_details::ErrorDetails;
 use crate::support::global_args::{Format, GlobalArgs};
 use crate::support::output;
 use crate::support::rights::Rights;
@@ -19,7 +22,8 @@ Ends sessions permanently: no request can use them afterwards, and no save in pr
 session-admin users USER lists a user's sessions and their handles. Exit status 1 if no live session matched.
 
 --all logs out every user. It requires --yes. Behind an open transaction that has changed sessions, it \
-fails after 10 seconds and names the process in the way.
+fails after 10 seconds and names the process in the way. --terminate then ends the processes that lock the table against it, \
+prints them, and tries again. That needs a superuser, or a member of pg_signal_backend as well.
 
 Rights: a superuser, or a member of the owner role (by default nodepg_owner). The runtime role may use --user without \
 --except-handle.
@@ -29,9 +33,14 @@ Examples:
   session-admin end --user 4711                                           # on all devices
   session-admin end --user 4711 --except-handle 0b6b66a5-3f0c-4c55-9d3a-3a54e1c2a1f7
   session-admin end --all --dry-run
+  session-admin end --all --yes --terminate                               # an emergency
 
---format json prints {\"dry_run\":…, \"ended\":…, \"would_end\":…, \"sessions\":[as users prints them]}; sessions is null for \
+--format json prints {\"dry_run\":…, \"ended\":…, \"would_end\":…, \"sessions\":[as users prints them], \
+\"terminated\":[{\"pid\":…, \"role\":…, \"application_name\":…, \"transaction_age\":…, \"has_ended\":…}]}; sessions is null for \
 --all, and without --dry-run.";
+
+/// How many times --terminate ends what is in the way. A client may connect again.
+const TERMINATIONS: usize = 3;
 
 /// End sessions: one, a user's, or all
 #[derive(clap::Args)]
@@ -46,6 +55,9 @@ pub(crate) struct Args {
     /// With --all: confirm
     #[arg(long, requires = "all", conflicts_with_all = ["handle", "user"])]
     yes: bool,
+    /// With --all: end the server processes that keep it waiting
+    #[arg(long, requires = "all", conflicts_with_all = ["handle", "user", "dry_run"])]
+    terminate: bool,
     /// Print what would end, and end nothing
     #[arg(long)]
     dry_run: bool,
@@ -92,22 +104,68 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
         ));
     }
     let mut client = connection::open(global)?;
-    let ended = connection::store(&mut client, global)
-        .and_then(|store| {
+    let mut terminated = Vec::new();
+    let mut rounds = if args.terminate { TERMINATIONS } else { 0 };
+    let ended = loop {
+        let ended = connection::store(&mut client, global).and_then(|store| {
             if args.dry_run {
                 select(&store, &selection)
             } else {
                 end(&store, &selection)
             }
-        })
-        .map_err(|error| call_failed("end sessions", &error, global, Rights::OwnerRole))?;
+        });
+        match ended {
+            Ok(ended) => break ended,
+            Err(error) if is_behind_lock(&selection, &error) => {
+                if rounds == 0 {
+                    return Err(behind_lock(&error, args.terminate));
+                }
+                rounds -= 1;
+            }
+            Err(error) => {
+                return Err(call_failed(
+                    "end sessions",
+                    &error,
+                    global,
+                    Rights::OwnerRole,
+                ));
+            }
+        }
+        for blocker in blockers::terminate(&mut client, &global.schema)? {
+            output::remark(&blocker.describe());
+            terminated.push(blocker);
+        }
+    };
     let ended = match (ended, &selection) {
         (Some(ended), _) => ended,
         (None, EndSelection::User(user, Some(handle))) => return Err(not_of_user(user, *handle)),
         (None, _) => Ended::default(),
     };
-    report(global, args, &selection, &ended)?;
+    report(global, args, &selection, &ended, &terminated)?;
     Ok(ExitStatus::of(ended.count > 0))
+}
+
+fn is_behind_lock(selection: &EndSelection<'_>, error: &connect_pg::Error) -> bool {
+    matches!(selection, EndSelection::All)
+        && error.code() == Some(SqlState::LOCK_NOT_AVAILABLE.code())
+}
+
+/// Describes open transactions that keep all sessions from being locked.
+fn behind_lock(error: &connect_pg::Error, did_terminate: bool) -> CliError {
+    let details = ErrorDetails::of(error);
+    let next = if did_terminate {
+        "pg_locks and pg_prepared_xacts show what is in the way; rollback prepared ends a prepared transaction"
+    } else {
+        "to end what is in the way: session-admin end --all --yes --terminate"
+    };
+    let hint = match details.hint {
+        Some(hint) => format!("{hint}; {next}"),
+        None => next.into(),
+    };
+    CliError::new(
+        format!("cannot end sessions: {}; nothing was ended", details.text),
+        hint,
+    )
 }
 
 /// Ends the sessions. Returns `None` if the session to keep is not one of the user's.
@@ -179,6 +237,7 @@ fn report(
     args: &Args,
     selection: &EndSelection<'_>,
     ended: &Ended,
+    terminated: &[Blocker],
 ) -> Result<(), CliError> {
     let Ended { count, sessions } = ended;
     let dry_run = args.dry_run;
@@ -188,6 +247,7 @@ fn report(
             "ended": if dry_run { 0 } else { *count },
             "would_end": if dry_run { Some(count) } else { None },
             "sessions": sessions.as_deref().map(session_table::json),
+            "terminated": terminated.iter().map(Blocker::json).collect::<serde_json::Value>(),
         }));
     }
     if let Some(sessions) = sessions.as_ref().filter(|sessions| !sessions.is_empty()) {

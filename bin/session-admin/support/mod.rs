@@ -1,5 +1,6 @@
 //! What several subcommands share.
 
+pub(crate) mod blockers;
 pub(crate) mod call_error;
 pub(crate) mod change_list;
 pub(crate) mod cli_error;

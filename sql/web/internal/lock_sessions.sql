@@ -28,7 +28,8 @@ begin
         end;
     end loop;
 
-    -- The oldest of them, by what every role can see.
+    -- pg_blocking_pids() answers for a process while it waits, and this one does so no more. The age of a transaction is hidden from
+    -- this role.
     select l.pid, coalesce(pg_get_userbyid(a.usesysid)::text, 'unknown') as role
     into v_holder
     from pg_locks as l
