@@ -128,6 +128,8 @@ begin
 
     --@ step columns.sql
 
+    --@ step storage.sql
+
     --@ step constraints.sql
 
     --@ step indexes.sql

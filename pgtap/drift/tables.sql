@@ -2,7 +2,7 @@
 begin;
 \ir ../lib/store.sql
 \ir ../lib/drift.sql
-select plan(18);
+select plan(23);
 
 select pg_temp.repairs(
     $$ alter table web.session set unlogged $$,
@@ -36,18 +36,43 @@ select pg_temp.repairs(
 );
 select pg_temp.repairs(
     $$ alter table web.session set (fillfactor = 50) $$,
-    'changed table session options: autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_scale_factor=0.1, fillfactor=50 -> autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_scale_factor=0.1, fillfactor=90',
+    'changed table session options: autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_scale_factor=0.1, fillfactor=50, toast.autovacuum_vacuum_scale_factor=0.05 -> autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_scale_factor=0.1, fillfactor=90, toast.autovacuum_vacuum_scale_factor=0.05',
     'a storage option was changed'
 );
 select pg_temp.repairs(
     $$ alter table web.session reset (fillfactor) $$,
-    'changed table session options: autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_scale_factor=0.1 -> autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_scale_factor=0.1, fillfactor=90',
+    'changed table session options: autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_scale_factor=0.1, toast.autovacuum_vacuum_scale_factor=0.05 -> autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_scale_factor=0.1, fillfactor=90, toast.autovacuum_vacuum_scale_factor=0.05',
     'a storage option is gone'
 );
 select pg_temp.repairs(
     $$ alter table web.session set (autovacuum_enabled = off) $$,
-    'changed table session options: fillfactor=90, autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_scale_factor=0.1, autovacuum_enabled=off -> fillfactor=90, autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_scale_factor=0.1',
+    'changed table session options: fillfactor=90, autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_scale_factor=0.1, autovacuum_enabled=off, toast.autovacuum_vacuum_scale_factor=0.05 -> fillfactor=90, autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_scale_factor=0.1, toast.autovacuum_vacuum_scale_factor=0.05',
     'vacuum was switched off'
+);
+select pg_temp.repairs(
+    $$ alter table web.session set (toast.autovacuum_vacuum_scale_factor = 0.5) $$,
+    'changed table session options: fillfactor=90, autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_scale_factor=0.1, toast.autovacuum_vacuum_scale_factor=0.5 -> fillfactor=90, autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_scale_factor=0.1, toast.autovacuum_vacuum_scale_factor=0.05',
+    'a storage option of large values was changed'
+);
+select pg_temp.repairs(
+    $$ alter table web.session set (toast.autovacuum_enabled = off), reset (fillfactor) $$,
+    'changed table session options: autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_scale_factor=0.1, toast.autovacuum_vacuum_scale_factor=0.05, toast.autovacuum_enabled=off -> autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_scale_factor=0.1, fillfactor=90, toast.autovacuum_vacuum_scale_factor=0.05',
+    'vacuum was switched off for large values'
+);
+select pg_temp.repairs(
+    $$ alter table web.settings set (toast.autovacuum_enabled = off, fillfactor = 50) $$,
+    'changed table settings options: fillfactor=50, toast.autovacuum_enabled=off -> fillfactor=50',
+    'vacuum was switched off for large values of another table'
+);
+select is(
+    pg_temp.repaired($$ alter table web.session set (toast.autovacuum_vacuum_threshold = 7, parallel_workers = 2, toast.log_autovacuum_min_duration = 0) $$),
+    '(nothing)',
+    'other storage options are the operator''s'
+);
+select pg_temp.repairs(
+    $$ alter table web.session reset (toast.autovacuum_vacuum_scale_factor), set (toast.autovacuum_vacuum_threshold = 7) $$,
+    'changed table session options: fillfactor=90, autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_scale_factor=0.1, toast.autovacuum_vacuum_threshold=7 -> fillfactor=90, autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_scale_factor=0.1, toast.autovacuum_vacuum_threshold=7, toast.autovacuum_vacuum_scale_factor=0.05',
+    'a storage option of large values is gone'
 );
 select pg_temp.repairs(
     $$ comment on table web.session is 'x' $$,

@@ -53,7 +53,7 @@ from (
         values
         ('CREATE SCHEMA', 'ownership.sql'),
         ('CREATE TABLE', 'tables.sql'),
-        ('ALTER TABLE', 'tables.sql'),
+        ('ALTER TABLE', 'columns.sql'),
         ('CREATE INDEX', 'indexes.sql'),
         ('CREATE TYPE', 'types.sql'),
         ('CREATE FUNCTION', 'functions.sql'),

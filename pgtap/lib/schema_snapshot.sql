@@ -144,7 +144,8 @@ begin
             case v_object.relpersistence when 'u' then 'unlogged' when 't' then 'temporary' end,
             case when v_object.relrowsecurity then 'row level security' end,
             case when v_object.relforcerowsecurity then 'forced row level security' end,
-            'with ' || array_to_string(v_object.reloptions, ', ')
+            'with ' || array_to_string(v_object.reloptions, ', '),
+            'toast with ' || array_to_string((select t.reloptions from pg_class as t where t.oid = v_object.reltoastrelid), ', ')
         );
         return query
         select concat_ws(

@@ -51,7 +51,13 @@ v_catalog := (
                         'persistence', c.relpersistence,
                         'row security', c.relrowsecurity,
                         'forced row security', c.relforcerowsecurity,
-                        'options', array_to_string(c.reloptions, ', '),
+                        'options', nullif(
+                            array_to_string(
+                                --@ include table_options.sql
+                                , ', '
+                            ),
+                            ''
+                        ),
                         'comment', obj_description(c.oid, 'pg_class')
                     )
                     from pg_class as c

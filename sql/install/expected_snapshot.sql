@@ -83,30 +83,36 @@ v_catalog_after := (
                         )
                     ) as s
                 )
-                -- And so do options of the operator, in their order.
+                -- And so do options of the operator, in their order. An option that is set anew comes after the others of its table.
                 when 'table' then (
-                    select jsonb_build_object('options', nullif(array_to_string(x.kept || x.missing, ', '), ''))
+                    select jsonb_build_object(
+                        'options',
+                        string_agg(o.option, ', ' order by o.option like 'toast.%', o.is_new, o.position)
+                    )
                     from (
-                        select
-                            array(
-                                select k.option
-                                from regexp_split_to_table(nullif(f.attributes ->> 'options', ''), ', ') with ordinality as k (option, position)
-                                where split_part(k.option, '=', 1) <> 'autovacuum_enabled'
-                                    and (
-                                        k.option = any (w.options)
-                                        or split_part(k.option, '=', 1) <> all (array(select split_part(o.option, '=', 1) from unnest(w.options) as o (option)))
-                                    )
-                                order by k.position
-                            ) as kept,
-                            array(
-                                select o.option
-                                from unnest(w.options) with ordinality as o (option, position)
-                                where o.option <> all (coalesce(string_to_array(f.attributes ->> 'options', ', '), '{}'))
-                                order by o.position
-                            ) as missing
-                        from (select coalesce(string_to_array(m.attributes ->> 'options', ', '), '{}') as options) as w
-                        left join found as f on f.kind = 'table' and f.object = m.object
-                    ) as x
+                        select k.option, false as is_new, k.position
+                        from found as f
+                        cross join string_to_table(f.attributes ->> 'options', ', ') with ordinality as k (option, position)
+                        where f.kind = 'table'
+                            and f.object = m.object
+                            and k.option !~ '^(toast\.)?autovacuum_enabled='
+                            and not exists (
+                                select
+                                from string_to_table(m.attributes ->> 'options', ', ') as d (option)
+                                where split_part(d.option, '=', 1) = split_part(k.option, '=', 1)
+                                    and d.option <> k.option
+                            )
+                        union all
+                        select d.option, true, d.position
+                        from string_to_table(m.attributes ->> 'options', ', ') with ordinality as d (option, position)
+                        where not exists (
+                            select
+                            from found as f
+                            where f.kind = 'table'
+                                and f.object = m.object
+                                and d.option = any (string_to_array(f.attributes ->> 'options', ', '))
+                        )
+                    ) as o
                 )
                 else '{}'
             end as attributes

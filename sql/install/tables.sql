@@ -5,7 +5,6 @@ declare
     v_declared record;
     v_table regclass;
     v_existing record;
-    v_option text;
     v_statement text;
 begin
     foreach v_name in array v_tables loop
@@ -17,31 +16,14 @@ begin
     --@ include verify_tables.sql
 
     for v_declared in
-        select d.name, d.options, d.comment
+        select d.name, d.comment
         from (
             values
-            (
-                'session',
-                -- Slides and saves stay in their page (heap-only tuples), and vacuum runs before the table has grown by much.
-                array['fillfactor=90', 'autovacuum_vacuum_scale_factor=0.05', 'autovacuum_analyze_scale_factor=0.1'],
-                'Web sessions, one row each, and the tombstones of ended sessions for a while. Clients reach them through the functions of this schema only. API: private'
-            ),
-            (
-                'settings',
-                array[]::text[],
-                'The settings of this store, in one row. API: private'
-            ),
-            (
-                'user_lock',
-                array[]::text[],
-                'Rows that functions lock while they add or end sessions of a user. API: private'
-            ),
-            (
-                'prune_state',
-                array[]::text[],
-                'The state of pruning, in one row. API: private'
-            )
-        ) as d (name, options, comment)
+            ('session', 'Web sessions, one row each, and the tombstones of ended sessions for a while. Clients reach them through the functions of this schema only. API: private'),
+            ('settings', 'The settings of this store, in one row. API: private'),
+            ('user_lock', 'Rows that functions lock while they add or end sessions of a user. API: private'),
+            ('prune_state', 'The state of pruning, in one row. API: private')
+        ) as d (name, comment)
     loop
         v_table := to_regclass(format('%I.%I', p_schema, v_declared.name));
         select c.* into v_existing from pg_class as c where c.oid = v_table;
@@ -54,16 +36,6 @@ begin
         if v_existing.relforcerowsecurity then
             execute format('alter table %s no force row level security', v_table);
         end if;
-        if exists (select from unnest(v_existing.reloptions) as o (option) where o.option like 'autovacuum_enabled=%') then
-            execute format('alter table %s reset (autovacuum_enabled)', v_table);
-        end if;
-        for v_option in
-            select o.option
-            from unnest(v_declared.options) as o (option)
-            where o.option <> all (coalesce(v_existing.reloptions, '{}'))
-        loop
-            execute format('alter table %s set (%s)', v_table, v_option);
-        end loop;
         if obj_description(v_table, 'pg_class') is distinct from v_declared.comment then
             execute format('comment on table %s is %L', v_table, v_declared.comment);
         end if;

@@ -3012,7 +3012,19 @@ begin
                             'persistence', c.relpersistence,
                             'row security', c.relrowsecurity,
                             'forced row security', c.relforcerowsecurity,
-                            'options', array_to_string(c.reloptions, ', '),
+                            'options', nullif(
+                                array_to_string(
+                                    -- The storage parameters of the table c as ALTER TABLE names them, with those of its TOAST table, which keeps large values.
+                                    c.reloptions || array(
+                                        select 'toast.' || o.option
+                                        from pg_class as t
+                                        cross join unnest(t.reloptions) as o (option)
+                                        where t.oid = c.reltoastrelid
+                                    )
+                                    , ', '
+                                ),
+                                ''
+                            ),
                             'comment', obj_description(c.oid, 'pg_class')
                         )
                         from pg_class as c
@@ -3531,7 +3543,7 @@ begin
                 ('role', '%4$s', '{"bypassrls": "false", "createdb": "false", "createrole": "false", "login": "false", "replication": "false", "settings": null, "superuser": "false"}'),
                 ('schema', '%1$s', '{"owner": "%4$s"}'),
                 ('table', 'prune_state', '{"comment": "The state of pruning, in one row. API: private", "forced row security": "false", "options": null, "owner": "%4$s", "persistence": "p", "row security": "false"}'),
-                ('table', 'session', '{"comment": "Web sessions, one row each, and the tombstones of ended sessions for a while. Clients reach them through the functions of this schema only. API: private", "forced row security": "false", "options": "fillfactor=90, autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_scale_factor=0.1", "owner": "%4$s", "persistence": "p", "row security": "false"}'),
+                ('table', 'session', '{"comment": "Web sessions, one row each, and the tombstones of ended sessions for a while. Clients reach them through the functions of this schema only. API: private", "forced row security": "false", "options": "fillfactor=90, autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_scale_factor=0.1, toast.autovacuum_vacuum_scale_factor=0.05", "owner": "%4$s", "persistence": "p", "row security": "false"}'),
                 ('table', 'settings', '{"comment": "The settings of this store, in one row. API: private", "forced row security": "false", "options": null, "owner": "%4$s", "persistence": "p", "row security": "false"}'),
                 ('table', 'user_lock', '{"comment": "Rows that functions lock while they add or end sessions of a user. API: private", "forced row security": "false", "options": null, "owner": "%4$s", "persistence": "p", "row security": "false"}'),
                 ('type', 'loaded_session', '{"columns": "data text, version bigint, expires_at timestamp with time zone, user_id text, server_time timestamp with time zone", "comment": "What load_session returns. API: public", "owner": "%4$s"}'),
@@ -3783,30 +3795,36 @@ begin
                                 )
                             ) as s
                         )
-                        -- And so do options of the operator, in their order.
+                        -- And so do options of the operator, in their order. An option that is set anew comes after the others of its table.
                         when 'table' then (
-                            select jsonb_build_object('options', nullif(array_to_string(x.kept || x.missing, ', '), ''))
+                            select jsonb_build_object(
+                                'options',
+                                string_agg(o.option, ', ' order by o.option like 'toast.%', o.is_new, o.position)
+                            )
                             from (
-                                select
-                                    array(
-                                        select k.option
-                                        from regexp_split_to_table(nullif(f.attributes ->> 'options', ''), ', ') with ordinality as k (option, position)
-                                        where split_part(k.option, '=', 1) <> 'autovacuum_enabled'
-                                            and (
-                                                k.option = any (w.options)
-                                                or split_part(k.option, '=', 1) <> all (array(select split_part(o.option, '=', 1) from unnest(w.options) as o (option)))
-                                            )
-                                        order by k.position
-                                    ) as kept,
-                                    array(
-                                        select o.option
-                                        from unnest(w.options) with ordinality as o (option, position)
-                                        where o.option <> all (coalesce(string_to_array(f.attributes ->> 'options', ', '), '{}'))
-                                        order by o.position
-                                    ) as missing
-                                from (select coalesce(string_to_array(m.attributes ->> 'options', ', '), '{}') as options) as w
-                                left join found as f on f.kind = 'table' and f.object = m.object
-                            ) as x
+                                select k.option, false as is_new, k.position
+                                from found as f
+                                cross join string_to_table(f.attributes ->> 'options', ', ') with ordinality as k (option, position)
+                                where f.kind = 'table'
+                                    and f.object = m.object
+                                    and k.option !~ '^(toast\.)?autovacuum_enabled='
+                                    and not exists (
+                                        select
+                                        from string_to_table(m.attributes ->> 'options', ', ') as d (option)
+                                        where split_part(d.option, '=', 1) = split_part(k.option, '=', 1)
+                                            and d.option <> k.option
+                                    )
+                                union all
+                                select d.option, true, d.position
+                                from string_to_table(m.attributes ->> 'options', ', ') with ordinality as d (option, position)
+                                where not exists (
+                                    select
+                                    from found as f
+                                    where f.kind = 'table'
+                                        and f.object = m.object
+                                        and d.option = any (string_to_array(f.attributes ->> 'options', ', '))
+                                )
+                            ) as o
                         )
                         else '{}'
                     end as attributes
@@ -4167,7 +4185,19 @@ begin
                             'persistence', c.relpersistence,
                             'row security', c.relrowsecurity,
                             'forced row security', c.relforcerowsecurity,
-                            'options', array_to_string(c.reloptions, ', '),
+                            'options', nullif(
+                                array_to_string(
+                                    -- The storage parameters of the table c as ALTER TABLE names them, with those of its TOAST table, which keeps large values.
+                                    c.reloptions || array(
+                                        select 'toast.' || o.option
+                                        from pg_class as t
+                                        cross join unnest(t.reloptions) as o (option)
+                                        where t.oid = c.reltoastrelid
+                                    )
+                                    , ', '
+                                ),
+                                ''
+                            ),
                             'comment', obj_description(c.oid, 'pg_class')
                         )
                         from pg_class as c
@@ -5070,7 +5100,6 @@ begin
         v_declared record;
         v_table regclass;
         v_existing record;
-        v_option text;
         v_statement text;
     begin
         foreach v_name in array v_tables loop
@@ -5099,31 +5128,14 @@ begin
         end;
 
         for v_declared in
-            select d.name, d.options, d.comment
+            select d.name, d.comment
             from (
                 values
-                (
-                    'session',
-                    -- Slides and saves stay in their page (heap-only tuples), and vacuum runs before the table has grown by much.
-                    array['fillfactor=90', 'autovacuum_vacuum_scale_factor=0.05', 'autovacuum_analyze_scale_factor=0.1'],
-                    'Web sessions, one row each, and the tombstones of ended sessions for a while. Clients reach them through the functions of this schema only. API: private'
-                ),
-                (
-                    'settings',
-                    array[]::text[],
-                    'The settings of this store, in one row. API: private'
-                ),
-                (
-                    'user_lock',
-                    array[]::text[],
-                    'Rows that functions lock while they add or end sessions of a user. API: private'
-                ),
-                (
-                    'prune_state',
-                    array[]::text[],
-                    'The state of pruning, in one row. API: private'
-                )
-            ) as d (name, options, comment)
+                ('session', 'Web sessions, one row each, and the tombstones of ended sessions for a while. Clients reach them through the functions of this schema only. API: private'),
+                ('settings', 'The settings of this store, in one row. API: private'),
+                ('user_lock', 'Rows that functions lock while they add or end sessions of a user. API: private'),
+                ('prune_state', 'The state of pruning, in one row. API: private')
+            ) as d (name, comment)
         loop
             v_table := to_regclass(format('%I.%I', p_schema, v_declared.name));
             select c.* into v_existing from pg_class as c where c.oid = v_table;
@@ -5136,16 +5148,6 @@ begin
             if v_existing.relforcerowsecurity then
                 execute format('alter table %s no force row level security', v_table);
             end if;
-            if exists (select from unnest(v_existing.reloptions) as o (option) where o.option like 'autovacuum_enabled=%') then
-                execute format('alter table %s reset (autovacuum_enabled)', v_table);
-            end if;
-            for v_option in
-                select o.option
-                from unnest(v_declared.options) as o (option)
-                where o.option <> all (coalesce(v_existing.reloptions, '{}'))
-            loop
-                execute format('alter table %s set (%s)', v_table, v_option);
-            end loop;
             if obj_description(v_table, 'pg_class') is distinct from v_declared.comment then
                 execute format('comment on table %s is %L', v_table, v_declared.comment);
             end if;
@@ -5386,6 +5388,49 @@ begin
                 and a.attnotnull
                 and a.atthasdef
                 and format('%s %s', c.relname, a.attname) <> all (v_declared_columns)
+        loop
+            execute v_statement;
+        end loop;
+    end;
+
+    v_step := 'storage.sql';
+    -- Slides and saves stay in their page (heap-only tuples), and vacuum runs before the table has grown by much. Other storage
+    -- parameters are an operator's, but vacuum stays on. A TOAST table exists once the columns do.
+    declare
+        v_statement text;
+    begin
+        for v_statement in
+            with existing as (
+                select
+                    c.oid::regclass as table_name,
+                    c.relname,
+                    -- The storage parameters of the table c as ALTER TABLE names them, with those of its TOAST table, which keeps large values.
+                    c.reloptions || array(
+                        select 'toast.' || o.option
+                        from pg_class as t
+                        cross join unnest(t.reloptions) as o (option)
+                        where t.oid = c.reltoastrelid
+                    )
+                    as options
+                from pg_class as c
+                where c.relnamespace = v_schema
+                    and c.relname = any (v_tables)
+            )
+            select format('alter table %s reset (%s)', e.table_name, split_part(o.option, '=', 1))
+            from existing as e
+            cross join unnest(e.options) as o (option)
+            where o.option ~ '^(toast\.)?autovacuum_enabled='
+            union all
+            select format('alter table %s set (%s)', e.table_name, d.option)
+            from (
+                values
+                ('session', 'fillfactor=90'),
+                ('session', 'autovacuum_vacuum_scale_factor=0.05'),
+                ('session', 'autovacuum_analyze_scale_factor=0.1'),
+                ('session', 'toast.autovacuum_vacuum_scale_factor=0.05')
+            ) as d (table_name, option)
+            join existing as e on e.relname = d.table_name
+            where d.option <> all (e.options)
         loop
             execute v_statement;
         end loop;
@@ -6652,7 +6697,19 @@ begin
                             'persistence', c.relpersistence,
                             'row security', c.relrowsecurity,
                             'forced row security', c.relforcerowsecurity,
-                            'options', array_to_string(c.reloptions, ', '),
+                            'options', nullif(
+                                array_to_string(
+                                    -- The storage parameters of the table c as ALTER TABLE names them, with those of its TOAST table, which keeps large values.
+                                    c.reloptions || array(
+                                        select 'toast.' || o.option
+                                        from pg_class as t
+                                        cross join unnest(t.reloptions) as o (option)
+                                        where t.oid = c.reltoastrelid
+                                    )
+                                    , ', '
+                                ),
+                                ''
+                            ),
                             'comment', obj_description(c.oid, 'pg_class')
                         )
                         from pg_class as c

@@ -77,6 +77,8 @@ fn check_reports_each_drift_and_changes_nothing() {
         ("alter table web.settings alter column idle_timeout_seconds set default 7".into(), "column settings.idle_timeout_seconds differs"),
         (format!("alter role {role} createdb"), "createdb is true, should be false"),
         ("alter table web.session enable row level security".into(), "row security is true, should be false"),
+        ("alter table web.session set (toast.autovacuum_enabled = off)".into(), "options is fillfactor=90"),
+        ("alter table web.session reset (toast.autovacuum_vacuum_scale_factor)".into(), "options is fillfactor=90"),
     ] {
         let mut client = database.superuser();
         if client.batch_execute(&harm).is_err() {
@@ -386,7 +388,6 @@ fn check_finds_harm_around_store() {
         ("create publication everything for all tables".into(), "published", Some(not_by_hint)),
         ("create publication schemas for tables in schema web".into(), "published", None),
         ("alter table web.session replica identity full".into(), "replica_identity_changed", None),
-        ("alter table web.session set (toast.autovacuum_enabled = off)".into(), "toast_autovacuum_off", None),
         (format!("create function web.all_data() {definer}"), "foreign_definer_function", None),
         (
             format!("create function web.all_data() {definer}; revoke execute on function web.all_data() from public; grant execute on function web.all_data() to {role}"),

@@ -42,7 +42,7 @@ Warnings, by their words in JSON:
   member_of_runtime_role      another role can act as the runtime role
   role_connection_limit_low, database_connection_limit_low   fewer than 5 connections
   published                   a publication contains a table of the store
-  replica_identity_changed, toast_autovacuum_off             an option of a table
+  replica_identity_changed    an option of a table
   view_granted                other roles can read a view on the tables of the store
   foreign_definer_function    a function that is not the store's runs with its owner's rights for other roles
 
