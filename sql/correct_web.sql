@@ -32,7 +32,7 @@ declare
     v_owner constant text := p_role || '_owner';
     v_prefix constant text := format('%I.', coalesce(p_schema, ''));
     v_tables constant text[] := array['session', 'settings', 'prune_state', 'user_lock'];
-    v_types constant text[] := array['loaded_session', 'saved_session'];
+    v_types constant text[] := array['loaded_session', 'saved_session', 'loaded_sessions', 'saved_sessions'];
     -- One row a function: folder of sql/web/, name, declaration up to the body, body, signature, comment.
     v_functions constant text[] := array[
         --@ functions

@@ -1,7 +1,7 @@
 -- The row types. Their columns: schema_snapshot.sql.
 begin;
 \ir ../lib/store.sql
-select plan(6);
+select plan(8);
 
 select is_empty(
     $$
@@ -23,7 +23,9 @@ from unnest(array[
     'create temporary table mine (x web.loaded_session)',
     $$ create temporary table mine as select web.load_session(sha256('a')) as x $$,
     'create function pg_temp.mine(web.saved_session) returns integer language sql as $f$ select 1 $f$',
-    'create domain pg_temp.mine as web.saved_session'
+    'create domain pg_temp.mine as web.saved_session',
+    'create temporary table mine (x web.loaded_sessions)',
+    'create domain pg_temp.mine as web.saved_sessions'
 ]) as statement;
 select lives_ok($$ create temporary table mine as select * from web.load_session(sha256('a')) $$, 'the columns of a row type can be selected');
 

@@ -1,7 +1,7 @@
 -- raise_serializable: no function reads the index of sessions in a serializable transaction.
 begin isolation level serializable;
 \ir ../lib/store.sql
-select plan(18);
+select plan(23);
 
 set local role nodepg;
 select is(pg_temp.sqlstate_of(c.call), '25000', format('refused: %s', c.call))
@@ -12,6 +12,11 @@ from (
     ($$ select web.load_session(sha256('new')) $$),
     ($$ select web.load_session(sha256('new'), false) $$),
     ($$ select web.save_session(sha256('new'), '{}') $$),
+    ($$ select web.load_sessions(array[sha256('new')]) $$),
+    ($$ select web.load_sessions(array[sha256('new')], false) $$),
+    ($$ select web.load_sessions('{}') $$),
+    ($$ select web.save_sessions(array[sha256('new')], array['{}']) $$),
+    ($$ select web.save_sessions(array[sha256('new')], array['{}', '{}']) $$),
     ($$ select web.touch_session(sha256('new')) $$),
     ($$ select web.end_session(sha256('new')) $$),
     ($$ select web.rotate_session(sha256('new'), sha256('newer')) $$),

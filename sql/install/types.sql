@@ -19,6 +19,16 @@ begin
                 'saved_session',
                 'outcome text, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone',
                 'What save_session returns. API: public'
+            ),
+            (
+                'loaded_sessions',
+                'key bytea, data text, version bigint, expires_at timestamp with time zone, user_id text, server_time timestamp with time zone',
+                'What load_sessions returns for each session. API: public'
+            ),
+            (
+                'saved_sessions',
+                'ordinality bigint, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone',
+                'What save_sessions returns for each session. API: public'
             )
         ) as d (name, columns, comment)
     loop

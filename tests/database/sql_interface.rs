@@ -250,6 +250,10 @@ fn each_documented_error_occurs() {
             "22023",
             "select web.login_session(sha256('a'), sha256('b'), '')",
         ),
+        (
+            "22023",
+            "select web.save_sessions(array[sha256('a')], array['{}', '{}'])",
+        ),
         ("22004", "select web.create_session(sha256('a'), null)"),
         ("22004", "select web.set_session_data(null, '{}', null)"),
         (
