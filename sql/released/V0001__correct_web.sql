@@ -77,7 +77,7 @@ declare
     v_owner constant text := p_role || '_owner';
     v_prefix constant text := format('%I.', coalesce(p_schema, ''));
     v_tables constant text[] := array['session', 'settings', 'prune_state', 'user_lock'];
-    v_types constant text[] := array['loaded_session', 'saved_session'];
+    v_types constant text[] := array['loaded_session', 'saved_session', 'loaded_sessions', 'saved_sessions'];
     -- One row a function: folder of sql/web/, name, declaration up to the body, body, signature, comment.
     v_functions constant text[] := array[
         array[
@@ -941,6 +941,44 @@ $body$,
         ],
         array[
         'api',
+        'load_sessions',
+        $head$create or replace function web.load_sessions(
+    p_keys bytea[],
+    p_slide boolean default true
+)
+returns setof web.loaded_sessions
+language plpgsql
+stable
+security definer$head$,
+$body$
+-- The fast path of load_session for many keys: one read that writes nothing and waits for nothing. Names are qualified as there.
+--
+-- The subquery hides the length of the array from the planner. So all calls share one plan; with the length in sight, each small
+-- array would get a plan of its own.
+#variable_conflict use_column
+begin
+    return query
+    select s.key, coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id, pg_catalog.statement_timestamp()
+    from web.session as s
+    where s.key operator(pg_catalog.=) any ((
+            select case
+                when pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.<>) 'serializable' then p_keys
+            end
+        )::pg_catalog.bytea[])
+        and case when p_slide then s.slide_at else s.expires_at end operator(pg_catalog.>) pg_catalog.statement_timestamp();
+    if not found then
+        -- Not in one condition: PostgreSQL compiles each at every call.
+        if pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.=) 'serializable' then
+            perform web.raise_serializable();
+        end if;
+    end if;
+end;
+$body$,
+        'web.load_sessions(bytea[], boolean)',
+        'Load those of many sessions that are live and need no slide, each as load_session would. For every key that it does not return, call load_session. API: public'
+        ],
+        array[
+        'api',
         'lock_session',
         $head$create or replace function web.lock_session(
     p_key bytea,
@@ -1368,6 +1406,75 @@ end;
 $body$,
         'web.save_session(bytea, text, bigint)',
         'Replace the data of a live session, if its version is p_expected_version or that is null. Returns one row with the outcome saved, same, conflict or gone. API: public'
+        ],
+        array[
+        'api',
+        'save_sessions',
+        $head$create or replace function web.save_sessions(
+    p_keys bytea[],
+    p_data text[],
+    p_expected_versions bigint[] default null
+)
+returns setof web.saved_sessions
+language plpgsql
+volatile
+security definer
+set plan_cache_mode = force_generic_plan$head$,
+$body$
+-- The fast path of save_session for many keys. It locks rows in the order of their keys and skips a row that is locked, so that
+-- many saves in one transaction wait for no other transaction.
+--
+-- A row that changed after the snapshot is locked in its newest version, which the outer update does not see: it is skipped too.
+-- Names are qualified as in save_session.
+#variable_conflict use_column
+begin
+    return query
+    update web.session as s
+    set
+        version = s.version operator(pg_catalog.+) 1,
+        data = l.data
+    from (
+        select d.ctid, k.ordinality, k.data
+        from (
+            -- Of equal keys the first: one statement updates a row once.
+            select distinct on (u.key) u.key, u.ordinality, u.data, u.version
+            from rows from (
+                pg_catalog.unnest(case
+                    when pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.<>) 'serializable'
+                        -- A version that is missing would mean any version.
+                        and pg_catalog.cardinality(p_data) operator(pg_catalog.=) pg_catalog.cardinality(p_keys)
+                        and coalesce(pg_catalog.cardinality(p_expected_versions) operator(pg_catalog.=) pg_catalog.cardinality(p_keys), true)
+                    then p_keys
+                end),
+                pg_catalog.unnest(p_data),
+                pg_catalog.unnest(p_expected_versions)
+            ) with ordinality as u (key, data, version, ordinality)
+            order by u.key, u.ordinality
+        ) as k
+        join web.session as d on d.key operator(pg_catalog.=) k.key
+        where pg_catalog.octet_length(k.data) operator(pg_catalog.<=) 8192
+            and d.slide_at operator(pg_catalog.>) pg_catalog.statement_timestamp()
+            and d.version operator(pg_catalog.=) coalesce(k.version, d.version)
+            and d.data operator(pg_catalog.<>) k.data collate pg_catalog."C"
+        order by d.key
+        for no key update of d skip locked
+    ) as l
+    where s.ctid operator(pg_catalog.=) l.ctid
+    returning l.ordinality, s.version, s.expires_at, pg_catalog.statement_timestamp();
+    if not found then
+        if pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.=) 'serializable' then
+            perform web.raise_serializable();
+        end if;
+        if pg_catalog.cardinality(p_data) operator(pg_catalog.<>) pg_catalog.cardinality(p_keys)
+            or pg_catalog.cardinality(p_expected_versions) operator(pg_catalog.<>) pg_catalog.cardinality(p_keys)
+        then
+            perform web.raise_array_lengths();
+        end if;
+    end if;
+end;
+$body$,
+        'web.save_sessions(bytea[], text[], bigint[])',
+        'Save those of many sessions that save_session would save at once. For every position that it does not return, call save_session. API: public'
         ],
         array[
         'api',
@@ -2406,6 +2513,26 @@ end;
 $body$,
         'web.prune_neighbors(bytea)',
         'Delete the dead rows among the four that follow a hash of this key. API: private'
+        ],
+        array[
+        'internal',
+        'raise_array_lengths',
+        $head$create or replace function web.raise_array_lengths()
+returns void
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+begin
+    raise exception using
+        errcode = 'invalid_parameter_value',
+        message = 'p_keys, p_data and p_expected_versions must have the same length',
+        hint = 'Pass an element of each array for each session; without expected versions pass null for the whole array.';
+end;
+$body$,
+        'web.raise_array_lengths()',
+        'Raise 22023: the arrays of a call do not have the same length. API: private'
         ],
         array[
         'internal',
@@ -3490,6 +3617,7 @@ begin
                 ('function', 'is_notify_queue_available(double precision)', '{"arguments": "p_usage double precision DEFAULT pg_notification_queue_usage()", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "boolean", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "i"}'),
                 ('function', 'load_session(bytea, boolean)', '{"arguments": "p_key bytea, p_slide boolean DEFAULT true", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "SETOF %2$s.loaded_session", "rows": "1000", "security definer": "true", "settings": null, "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'load_session_slow(bytea, boolean)', '{"arguments": "p_key bytea, p_slide boolean", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "SETOF %2$s.loaded_session", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'load_sessions(bytea[], boolean)', '{"arguments": "p_keys bytea[], p_slide boolean DEFAULT true", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "SETOF %2$s.loaded_sessions", "rows": "1000", "security definer": "true", "settings": null, "strict": "false", "support": null, "volatility": "s"}'),
                 ('function', 'lock_session(bytea, integer)', '{"arguments": "p_key bytea, p_lock_timeout_milliseconds integer DEFAULT 5000", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(data text, version bigint, expires_at timestamp with time zone, user_id text, server_time timestamp with time zone)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'lock_sessions()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'lock_user(text)', '{"arguments": "p_user_id text", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
@@ -3499,6 +3627,7 @@ begin
                 ('function', 'notify_session_end(uuid, text)', '{"arguments": "p_handle uuid, p_reason text", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'prune_neighbors(bytea)', '{"arguments": "p_key bytea", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'prune_sessions(integer)', '{"arguments": "p_max_rows integer DEFAULT 1000", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(outcome text, deleted integer, rescheduled integer)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'raise_array_lengths()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
                 ('function', 'raise_invalid_key()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
                 ('function', 'raise_missing_settings()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
                 ('function', 'raise_serializable()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
@@ -3506,6 +3635,7 @@ begin
                 ('function', 'rotate_session(bytea, bytea, integer)', '{"arguments": "p_old_key bytea, p_new_key bytea, p_grace_seconds integer DEFAULT 0", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(outcome text, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'save_session(bytea, text, bigint)', '{"arguments": "p_key bytea, p_data text, p_expected_version bigint DEFAULT NULL::bigint", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "%2$s.saved_session", "rows": "0", "security definer": "true", "settings": null, "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'save_session_slow(bytea, text, bigint)', '{"arguments": "p_key bytea, p_data text, p_expected_version bigint", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(outcome text, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'save_sessions(bytea[], text[], bigint[])', '{"arguments": "p_keys bytea[], p_data text[], p_expected_versions bigint[] DEFAULT NULL::bigint[]", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "SETOF %2$s.saved_sessions", "rows": "1000", "security definer": "true", "settings": "plan_cache_mode=force_generic_plan", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'session_info(bytea)', '{"arguments": "p_key bytea", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(state text, reason text, handle uuid, user_id text, created_at timestamp with time zone, last_used_at timestamp with time zone, expires_at timestamp with time zone, absolute_expires_at timestamp with time zone, client_address inet, user_agent text, label text)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
                 ('function', 'set_session_data(text, text, timestamp with time zone)', '{"arguments": "sessid text, sessdata text, expire timestamp with time zone", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'slide_interval_seconds(integer)', '{"arguments": "p_idle_timeout_seconds integer", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "integer", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
@@ -3527,6 +3657,7 @@ begin
                 ('privilege', 'EXECUTE on function end_user_sessions(text, bytea) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function get_session_data(text) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function load_session(bytea, boolean) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function load_sessions(bytea[], boolean) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function lock_session(bytea, integer) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function login_session(bytea, bytea, text, integer, integer, inet, text, text, integer) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function logout_session(bytea, bytea) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
@@ -3534,6 +3665,7 @@ begin
                 ('privilege', 'EXECUTE on function prune_sessions(integer) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function rotate_session(bytea, bytea, integer) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function save_session(bytea, text, bigint) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function save_sessions(bytea[], text[], bigint[]) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function session_info(bytea) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function set_session_data(text, text, timestamp with time zone) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function touch_session(bytea) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
@@ -3547,7 +3679,9 @@ begin
                 ('table', 'settings', '{"comment": "The settings of this store, in one row. API: private", "forced row security": "false", "options": null, "owner": "%4$s", "persistence": "p", "row security": "false"}'),
                 ('table', 'user_lock', '{"comment": "Rows that functions lock while they add or end sessions of a user. API: private", "forced row security": "false", "options": null, "owner": "%4$s", "persistence": "p", "row security": "false"}'),
                 ('type', 'loaded_session', '{"columns": "data text, version bigint, expires_at timestamp with time zone, user_id text, server_time timestamp with time zone", "comment": "What load_session returns. API: public", "owner": "%4$s"}'),
-                ('type', 'saved_session', '{"columns": "outcome text, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone", "comment": "What save_session returns. API: public", "owner": "%4$s"}')
+                ('type', 'loaded_sessions', '{"columns": "key bytea, data text, version bigint, expires_at timestamp with time zone, user_id text, server_time timestamp with time zone", "comment": "What load_sessions returns for each session. API: public", "owner": "%4$s"}'),
+                ('type', 'saved_session', '{"columns": "outcome text, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone", "comment": "What save_session returns. API: public", "owner": "%4$s"}'),
+                ('type', 'saved_sessions', '{"columns": "ordinality bigint, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone", "comment": "What save_sessions returns for each session. API: public", "owner": "%4$s"}')
             ),
             store_object as (
                 -- The one list of the objects of the store, with owner and privileges. Other routines and tables of the schema are in it,
@@ -5633,6 +5767,16 @@ begin
                     'saved_session',
                     'outcome text, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone',
                     'What save_session returns. API: public'
+                ),
+                (
+                    'loaded_sessions',
+                    'key bytea, data text, version bigint, expires_at timestamp with time zone, user_id text, server_time timestamp with time zone',
+                    'What load_sessions returns for each session. API: public'
+                ),
+                (
+                    'saved_sessions',
+                    'ordinality bigint, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone',
+                    'What save_sessions returns for each session. API: public'
                 )
             ) as d (name, columns, comment)
         loop
