@@ -13,6 +13,7 @@ use std::{
 
 use crate::support::case::case;
 use crate::support::raw_store::{Calls, Micros, PruneOutcome, RawStore, SaveOutcome, code_of};
+use crate::support::server::value;
 use postgres::{Client, IsolationLevel};
 
 const THREADS: usize = 16;
@@ -200,7 +201,7 @@ fn concurrent_unversioned_saves_write_each_once() {
     assert_eq!((loaded.version, &loaded.data), (last, &saved[&last]));
 }
 
-// A client builds its next change on the version that it knows, so two clients must never know different data by one version.
+// A client builds its next change on the version that it has, so two clients must never have different data of one version.
 #[test]
 fn version_identifies_one_data() {
     const ROUNDS: usize = 250;
@@ -360,11 +361,7 @@ fn clear_beside_every_writer_causes_no_deadlock() {
     });
     let mut client = store.nodepg();
     client.clear().unwrap();
-    let rows: i64 = store
-        .superuser()
-        .query_one("select count(*) from web.session", &[])
-        .unwrap()
-        .get(0);
+    let rows: i64 = value(&mut store.superuser(), "select count(*) from web.session");
     assert_eq!(rows, 0);
 }
 
@@ -416,11 +413,7 @@ fn concurrent_prune_deletes_expired_sessions_only() {
             rescheduled: 0,
         })
     {}
-    let left: i64 = store
-        .superuser()
-        .query_one("select count(*) from web.session", &[])
-        .unwrap()
-        .get(0);
+    let left: i64 = value(&mut store.superuser(), "select count(*) from web.session");
     assert_eq!(left, 3, "only the live sessions should be left");
 }
 

@@ -543,8 +543,17 @@ fn cross_site_post_is_refused() {
     assert_eq!(visitor.get("/").status, 200);
 }
 
+/// Fails unless the application still answers, and has not panicked.
+fn assert_runs_without_panic(application: Application) {
+    assert_eq!(application.visitor().get("/").body, page(1, "anonymous"));
+    application.terminate();
+    let (status, log) = application.end();
+    assert!(status.success());
+    assert!(!log.iter().any(|line| line.contains("panicked")), "{log:?}");
+}
+
 #[test]
-fn malformed_request_is_refused_and_server_survives() {
+fn invalid_form_or_query_is_refused() {
     let database = TestDatabase::new();
     let application = Application::start(&database, &[]);
     let too_long = "x".repeat(65);
@@ -587,7 +596,13 @@ fn malformed_request_is_refused_and_server_survives() {
             "{query}"
         );
     }
+    assert_runs_without_panic(application);
+}
 
+#[test]
+fn unknown_method_or_path_is_refused() {
+    let database = TestDatabase::new();
+    let application = Application::start(&database, &[]);
     for (method, path, status, allow) in [
         ("GET", "/login", 405, Some("POST")),
         ("GET", "/logout", 405, Some("POST")),
@@ -613,7 +628,13 @@ fn malformed_request_is_refused_and_server_survives() {
         b"HEAD / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
     );
     assert_eq!((head.status, head.body.as_str()), (405, ""));
+    assert_runs_without_panic(application);
+}
 
+#[test]
+fn malformed_or_too_large_request_is_refused() {
+    let database = TestDatabase::new();
+    let application = Application::start(&database, &[]);
     // A body that is too large: announced and not sent, or in chunks without a length.
     let chunks = format!("2328\r\n{}\r\n0\r\n\r\n", "x".repeat(0x2328));
     for path in ["/login", "/logout", "/", "/nothing"] {
@@ -645,12 +666,7 @@ fn malformed_request_is_refused_and_server_survives() {
     let odd = b"POST /login HTTP/1.1\r\nhost: x\r\nconnection: close\r\nuser-agent: \xff\r\ncookie: \xff\r\ncookie: \xfe=1\r\n\
         content-length: 10\r\n\r\nuser=alice";
     assert_eq!(send(&application.address, odd).status, 303);
-
-    assert_eq!(application.visitor().get("/").body, page(1, "anonymous"));
-    application.terminate();
-    let (status, log) = application.end();
-    assert!(status.success());
-    assert!(!log.iter().any(|line| line.contains("panicked")), "{log:?}");
+    assert_runs_without_panic(application);
 }
 
 // oxhttp 0.3.3 panics on the target of CONNECT (`host:port`), in the thread of that connection only.
@@ -732,12 +748,12 @@ fn invalid_environment_is_reported() {
         ("DATABASE_URL", "mysql://x", "invalid connection settings: "),
     ] {
         let output = command(&database).env(name, value).output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{name}={value}: {said}");
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{name}={value}: {message}");
         assert!(
-            said.starts_with("web_application: ") && said.contains(words),
-            "{name}={value}: {said}"
+            message.starts_with("web_application: ") && message.contains(words),
+            "{name}={value}: {message}"
         );
-        assert_eq!(said.lines().count(), 1, "{said}");
+        assert_eq!(message.lines().count(), 1, "{message}");
     }
 }

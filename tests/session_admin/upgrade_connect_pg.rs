@@ -9,7 +9,7 @@ use std::process::Command;
 
 use crate::support::environment::set_tcp_login;
 use crate::support::node::Modules;
-use crate::support::server::{connect, superuser_config};
+use crate::support::server::{connect, superuser_config, value};
 use crate::support::session_admin::Database;
 use crate::support::skip::skip;
 use postgres::Client;
@@ -43,30 +43,20 @@ impl Original {
             &[],
         )
         .unwrap();
-        let exists = |client: &mut Client, sql: &str| -> bool {
-            client
-                .query_one(&format!("select exists ({sql})"), &[])
-                .unwrap()
-                .get(0)
+        let has_role =
+            "select count(*) > 0 from pg_roles where rolname in ('nodepg', 'nodepg_owner')";
+        let has_pgtap = "select count(*) > 0 from pg_available_extensions where name = 'pgtap'";
+        let modules = if value(&mut turn, has_role) {
+            Err("this server has a role nodepg already".to_owned())
+        } else if !value::<bool>(&mut turn, has_pgtap) {
+            Err("this server has no pgTAP".to_owned())
+        } else {
+            Modules::install("npm", (18, 0))
         };
-        if exists(
-            &mut turn,
-            "select from pg_roles where rolname in ('nodepg', 'nodepg_owner')",
-        ) {
-            skip("this server has a role nodepg already");
-            return None;
-        }
-        if !exists(
-            &mut turn,
-            "select from pg_available_extensions where name = 'pgtap'",
-        ) {
-            skip("this server has no pgTAP");
-            return None;
-        }
-        let modules = match Modules::install("npm", (18, 0)) {
+        let modules = match modules {
             Ok(modules) => modules,
-            Err(missing) => {
-                skip(&missing);
+            Err(reason) => {
+                skip(&reason);
                 return None;
             }
         };
@@ -139,6 +129,28 @@ impl Original {
         serde_json::from_str(&found).unwrap()
     }
 
+    /// Fails unless an install refuses the additions, names them, and changes nothing.
+    #[track_caller]
+    fn refuses(&self, arguments: &[&str], additions: &[&str]) {
+        let before = self.database.snapshot();
+        self.database
+            .run(arguments)
+            .expect(2)
+            .says(additions)
+            .says(&["--drop-additions", "nothing was changed"]);
+        assert_eq!(self.database.snapshot(), before);
+        self.loads_live_ones_only();
+    }
+
+    fn drops_additions(&self) {
+        self.database
+            .run(&["install", "--drop-additions"])
+            .expect(0);
+        self.loads_live_ones_only();
+        self.database.expect_up_to_date();
+    }
+
+    #[track_caller]
     fn loads_live_ones_only(&self) {
         let all: Vec<Value> = (0..LIVE.len()).map(data).collect();
         assert_eq!(self.load(&LIVE), Value::Array(all));
@@ -163,7 +175,7 @@ fn public_functions(client: &mut Client) -> BTreeSet<String> {
 }
 
 /// Returns the columns in which an id can be seen, as text or as bytes, in tables and in statistics.
-fn places(client: &mut Client, id: &str) -> Vec<String> {
+fn columns_with(client: &mut Client, id: &str) -> Vec<String> {
     let columns = client
         .query(
             "select c.oid::regclass::text, quote_ident(a.attname)
@@ -177,7 +189,7 @@ fn places(client: &mut Client, id: &str) -> Vec<String> {
         )
         .unwrap();
     assert!(columns.len() > 20);
-    let mut places = Vec::new();
+    let mut found = Vec::new();
     for row in columns {
         let (table, column): (String, String) = (row.get(0), row.get(1));
         let sql = format!(
@@ -190,10 +202,10 @@ fn places(client: &mut Client, id: &str) -> Vec<String> {
             )"
         );
         if client.query_one(&sql, &[&id]).unwrap().get(0) {
-            places.push(format!("{table}.{column}"));
+            found.push(format!("{table}.{column}"));
         }
     }
-    places
+    found
 }
 
 #[test]
@@ -204,7 +216,7 @@ fn install_upgrades_connect_pg_in_place() {
     let database = &original.database;
     let mut client = database.superuser();
     original.loads_live_ones_only();
-    assert!(!places(&mut client, LIVE[0]).is_empty());
+    assert!(!columns_with(&mut client, LIVE[0]).is_empty());
     let password = database.stored_password();
     assert!(password.is_some());
 
@@ -226,12 +238,9 @@ fn install_upgrades_connect_pg_in_place() {
 
     original.loads_live_ones_only();
     for id in LIVE.iter().chain(&EXPIRED) {
-        assert_eq!(places(&mut client, id), Vec::<String>::new(), "{id}");
+        assert_eq!(columns_with(&mut client, id), Vec::<String>::new(), "{id}");
     }
-    let rows: i64 = client
-        .query_one("select count(*) from web.session", &[])
-        .unwrap()
-        .get(0);
+    let rows: i64 = value(&mut client, "select count(*) from web.session");
     assert_eq!(rows, 5);
 
     let mut functions = original.functions.clone();
@@ -265,10 +274,7 @@ fn install_upgrades_connect_pg_in_place() {
             "web.user_lock"
         ]
     );
-    let kept: i32 = client
-        .query_one("select n from public.bystander", &[])
-        .unwrap()
-        .get(0);
+    let kept: i32 = value(&mut client, "select n from public.bystander");
     assert_eq!(kept, 1);
 
     // The role and its password are unchanged, and check finds that it is the default password.
@@ -323,29 +329,24 @@ fn added_objects_are_listed_and_refused() {
              create table public.my_table (sess_id text references web.session);",
         )
         .unwrap();
-    let before = database.snapshot();
-    for arguments in [&["install"][..], &["install", "--dry-run"]] {
-        database.run(arguments).expect(2).says(&[
-            "connect-pg 1.1.5 has additions",
-            "column \"My column\"",
-            "constraint my_check",
-            "index my_index",
-            "trigger my_trigger",
-            "my_view",
-            "my_table",
-            "--drop-additions",
-            "nothing was changed",
-        ]);
-        assert_eq!(database.snapshot(), before);
-    }
-    original.loads_live_ones_only();
+    let additions = [
+        "connect-pg 1.1.5 has additions",
+        "column \"My column\"",
+        "constraint my_check",
+        "index my_index",
+        "trigger my_trigger",
+        "my_view",
+        "my_table",
+    ];
+    original.refuses(&["install"], &additions);
+    original.refuses(&["install", "--dry-run"], &additions);
 
+    let before = database.snapshot();
     database
         .run(&["install", "--drop-additions", "--dry-run"])
         .expect(0);
     assert_eq!(database.snapshot(), before);
-    database.run(&["install", "--drop-additions"]).expect(0);
-    original.loads_live_ones_only();
+    original.drops_additions();
     let left: Vec<String> = client
         .query(
             "select c.relname::text from pg_class as c where c.relname like 'my%' order by 1",
@@ -357,11 +358,6 @@ fn added_objects_are_listed_and_refused() {
         .collect();
     // The user's table stays, without its foreign key.
     assert_eq!(left, ["my_table"]);
-    let again = database
-        .run(&["install", "--format", "json"])
-        .expect(0)
-        .json();
-    assert_eq!(again["changes"], json!([]));
 }
 
 #[test]
@@ -369,30 +365,15 @@ fn function_on_row_type_is_refused() {
     let Some(original) = Original::new() else {
         return;
     };
-    let database = &original.database;
-    let mut client = database.superuser();
+    let mut client = original.database.superuser();
     client
         .batch_execute(
             "create function public.my_function(s web.session) returns text language sql as 'select ''x''::text';
              create view public.my_view as select * from web.valid_sessions()",
         )
         .unwrap();
-    let before = database.snapshot();
-    database.run(&["install"]).expect(2).says(&[
-        "my_view",
-        "--drop-additions",
-        "nothing was changed",
-    ]);
-    assert_eq!(database.snapshot(), before);
-    original.loads_live_ones_only();
+    original.refuses(&["install"], &["my_view"]);
     client.batch_execute("drop view public.my_view").unwrap();
-    let before = database.snapshot();
-    database.run(&["install"]).expect(2).says(&[
-        "my_function",
-        "--drop-additions",
-        "nothing was changed",
-    ]);
-    assert_eq!(database.snapshot(), before);
-    database.run(&["install", "--drop-additions"]).expect(0);
-    original.loads_live_ones_only();
+    original.refuses(&["install"], &["my_function"]);
+    original.drops_additions();
 }

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use connect_pg::ConnectionSettings;
+use postgres::types::FromSqlOwned;
 use postgres::{Client, NoTls};
 use tokio_postgres::Config;
 
@@ -20,6 +21,12 @@ pub fn connect(config: &Config) -> Client {
             "no PostgreSQL server ({error}: {cause}): run the tests by `bin/with-pg cargo test --all-features`"
         )
     })
+}
+
+/// Returns the value of a query without parameters that has one row and one column.
+#[track_caller]
+pub fn value<T: FromSqlOwned>(client: &mut Client, sql: &str) -> T {
+    client.query_one(sql, &[]).unwrap().get(0)
 }
 
 /// Quotes an identifier.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
+use plotters::coord::CoordTranslate;
 use plotters::prelude::*;
 
 use crate::measure::number::{grouped, rounded};
@@ -70,12 +71,7 @@ fn calls_by_clients(path: &Path, rolling: &[&Comparison], caption: &str) -> Draw
         grouped(first.sessions)
     );
     let root = titled(&root, &title, caption)?;
-    let mut chart = ChartBuilder::on(&root)
-        .margin(12)
-        .margin_right(24)
-        .x_label_area_size(40)
-        .y_label_area_size(72)
-        .build_cartesian_2d(
+    let mut chart = with_margins(&root).build_cartesian_2d(
             (f64::from(first.clients)..f64::from(last.clients))
                 .log_scale()
                 .base(2.0),
@@ -112,12 +108,7 @@ fn calls_by_clients(path: &Path, rolling: &[&Comparison], caption: &str) -> Draw
                 .map(|&point| Circle::new(point, 4, colour.filled())),
         )?;
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .background_style(WHITE.mix(0.8))
-        .border_style(BLACK.mix(0.3))
-        .draw()?;
+    draw_legend(&mut chart, SeriesLabelPosition::UpperLeft)?;
     root.present()?;
     Ok(())
 }
@@ -138,12 +129,7 @@ fn p99(path: &Path, pruning: &Pruning, caption: &str) -> Drawn {
         grouped(pruning.deleted)
     );
     let root = titled(&root, &title, caption)?;
-    let mut chart = ChartBuilder::on(&root)
-        .margin(12)
-        .margin_right(24)
-        .x_label_area_size(40)
-        .y_label_area_size(72)
-        .build_cartesian_2d(0.0..end, 0.0..most)?;
+    let mut chart = with_margins(&root).build_cartesian_2d(0.0..end, 0.0..most)?;
     chart
         .configure_mesh()
         .light_line_style(WHITE)
@@ -171,12 +157,7 @@ fn p99(path: &Path, pruning: &Pruning, caption: &str) -> Drawn {
         ))?
         .label("the clients' p99")
         .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
-        .background_style(WHITE.mix(0.8))
-        .border_style(BLACK.mix(0.3))
-        .draw()?;
+    draw_legend(&mut chart, SeriesLabelPosition::UpperRight)?;
     root.present()?;
     Ok(())
 }
@@ -192,6 +173,30 @@ fn titled<'a>(
     Ok(root
         .titled(title, (FONT, 20))?
         .titled(caption, (FONT, 12).into_font().color(&BLACK.mix(0.6)))?)
+}
+
+/// Returns the builder of a chart, with space for labels of the axes.
+fn with_margins<'a, 'b>(area: &'a Area<'b>) -> ChartBuilder<'a, 'b, SVGBackend<'b>> {
+    let mut chart = ChartBuilder::on(area);
+    chart
+        .margin(12)
+        .margin_right(24)
+        .x_label_area_size(40)
+        .y_label_area_size(72);
+    chart
+}
+
+fn draw_legend<'a, C: CoordTranslate>(
+    chart: &mut ChartContext<'a, SVGBackend<'a>, C>,
+    position: SeriesLabelPosition,
+) -> Drawn {
+    chart
+        .configure_series_labels()
+        .position(position)
+        .background_style(WHITE.mix(0.8))
+        .border_style(BLACK.mix(0.3))
+        .draw()?;
+    Ok(())
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // the signature of plotters

@@ -2,13 +2,12 @@
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
 
 use anyhow::Result;
-use postgres::types::{Json, ToSql, Type};
+use postgres::types::{Json, Type};
 use serde_json::{Value, json};
 
-use super::copy::{self, filled_expiry};
+use super::copy;
 use super::npm::Node;
 use super::store::ComparedStore;
 use crate::measure::ids::id_of;
@@ -33,30 +32,27 @@ pub fn fill(
         database,
         &format!("alter table session owner to {TABLE_OWNER}"),
     )?;
-    let now = SystemTime::now();
-    copy::fill(
-        server,
-        database,
-        // Its column is a timestamp without time zone; the server's time zone is UTC.
-        "copy session (sid, sess, expire) from stdin (format binary)",
-        &[Type::VARCHAR, Type::JSON, Type::TIMESTAMP],
-        0..sessions,
-        |index| {
-            let mut session = serde_json::to_value(Payload::new(index, bytes))?;
-            session["cookie"] = cookie();
-            Ok(vec![
-                Box::new(id_of(index)) as Box<dyn ToSql + Sync>,
-                Box::new(Json(session)),
-                Box::new(filled_expiry(now, index)),
-            ])
-        },
-    )?;
     let relation = Relation {
         database: database.to_owned(),
         table: "public.session",
     };
-    server.settle(&relation)?;
-    Ok(relation)
+    copy::fill_table(
+        server,
+        relation,
+        // Its column is a timestamp without time zone; the server's time zone is UTC.
+        "sid, sess, expire",
+        &[Type::VARCHAR, Type::JSON, Type::TIMESTAMP],
+        sessions,
+        |index, expires_at| {
+            let mut session = serde_json::to_value(Payload::new(index, bytes))?;
+            session["cookie"] = cookie();
+            Ok(vec![
+                Box::new(id_of(index)),
+                Box::new(Json(session)),
+                Box::new(expires_at),
+            ])
+        },
+    )
 }
 
 /// Returns what express-session adds to the data.

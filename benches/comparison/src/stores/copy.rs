@@ -10,7 +10,7 @@ use postgres::binary_copy::BinaryCopyInWriter;
 use postgres::types::{ToSql, Type};
 
 use crate::measure::ids::mix;
-use crate::server::postgres::Server;
+use crate::server::postgres::{Relation, Server};
 
 /// How long a session of the other stores lives: as long as connect-pg's by default.
 pub const IDLE_TIMEOUT_SECONDS: u32 = 86_400;
@@ -25,9 +25,41 @@ pub fn expires_in_seconds(index: u32) -> u32 {
     4 * 3600 + mix(index) % 72_000
 }
 
-/// Returns when session number `index` of a store that is filled at `now` expires.
-pub fn filled_expiry(now: SystemTime, index: u32) -> SystemTime {
-    now + Duration::from_secs(u64::from(expires_in_seconds(index)))
+/// The values of a row.
+pub type Row = Vec<Box<dyn ToSql + Sync>>;
+
+/// Fills a table of another store. `row` returns the columns of session number `index` of that expiry.
+pub fn fill_table<F>(
+    server: &Server,
+    relation: Relation,
+    columns: &str,
+    types: &[Type],
+    sessions: u32,
+    row: F,
+) -> Result<Relation>
+where
+    F: Fn(u32, SystemTime) -> Result<Row> + Sync,
+{
+    let copy = format!(
+        "copy {} ({columns}) from stdin (format binary)",
+        relation.table
+    );
+    let now = SystemTime::now();
+    fill(
+        server,
+        &relation.database,
+        &copy,
+        types,
+        0..sessions,
+        |index| {
+            row(
+                index,
+                now + Duration::from_secs(u64::from(expires_in_seconds(index))),
+            )
+        },
+    )?;
+    server.settle(&relation)?;
+    Ok(relation)
 }
 
 /// Fills a table by COPY, in two streams, each with half of the sessions.
@@ -40,7 +72,7 @@ pub fn fill<F>(
     row: F,
 ) -> Result<()>
 where
-    F: Fn(u32) -> Result<Vec<Box<dyn ToSql + Sync>>> + Sync,
+    F: Fn(u32) -> Result<Row> + Sync,
 {
     let stream = |from: u32, to: u32| -> Result<()> {
         let mut client: Client = server.superuser(database)?;

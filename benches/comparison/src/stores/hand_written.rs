@@ -1,15 +1,14 @@
 //! What an application writes by hand: a plain table and four statements, prepared once on each connection.
 
-use std::time::SystemTime;
-
 use anyhow::{Result, bail};
-use postgres::types::{Json, ToSql, Type};
+use postgres::types::{Json, Type};
 use postgres::{Client, Statement};
 
-use super::copy::{self, expiry, filled_expiry};
-use super::store::{StoreClient, live};
+use super::copy::{self, expiry};
+use super::store::live;
 use super::table_store::TableClient;
-use crate::measure::ids::{id_of, random_id};
+use super::whole_session::{WholeSessionClient, WholeSessionStore};
+use crate::measure::ids::id_of;
 use crate::measure::payload::Payload;
 use crate::measure::workload::Workload;
 use crate::server::postgres::{Relation, Server, TABLE_OWNER};
@@ -25,42 +24,41 @@ pub fn fill(server: &Server, database: &str, sessions: u32, bytes: usize) -> Res
              alter table public.session owner to {TABLE_OWNER}"
         ),
     )?;
-    let now = SystemTime::now();
-    copy::fill(
-        server,
-        database,
-        "copy public.session (id, data, expires_at) from stdin (format binary)",
-        &[Type::TEXT, Type::JSON, Type::TIMESTAMPTZ],
-        0..sessions,
-        |index| {
-            Ok(vec![
-                Box::new(id_of(index)) as Box<dyn ToSql + Sync>,
-                Box::new(Json(Payload::new(index, bytes))),
-                Box::new(filled_expiry(now, index)),
-            ])
-        },
-    )?;
     let relation = Relation {
         database: database.to_owned(),
         table: "public.session",
     };
-    server.settle(&relation)?;
-    Ok(relation)
+    copy::fill_table(
+        server,
+        relation,
+        "id, data, expires_at",
+        &[Type::TEXT, Type::JSON, Type::TIMESTAMPTZ],
+        sessions,
+        |index, expires_at| {
+            Ok(vec![
+                Box::new(id_of(index)),
+                Box::new(Json(Payload::new(index, bytes))),
+                Box::new(expires_at),
+            ])
+        },
+    )
 }
 
 /// A client of the hand-written table.
-pub struct HandWritten {
+pub type HandWritten = WholeSessionClient<Statements>;
+
+/// The four statements.
+pub struct Statements {
     client: Client,
     select: Statement,
     slide: Statement,
     upsert: Statement,
     delete: Statement,
-    kept: Vec<(String, Payload)>,
 }
 
-impl HandWritten {
-    fn new(mut client: Client) -> Result<HandWritten> {
-        Ok(HandWritten {
+impl Statements {
+    fn new(mut client: Client) -> Result<Statements> {
+        Ok(Statements {
             select: client.prepare("select data from public.session where id = $1 and expires_at > now()")?,
             slide: client.prepare("update public.session set expires_at = $2 where id = $1")?,
             upsert: client.prepare(
@@ -69,19 +67,33 @@ impl HandWritten {
             )?,
             delete: client.prepare("delete from public.session where id = $1")?,
             client,
-            kept: Vec::new(),
         })
     }
+}
 
-    fn select(&mut self, id: &str) -> Result<Payload> {
+impl WholeSessionStore for Statements {
+    fn get(&mut self, id: &str) -> Result<Payload> {
         let row = live(self.client.query_opt(&self.select, &[&id])?)?;
         let Json(payload) = row.try_get(0)?;
         Ok(payload)
     }
 
-    fn upsert(&mut self, id: &str, payload: &Payload) -> Result<()> {
+    fn set(&mut self, id: &str, payload: &Payload) -> Result<()> {
         self.client
             .execute(&self.upsert, &[&id, &Json(payload), &expiry()])?;
+        Ok(())
+    }
+
+    fn rolling(&mut self, id: &str) -> Result<()> {
+        self.get(id)?;
+        self.client.execute(&self.slide, &[&id, &expiry()])?;
+        Ok(())
+    }
+
+    fn delete(&mut self, id: &str) -> Result<()> {
+        if self.client.execute(&self.delete, &[&id])? != 1 {
+            bail!("there was no session to end");
+        }
         Ok(())
     }
 }
@@ -101,54 +113,9 @@ impl TableClient for HandWritten {
     }
 
     fn connect(server: &Server, relation: &Relation, clients: u32) -> Result<Vec<HandWritten>> {
+        let client = || Statements::new(server.connect(TABLE_OWNER, &relation.database)?);
         (0..clients)
-            .map(|_| HandWritten::new(server.connect(TABLE_OWNER, &relation.database)?))
+            .map(|_| Ok(WholeSessionClient::new(client()?)))
             .collect()
-    }
-}
-
-impl StoreClient for HandWritten {
-    fn load(&mut self, id: &str) -> Result<()> {
-        self.select(id)?;
-        Ok(())
-    }
-
-    fn rolling(&mut self, id: &str) -> Result<()> {
-        self.select(id)?;
-        self.client.execute(&self.slide, &[&id, &expiry()])?;
-        Ok(())
-    }
-
-    fn keep(&mut self, id: &str) -> Result<()> {
-        let payload = self.select(id)?;
-        self.kept.push((id.to_owned(), payload));
-        Ok(())
-    }
-
-    fn save(&mut self, n: usize) -> Result<()> {
-        let (id, payload) = &mut self.kept[n];
-        payload.change();
-        self.client
-            .execute(&self.upsert, &[id, &Json(&*payload), &expiry()])?;
-        Ok(())
-    }
-
-    fn change(&mut self, id: &str) -> Result<()> {
-        let mut payload = self.select(id)?;
-        payload.change();
-        self.upsert(id, &payload)
-    }
-
-    fn create(&mut self, payload: &Payload) -> Result<String> {
-        let id = random_id()?;
-        self.upsert(&id, payload)?;
-        Ok(id)
-    }
-
-    fn end(&mut self, id: &str) -> Result<()> {
-        if self.client.execute(&self.delete, &[&id])? != 1 {
-            bail!("there was no session to end");
-        }
-        Ok(())
     }
 }

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use anyhow::{Result, bail};
-use postgres::types::{Json, ToSql, Type};
+use postgres::types::{Json, Type};
 use postgres::{Client, Statement};
 
-use super::copy::{self, expiry, filled_expiry};
+use super::copy::{self, expiry};
 use super::store::{StoreClient, live};
 use super::table_store::TableClient;
 use crate::measure::ids::{id_of, random_id, user_of};
@@ -31,28 +31,25 @@ pub fn fill(server: &Server, database: &str, sessions: u32, bytes: usize) -> Res
              alter table public.session owner to {TABLE_OWNER}"
         ),
     )?;
-    let now = SystemTime::now();
-    copy::fill(
-        server,
-        database,
-        "copy public.session (id, data, expires_at, user_id) from stdin (format binary)",
-        &[Type::TEXT, Type::JSON, Type::TIMESTAMPTZ, Type::TEXT],
-        0..sessions,
-        |index| {
-            Ok(vec![
-                Box::new(id_of(index)) as Box<dyn ToSql + Sync>,
-                Box::new(Json(Payload::new(index, bytes))),
-                Box::new(filled_expiry(now, index)),
-                Box::new(user_of(index, sessions)),
-            ])
-        },
-    )?;
     let relation = Relation {
         database: database.to_owned(),
         table: "public.session",
     };
-    server.settle(&relation)?;
-    Ok(relation)
+    copy::fill_table(
+        server,
+        relation,
+        "id, data, expires_at, user_id",
+        &[Type::TEXT, Type::JSON, Type::TIMESTAMPTZ, Type::TEXT],
+        sessions,
+        |index, expires_at| {
+            Ok(vec![
+                Box::new(id_of(index)),
+                Box::new(Json(Payload::new(index, bytes))),
+                Box::new(expires_at),
+                Box::new(user_of(index, sessions)),
+            ])
+        },
+    )
 }
 
 /// A client of the hand-written table with users.

@@ -15,3 +15,4 @@ pub mod store;
 pub mod table_store;
 pub mod threads;
 pub mod tower_sessions;
+pub mod whole_session;

@@ -5,7 +5,8 @@ use redis::{Connection, cmd, pipe};
 
 use super::copy::IDLE_TIMEOUT_SECONDS;
 use super::store::{StoreClient, ThreadedStore, live};
-use crate::measure::ids::{id_of, random_id};
+use super::whole_session::{WholeSessionClient, WholeSessionStore};
+use crate::measure::ids::id_of;
 use crate::measure::payload::Payload;
 use crate::measure::workload::Workload;
 use crate::server::postgres::Relation;
@@ -88,23 +89,21 @@ impl ThreadedStore for RedisStore<'_> {
     fn connect(&self, clients: u32) -> Result<Vec<Box<dyn StoreClient>>> {
         (0..clients)
             .map(|_| {
-                Ok(Box::new(RedisClient {
+                Ok(Box::new(WholeSessionClient::new(Commands {
                     connection: self.redis.connect()?,
                     sending: self.sending,
-                    kept: Vec::new(),
-                }) as Box<dyn StoreClient>)
+                })) as Box<dyn StoreClient>)
             })
             .collect()
     }
 }
 
-struct RedisClient {
+struct Commands {
     connection: Connection,
     sending: Sending,
-    kept: Vec<(String, Payload)>,
 }
 
-impl RedisClient {
+impl WholeSessionStore for Commands {
     fn get(&mut self, id: &str) -> Result<Payload> {
         let json: Option<String> = cmd("GET").arg(key(id)).query(&mut self.connection)?;
         parse(json)
@@ -117,13 +116,6 @@ impl RedisClient {
             .arg("EX")
             .arg(IDLE_TIMEOUT_SECONDS)
             .query(&mut self.connection)?)
-    }
-}
-
-impl StoreClient for RedisClient {
-    fn load(&mut self, id: &str) -> Result<()> {
-        self.get(id)?;
-        Ok(())
     }
 
     fn rolling(&mut self, id: &str) -> Result<()> {
@@ -152,39 +144,7 @@ impl StoreClient for RedisClient {
         Ok(())
     }
 
-    fn keep(&mut self, id: &str) -> Result<()> {
-        let payload = self.get(id)?;
-        self.kept.push((id.to_owned(), payload));
-        Ok(())
-    }
-
-    fn save(&mut self, n: usize) -> Result<()> {
-        let (id, mut payload) = self.kept[n].clone();
-        payload.change();
-        self.set(&id, &payload)?;
-        self.kept[n].1 = payload;
-        Ok(())
-    }
-
-    fn change(&mut self, id: &str) -> Result<()> {
-        let mut payload = self.get(id)?;
-        payload.change();
-        self.set(id, &payload)
-    }
-
-    fn create(&mut self, payload: &Payload) -> Result<String> {
-        let id = random_id()?;
-        self.set(&id, payload)?;
-        Ok(id)
-    }
-
-    fn login(&mut self, id: &str, _: &str) -> Result<String> {
-        let payload = self.get(id)?;
-        self.end(id)?;
-        self.create(&payload)
-    }
-
-    fn end(&mut self, id: &str) -> Result<()> {
+    fn delete(&mut self, id: &str) -> Result<()> {
         let ended: u32 = cmd("DEL").arg(key(id)).query(&mut self.connection)?;
         if ended != 1 {
             bail!("there was no session to end");

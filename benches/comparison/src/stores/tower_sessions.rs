@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use postgres::types::{ToSql, Type};
+use postgres::types::Type;
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 use tokio::runtime::{Builder, Runtime};
@@ -17,7 +17,7 @@ use tower_sessions_core::session::{Id, Record};
 use tower_sessions_sqlx_store::PostgresStore;
 use tower_sessions_sqlx_store::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
-use super::copy::{self, IDLE_TIMEOUT_SECONDS, expires_in_seconds};
+use super::copy::{self, IDLE_TIMEOUT_SECONDS};
 use super::store::{StoreClient, live};
 use super::table_store::TableClient;
 use crate::measure::ids::id_of;
@@ -31,33 +31,29 @@ pub fn fill(server: &Server, database: &str, sessions: u32, bytes: usize) -> Res
     let client = TowerSessions::open(server, database)?;
     client.runtime.block_on(client.store.migrate())?;
     drop(client);
-    let now = OffsetDateTime::now_utc();
-    copy::fill(
-        server,
-        database,
-        "copy tower_sessions.session (id, data, expiry_date) from stdin (format binary)",
-        &[Type::TEXT, Type::BYTEA, Type::TIMESTAMPTZ],
-        0..sessions,
-        |index| {
-            let record = Record {
-                id: tower_id(&id_of(index))?,
-                data: data_of(&Payload::new(index, bytes))?,
-                expiry_date: now + Duration::seconds(i64::from(expires_in_seconds(index))),
-            };
-            let expires = std::time::SystemTime::from(record.expiry_date);
-            Ok(vec![
-                Box::new(record.id.to_string()) as Box<dyn ToSql + Sync>,
-                Box::new(rmp_serde::to_vec(&record)?),
-                Box::new(expires),
-            ])
-        },
-    )?;
     let relation = Relation {
         database: database.to_owned(),
         table: "tower_sessions.session",
     };
-    server.settle(&relation)?;
-    Ok(relation)
+    copy::fill_table(
+        server,
+        relation,
+        "id, data, expiry_date",
+        &[Type::TEXT, Type::BYTEA, Type::TIMESTAMPTZ],
+        sessions,
+        |index, expires_at| {
+            let record = Record {
+                id: tower_id(&id_of(index))?,
+                data: data_of(&Payload::new(index, bytes))?,
+                expiry_date: expires_at.into(),
+            };
+            Ok(vec![
+                Box::new(record.id.to_string()),
+                Box::new(rmp_serde::to_vec(&record)?),
+                Box::new(expires_at),
+            ])
+        },
+    )
 }
 
 /// A client of tower-sessions-sqlx-store.
