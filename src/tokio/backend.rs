@@ -5,14 +5,18 @@ use sealed::Executor;
 /// This trait is sealed and cannot be implemented outside of this crate.
 pub trait Backend: Executor {}
 
+// The bounds on these futures are written down. Inferred ones cannot be proved in a caller that spawns.
 pub(super) mod sealed {
     use std::future::Future;
 
     use crate::error::Error;
     use crate::functions::{Call, Reply, SchemaName};
-    use crate::tokio::under_lock::UnderLock;
 
-    pub trait Executor {
+    pub trait Executor: Send + Sync {
+        type Transaction<'t>: OpenTransaction
+        where
+            Self: 't;
+
         /// True if another call may follow one that failed. An error aborts a transaction.
         const USABLE_AFTER_ERROR: bool;
 
@@ -23,14 +27,25 @@ pub(super) mod sealed {
             call: &Call<'_>,
         ) -> impl Future<Output = Result<Reply, Error>> + Send;
 
-        /// Begins a transaction, makes the call in it, and does the work with the reply. Commits if that succeeds. Rolls back
-        /// if it fails or panics, or if the future is dropped.
-        // Whether the future is Send depends on the application's work.
-        fn in_transaction<W: UnderLock>(
+        /// Begins a transaction and makes the call in it.
+        fn begin(
             &self,
             schema: &SchemaName,
             first: &Call<'_>,
-            work: W,
-        ) -> impl Future<Output = Result<W::Output, W::Error>>;
+        ) -> impl Future<Output = Result<(Self::Transaction<'_>, Reply), Error>> + Send;
+    }
+
+    /// A transaction. Dropped, it rolls back before the connection serves another call.
+    pub trait OpenTransaction: Send {
+        fn execute(
+            &mut self,
+            schema: &SchemaName,
+            call: &Call<'_>,
+        ) -> impl Future<Output = Result<Reply, Error>> + Send;
+
+        fn commit(self) -> impl Future<Output = Result<(), Error>> + Send;
+
+        /// Returns when the transaction is rolled back. The error that led here says more than one of the rollback.
+        fn rollback(self) -> impl Future<Output = ()> + Send;
     }
 }

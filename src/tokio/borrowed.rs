@@ -1,12 +1,14 @@
 use std::fmt;
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Waker};
 
-use tokio::sync::{RwLock, TryLockError};
-use tokio_postgres::GenericClient;
+use tokio::sync::{RwLock, RwLockWriteGuard, TryLockError};
+use tokio_postgres::{Client, GenericClient, Transaction};
 
 use super::backend::Backend;
-use super::backend::sealed::Executor;
+use super::backend::sealed::{Executor, OpenTransaction};
 use super::open_connection::query_unnamed;
-use super::under_lock::UnderLock;
 use crate::connection::final_error;
 use crate::error::Error;
 use crate::functions::{Call, Reply, SchemaName};
@@ -21,7 +23,33 @@ pub struct Borrowed<'a, C> {
     client: RwLock<&'a mut C>,
 }
 
-impl<'a, C: GenericClient> Borrowed<'a, C> {
+/// What the application lends: a [`Client`] or a [`Transaction`]. This trait is sealed.
+pub trait Lent: sealed::Lent {}
+
+impl Lent for Client {}
+impl Lent for Transaction<'_> {}
+
+mod sealed {
+    pub trait Lent: tokio_postgres::GenericClient + Send + Sync {
+        const BEGIN: &'static str;
+        const COMMIT: &'static str;
+        const ROLLBACK: &'static str;
+    }
+}
+
+impl sealed::Lent for Client {
+    const BEGIN: &'static str = "start transaction";
+    const COMMIT: &'static str = "commit";
+    const ROLLBACK: &'static str = "rollback";
+}
+
+impl sealed::Lent for Transaction<'_> {
+    const BEGIN: &'static str = "savepoint connect_pg";
+    const COMMIT: &'static str = "release connect_pg";
+    const ROLLBACK: &'static str = "rollback to connect_pg; release connect_pg";
+}
+
+impl<'a, C: Lent> Borrowed<'a, C> {
     pub(super) fn new(client: &'a mut C) -> Borrowed<'a, C> {
         Borrowed {
             client: RwLock::new(client),
@@ -33,45 +61,84 @@ fn in_use(_: TryLockError) -> Error {
     Error::argument("the connection is in use by another call")
 }
 
-impl<C: GenericClient + Send + Sync> Backend for Borrowed<'_, C> {}
+async fn query_once(
+    client: &impl GenericClient,
+    schema: &SchemaName,
+    call: &Call<'_>,
+) -> Result<Reply, Error> {
+    query_unnamed(client.client(), schema, call)
+        .await
+        .map(Reply::new)
+        .map_err(|error| final_error(error, call.changes()))
+}
 
-impl<C: GenericClient + Send + Sync> Executor for Borrowed<'_, C> {
+impl<C: Lent> Backend for Borrowed<'_, C> {}
+
+impl<'a, C: Lent> Executor for Borrowed<'a, C> {
+    type Transaction<'t>
+        = BorrowedTransaction<'t, 'a, C>
+    where
+        Self: 't;
+
     const USABLE_AFTER_ERROR: bool = false;
 
     async fn execute(&self, schema: &SchemaName, call: &Call<'_>) -> Result<Reply, Error> {
         let client = self.client.try_read().map_err(in_use)?;
-        query_unnamed(client.client(), schema, call)
-            .await
-            .map(Reply::new)
-            .map_err(|error| final_error(error, call.changes()))
+        query_once(&**client, schema, call).await
     }
 
     /// In a transaction of the application's, this is a savepoint.
-    async fn in_transaction<W: UnderLock>(
+    async fn begin(
         &self,
         schema: &SchemaName,
         first: &Call<'_>,
-        work: W,
-    ) -> Result<W::Output, W::Error> {
-        let mut client = self.client.try_write().map_err(in_use)?;
-        // Dropped, it sends a rollback.
-        let transaction = client.transaction().await.map_err(Error::call)?;
-        let reply = query_unnamed(transaction.client(), schema, first)
-            .await
-            .map(Reply::new)
-            .map_err(|error| final_error(error, first.changes()).into());
-        let result = match reply {
-            Ok(reply) => work.run(transaction.client(), reply).await,
-            Err(error) => Err(error),
+    ) -> Result<(BorrowedTransaction<'_, 'a, C>, Reply), Error> {
+        let transaction = BorrowedTransaction {
+            client: self.client.try_write().map_err(in_use)?,
+            is_open: true,
         };
-        if result.is_ok() {
-            let committed = transaction.commit().await;
-            committed.map_err(|error| final_error(error, true))?;
-        } else {
-            // The error that is returned says more than one of the rollback.
-            let _ = transaction.rollback().await;
+        let client = transaction.client.client();
+        client.batch_execute(C::BEGIN).await.map_err(Error::call)?;
+        match query_once(&**transaction.client, schema, first).await {
+            Ok(reply) => Ok((transaction, reply)),
+            Err(error) => {
+                transaction.rollback().await;
+                Err(error)
+            }
         }
-        result
+    }
+}
+
+/// A transaction, or a savepoint, on what the application lends.
+pub struct BorrowedTransaction<'t, 'a, C: Lent> {
+    client: RwLockWriteGuard<'t, &'a mut C>,
+    is_open: bool,
+}
+
+impl<C: Lent> OpenTransaction for BorrowedTransaction<'_, '_, C> {
+    async fn execute(&mut self, schema: &SchemaName, call: &Call<'_>) -> Result<Reply, Error> {
+        query_once(&**self.client, schema, call).await
+    }
+
+    async fn commit(mut self) -> Result<(), Error> {
+        let committed = self.client.client().batch_execute(C::COMMIT).await;
+        self.is_open = committed.is_err();
+        committed.map_err(|error| final_error(error, true))
+    }
+
+    async fn rollback(mut self) {
+        let _ = self.client.client().batch_execute(C::ROLLBACK).await;
+        self.is_open = false;
+    }
+}
+
+impl<C: Lent> Drop for BorrowedTransaction<'_, '_, C> {
+    fn drop(&mut self) {
+        if self.is_open {
+            // The first poll sends it, and the next call on the connection comes behind it.
+            let rollback = self.client.client().batch_execute(C::ROLLBACK);
+            let _ = pin!(rollback).poll(&mut Context::from_waker(Waker::noop()));
+        }
     }
 }
 

@@ -1,22 +1,19 @@
 //! A session under a lock.
 
-use std::marker::PhantomData;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::future::Future;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio_postgres::Client;
 
 use super::backend::Backend;
+use super::backend::sealed::OpenTransaction;
 use super::held_locks;
-use super::open_connection::query_unnamed;
 use super::store::Store;
-use super::under_lock::UnderLock;
-use crate::connection::final_error;
 use crate::error::Error;
 use crate::functions::operations::{check_same_session, finish_locked};
-use crate::functions::{Function, LockSession, Reply, SaveReply, SaveSession, SchemaName, json};
+use crate::functions::{Function, LockSession, SaveSession, json};
 use crate::session::{Session, SessionId, SessionKey};
 use crate::store::{Held, UpdateOutcome};
 
@@ -67,111 +64,119 @@ impl<B: Backend> Store<B> {
         work: F,
     ) -> Result<UpdateOutcome<R>, E>
     where
-        T: Serialize + DeserializeOwned,
+        T: Serialize + DeserializeOwned + Send,
         E: From<Error>,
         F: AsyncFnOnce(&mut Session<T>) -> Result<R, E>,
     {
-        let outcome = self.lock(id, lock_timeout, work).await?;
-        Ok(outcome.map(|(result, _)| result))
-    }
-
-    /// Does what `with_locked` does, and returns the session as well.
-    pub(super) async fn lock<T, R, E, F>(
-        &self,
-        id: &SessionId,
-        lock_timeout: Duration,
-        work: F,
-    ) -> Result<UpdateOutcome<(R, Session<T>)>, E>
-    where
-        T: Serialize + DeserializeOwned,
-        E: From<Error>,
-        F: AsyncFnOnce(&mut Session<T>) -> Result<R, E>,
-    {
-        let key = id.key();
-        let lock = LockSession::new(&key, lock_timeout)?;
-        let call = lock.call();
-        held_locks::check_self_deadlock(&call)?;
-        let work = LockedWork {
-            id,
-            key,
-            schema: &self.schema,
-            ascii: &self.ascii,
-            remembers_ascii: B::USABLE_AFTER_ERROR,
-            work,
-            data: PhantomData,
-        };
-        self.backend.in_transaction(&self.schema, &call, work).await
-    }
-}
-
-/// The application's work on a locked session, and the save behind it.
-struct LockedWork<'a, T, F> {
-    id: &'a SessionId,
-    key: SessionKey,
-    schema: &'a SchemaName,
-    ascii: &'a AtomicBool,
-    remembers_ascii: bool,
-    work: F,
-    data: PhantomData<fn() -> T>,
-}
-
-impl<T, F> LockedWork<'_, T, F> {
-    /// Saves in the transaction.
-    async fn save(
-        schema: &SchemaName,
-        ascii: &AtomicBool,
-        client: &Client,
-        save: SaveSession<'_>,
-    ) -> Result<SaveReply, Error> {
-        let in_ascii = ascii
-            .load(Ordering::Relaxed)
-            .then(|| json::to_ascii(save.data));
-        let call = match &in_ascii {
-            Some(data) => save.call().with_data(data),
-            None => save.call(),
-        };
-        query_unnamed(client, schema, &call)
-            .await
-            .map_err(|error| final_error(error, call.changes()))
-            .and_then(|rows| SaveSession::decode(Reply::new(rows)))
-    }
-}
-
-impl<T, R, E, F> UnderLock for LockedWork<'_, T, F>
-where
-    T: Serialize + DeserializeOwned,
-    E: From<Error>,
-    F: AsyncFnOnce(&mut Session<T>) -> Result<R, E>,
-{
-    type Output = UpdateOutcome<(R, Session<T>)>;
-    type Error = E;
-
-    async fn run(self, client: &Client, reply: Reply) -> Result<Self::Output, E> {
-        let Some(locked) = LockSession::decode(reply)? else {
+        let Some(mut locked) = self.lock(id, lock_timeout).await? else {
             return Ok(UpdateOutcome::Gone);
         };
-        let mut session: Session<T> = locked.into_session(self.id.clone(), self.key)?;
-        let held = Held::new(self.key, session.user_id());
-        let result = held_locks::holding(held, (self.work)(&mut session)).await?;
-        check_same_session(&session, self.key)?;
-        let json = json::encode(&session.data)?;
-        let save = SaveSession {
-            key: &self.key,
-            data: &json,
-            version: session.version,
-        };
-        match Self::save(self.schema, self.ascii, client, save).await {
-            Ok(reply) => Ok(if finish_locked(reply, &mut session)? {
-                UpdateOutcome::Updated((result, session))
-            } else {
-                UpdateOutcome::Gone
-            }),
+        let held = Held::new(locked.session.key, locked.session.user_id());
+        match held_locks::holding(held, work(&mut locked.session)).await {
+            Ok(result) => {
+                let outcome = self.save_locked(locked).await?;
+                Ok(outcome.map(|_| result))
+            }
             Err(error) => {
-                if error.is_untranslatable() && self.remembers_ascii {
-                    self.ascii.store(true, Ordering::Relaxed); // for the next call
-                }
-                Err(error.with_nothing_done().into())
+                locked.transaction.rollback().await;
+                Err(error)
             }
         }
     }
+
+    /// Begins a transaction in which the session is locked. Returns None if there is no live session.
+    pub(super) fn lock<T: DeserializeOwned + Send>(
+        &self,
+        id: &SessionId,
+        lock_timeout: Duration,
+    ) -> impl Future<Output = Result<Option<LockedSession<B::Transaction<'_>, T>>, Error>> + Send
+    {
+        async move {
+            let key = id.key();
+            let lock = LockSession::new(&key, lock_timeout)?;
+            let call = lock.call();
+            held_locks::check_self_deadlock(&call)?;
+            let (transaction, reply) = self.backend.begin(&self.schema, &call).await?;
+            let session = LockSession::decode(reply).and_then(|locked| {
+                locked
+                    .map(|locked| locked.into_session(id.clone(), key))
+                    .transpose()
+            });
+            match session {
+                Ok(Some(session)) => Ok(Some(LockedSession {
+                    transaction,
+                    key,
+                    session,
+                })),
+                result => {
+                    transaction.rollback().await;
+                    result.map(|_| None)
+                }
+            }
+        }
+    }
+
+    /// Saves a locked session and commits.
+    pub(super) fn save_locked<T: Serialize + Send>(
+        &self,
+        mut locked: LockedSession<B::Transaction<'_>, T>,
+    ) -> impl Future<Output = Result<UpdateOutcome<Session<T>>, Error>> + Send {
+        async move {
+            let saved = self.save_in_transaction(&mut locked).await;
+            let LockedSession {
+                transaction,
+                session,
+                ..
+            } = locked;
+            match saved {
+                Ok(is_live) => {
+                    transaction.commit().await?;
+                    Ok(if is_live {
+                        UpdateOutcome::Updated(session)
+                    } else {
+                        UpdateOutcome::Gone
+                    })
+                }
+                Err(error) => {
+                    transaction.rollback().await;
+                    if error.is_untranslatable() && B::USABLE_AFTER_ERROR {
+                        self.ascii.store(true, Ordering::Relaxed); // for the next call
+                    }
+                    Err(error.with_nothing_done())
+                }
+            }
+        }
+    }
+
+    /// Returns false if the session has expired meanwhile.
+    fn save_in_transaction<T: Serialize + Send>(
+        &self,
+        locked: &mut LockedSession<B::Transaction<'_>, T>,
+    ) -> impl Future<Output = Result<bool, Error>> + Send {
+        async move {
+            check_same_session(&locked.session, locked.key)?;
+            let mut json = json::encode(&locked.session.data)?;
+            if self.ascii.load(Ordering::Relaxed) {
+                json = json::to_ascii(&json);
+            }
+            let save = SaveSession {
+                key: &locked.key,
+                data: &json,
+                version: locked.session.version,
+            };
+            let reply = locked
+                .transaction
+                .execute(&self.schema, &save.call())
+                .await
+                .and_then(SaveSession::decode)?;
+            finish_locked(reply, &mut locked.session)
+        }
+    }
+}
+
+/// A session and the transaction that locks it.
+pub(super) struct LockedSession<X, T> {
+    pub(super) transaction: X,
+    key: SessionKey,
+    pub(super) session: Session<T>,
 }

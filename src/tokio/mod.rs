@@ -54,7 +54,6 @@ mod open_connection;
 mod owned_task;
 mod pool;
 mod shared;
-mod under_lock;
 
 // In the order in which rustdoc shows the methods: the blank lines keep rustfmt from sorting.
 mod builder;
@@ -79,7 +78,7 @@ mod pruner;
 mod administration;
 
 pub use backend::Backend;
-pub use borrowed::Borrowed;
+pub use borrowed::{Borrowed, Lent};
 pub use listener::SessionListener;
 pub use pool::Pool;
 pub use pruner::Pruner;

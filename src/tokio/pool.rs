@@ -5,13 +5,12 @@ use std::time::Duration;
 use tokio_postgres::Row;
 
 use super::backend::Backend;
-use super::backend::sealed::Executor;
+use super::backend::sealed::{Executor, OpenTransaction};
 use super::exclusive::{ExclusiveConnections, ExclusiveLease};
 use super::lease::{Lease, execute};
 use super::limits::{Limits, Places, Waits};
 use super::open_connection::query_unnamed;
 use super::shared::{MAX_PIPELINED, SharedConnections};
-use super::under_lock::UnderLock;
 use crate::connection::{
     Attempt, Connector, Decision, FailedAttempt, PoolOptions, PoolStatus, final_error,
 };
@@ -126,6 +125,8 @@ impl Pool {
 impl Backend for Pool {}
 
 impl Executor for Pool {
+    type Transaction<'t> = PoolTransaction;
+
     const USABLE_AFTER_ERROR: bool = true;
 
     async fn execute(&self, schema: &SchemaName, call: &Call<'_>) -> Result<Reply, Error> {
@@ -140,25 +141,42 @@ impl Executor for Pool {
         }
     }
 
-    async fn in_transaction<W: UnderLock>(
+    async fn begin(
         &self,
         schema: &SchemaName,
         first: &Call<'_>,
-        work: W,
-    ) -> Result<W::Output, W::Error> {
+    ) -> Result<(PoolTransaction, Reply), Error> {
         let timeout = self.inner.timeout;
         let mut lease = self.inner.exclusive.take(first, timeout).await?;
         let reply = begin(&mut lease, schema, first).await?;
-        let open = lease.connected().await?;
-        let result = work.run(open.client(), reply).await;
-        if result.is_ok() {
-            let committed = open.client().batch_execute("commit").await;
-            lease.set_in_transaction(false);
-            committed.map_err(|error| final_error(error, true))?;
-        } else {
-            rollback(&mut lease).await;
-        }
-        result
+        Ok((PoolTransaction { lease }, reply))
+    }
+}
+
+/// A transaction on a connection of the pool.
+pub struct PoolTransaction {
+    /// Dropped, it rolls back.
+    lease: ExclusiveLease,
+}
+
+impl OpenTransaction for PoolTransaction {
+    async fn execute(&mut self, schema: &SchemaName, call: &Call<'_>) -> Result<Reply, Error> {
+        let open = self.lease.connected().await?;
+        query_unnamed(open.client(), schema, call)
+            .await
+            .map(Reply::new)
+            .map_err(|error| final_error(error, call.changes()))
+    }
+
+    async fn commit(mut self) -> Result<(), Error> {
+        let open = self.lease.connected().await?;
+        let committed = open.client().batch_execute("commit").await;
+        self.lease.set_in_transaction(false);
+        committed.map_err(|error| final_error(error, true))
+    }
+
+    async fn rollback(mut self) {
+        rollback(&mut self.lease).await;
     }
 }
 

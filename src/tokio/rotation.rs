@@ -78,8 +78,8 @@ impl<B: Backend> Store<B> {
         data: F,
     ) -> Result<Session<T>, Error>
     where
-        T: Serialize + DeserializeOwned,
-        F: FnOnce() -> T,
+        T: Serialize + DeserializeOwned + Send,
+        F: FnOnce() -> T + Send,
     {
         let attributes = AttributeParameters::of_user(user_id, attributes)?;
         let mut operation = LoginOrCreate::new(id, user_id, attributes, data)?;

@@ -1,12 +1,12 @@
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::time::sleep;
-use tokio_postgres::GenericClient;
 
 use super::backend::Backend;
-use super::borrowed::Borrowed;
+use super::borrowed::{Borrowed, Lent};
 use super::held_locks;
 use super::pool::Pool;
 use crate::connection::{Connector, PoolStatus};
@@ -75,7 +75,7 @@ impl Clone for Store<Pool> {
     }
 }
 
-impl<'a, C: GenericClient + Send + Sync> Store<Borrowed<'a, C>> {
+impl<'a, C: Lent> Store<Borrowed<'a, C>> {
     /// Returns a store on a connection or a transaction of the application's own.
     ///
     /// In a transaction the session changes when, and only if, the transaction commits. A session that is gone or was changed
@@ -127,26 +127,47 @@ impl<'a, C: GenericClient + Send + Sync> Store<Borrowed<'a, C>> {
 }
 
 impl<B: Backend> Store<B> {
+    // The bounds on these futures are written down. Inferred ones cannot be proved in a caller that spawns.
+
     /// Calls one function.
-    pub(super) async fn call<'a, F: Function<'a>>(&self, function: &F) -> Result<F::Output, Error> {
-        self.execute(&function.call()).await.and_then(F::decode)
+    pub(super) fn call<'a, F: Function<'a>>(
+        &self,
+        function: &F,
+    ) -> impl Future<Output = Result<F::Output, Error>> + Send + use<'_, 'a, B, F> {
+        let call = function.call();
+        async move { self.execute(&call).await.and_then(F::decode) }
     }
 
     /// Runs an operation of several calls.
-    pub(super) async fn run<O: Operation>(&self, operation: &mut O) -> Result<O::Output, O::Error> {
-        loop {
-            let reply = self.execute(&operation.call()).await;
-            let reply = reply.and_then(|reply| operation.decode(reply));
-            match operation.next(reply)? {
-                Next::Done(output) => return Ok(output),
-                Next::Call => {}
-                Next::CallAfter(longest) => sleep(random_delay::up_to(longest)).await,
+    pub(super) fn run<O>(
+        &self,
+        operation: &mut O,
+    ) -> impl Future<Output = Result<O::Output, O::Error>> + Send
+    where
+        O: Operation + Send,
+        O::Output: Send,
+    {
+        async {
+            loop {
+                let reply = self.execute(&operation.call()).await;
+                let reply = reply.and_then(|reply| operation.decode(reply));
+                let pause = match operation.next(reply)? {
+                    Next::Done(output) => return Ok(output),
+                    Next::Call => continue,
+                    Next::CallAfter(longest) => random_delay::up_to(longest),
+                };
+                sleep(pause).await;
             }
         }
     }
 
+    /// Makes a call.
+    fn execute(&self, call: &Call<'_>) -> impl Future<Output = Result<Reply, Error>> + Send {
+        self.execute_encoded(call)
+    }
+
     /// Makes a call. Its data is sent as it is, or in ASCII to a database that has refused a character: SQLSTATE 22P05.
-    async fn execute(&self, call: &Call<'_>) -> Result<Reply, Error> {
+    async fn execute_encoded(&self, call: &Call<'_>) -> Result<Reply, Error> {
         held_locks::check_self_deadlock(call)?;
         let Some(data) = call.data().filter(|data| !data.is_ascii()) else {
             return self.backend.execute(&self.schema, call).await;

@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::sleep;
 
 use super::backend::Backend;
+use super::backend::sealed::OpenTransaction;
 use super::store::Store;
 use crate::error::Error;
 use crate::functions::operations::{Update, Updated};
@@ -42,8 +43,8 @@ impl<B: Backend> Store<B> {
         mut change: F,
     ) -> Result<UpdateOutcome<Session<T>>, Error>
     where
-        T: Serialize + DeserializeOwned,
-        F: FnMut(&mut T),
+        T: Serialize + DeserializeOwned + Send,
+        F: FnMut(&mut T) + Send,
     {
         let change = |data: &mut T| {
             change(data);
@@ -67,9 +68,10 @@ impl<B: Backend> Store<B> {
         mut change: F,
     ) -> Result<UpdateOutcome<(R, Session<T>)>, E>
     where
-        T: Serialize + DeserializeOwned,
-        E: From<Error>,
-        F: FnMut(&mut T) -> Result<R, E>,
+        T: Serialize + DeserializeOwned + Send,
+        R: Send,
+        E: From<Error> + Send,
+        F: FnMut(&mut T) -> Result<R, E> + Send,
     {
         match self.run(&mut Update::new(id, &mut change)).await? {
             Updated::Saved(result, session) => {
@@ -78,9 +80,24 @@ impl<B: Backend> Store<B> {
             Updated::Gone => return Ok(UpdateOutcome::Gone),
             Updated::Contended(longest) => sleep(random_delay::up_to(longest)).await,
         }
-        let change =
-            async |session: &mut Session<T>| change(&mut session.data).map_err(Stopped::Change);
-        let outcome = self.lock(id, UPDATE_LOCK_TIMEOUT, change).await;
-        outcome.map_err(Stopped::into_error)
+        let locked = self.lock::<T>(id, UPDATE_LOCK_TIMEOUT).await;
+        let Some(mut locked) = locked.map_err(lock_error)? else {
+            return Ok(UpdateOutcome::Gone);
+        };
+        match change(&mut locked.session.data) {
+            Ok(result) => {
+                let outcome = self.save_locked(locked).await.map_err(lock_error)?;
+                Ok(outcome.map(|session| (result, session)))
+            }
+            Err(error) => {
+                locked.transaction.rollback().await;
+                Err(error)
+            }
+        }
     }
+}
+
+/// Returns the error of an update whose last attempt, under the lock, failed.
+fn lock_error<E: From<Error>>(error: Error) -> E {
+    Stopped::Store(error).into_error()
 }

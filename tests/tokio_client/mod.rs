@@ -1,12 +1,23 @@
 //! The asynchronous store against a real server. The files mirror those of `client`.
 
+mod borrowed;
+mod cancellation;
+mod connections;
+mod events;
+mod locked;
+mod many_tasks;
+mod pool;
+mod pruner;
+mod rotation;
 mod sessions;
+mod users;
 
 use connect_pg::tokio::Store;
 use connect_pg::{Session, SessionAttributes, StoreBuilder};
 use serde::Serialize;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::block_in_place;
+use tokio_postgres::{Client, NoTls};
 
 use crate::support::test_database::TestDatabase;
 
@@ -17,12 +28,27 @@ fn run(test: impl AsyncFnOnce(&TestDatabase)) {
 }
 
 fn run_on(database: &TestDatabase, test: impl AsyncFnOnce(&TestDatabase)) {
-    let runtime = Builder::new_multi_thread()
+    runtime().block_on(test(database));
+}
+
+fn runtime() -> Runtime {
+    Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .unwrap();
-    runtime.block_on(test(database));
+        .unwrap()
+}
+
+/// Does what blocks. The tests' own client is synchronous.
+fn outside<T>(work: impl FnOnce() -> T) -> T {
+    block_in_place(work)
+}
+
+/// Connects as the runtime role.
+async fn client(database: &TestDatabase) -> Client {
+    let (client, connection) = database.config().connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
 }
 
 fn builder(database: &TestDatabase) -> StoreBuilder<Store> {
@@ -42,6 +68,5 @@ async fn create<T: Serialize>(store: &Store, data: T) -> Session<T> {
 
 /// Executes SQL as the superuser.
 fn execute(database: &TestDatabase, sql: &str) {
-    // The tests' own client is synchronous.
-    block_in_place(|| database.superuser().batch_execute(sql).unwrap());
+    outside(|| database.superuser().batch_execute(sql).unwrap());
 }

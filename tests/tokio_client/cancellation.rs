@@ -1,0 +1,240 @@
+//! Futures that are dropped: at random moments, while they wait, and under a lock.
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use super::locked::Holder;
+use super::{builder, create, outside, run};
+use crate::support::test_database::updated;
+use crate::support::wait::wait_until;
+use connect_pg::tokio::Store;
+use connect_pg::{Error, SaveOutcome, Session, SessionAttributes, SessionId};
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// Polls a future once, or a few times, and drops it.
+async fn drop_soon(polls: u32, future: impl Future) {
+    let mut future = pin!(future);
+    let mut left = polls;
+    std::future::poll_fn(|context| {
+        if left == 0 || future.as_mut().poll(context).is_ready() {
+            return std::task::Poll::Ready(());
+        }
+        left -= 1;
+        context.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
+}
+
+/// One call of each kind on the session, dropped after some polls or some time.
+async fn make_and_drop(store: &Store, id: &SessionId, kind: u32, polls: u32, time: Duration) {
+    let attributes = SessionAttributes::new();
+    let load = async { drop(store.load::<(u32, u32)>(id).await) };
+    let touch = async { drop(store.touch(id).await) };
+    let create = async { drop(store.create((0, 0), &attributes).await) };
+    let update = async { drop(store.update(id, |data: &mut (u32, u32)| data.1 += 1).await) };
+    let work = async |session: &mut Session<(u32, u32)>| {
+        tokio::task::yield_now().await;
+        session.data.1 += 1;
+        Ok::<_, Error>(())
+    };
+    let lock = async { drop(store.with_locked(id, PATIENCE, work).await) };
+    let count = async { drop(store.count().await) };
+    match kind % 8 {
+        0 | 1 => drop_soon(polls, load).await,
+        2 => drop_soon(polls, touch).await,
+        3 => drop_soon(polls, create).await,
+        4 => drop_soon(polls, update).await,
+        5 => drop_soon(polls, lock).await,
+        6 => drop_soon(polls, count).await,
+        _ => drop(timeout(time, async { (load.await, update.await, lock.await) }).await),
+    }
+}
+
+/// Each task has a session that holds the task's number. A reply of another task's call would show another number.
+async fn load_and_cancel(store: Store, number: u32, rounds: u32) {
+    let mut session = create(&store, (number, 0_u32)).await;
+    let id = session.id().clone();
+    for round in 0..rounds {
+        let random = getrandom::u32().unwrap();
+        let time = Duration::from_micros(u64::from(random % 3000));
+        make_and_drop(&store, &id, random >> 8, random % 7, time).await;
+        let loaded = store.load::<(u32, u32)>(&id).await.unwrap().unwrap();
+        assert_eq!((loaded.data.0, loaded.id()), (number, &id));
+        if round % 4 == 0 {
+            // A change that was dropped may still come: a conflict, and never another task's data.
+            session = loaded;
+            session.data.1 += 1;
+            let saved = store.save(&mut session).await.unwrap();
+            assert_ne!(saved, SaveOutcome::Gone);
+        }
+    }
+}
+
+#[test]
+fn futures_dropped_at_random_leave_every_connection_usable() {
+    run(async |database| {
+        for prepare in [true, false] {
+            let builder = builder(database).pool_size(4).prepare_statements(prepare);
+            let store = builder.connect().await.unwrap();
+            let tasks: Vec<_> = (0..24)
+                .map(|number| tokio::spawn(load_and_cancel(store.clone(), number, 40)))
+                .collect();
+            for task in tasks {
+                task.await.unwrap();
+            }
+            all_connections_answer(&store).await;
+            store.close();
+            drop(store);
+            outside(|| database.wait_until_disconnected());
+        }
+    });
+}
+
+/// Uses every place of the pool at the same time, then finds them all released.
+async fn all_connections_answer(store: &Store) {
+    let mut calls = Vec::new();
+    for number in 0..256_u32 {
+        let session = create(store, number).await;
+        let store = store.clone();
+        calls.push(tokio::spawn(async move {
+            let changed = store.update(session.id(), |n: &mut u32| *n += 1).await;
+            assert_eq!(updated(changed).data, number + 1);
+        }));
+    }
+    for call in calls {
+        call.await.unwrap();
+    }
+    until_idle(store).await;
+}
+
+/// Waits until the server has replied to all calls.
+async fn until_idle(store: &Store) {
+    loop {
+        let status = store.pool_status();
+        if status.open == status.idle && status.waiting == 0 {
+            return;
+        }
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[test]
+fn dropped_save_that_waits_for_lock_keeps_only_its_own_connection() {
+    run(async |database| {
+        let store = builder(database).pool_size(4).connect().await.unwrap();
+        let mut session = create(&store, 1_u32).await;
+        let id = session.id().clone();
+        let holder = Holder::lock(&store, &id).await;
+        session.data = 9;
+        let saving = tokio::spawn({
+            let store = store.clone();
+            async move { store.save(&mut session).await }
+        });
+        outside(|| database.wait_until_blocked(1));
+        saving.abort();
+        assert!(saving.await.unwrap_err().is_cancelled());
+        // Its connection waits for the server. No other call queues behind it.
+        let status = store.pool_status();
+        assert_eq!(status.open - status.idle, 2, "the lock's and the save's");
+        for _ in 0..20 {
+            let other = create(&store, 3_u32).await;
+            assert_eq!(
+                store.load::<u32>(other.id()).await.unwrap().unwrap().data,
+                3
+            );
+        }
+        holder.unlock().await;
+        until_idle(&store).await;
+        // The save was executed, and met the change of the lock's holder.
+        assert_eq!(store.load::<u32>(&id).await.unwrap().unwrap().data, 2);
+    });
+}
+
+#[test]
+fn dropped_save_may_be_executed() {
+    run(async |database| {
+        let store = builder(database).connect().await.unwrap();
+        let mut session = create(&store, 1_u32).await;
+        let id = session.id().clone();
+        session.data = 2;
+        // The first save prepares the statement, so the second is sent at its first poll.
+        assert_eq!(store.save(&mut session).await.unwrap(), SaveOutcome::Saved);
+        session.data = 3;
+        drop_soon(1, store.save(&mut session)).await;
+        until_idle(&store).await;
+        assert_eq!(store.load::<u32>(&id).await.unwrap().unwrap().data, 3);
+    });
+}
+
+#[test]
+fn dropped_waiter_has_done_nothing_and_takes_no_place() {
+    run(async |database| {
+        let store = builder(database).pool_size(2).connect().await.unwrap();
+        let id = create(&store, 1_u32).await.id().clone();
+        let holder = Holder::lock(&store, &id).await;
+        let ends: Vec<_> = (0..8)
+            .map(|_| {
+                let (store, id) = (store.clone(), id.clone());
+                tokio::spawn(async move { store.end(&id).await })
+            })
+            .collect();
+        wait_until(
+            "eight calls wait for the only connection for changes",
+            || store.pool_status().waiting == 8,
+        );
+        for end in ends {
+            end.abort();
+            assert!(end.await.unwrap_err().is_cancelled());
+        }
+        assert_eq!(store.pool_status().waiting, 0);
+        holder.unlock().await;
+        assert_eq!(store.load::<u32>(&id).await.unwrap().unwrap().data, 2);
+    });
+}
+
+#[test]
+fn dropped_lock_rolls_back_and_unlocks() {
+    run(async |database| {
+        let store = builder(database).pool_size(2).connect().await.unwrap();
+        let id = create(&store, 1_u32).await.id().clone();
+        for _ in 0..3 {
+            let (locked, is_locked) = oneshot::channel();
+            let holder = tokio::spawn({
+                let (store, id) = (store.clone(), id.clone());
+                let work = async move |session: &mut Session<u32>| {
+                    session.data = 99;
+                    locked.send(()).unwrap();
+                    std::future::pending::<Result<(), Error>>().await
+                };
+                async move { store.with_locked(&id, PATIENCE, work).await }
+            });
+            is_locked.await.unwrap();
+            holder.abort();
+            assert!(holder.await.unwrap_err().is_cancelled());
+            // The only connection for changes has rolled back before it serves the next call.
+            let session = updated(store.update(&id, |n: &mut u32| *n += 1).await);
+            assert!(session.data < 99);
+        }
+        assert_eq!(store.load::<u32>(&id).await.unwrap().unwrap().data, 4);
+    });
+}
+
+#[test]
+fn dropped_connect_leaves_no_place_taken() {
+    run(async |database| {
+        let store = builder(database).pool_size(2).build().unwrap();
+        for polls in 0..8 {
+            drop_soon(polls, store.count()).await;
+            drop_soon(polls, store.user_sessions("4711")).await;
+        }
+        assert_eq!(store.count().await.unwrap(), 0);
+        assert!(store.user_sessions("4711").await.unwrap().is_empty());
+        let session = create(&store, 1_u32).await;
+        assert!(store.end(session.id()).await.unwrap());
+    });
+}
