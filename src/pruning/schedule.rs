@@ -69,10 +69,10 @@ impl Schedule {
         } else {
             0
         };
+        *self.last_run.lock() = Some(Arc::clone(&run));
         if let Some(report) = &self.options.on_run {
             run_callback(|| report(&run));
         }
-        *self.last_run.lock() = Some(run);
         wait_after(self.options.interval, self.failures)
     }
 }

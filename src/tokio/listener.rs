@@ -221,3 +221,44 @@ fn send(events: &mpsc::Sender<Event>, event: Event) {
     };
     let _ = events.try_send(event);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receive_all(receiver: &mut mpsc::Receiver<Event>) -> Vec<SessionEvent> {
+        std::iter::from_fn(|| receiver.try_recv().ok())
+            .map(Result::unwrap)
+            .collect()
+    }
+
+    fn ended() -> Event {
+        let payload = r#"{"handle":null,"reason":"logout"}"#;
+        Ok(SessionEvent::Ended(
+            SessionEnded::from_payload(payload).unwrap(),
+        ))
+    }
+
+    #[test]
+    fn events_beyond_the_queue_are_reported_once_and_later_ones_arrive() {
+        let (sender, mut receiver) = mpsc::channel(4);
+        for _ in 0..10 {
+            send(&sender, ended());
+        }
+        let events = receive_all(&mut receiver);
+        assert_eq!(events.len(), 4);
+        assert_eq!(events[3], SessionEvent::Lagged);
+        assert!(!events[..3].contains(&SessionEvent::Lagged));
+        send(&sender, ended());
+        assert_eq!(receive_all(&mut receiver).len(), 1);
+
+        // After one event was received, a report follows those that were dropped since.
+        for _ in 0..10 {
+            send(&sender, ended());
+        }
+        receiver.try_recv().unwrap().unwrap();
+        send(&sender, ended());
+        let events = receive_all(&mut receiver);
+        assert_eq!(events.last(), Some(&SessionEvent::Lagged));
+    }
+}
