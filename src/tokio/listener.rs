@@ -232,32 +232,30 @@ mod tests {
             .collect()
     }
 
-    fn ended() -> Event {
+    fn ended() -> SessionEvent {
         let payload = r#"{"handle":null,"reason":"logout"}"#;
-        Ok(SessionEvent::Ended(
-            SessionEnded::from_payload(payload).unwrap(),
-        ))
+        SessionEvent::Ended(SessionEnded::from_payload(payload).unwrap())
     }
 
     #[test]
     fn events_beyond_the_queue_are_reported_once_and_later_ones_arrive() {
         let (sender, mut receiver) = mpsc::channel(4);
         for _ in 0..10 {
-            send(&sender, ended());
+            send(&sender, Ok(ended()));
         }
         let events = receive_all(&mut receiver);
         assert_eq!(events.len(), 4);
         assert_eq!(events[3], SessionEvent::Lagged);
         assert!(!events[..3].contains(&SessionEvent::Lagged));
-        send(&sender, ended());
+        send(&sender, Ok(ended()));
         assert_eq!(receive_all(&mut receiver).len(), 1);
 
         // After one event was received, a report follows those that were dropped since.
         for _ in 0..10 {
-            send(&sender, ended());
+            send(&sender, Ok(ended()));
         }
         receiver.try_recv().unwrap().unwrap();
-        send(&sender, ended());
+        send(&sender, Ok(ended()));
         let events = receive_all(&mut receiver);
         assert_eq!(events.last(), Some(&SessionEvent::Lagged));
     }

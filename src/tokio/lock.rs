@@ -85,6 +85,7 @@ impl<B: Backend> Store<B> {
     }
 
     /// Begins a transaction in which the session is locked. Returns None if there is no live session.
+    #[expect(clippy::manual_async_fn, reason = "the bound Send is written down")]
     pub(super) fn lock<T: DeserializeOwned + Send>(
         &self,
         id: &SessionId,
@@ -117,6 +118,7 @@ impl<B: Backend> Store<B> {
     }
 
     /// Saves a locked session and commits.
+    #[expect(clippy::manual_async_fn, reason = "the bound Send is written down")]
     pub(super) fn save_locked<T: Serialize + Send>(
         &self,
         mut locked: LockedSession<B::Transaction<'_>, T>,
@@ -149,6 +151,7 @@ impl<B: Backend> Store<B> {
     }
 
     /// Returns false if the session has expired meanwhile.
+    #[expect(clippy::manual_async_fn, reason = "the bound Send is written down")]
     fn save_in_transaction<T: Serialize + Send>(
         &self,
         locked: &mut LockedSession<B::Transaction<'_>, T>,

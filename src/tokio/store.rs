@@ -139,6 +139,7 @@ impl<B: Backend> Store<B> {
     }
 
     /// Runs an operation of several calls.
+    #[expect(clippy::manual_async_fn, reason = "the bound Send is written down")]
     pub(super) fn run<O>(
         &self,
         operation: &mut O,

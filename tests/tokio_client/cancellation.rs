@@ -51,7 +51,10 @@ async fn make_and_drop(store: &Store, id: &SessionId, kind: u32, polls: u32, tim
         4 => drop_soon(polls, update).await,
         5 => drop_soon(polls, lock).await,
         6 => drop_soon(polls, count).await,
-        _ => drop(timeout(time, async { (load.await, update.await, lock.await) }).await),
+        _ => {
+            let all = Box::pin(async { (load.await, update.await, lock.await) });
+            drop(timeout(time, all).await);
+        }
     }
 }
 
@@ -62,7 +65,7 @@ async fn load_and_cancel(store: Store, number: u32, rounds: u32) {
     for round in 0..rounds {
         let random = getrandom::u32().unwrap();
         let time = Duration::from_micros(u64::from(random % 3000));
-        make_and_drop(&store, &id, random >> 8, random % 7, time).await;
+        Box::pin(make_and_drop(&store, &id, random >> 8, random % 7, time)).await;
         let loaded = store.load::<(u32, u32)>(&id).await.unwrap().unwrap();
         assert_eq!((loaded.data.0, loaded.id()), (number, &id));
         if round % 4 == 0 {

@@ -277,7 +277,7 @@ fn self_deadlock_is_refused() {
             locked.data += 1;
             Ok::<_, Error>(())
         };
-        updated(store.with_locked(&id, PATIENCE, work).await);
+        updated(Box::pin(store.with_locked(&id, PATIENCE, work)).await);
         assert_eq!(load(&store, &id).await, 2);
         for call in [Call::Update, Call::WithLocked, Call::End] {
             session = store.load(&id).await.unwrap().unwrap();
