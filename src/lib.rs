@@ -142,21 +142,27 @@
 //!
 //! # Async runtimes
 //!
-//! This library is synchronous. The `postgres` crate panics in an async task. This library returns an error instead
-//! ([`Error::is_async_context`]) and has done nothing. Call it on a thread that may block:
+//! Applications on tokio, axum and actix-web among them, use the asynchronous store of the module `tokio`, with the feature of the
+//! same name. It has all of these calls, each `async`, with the same settings, sessions, outcomes and errors:
 //!
 //! ```no_run
-//! # use connect_pg::{Error, SessionId, Store};
-//! # async fn load(store: Store, id: SessionId) -> Result<Option<u64>, Box<dyn std::error::Error>> {
-//! let session = tokio::task::spawn_blocking(move || store.load::<u64>(&id)).await??;
+//! # #[cfg(feature = "tokio")]
+//! # mod example {
+//! use connect_pg::tokio::Store;
+//! # use connect_pg::{Error, SessionId};
+//!
+//! # async fn load(store: Store, id: SessionId) -> Result<Option<u64>, Error> {
+//! let session = store.load::<u64>(&id).await?;
 //! # Ok(session.map(|session| session.data))
+//! # }
 //! # }
 //! ```
 //!
-//! A [`Store`] is cheap to clone for that. Dropping anything of this library is safe in a task: connections are closed on
-//! a thread of their own.
+//! The [`Store`] of this page is synchronous. The `postgres` crate panics in an async task. This library returns an error instead
+//! ([`Error::is_async_context`]) and has done nothing. Dropping anything of this library is safe in a task: connections are
+//! closed on a thread of their own.
 //!
-//! There is one exception: a program compiled with `panic = "abort"` ends when it calls from a task under
+//! There is one exception: a program compiled with `panic = "abort"` ends when it calls the synchronous store from a task under
 //! `tokio::task::unconstrained`. Only a panic, which is caught, tells such a task from a thread that may block.
 //!
 //! # Errors
@@ -172,7 +178,8 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | (none) | the client: everything but the module `install` |
+//! | (none) | the synchronous client |
+//! | `tokio` | the module `tokio`: the asynchronous client |
 //! | `install` | the module `install`: install, check and upgrade the store from a program of your own |
 //! | `admin` | the program `session-admin`; for `cargo install connect-pg --features admin` |
 //!
@@ -231,6 +238,6 @@ pub fn quote_identifier(name: &str) -> String {
 }
 
 /// Compiles the examples of the README.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "tokio"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

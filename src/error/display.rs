@@ -102,7 +102,7 @@ impl Error {
     fn fixed_summary(&self) -> &'static str {
         match self.0.kind {
             Kind::AsyncContext => {
-                "the synchronous store cannot block inside an async runtime: use connect_pg::tokio::Store (feature tokio), or spawn_blocking"
+                "the synchronous store cannot block inside an async runtime: use connect_pg::tokio::Store (feature tokio)"
             }
             #[cfg(feature = "tokio")]
             Kind::NoRuntime => {

@@ -30,7 +30,10 @@ fn assert_refused<T: std::fmt::Debug>(result: Result<T, Error>) {
     let error = result.unwrap_err();
     assert!(error.is_async_context(), "{error}");
     assert!(!error.is_outcome_unknown() && !error.is_unavailable());
-    assert!(error.to_string().contains("spawn_blocking"), "{error}");
+    assert!(
+        error.to_string().contains("connect_pg::tokio::Store"),
+        "{error}"
+    );
 }
 
 #[test]
