@@ -1,6 +1,6 @@
--- What roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their columns, on
--- the row types of its tables, and of the runtime role alone, on the database. grantee is quoted for SQL; is_declared is true if
--- an install grants it.
+-- What roles other than the owner hold on the objects of the store (store_object, by store_objects.sql), on their columns and
+-- on row types; of the runtime role alone, also on the database. grantee is quoted for SQL. is_declared is true if an install
+-- grants it.
 select
     o.kind,
     o.name,

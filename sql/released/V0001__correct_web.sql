@@ -1421,11 +1421,9 @@ volatile
 security definer
 set plan_cache_mode = force_generic_plan$head$,
 $body$
--- The fast path of save_session for many keys. It locks rows in the order of their keys and skips a row that is locked, so that
--- many saves in one transaction wait for no other transaction.
---
--- A row that changed after the snapshot is locked in its newest version, which the outer update does not see: it is skipped too.
--- Names are qualified as in save_session.
+-- The fast path of save_session for many keys, with qualified names. It locks rows in the order of their keys and skips locked
+-- rows, so many saves in one transaction wait for no other. A row that changed after the snapshot is skipped too: the lock is
+-- on its newest version, which the outer update does not read.
 #variable_conflict use_column
 begin
     return query
@@ -3050,9 +3048,9 @@ begin
             cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
         ),
         store_grant as (
-            -- What roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their columns, on
-            -- the row types of its tables, and of the runtime role alone, on the database. grantee is quoted for SQL; is_declared is true if
-            -- an install grants it.
+            -- What roles other than the owner hold on the objects of the store (store_object, by store_objects.sql), on their columns and
+            -- on row types; of the runtime role alone, also on the database. grantee is quoted for SQL. is_declared is true if an install
+            -- grants it.
             select
                 o.kind,
                 o.name,
@@ -3787,9 +3785,9 @@ begin
                 cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
             ),
             store_grant as (
-                -- What roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their columns, on
-                -- the row types of its tables, and of the runtime role alone, on the database. grantee is quoted for SQL; is_declared is true if
-                -- an install grants it.
+                -- What roles other than the owner hold on the objects of the store (store_object, by store_objects.sql), on their columns and
+                -- on row types; of the runtime role alone, also on the database. grantee is quoted for SQL. is_declared is true if an install
+                -- grants it.
                 select
                     o.kind,
                     o.name,
@@ -4230,9 +4228,9 @@ begin
             cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
         ),
         store_grant as (
-            -- What roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their columns, on
-            -- the row types of its tables, and of the runtime role alone, on the database. grantee is quoted for SQL; is_declared is true if
-            -- an install grants it.
+            -- What roles other than the owner hold on the objects of the store (store_object, by store_objects.sql), on their columns and
+            -- on row types; of the runtime role alone, also on the database. grantee is quoted for SQL. is_declared is true if an install
+            -- grants it.
             select
                 o.kind,
                 o.name,
@@ -6216,9 +6214,9 @@ begin
                     cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
                 ),
                 store_grant as (
-                    -- What roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their columns, on
-                    -- the row types of its tables, and of the runtime role alone, on the database. grantee is quoted for SQL; is_declared is true if
-                    -- an install grants it.
+                    -- What roles other than the owner hold on the objects of the store (store_object, by store_objects.sql), on their columns and
+                    -- on row types; of the runtime role alone, also on the database. grantee is quoted for SQL. is_declared is true if an install
+                    -- grants it.
                     select
                         o.kind,
                         o.name,
@@ -6407,9 +6405,9 @@ begin
                 cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
             ),
             store_grant as (
-                -- What roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their columns, on
-                -- the row types of its tables, and of the runtime role alone, on the database. grantee is quoted for SQL; is_declared is true if
-                -- an install grants it.
+                -- What roles other than the owner hold on the objects of the store (store_object, by store_objects.sql), on their columns and
+                -- on row types; of the runtime role alone, also on the database. grantee is quoted for SQL. is_declared is true if an install
+                -- grants it.
                 select
                     o.kind,
                     o.name,
@@ -6581,9 +6579,9 @@ begin
                 cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
             ),
             store_grant as (
-                -- What roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their columns, on
-                -- the row types of its tables, and of the runtime role alone, on the database. grantee is quoted for SQL; is_declared is true if
-                -- an install grants it.
+                -- What roles other than the owner hold on the objects of the store (store_object, by store_objects.sql), on their columns and
+                -- on row types; of the runtime role alone, also on the database. grantee is quoted for SQL. is_declared is true if an install
+                -- grants it.
                 select
                     o.kind,
                     o.name,
@@ -6752,9 +6750,9 @@ begin
             cross join lateral (select coalesce(o.acl, acldefault(o.acl_type, o.owner)) as acl) as a
         ),
         store_grant as (
-            -- What roles other than the owner hold: on the objects of the store (store_object, by store_objects.sql) and their columns, on
-            -- the row types of its tables, and of the runtime role alone, on the database. grantee is quoted for SQL; is_declared is true if
-            -- an install grants it.
+            -- What roles other than the owner hold on the objects of the store (store_object, by store_objects.sql), on their columns and
+            -- on row types; of the runtime role alone, also on the database. grantee is quoted for SQL. is_declared is true if an install
+            -- grants it.
             select
                 o.kind,
                 o.name,

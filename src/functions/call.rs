@@ -240,7 +240,7 @@ mod tests {
         assert!(!TouchSession { key: &KEY }.call().may_block());
     }
 
-    /// It waits for the user's lock and for no session.
+    // It waits for the user's lock and for no session.
     #[test]
     fn create_may_block_only_with_user_id() {
         let attributes = SessionAttributes::new().user_agent("ada");

@@ -14,7 +14,7 @@ pub(crate) struct LockSession<'a> {
 }
 
 impl<'a> LockSession<'a> {
-    /// The wait for the lock begins now, and includes that for a connection.
+    /// Creates the call. The wait for the lock begins now, and includes that for a connection.
     pub(crate) fn new(
         key: &'a SessionKey,
         lock_timeout: Duration,

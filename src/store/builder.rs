@@ -165,8 +165,8 @@ impl<S> StoreBuilder<S> {
 
     /// Sets how many connections the pool may hold, from 1 to 10000. Default: 4.
     ///
-    /// Calls that may wait for a locked session use at most half of them, and a pool of 3 or fewer has 1 for such calls. So the
-    /// requests of one visitor who waits for a lock do not keep all other visitors waiting. A pool of 1 cannot prevent that.
+    /// Calls that may wait for a locked session use at most half of them; a pool of 3 or fewer has 1 for such calls. So the
+    /// requests of one visitor who waits for a lock do not delay all other visitors. A pool of 1 cannot prevent that.
     /// An asynchronous store divides them [in another way](crate::tokio::Pool), and has 8 by default.
     pub fn pool_size(mut self, size: u32) -> StoreBuilder<S> {
         self.pool_size = Some(size);

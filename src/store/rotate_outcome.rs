@@ -7,7 +7,7 @@ use crate::session::Session;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "a session that is gone has no new id, and no user is logged in"]
 pub enum RotateOutcome {
-    /// The [`Session`](crate::Session) has its new id: set the cookie.
+    /// The [`Session`] has its new id: set the cookie.
     Rotated,
     /// There is no live session of the old id: it was ended, it has expired, or another request gave it a new id. Nothing was
     /// changed.

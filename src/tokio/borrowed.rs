@@ -87,7 +87,7 @@ impl<'a, C: Lent> Executor for Borrowed<'a, C> {
         query_once(&**client, schema, call).await
     }
 
-    /// In a transaction of the application's, this is a savepoint.
+    /// Runs the work in a transaction, or in a savepoint of the application's transaction.
     async fn begin(
         &self,
         schema: &SchemaName,

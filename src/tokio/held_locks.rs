@@ -18,7 +18,7 @@ struct HeldLocks {
     outer: Option<Arc<HeldLocks>>,
 }
 
-/// Does the work that holds a lock.
+/// Runs work that holds a lock.
 pub(super) async fn holding<W: Future>(held: Held, work: W) -> W::Output {
     let outer = HELD.try_with(Arc::clone).ok();
     HELD.scope(Arc::new(HeldLocks { held, outer }), work).await

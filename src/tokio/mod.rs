@@ -32,7 +32,7 @@
 //!
 //! Any future may be dropped at any time, by `tokio::select!` or a timeout for example. It leaks nothing, blocks no other call,
 //! and no other call gets its reply. A call that still waits for a connection has then done nothing. A call that was sent is
-//! executed all the same, as if its reply were lost, and its place in the pool is free when the server has replied:
+//! executed all the same, as if its reply were lost. Its place in the pool is free when the server has replied:
 //!
 //! - a dropped `save`, `create`, `end`, `rotate`, `login` or `logout` may have made its change, or may make it still: load the
 //!   session to see;

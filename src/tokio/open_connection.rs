@@ -124,7 +124,7 @@ impl OpenConnection {
         prepared
     }
 
-    /// Forgets a statement, but not the one that another call has prepared in its place.
+    /// Removes a statement, but not the one that another call has prepared in its place.
     fn forget(&self, stale: &Prepared) {
         self.statements()
             .retain(|(_, prepared)| !Arc::ptr_eq(prepared, stale));

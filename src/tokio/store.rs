@@ -24,9 +24,14 @@ use crate::runtime::random_delay;
 ///
 /// # Errors
 ///
-/// Every call can fail because the database [cannot be reached](Error::is_unavailable), because the store is
-/// [not installed](Error::is_not_installed), because the role [has no permission](Error::is_permission_denied), and because it was
-/// made outside of a tokio runtime. A missing session is no error.
+/// Every call can fail because:
+///
+/// - the database [cannot be reached](Error::is_unavailable);
+/// - the store is [not installed](Error::is_not_installed);
+/// - the role [has no permission](Error::is_permission_denied);
+/// - it was made outside of a tokio runtime.
+///
+/// A missing session is no error.
 ///
 /// A broken connection of the pool is replaced and the call repeated once, as by the synchronous [store](crate::Store#errors).
 pub struct Store<B = Pool> {

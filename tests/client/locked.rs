@@ -149,7 +149,7 @@ fn lock_timeout_includes_wait_for_connection() {
     assert_eq!(load(&store, &id), 3);
 }
 
-/// Otherwise it would wait for the call around it.
+// Otherwise it would wait for the call around it.
 #[test]
 fn call_under_lock_may_use_other_half_of_pool() {
     let database = TestDatabase::new();

@@ -127,7 +127,7 @@ const BLOCKABLE_CALLS: [(&str, Call); 9] = [
     }),
 ];
 
-/// One visitor's requests wait for a lock. The load of another visitor does not wait for them.
+// One visitor's requests wait for a lock. The load of another visitor does not wait for them.
 #[test]
 fn blocked_calls_leave_half_of_pool_to_other_sessions() {
     const BLOCKED: i64 = 5;
@@ -166,7 +166,7 @@ fn blocked_calls_leave_half_of_pool_to_other_sessions() {
     }
 }
 
-/// Many threads on two connections, which break now and then, and a timeout that some calls do not meet.
+// Many threads on two connections, which break now and then, and a timeout that some calls do not meet.
 #[test]
 fn busy_pool_with_timeouts_and_lost_connections_leaks_nothing() {
     const THREADS: usize = 12;

@@ -336,10 +336,7 @@ fn statistics_views_disclose_no_other_session() {
     database.superuser().batch_execute(SESSIONS).unwrap();
     let mut attacker = Attacker::new(&database);
     for call in CALLS {
-        attacker
-            .client
-            .simple_query(&format!("begin; {call}; rollback"))
-            .unwrap();
+        attacker.run("select", call);
     }
     database.superuser().batch_execute("analyze").unwrap();
     let views: Vec<String> = attacker

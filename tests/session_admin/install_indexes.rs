@@ -266,7 +266,7 @@ fn install_that_ends_during_build_is_repaired_by_next() {
     database.expect_up_to_date();
 }
 
-/// One install builds an index while others wait for the lock of installs, each in a transaction.
+// One install builds an index while others wait for the lock of installs, each in a transaction.
 #[test]
 fn concurrent_installs_build_each_index_once() {
     let database = store_with_sessions();
@@ -288,7 +288,7 @@ fn concurrent_installs_build_each_index_once() {
     database.expect_up_to_date();
 }
 
-/// A connection whose transactions are read-only and serializable by default.
+// A connection whose transactions are read-only and serializable by default.
 #[test]
 fn build_ignores_session_settings() {
     let database = store_with_sessions();

@@ -243,7 +243,7 @@ fn end_all_requires_yes_and_leaves_tombstones() {
         .says(&["there is no live session"]);
 }
 
-/// An attacker with the password of the runtime role leaves a transaction open.
+// An attacker with the password of the runtime role leaves a transaction open.
 #[test]
 fn end_all_terminates_processes_in_its_way() {
     let mut database = populated();

@@ -19,7 +19,7 @@ async fn rotate(store: &Store, session: &mut Session<i32>) {
     assert_eq!(rotated.unwrap(), RotateOutcome::Rotated);
 }
 
-/// Every backend ends while 64 tasks load and save.
+// Every backend ends while 64 tasks load and save.
 #[test]
 fn calls_survive_a_restart_under_load() {
     const TASKS: u32 = 64;

@@ -286,7 +286,7 @@ fn self_deadlock_is_refused() {
     });
 }
 
-/// As many locks as the pool allows, and in each of them a call that changes something.
+// As many locks as the pool allows, and in each of them a call that changes something.
 #[test]
 fn calls_inside_of_locks_get_a_connection() {
     run(async |database| {

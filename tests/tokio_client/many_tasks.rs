@@ -45,7 +45,7 @@ fn each_of_256_tasks_gets_its_own_replies() {
     });
 }
 
-/// The tasks share one session.
+// The tasks share one session.
 #[test]
 fn many_loads_of_one_session_return_the_same_row() {
     run(async |database| {

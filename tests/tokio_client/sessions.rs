@@ -10,7 +10,7 @@ use connect_pg::{
 };
 use serde_json::{Value, json};
 
-/// Both kinds of statement.
+/// Runs a test with both kinds of statement.
 fn run_prepared_and_not(mut test: impl AsyncFnMut(&TestDatabase, Store)) {
     for prepare in [true, false] {
         run(async |database| {

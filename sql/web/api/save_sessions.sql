@@ -9,11 +9,9 @@ volatile
 security definer
 set plan_cache_mode = force_generic_plan
 as $function$
--- The fast path of save_session for many keys. It locks rows in the order of their keys and skips a row that is locked, so that
--- many saves in one transaction wait for no other transaction.
---
--- A row that changed after the snapshot is locked in its newest version, which the outer update does not see: it is skipped too.
--- Names are qualified as in save_session.
+-- The fast path of save_session for many keys, with qualified names. It locks rows in the order of their keys and skips locked
+-- rows, so many saves in one transaction wait for no other. A row that changed after the snapshot is skipped too: the lock is
+-- on its newest version, which the outer update does not read.
 #variable_conflict use_column
 begin
     return query

@@ -12,8 +12,8 @@ use crate::connection::lazy_connection::LazyConnection;
 
 /// The connections of a pool. A thread acquires one, and releases it by dropping it.
 ///
-/// Who leaves the queue gets a message in its slot, under the queue's lock. So a thread that gives up is still in the queue, or
-/// finds what arrived in that instant. It is woken after the lock is released, because it may need the lock.
+/// A thread that leaves the queue gets a message in its slot, under the queue's lock. So a thread that gives up is still in the
+/// queue, or finds what arrived in that instant. It is notified after the lock is released, because it may need the lock.
 ///
 /// A thread gets the connection that it used last, if that is idle: the server process behind it then mostly runs on the
 /// thread's processor, with warm caches. The [`Queue`] decides everything else.

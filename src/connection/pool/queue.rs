@@ -98,8 +98,8 @@ impl<C, W> Queue<C, W> {
         }
     }
 
-    /// Takes a free place: one with a preferred connection, else the one that has been idle longest, which its last user is
-    /// least likely to want, else one without a connection.
+    /// Takes a free place: one with a preferred connection, else the one that has been idle longest, else one without a
+    /// connection. The last user of the one that has been idle longest is least likely to ask for it.
     pub(super) fn acquire(
         &mut self,
         purpose: Purpose,

@@ -25,7 +25,7 @@ pub(crate) fn finish_locked<T>(reply: SaveReply, session: &mut Session<T>) -> Re
     }
 }
 
-/// The work may have assigned another session, or an older copy, to the locked one.
+/// Returns the error of a work that assigned another session, or an older copy, to the locked one.
 fn replaced() -> Error {
     Error::argument("the locked session was replaced by another one, or by an older copy")
 }

@@ -89,7 +89,7 @@ fn creating<'a, T: Serialize>(
     })
 }
 
-/// Each reply is decoded by the state that made its call, so this needs a mistake in this file.
+/// Returns the error of a mistake in this file: each reply is decoded by the state that made its call.
 fn unexpected() -> Error {
     Error::reply("a reply to another call")
 }

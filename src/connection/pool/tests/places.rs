@@ -73,7 +73,7 @@ fn waiting_callers_are_served_in_the_order_of_their_arrival() {
     assert_eq!(places.status().hand_offs, u64::from(CALLERS));
 }
 
-/// The place belongs to the caller that has waited, even before its thread has woken.
+// The place belongs to the caller that has waited, even before its thread runs again.
 #[test]
 fn released_place_cannot_be_taken_from_waiting_caller() {
     let places = places(1);
@@ -126,7 +126,7 @@ fn close_wakes_waiting_callers() {
     assert_eq!(places.status().open, 0);
 }
 
-/// A place that arrives for a caller that no longer wants it goes to the next.
+// A place that arrives for a caller that has given up goes to the next.
 #[test]
 fn place_of_caller_that_gave_up_is_handed_on() {
     let places = places(1);
@@ -166,7 +166,7 @@ fn calls_that_may_block_use_half_of_the_places() {
     }
 }
 
-/// A call that may block waits for another of its kind, and those behind it need not.
+// A call that may block waits for another of its kind, and those behind it need not.
 #[test]
 fn prompt_caller_passes_blockable_one_that_may_have_no_place() {
     let places = places(2);
@@ -183,7 +183,7 @@ fn prompt_caller_passes_blockable_one_that_may_have_no_place() {
     assert!(second_blockable.has_arrived());
 }
 
-/// More threads than places, with timeouts as short as a call, and panics. In the end no place is missing.
+// More threads than places, with timeouts as short as a call, and panics. In the end no place is missing.
 #[test]
 fn timeouts_and_panics_leak_no_place() {
     const SIZE: u32 = 3;
