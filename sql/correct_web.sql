@@ -31,6 +31,15 @@ as $correct_web$
 declare
     v_owner constant text := p_role || '_owner';
     v_prefix constant text := format('%I.', coalesce(p_schema, ''));
+    -- The owner of the database, if that role can install without being a superuser.
+    v_installer constant name := (
+        select r.rolname
+        from pg_database as d
+        join pg_roles as r on r.oid = d.datdba
+        where d.datname = current_database()
+            and r.rolcreaterole
+            and not r.rolsuper
+    );
     v_tables constant text[] := array['session', 'settings', 'prune_state', 'user_lock'];
     v_types constant text[] := array['loaded_session', 'saved_session', 'loaded_sessions', 'saved_sessions'];
     -- One row a function: folder of sql/web/, name, declaration up to the body, body, signature, comment.

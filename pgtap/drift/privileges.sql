@@ -2,7 +2,7 @@
 begin;
 \ir ../lib/store.sql
 \ir ../lib/drift.sql
-select plan(23);
+select plan(26);
 
 -- Signatures as the report prints them.
 create temporary table functions as
@@ -218,6 +218,37 @@ select pg_temp.repairs(
     $$removed privilege USAGE on type session to PUBLIC
 removed privilege USAGE on type settings to pgtap_carol$$,
     'other roles may use the row type of a table'
+);
+
+-- ---- An installer that is no superuser: the owner of the database ----
+
+select pg_temp.repairs(
+    $$
+        create role pgtap_installer createrole;
+        do $x$ begin execute format('alter database %I owner to pgtap_installer', current_database()); end $x$;
+    $$,
+    $$created privilege EXECUTE on function missing_rows() to pgtap_installer
+created privilege USAGE on schema web to pgtap_installer$$,
+    'a role that can install owns the database'
+);
+select is(
+    pg_temp.repaired($$
+        create role pgtap_owner;
+        do $x$ begin execute format('alter database %I owner to pgtap_owner', current_database()); end $x$;
+    $$),
+    '(nothing)',
+    'a role that cannot install gets no privilege with the database'
+);
+select pg_temp.repairs(
+    $$
+        create role pgtap_installer createrole;
+        grant usage on schema web to pgtap_installer;
+        grant execute on function web.missing_rows(), web.load_session(bytea, boolean) to pgtap_installer;
+    $$,
+    $$removed privilege EXECUTE on function load_session(bytea, boolean) to pgtap_installer
+removed privilege EXECUTE on function missing_rows() to pgtap_installer
+removed privilege USAGE on schema web to pgtap_installer$$,
+    'nor does a role with CREATEROLE that does not own it'
 );
 
 select * from finish();

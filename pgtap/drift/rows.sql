@@ -2,7 +2,7 @@
 begin;
 \ir ../lib/store.sql
 \ir ../lib/drift.sql
-select plan(2);
+select plan(4);
 
 select pg_temp.repairs(
     $$ delete from web.settings $$,
@@ -13,6 +13,18 @@ select pg_temp.repairs(
     $$ delete from web.prune_state $$,
     'created row prune_state',
     'the row of prune_state was deleted'
+);
+select pg_temp.repairs(
+    $$ delete from web.user_lock where bucket > 1000 $$,
+    'created row user_lock',
+    'rows of user_lock were deleted'
+);
+select is(
+    pg_temp.repaired($$ delete from web.settings; drop function web.missing_rows() $$),
+    $$created function missing_rows()
+created row settings
+FORETOLD: created function missing_rows()$$,
+    'a row and the function that looks for it are gone'
 );
 
 select * from finish();

@@ -144,6 +144,17 @@ v_catalog_after := (
                     and g.name in (select r.name from additional_routine as r)
             )
         union all
+        select
+            'privilege',
+            format('%s to %s', w.privilege, v_installer),
+            jsonb_build_object('grant option', false, 'granted by', v_owner)
+        from (
+            values
+            (format('USAGE on schema %s', p_schema)),
+            ('EXECUTE on function missing_rows()')
+        ) as w (privilege)
+        where v_installer is not null
+        union all
         -- CONNECT, if PUBLIC does not have it or the role has it already.
         select
             'privilege',

@@ -1,6 +1,6 @@
--- The runtime role holds USAGE on the schema and EXECUTE on its functions. Every other privilege of every other role on
--- the store is revoked, on columns and by other grantors too. So is USAGE on the row types of the tables: a column of such a
--- type in a table of another role would prevent changes of the table here. Only differences are touched.
+-- The runtime role holds USAGE on the schema and EXECUTE on its functions. An installer that is no superuser holds USAGE, and
+-- EXECUTE on missing_rows(). Every other privilege of every other role on the store is revoked, on columns and by other grantors
+-- too. So is USAGE on row types: a column of such a type in another role's table would prevent changes. Only differences are touched.
 declare
     v_grant record;
     v_is_clean boolean;
@@ -63,17 +63,24 @@ begin
         store_grant as (
             --@ include store_grants.sql
         )
-        select o.kind, o.name, o.runtime_privilege
+        select o.kind, o.name, w.privilege, w.grantee
         from store_object as o
-        where o.runtime_privilege is not null
+        cross join lateral (
+            values
+            (o.runtime_privilege, p_role),
+            (o.installer_privilege, v_installer)
+        ) as w (privilege, grantee)
+        where w.privilege is not null
+            and w.grantee is not null
             and not exists (
                 select
                 from store_grant as g
                 where g.kind = o.kind
                     and g.name = o.name
                     and g.is_declared
+                    and g.grantee = quote_ident(w.grantee)
             )
     loop
-        execute format('grant %s on %s %s to %I', v_object.runtime_privilege, v_object.kind, v_object.name, p_role);
+        execute format('grant %s on %s %s to %I', v_object.privilege, v_object.kind, v_object.name, v_object.grantee);
     end loop;
 end;

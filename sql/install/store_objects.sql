@@ -15,7 +15,8 @@ select
     (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
     -- True if an install makes an object of this name.
     o.is_of_store,
-    o.runtime_privilege
+    o.runtime_privilege,
+    o.installer_privilege
 from (
     select
         'schema' as kind,
@@ -27,7 +28,8 @@ from (
         n.nspacl as acl,
         'n'::"char" as acl_type,
         true as is_of_store,
-        'USAGE' as runtime_privilege
+        'USAGE' as runtime_privilege,
+        'USAGE' as installer_privilege
     from pg_namespace as n
     where n.nspname = p_schema
     union all
@@ -41,6 +43,7 @@ from (
         c.relacl,
         'r',
         c.relname = any (v_tables),
+        null,
         null
     from pg_class as c
     join pg_namespace as n on n.oid = c.relnamespace
@@ -57,6 +60,7 @@ from (
         a.attacl,
         'c',
         true,
+        null,
         null
     from pg_class as c
     join pg_namespace as n on n.oid = c.relnamespace
@@ -75,6 +79,7 @@ from (
         t.typacl,
         'T',
         true,
+        null,
         null
     from pg_type as t
     join pg_namespace as n on n.oid = t.typnamespace
@@ -93,7 +98,8 @@ from (
         p.proacl,
         'f',
         p.proname = any (v_function_names),
-        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end,
+        case when p.proname = 'missing_rows' then 'EXECUTE' end
     from pg_proc as p
     join pg_namespace as n on n.oid = p.pronamespace
     where n.nspname = p_schema

@@ -282,12 +282,40 @@ fn check_finds_settings_that_runtime_role_left() {
         ["dangerous_role_setting"; 10],
         "{report}"
     );
-    database.run(&["check"]).expect(1).says(&[
-        "warning role ",
-        "default_transaction_isolation=serializable, which",
-        "(hint: alter role ",
-    ]);
+    database
+        .run(&["check"])
+        .expect(1)
+        .says(&[
+            "warning role ",
+            "default_transaction_isolation=serializable, which",
+            "(hint: alter role ",
+        ])
+        .hides("drift");
     let mut client = database.superuser();
+    // Beside a setting of the install that is gone.
+    client
+        .batch_execute(&format!(
+            "alter role {role} in database {} reset jit",
+            database.name
+        ))
+        .unwrap();
+    let both = database
+        .run(&["check", "--format", "json"])
+        .expect(1)
+        .json();
+    assert_eq!(words(&both, "findings"), ["dangerous_role_setting"; 10]);
+    assert_eq!(both["drift"].as_array().unwrap().len(), 1, "{both}");
+    assert_eq!(both["drift"][0]["before"], "enable_seqscan=off");
+    assert_eq!(
+        both["drift"][0]["after"],
+        "enable_seqscan=off, jit=off, lock_timeout=10s"
+    );
+    client
+        .batch_execute(&format!(
+            "alter role {role} in database {} set jit = off",
+            database.name
+        ))
+        .unwrap();
     for finding in report["findings"].as_array().unwrap() {
         client
             .batch_execute(finding["hint"].as_str().unwrap())

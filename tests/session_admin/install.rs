@@ -272,6 +272,47 @@ fn database_owner_with_createrole_installs() {
         .unwrap();
 }
 
+/// It does not even become a member of the owner role.
+#[test]
+fn second_install_of_database_owner_writes_nothing() {
+    let mut database = Database::new();
+    let installer = database.own_role("login createrole password 'installer'");
+    let mut superuser = database.superuser();
+    superuser
+        .batch_execute(&format!(
+            "alter database {} owner to {installer}",
+            database.name
+        ))
+        .unwrap();
+    let as_installer = [("PGUSER", installer.as_str()), ("PGPASSWORD", "installer")];
+    database.run_with(&as_installer, &["install"]).expect(0);
+    let mut client = database.login(&installer, "installer").unwrap();
+    let mut transaction = client.transaction().unwrap();
+    let rows = transaction
+        .query(
+            "select from public.correct_web('web', $1)",
+            &[&database.role],
+        )
+        .unwrap();
+    let has_id: bool = transaction
+        .query_one("select pg_current_xact_id_if_assigned() is not null", &[])
+        .unwrap()
+        .get(0);
+    assert_eq!((rows.len(), has_id), (0, false));
+    transaction.rollback().unwrap();
+    superuser.batch_execute("delete from web.settings").unwrap();
+    for (command, text) in [
+        (&["check"][..], "row settings is missing"),
+        (&["install", "--dry-run"], "would be created row settings"),
+        (&["install"], "created row settings"),
+        (&["install"], "Already up to date"),
+    ] {
+        let run = database.run_with(&as_installer, command);
+        let code = i32::from(command == ["check"]);
+        run.expect(code).says(&[text]);
+    }
+}
+
 #[test]
 fn install_without_privileges_is_refused_with_hint() {
     let mut database = Database::new();

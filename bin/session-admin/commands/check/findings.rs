@@ -36,6 +36,8 @@ pub(super) struct EnvironmentReport {
     pub(super) findings: Vec<Finding>,
     /// For the administrator to judge.
     pub(super) notes: Vec<Finding>,
+    /// The settings among the findings that are of a role: its name, and `name=value`.
+    pub(super) role_settings: Vec<(String, String)>,
 }
 
 impl EnvironmentReport {

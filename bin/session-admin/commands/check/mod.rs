@@ -71,7 +71,7 @@ pub(crate) fn run(global: &GlobalArgs, _: &Args) -> Result<ExitStatus, CliError>
     let checked = global
         .install_options()
         .and_then(|options| install::check(&mut client, &options));
-    let store = match checked {
+    let mut store = match checked {
         Ok(store) => store,
         Err(error) if error.is_not_installed() => {
             report::print_not_installed(global)?;
@@ -90,6 +90,7 @@ pub(crate) fn run(global: &GlobalArgs, _: &Args) -> Result<ExitStatus, CliError>
     }
     check_environment(&mut client, global, &mut environment)
         .map_err(|error| call_failed("check", &error, global, Rights::Install))?;
+    settings::remove_from_drift(&environment, &mut store.changes);
     report::print(global, &store, &environment).map(ExitStatus::of)
 }
 
