@@ -10,12 +10,10 @@ use super::locks::{LOCK_KEY, LOCK_TIMEOUT, lock_installs, repeat};
 use super::options::InstallOptions;
 use super::refinery::run_releases;
 use super::report::{InstallReport, history_changes, routine_changes};
+use super::transaction::{read_only_transaction, set_parameters};
 use super::{releases, routine};
 use crate::error::Error;
 use crate::runtime::async_context;
-
-/// How long a check waits for a lock before it fails with SQLSTATE 55P03.
-const CHECK_LOCK_TIMEOUT: &str = "5s";
 
 /// Creates, repairs or upgrades a store. A second call changes nothing and reports nothing; sessions survive every call.
 ///
@@ -149,21 +147,6 @@ fn compare(
     Ok(Some(report))
 }
 
-/// Begins a transaction that compares.
-pub(super) fn read_only_transaction<'c>(
-    client: &'c mut Client,
-    options: &InstallOptions,
-) -> Result<Transaction<'c>, Error> {
-    let mut transaction = client
-        .build_transaction()
-        .isolation_level(IsolationLevel::ReadCommitted)
-        .read_only(true)
-        .start()
-        .map_err(Error::call)?;
-    set_parameters(&mut transaction, options, CHECK_LOCK_TIMEOUT)?;
-    Ok(transaction)
-}
-
 /// Runs an install, except for the indexes that it returns. It is rolled back unless it is to stay.
 fn run_transaction(
     client: &mut Client,
@@ -207,30 +190,6 @@ fn check_primary(client: &mut Client) -> Result<(), Error> {
         .map_err(Error::call)?;
     if is_standby {
         return Err(Error::standby());
-    }
-    Ok(())
-}
-
-/// Sets what the released SQL relies on. The search path keeps objects of other schemas from shadowing PostgreSQL's.
-fn set_parameters(
-    transaction: &mut Transaction<'_>,
-    options: &InstallOptions,
-    lock_timeout: &str,
-) -> Result<(), Error> {
-    transaction
-        .batch_execute(&format!(
-            "set local search_path = pg_catalog, pg_temp;
-             set local standard_conforming_strings = on;
-             set local quote_all_identifiers = off;
-             set local check_function_bodies = on;
-             set local connect_pg.postpone_indexes = on;
-             set local lock_timeout = '{lock_timeout}'"
-        ))
-        .map_err(Error::call)?;
-    if options.drops_additions() {
-        transaction
-            .batch_execute("set local connect_pg.drop_additions = on")
-            .map_err(Error::call)?;
     }
     Ok(())
 }

@@ -3,10 +3,10 @@
 use postgres::Client;
 use tokio_postgres::error::SqlState;
 
-use super::apply::read_only_transaction;
 use super::locks::{Obstacle, holder};
 use super::options::InstallOptions;
 use super::report::Change;
+use super::transaction::read_only_transaction;
 use crate::error::Error;
 use crate::functions::quote;
 

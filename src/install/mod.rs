@@ -39,6 +39,7 @@ mod releases;
 mod report;
 mod routine;
 mod script;
+mod transaction;
 
 pub use apply::{check, dry_run, install};
 pub use locks::LOCK_KEY;

@@ -305,7 +305,10 @@ fn check_finds_settings_that_runtime_role_left() {
         .json();
     assert_eq!(words(&both, "findings"), ["dangerous_role_setting"; 10]);
     assert_eq!(both["drift"].as_array().unwrap().len(), 1, "{both}");
-    assert_eq!(both["drift"][0]["before"], "enable_seqscan=off");
+    assert_eq!(
+        both["drift"][0]["before"],
+        "enable_seqscan=off, lock_timeout=10s"
+    );
     assert_eq!(
         both["drift"][0]["after"],
         "enable_seqscan=off, jit=off, lock_timeout=10s"
