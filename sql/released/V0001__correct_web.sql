@@ -76,6 +76,15 @@ as $correct_web$
 declare
     v_owner constant text := p_role || '_owner';
     v_prefix constant text := format('%I.', coalesce(p_schema, ''));
+    -- The owner of the database, if that role can install without being a superuser.
+    v_installer constant name := (
+        select r.rolname
+        from pg_database as d
+        join pg_roles as r on r.oid = d.datdba
+        where d.datname = current_database()
+            and r.rolcreaterole
+            and not r.rolsuper
+    );
     v_tables constant text[] := array['session', 'settings', 'prune_state', 'user_lock'];
     v_types constant text[] := array['loaded_session', 'saved_session', 'loaded_sessions', 'saved_sessions'];
     -- One row a function: folder of sql/web/, name, declaration up to the body, body, signature, comment.
@@ -2411,6 +2420,34 @@ $body$,
         ],
         array[
         'internal',
+        'missing_rows',
+        $head$create or replace function web.missing_rows()
+returns text[]
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- The owner of the database may call it. So an installer that is no superuser learns that there is nothing to repair without
+-- becoming a member of the owner role.
+begin
+    return array(
+        select t.name
+        from (
+            values
+            ((select count(*) from web.settings), 1, 'settings'),
+            ((select count(*) from web.prune_state), 1, 'prune_state'),
+            ((select count(*) from web.user_lock), 1024, 'user_lock')
+        ) as t (existing, required, name)
+        where t.existing < t.required
+    );
+end;
+$body$,
+        'web.missing_rows()',
+        'The tables that lack rows which the functions need. API: private'
+        ],
+        array[
+        'internal',
         'notify_session_end',
         $head$create or replace function web.notify_session_end(
     p_handle uuid,
@@ -2962,7 +2999,8 @@ begin
                 (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
                 -- True if an install makes an object of this name.
                 o.is_of_store,
-                o.runtime_privilege
+                o.runtime_privilege,
+                o.installer_privilege
             from (
                 select
                     'schema' as kind,
@@ -2974,7 +3012,8 @@ begin
                     n.nspacl as acl,
                     'n'::"char" as acl_type,
                     true as is_of_store,
-                    'USAGE' as runtime_privilege
+                    'USAGE' as runtime_privilege,
+                    'USAGE' as installer_privilege
                 from pg_namespace as n
                 where n.nspname = p_schema
                 union all
@@ -2988,6 +3027,7 @@ begin
                     c.relacl,
                     'r',
                     c.relname = any (v_tables),
+                    null,
                     null
                 from pg_class as c
                 join pg_namespace as n on n.oid = c.relnamespace
@@ -3004,6 +3044,7 @@ begin
                     a.attacl,
                     'c',
                     true,
+                    null,
                     null
                 from pg_class as c
                 join pg_namespace as n on n.oid = c.relnamespace
@@ -3022,6 +3063,7 @@ begin
                     t.typacl,
                     'T',
                     true,
+                    null,
                     null
                 from pg_type as t
                 join pg_namespace as n on n.oid = t.typnamespace
@@ -3040,7 +3082,8 @@ begin
                     p.proacl,
                     'f',
                     p.proname = any (v_function_names),
-                    case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                    case when p.proname = any (v_runtime_functions) then 'EXECUTE' end,
+                    case when p.proname = 'missing_rows' then 'EXECUTE' end
                 from pg_proc as p
                 join pg_namespace as n on n.oid = p.pronamespace
                 where n.nspname = p_schema
@@ -3062,8 +3105,7 @@ begin
                 x.grantor,
                 x.privilege_type,
                 x.is_grantable,
-                x.privilege_type is not distinct from o.runtime_privilege
-                    and r.rolname is not distinct from p_role
+                coalesce((x.privilege_type, r.rolname) in ((o.runtime_privilege, p_role), (o.installer_privilege, v_installer)), false)
                     and not x.is_grantable
                     and (x.grantor = o.owner or o.kind = 'database') as is_declared
             from (
@@ -3075,17 +3117,18 @@ begin
                     o.owner,
                     o.acl,
                     o.is_of_store,
-                    o.runtime_privilege
+                    o.runtime_privilege,
+                    o.installer_privilege
                 from store_object as o
                 union all
-                select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null
+                select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null, null
                 from pg_class as c
                 join pg_namespace as n on n.oid = c.relnamespace
                 join pg_type as t on t.oid = c.reltype
                 where n.nspname = p_schema
                     and c.relname = any (v_tables)
                 union all
-                select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT'
+                select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT', null
                 from pg_database as d
                 where d.datname = current_database()
             ) as o
@@ -3352,7 +3395,8 @@ begin
                     (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
                     -- True if an install makes an object of this name.
                     o.is_of_store,
-                    o.runtime_privilege
+                    o.runtime_privilege,
+                    o.installer_privilege
                 from (
                     select
                         'schema' as kind,
@@ -3364,7 +3408,8 @@ begin
                         n.nspacl as acl,
                         'n'::"char" as acl_type,
                         true as is_of_store,
-                        'USAGE' as runtime_privilege
+                        'USAGE' as runtime_privilege,
+                        'USAGE' as installer_privilege
                     from pg_namespace as n
                     where n.nspname = p_schema
                     union all
@@ -3378,6 +3423,7 @@ begin
                         c.relacl,
                         'r',
                         c.relname = any (v_tables),
+                        null,
                         null
                     from pg_class as c
                     join pg_namespace as n on n.oid = c.relnamespace
@@ -3394,6 +3440,7 @@ begin
                         a.attacl,
                         'c',
                         true,
+                        null,
                         null
                     from pg_class as c
                     join pg_namespace as n on n.oid = c.relnamespace
@@ -3412,6 +3459,7 @@ begin
                         t.typacl,
                         'T',
                         true,
+                        null,
                         null
                     from pg_type as t
                     join pg_namespace as n on n.oid = t.typnamespace
@@ -3430,7 +3478,8 @@ begin
                         p.proacl,
                         'f',
                         p.proname = any (v_function_names),
-                        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end,
+                        case when p.proname = 'missing_rows' then 'EXECUTE' end
                     from pg_proc as p
                     join pg_namespace as n on n.oid = p.pronamespace
                     where n.nspname = p_schema
@@ -3621,6 +3670,7 @@ begin
                 ('function', 'lock_user(text)', '{"arguments": "p_user_id text", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'login_session(bytea, bytea, text, integer, integer, inet, text, text, integer)', '{"arguments": "p_old_key bytea, p_new_key bytea, p_user_id text, p_idle_timeout_seconds integer DEFAULT NULL::integer, p_absolute_timeout_seconds integer DEFAULT NULL::integer, p_client_address inet DEFAULT NULL::inet, p_user_agent text DEFAULT NULL::text, p_label text DEFAULT NULL::text, p_max_sessions integer DEFAULT NULL::integer", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(outcome text, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'logout_session(bytea, bytea)', '{"arguments": "p_old_key bytea, p_new_key bytea", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(outcome text, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'missing_rows()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "text[]", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
                 ('function', 'notify_channel()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "text", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
                 ('function', 'notify_session_end(uuid, text)', '{"arguments": "p_handle uuid, p_reason text", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'prune_neighbors(bytea)', '{"arguments": "p_key bytea", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
@@ -3699,7 +3749,8 @@ begin
                     (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
                     -- True if an install makes an object of this name.
                     o.is_of_store,
-                    o.runtime_privilege
+                    o.runtime_privilege,
+                    o.installer_privilege
                 from (
                     select
                         'schema' as kind,
@@ -3711,7 +3762,8 @@ begin
                         n.nspacl as acl,
                         'n'::"char" as acl_type,
                         true as is_of_store,
-                        'USAGE' as runtime_privilege
+                        'USAGE' as runtime_privilege,
+                        'USAGE' as installer_privilege
                     from pg_namespace as n
                     where n.nspname = p_schema
                     union all
@@ -3725,6 +3777,7 @@ begin
                         c.relacl,
                         'r',
                         c.relname = any (v_tables),
+                        null,
                         null
                     from pg_class as c
                     join pg_namespace as n on n.oid = c.relnamespace
@@ -3741,6 +3794,7 @@ begin
                         a.attacl,
                         'c',
                         true,
+                        null,
                         null
                     from pg_class as c
                     join pg_namespace as n on n.oid = c.relnamespace
@@ -3759,6 +3813,7 @@ begin
                         t.typacl,
                         'T',
                         true,
+                        null,
                         null
                     from pg_type as t
                     join pg_namespace as n on n.oid = t.typnamespace
@@ -3777,7 +3832,8 @@ begin
                         p.proacl,
                         'f',
                         p.proname = any (v_function_names),
-                        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end,
+                        case when p.proname = 'missing_rows' then 'EXECUTE' end
                     from pg_proc as p
                     join pg_namespace as n on n.oid = p.pronamespace
                     where n.nspname = p_schema
@@ -3799,8 +3855,7 @@ begin
                     x.grantor,
                     x.privilege_type,
                     x.is_grantable,
-                    x.privilege_type is not distinct from o.runtime_privilege
-                        and r.rolname is not distinct from p_role
+                    coalesce((x.privilege_type, r.rolname) in ((o.runtime_privilege, p_role), (o.installer_privilege, v_installer)), false)
                         and not x.is_grantable
                         and (x.grantor = o.owner or o.kind = 'database') as is_declared
                 from (
@@ -3812,17 +3867,18 @@ begin
                         o.owner,
                         o.acl,
                         o.is_of_store,
-                        o.runtime_privilege
+                        o.runtime_privilege,
+                        o.installer_privilege
                     from store_object as o
                     union all
-                    select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null
+                    select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null, null
                     from pg_class as c
                     join pg_namespace as n on n.oid = c.relnamespace
                     join pg_type as t on t.oid = c.reltype
                     where n.nspname = p_schema
                         and c.relname = any (v_tables)
                     union all
-                    select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT'
+                    select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT', null
                     from pg_database as d
                     where d.datname = current_database()
                 ) as o
@@ -3988,6 +4044,17 @@ begin
                             and g.name in (select r.name from additional_routine as r)
                     )
                 union all
+                select
+                    'privilege',
+                    format('%s to %s', w.privilege, v_installer),
+                    jsonb_build_object('grant option', false, 'granted by', v_owner)
+                from (
+                    values
+                    (format('USAGE on schema %s', p_schema)),
+                    ('EXECUTE on function missing_rows()')
+                ) as w (privilege)
+                where v_installer is not null
+                union all
                 -- CONNECT, if PUBLIC does not have it or the role has it already.
                 select
                     'privilege',
@@ -4007,30 +4074,41 @@ begin
         );
 
         v_step := 'compare_rows.sql';
-        -- The functions need one row of settings, one of prune_state, and 1024 of user_lock. All are plain tables of a trusted owner by
-        -- now, so that reading them runs no code of another role.
+        -- The rows that the functions need. The function that looks runs as the owner role, even if it is not as declared. Where it cannot
+        -- work, the catalog differs, and the install looks.
         declare
-            v_table text;
-            v_has_row boolean;
+            v_missing text[];
         begin
-            foreach v_table in array array['settings', 'prune_state', 'user_lock']
-            loop
-                if v_catalog_before ? ('table ' || v_table) then
-                    -- An installer without the privilege cannot tell. Then the install looks, as the owner role.
-                    v_has_row := null;
-                    if has_schema_privilege(v_schema, 'USAGE')
-                        and has_table_privilege((select c.oid from pg_class as c where c.relnamespace = v_schema and c.relname = v_table), 'SELECT')
-                    then
-                        execute format('select count(*) >= $1 from %I.%I', p_schema, v_table)
-                        into v_has_row
-                        using case v_table when 'user_lock' then 1024 else 1 end;
-                    end if;
-                    if not v_has_row then
-                        v_other_changes := v_other_changes || jsonb_build_object('action', 'created', 'kind', 'row', 'object', v_table);
-                    end if;
-                    v_is_comparable := v_is_comparable and v_has_row is not null;
+            if exists (
+                select
+                from pg_proc as p
+                join pg_roles as r on r.oid = p.proowner
+                where p.pronamespace = v_schema
+                    and p.proname = 'missing_rows'
+                    and p.pronargs = 0
+                    and p.prorettype = 'text[]'::regtype
+                    and p.prosecdef
+                    and r.rolname = v_owner
+                    and has_schema_privilege(r.oid, v_schema, 'USAGE')
+                    and (
+                        select count(*)
+                        from pg_class as c
+                        where c.relnamespace = v_schema
+                            and c.relname in ('settings', 'prune_state', 'user_lock')
+                            and has_table_privilege(r.oid, c.oid, 'SELECT')
+                    ) = 3
+            ) then
+                -- A caller without the privilege cannot tell.
+                v_is_comparable := has_schema_privilege(v_schema, 'USAGE')
+                    and has_function_privilege(format('%I.missing_rows()', p_schema), 'EXECUTE');
+                if v_is_comparable then
+                    execute format('select %I.missing_rows()', p_schema) into v_missing;
+                    v_other_changes := v_other_changes || (
+                        select coalesce(jsonb_agg(jsonb_build_object('action', 'created', 'kind', 'row', 'object', m.name)), '[]')
+                        from unnest(v_missing) as m (name)
+                    );
                 end if;
-            end loop;
+            end if;
         end;
 
         v_step := 'report.sql';
@@ -4142,7 +4220,8 @@ begin
                 (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
                 -- True if an install makes an object of this name.
                 o.is_of_store,
-                o.runtime_privilege
+                o.runtime_privilege,
+                o.installer_privilege
             from (
                 select
                     'schema' as kind,
@@ -4154,7 +4233,8 @@ begin
                     n.nspacl as acl,
                     'n'::"char" as acl_type,
                     true as is_of_store,
-                    'USAGE' as runtime_privilege
+                    'USAGE' as runtime_privilege,
+                    'USAGE' as installer_privilege
                 from pg_namespace as n
                 where n.nspname = p_schema
                 union all
@@ -4168,6 +4248,7 @@ begin
                     c.relacl,
                     'r',
                     c.relname = any (v_tables),
+                    null,
                     null
                 from pg_class as c
                 join pg_namespace as n on n.oid = c.relnamespace
@@ -4184,6 +4265,7 @@ begin
                     a.attacl,
                     'c',
                     true,
+                    null,
                     null
                 from pg_class as c
                 join pg_namespace as n on n.oid = c.relnamespace
@@ -4202,6 +4284,7 @@ begin
                     t.typacl,
                     'T',
                     true,
+                    null,
                     null
                 from pg_type as t
                 join pg_namespace as n on n.oid = t.typnamespace
@@ -4220,7 +4303,8 @@ begin
                     p.proacl,
                     'f',
                     p.proname = any (v_function_names),
-                    case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                    case when p.proname = any (v_runtime_functions) then 'EXECUTE' end,
+                    case when p.proname = 'missing_rows' then 'EXECUTE' end
                 from pg_proc as p
                 join pg_namespace as n on n.oid = p.pronamespace
                 where n.nspname = p_schema
@@ -4242,8 +4326,7 @@ begin
                 x.grantor,
                 x.privilege_type,
                 x.is_grantable,
-                x.privilege_type is not distinct from o.runtime_privilege
-                    and r.rolname is not distinct from p_role
+                coalesce((x.privilege_type, r.rolname) in ((o.runtime_privilege, p_role), (o.installer_privilege, v_installer)), false)
                     and not x.is_grantable
                     and (x.grantor = o.owner or o.kind = 'database') as is_declared
             from (
@@ -4255,17 +4338,18 @@ begin
                     o.owner,
                     o.acl,
                     o.is_of_store,
-                    o.runtime_privilege
+                    o.runtime_privilege,
+                    o.installer_privilege
                 from store_object as o
                 union all
-                select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null
+                select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null, null
                 from pg_class as c
                 join pg_namespace as n on n.oid = c.relnamespace
                 join pg_type as t on t.oid = c.reltype
                 where n.nspname = p_schema
                     and c.relname = any (v_tables)
                 union all
-                select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT'
+                select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT', null
                 from pg_database as d
                 where d.datname = current_database()
             ) as o
@@ -4698,7 +4782,8 @@ begin
                         (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
                         -- True if an install makes an object of this name.
                         o.is_of_store,
-                        o.runtime_privilege
+                        o.runtime_privilege,
+                        o.installer_privilege
                     from (
                         select
                             'schema' as kind,
@@ -4710,7 +4795,8 @@ begin
                             n.nspacl as acl,
                             'n'::"char" as acl_type,
                             true as is_of_store,
-                            'USAGE' as runtime_privilege
+                            'USAGE' as runtime_privilege,
+                            'USAGE' as installer_privilege
                         from pg_namespace as n
                         where n.nspname = p_schema
                         union all
@@ -4724,6 +4810,7 @@ begin
                             c.relacl,
                             'r',
                             c.relname = any (v_tables),
+                            null,
                             null
                         from pg_class as c
                         join pg_namespace as n on n.oid = c.relnamespace
@@ -4740,6 +4827,7 @@ begin
                             a.attacl,
                             'c',
                             true,
+                            null,
                             null
                         from pg_class as c
                         join pg_namespace as n on n.oid = c.relnamespace
@@ -4758,6 +4846,7 @@ begin
                             t.typacl,
                             'T',
                             true,
+                            null,
                             null
                         from pg_type as t
                         join pg_namespace as n on n.oid = t.typnamespace
@@ -4776,7 +4865,8 @@ begin
                             p.proacl,
                             'f',
                             p.proname = any (v_function_names),
-                            case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                            case when p.proname = any (v_runtime_functions) then 'EXECUTE' end,
+                            case when p.proname = 'missing_rows' then 'EXECUTE' end
                         from pg_proc as p
                         join pg_namespace as n on n.oid = p.pronamespace
                         where n.nspname = p_schema
@@ -4818,7 +4908,8 @@ begin
                     (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
                     -- True if an install makes an object of this name.
                     o.is_of_store,
-                    o.runtime_privilege
+                    o.runtime_privilege,
+                    o.installer_privilege
                 from (
                     select
                         'schema' as kind,
@@ -4830,7 +4921,8 @@ begin
                         n.nspacl as acl,
                         'n'::"char" as acl_type,
                         true as is_of_store,
-                        'USAGE' as runtime_privilege
+                        'USAGE' as runtime_privilege,
+                        'USAGE' as installer_privilege
                     from pg_namespace as n
                     where n.nspname = p_schema
                     union all
@@ -4844,6 +4936,7 @@ begin
                         c.relacl,
                         'r',
                         c.relname = any (v_tables),
+                        null,
                         null
                     from pg_class as c
                     join pg_namespace as n on n.oid = c.relnamespace
@@ -4860,6 +4953,7 @@ begin
                         a.attacl,
                         'c',
                         true,
+                        null,
                         null
                     from pg_class as c
                     join pg_namespace as n on n.oid = c.relnamespace
@@ -4878,6 +4972,7 @@ begin
                         t.typacl,
                         'T',
                         true,
+                        null,
                         null
                     from pg_type as t
                     join pg_namespace as n on n.oid = t.typnamespace
@@ -4896,7 +4991,8 @@ begin
                         p.proacl,
                         'f',
                         p.proname = any (v_function_names),
-                        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end,
+                        case when p.proname = 'missing_rows' then 'EXECUTE' end
                     from pg_proc as p
                     join pg_namespace as n on n.oid = p.pronamespace
                     where n.nspname = p_schema
@@ -4932,7 +5028,8 @@ begin
                     (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
                     -- True if an install makes an object of this name.
                     o.is_of_store,
-                    o.runtime_privilege
+                    o.runtime_privilege,
+                    o.installer_privilege
                 from (
                     select
                         'schema' as kind,
@@ -4944,7 +5041,8 @@ begin
                         n.nspacl as acl,
                         'n'::"char" as acl_type,
                         true as is_of_store,
-                        'USAGE' as runtime_privilege
+                        'USAGE' as runtime_privilege,
+                        'USAGE' as installer_privilege
                     from pg_namespace as n
                     where n.nspname = p_schema
                     union all
@@ -4958,6 +5056,7 @@ begin
                         c.relacl,
                         'r',
                         c.relname = any (v_tables),
+                        null,
                         null
                     from pg_class as c
                     join pg_namespace as n on n.oid = c.relnamespace
@@ -4974,6 +5073,7 @@ begin
                         a.attacl,
                         'c',
                         true,
+                        null,
                         null
                     from pg_class as c
                     join pg_namespace as n on n.oid = c.relnamespace
@@ -4992,6 +5092,7 @@ begin
                         t.typacl,
                         'T',
                         true,
+                        null,
                         null
                     from pg_type as t
                     join pg_namespace as n on n.oid = t.typnamespace
@@ -5010,7 +5111,8 @@ begin
                         p.proacl,
                         'f',
                         p.proname = any (v_function_names),
-                        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end,
+                        case when p.proname = 'missing_rows' then 'EXECUTE' end
                     from pg_proc as p
                     join pg_namespace as n on n.oid = p.pronamespace
                     where n.nspname = p_schema
@@ -5972,7 +6074,8 @@ begin
                     (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
                     -- True if an install makes an object of this name.
                     o.is_of_store,
-                    o.runtime_privilege
+                    o.runtime_privilege,
+                    o.installer_privilege
                 from (
                     select
                         'schema' as kind,
@@ -5984,7 +6087,8 @@ begin
                         n.nspacl as acl,
                         'n'::"char" as acl_type,
                         true as is_of_store,
-                        'USAGE' as runtime_privilege
+                        'USAGE' as runtime_privilege,
+                        'USAGE' as installer_privilege
                     from pg_namespace as n
                     where n.nspname = p_schema
                     union all
@@ -5998,6 +6102,7 @@ begin
                         c.relacl,
                         'r',
                         c.relname = any (v_tables),
+                        null,
                         null
                     from pg_class as c
                     join pg_namespace as n on n.oid = c.relnamespace
@@ -6014,6 +6119,7 @@ begin
                         a.attacl,
                         'c',
                         true,
+                        null,
                         null
                     from pg_class as c
                     join pg_namespace as n on n.oid = c.relnamespace
@@ -6032,6 +6138,7 @@ begin
                         t.typacl,
                         'T',
                         true,
+                        null,
                         null
                     from pg_type as t
                     join pg_namespace as n on n.oid = t.typnamespace
@@ -6050,7 +6157,8 @@ begin
                         p.proacl,
                         'f',
                         p.proname = any (v_function_names),
-                        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end,
+                        case when p.proname = 'missing_rows' then 'EXECUTE' end
                     from pg_proc as p
                     join pg_namespace as n on n.oid = p.pronamespace
                     where n.nspname = p_schema
@@ -6098,9 +6206,9 @@ begin
     end;
 
     v_step := 'privileges.sql';
-    -- The runtime role holds USAGE on the schema and EXECUTE on its functions. Every other privilege of every other role on
-    -- the store is revoked, on columns and by other grantors too. So is USAGE on the row types of the tables: a column of such a
-    -- type in a table of another role would prevent changes of the table here. Only differences are touched.
+    -- The runtime role holds USAGE on the schema and EXECUTE on its functions. An installer that is no superuser holds USAGE, and
+    -- EXECUTE on missing_rows(). Every other privilege of every other role on the store is revoked, on columns and by other grantors
+    -- too. So is USAGE on row types: a column of such a type in another role's table would prevent changes. Only differences are touched.
     declare
         v_grant record;
         v_is_clean boolean;
@@ -6128,7 +6236,8 @@ begin
                         (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
                         -- True if an install makes an object of this name.
                         o.is_of_store,
-                        o.runtime_privilege
+                        o.runtime_privilege,
+                        o.installer_privilege
                     from (
                         select
                             'schema' as kind,
@@ -6140,7 +6249,8 @@ begin
                             n.nspacl as acl,
                             'n'::"char" as acl_type,
                             true as is_of_store,
-                            'USAGE' as runtime_privilege
+                            'USAGE' as runtime_privilege,
+                            'USAGE' as installer_privilege
                         from pg_namespace as n
                         where n.nspname = p_schema
                         union all
@@ -6154,6 +6264,7 @@ begin
                             c.relacl,
                             'r',
                             c.relname = any (v_tables),
+                            null,
                             null
                         from pg_class as c
                         join pg_namespace as n on n.oid = c.relnamespace
@@ -6170,6 +6281,7 @@ begin
                             a.attacl,
                             'c',
                             true,
+                            null,
                             null
                         from pg_class as c
                         join pg_namespace as n on n.oid = c.relnamespace
@@ -6188,6 +6300,7 @@ begin
                             t.typacl,
                             'T',
                             true,
+                            null,
                             null
                         from pg_type as t
                         join pg_namespace as n on n.oid = t.typnamespace
@@ -6206,7 +6319,8 @@ begin
                             p.proacl,
                             'f',
                             p.proname = any (v_function_names),
-                            case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                            case when p.proname = any (v_runtime_functions) then 'EXECUTE' end,
+                            case when p.proname = 'missing_rows' then 'EXECUTE' end
                         from pg_proc as p
                         join pg_namespace as n on n.oid = p.pronamespace
                         where n.nspname = p_schema
@@ -6228,8 +6342,7 @@ begin
                         x.grantor,
                         x.privilege_type,
                         x.is_grantable,
-                        x.privilege_type is not distinct from o.runtime_privilege
-                            and r.rolname is not distinct from p_role
+                        coalesce((x.privilege_type, r.rolname) in ((o.runtime_privilege, p_role), (o.installer_privilege, v_installer)), false)
                             and not x.is_grantable
                             and (x.grantor = o.owner or o.kind = 'database') as is_declared
                     from (
@@ -6241,17 +6354,18 @@ begin
                             o.owner,
                             o.acl,
                             o.is_of_store,
-                            o.runtime_privilege
+                            o.runtime_privilege,
+                            o.installer_privilege
                         from store_object as o
                         union all
-                        select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null
+                        select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null, null
                         from pg_class as c
                         join pg_namespace as n on n.oid = c.relnamespace
                         join pg_type as t on t.oid = c.reltype
                         where n.nspname = p_schema
                             and c.relname = any (v_tables)
                         union all
-                        select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT'
+                        select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT', null
                         from pg_database as d
                         where d.datname = current_database()
                     ) as o
@@ -6319,7 +6433,8 @@ begin
                     (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
                     -- True if an install makes an object of this name.
                     o.is_of_store,
-                    o.runtime_privilege
+                    o.runtime_privilege,
+                    o.installer_privilege
                 from (
                     select
                         'schema' as kind,
@@ -6331,7 +6446,8 @@ begin
                         n.nspacl as acl,
                         'n'::"char" as acl_type,
                         true as is_of_store,
-                        'USAGE' as runtime_privilege
+                        'USAGE' as runtime_privilege,
+                        'USAGE' as installer_privilege
                     from pg_namespace as n
                     where n.nspname = p_schema
                     union all
@@ -6345,6 +6461,7 @@ begin
                         c.relacl,
                         'r',
                         c.relname = any (v_tables),
+                        null,
                         null
                     from pg_class as c
                     join pg_namespace as n on n.oid = c.relnamespace
@@ -6361,6 +6478,7 @@ begin
                         a.attacl,
                         'c',
                         true,
+                        null,
                         null
                     from pg_class as c
                     join pg_namespace as n on n.oid = c.relnamespace
@@ -6379,6 +6497,7 @@ begin
                         t.typacl,
                         'T',
                         true,
+                        null,
                         null
                     from pg_type as t
                     join pg_namespace as n on n.oid = t.typnamespace
@@ -6397,7 +6516,8 @@ begin
                         p.proacl,
                         'f',
                         p.proname = any (v_function_names),
-                        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end,
+                        case when p.proname = 'missing_rows' then 'EXECUTE' end
                     from pg_proc as p
                     join pg_namespace as n on n.oid = p.pronamespace
                     where n.nspname = p_schema
@@ -6419,8 +6539,7 @@ begin
                     x.grantor,
                     x.privilege_type,
                     x.is_grantable,
-                    x.privilege_type is not distinct from o.runtime_privilege
-                        and r.rolname is not distinct from p_role
+                    coalesce((x.privilege_type, r.rolname) in ((o.runtime_privilege, p_role), (o.installer_privilege, v_installer)), false)
                         and not x.is_grantable
                         and (x.grantor = o.owner or o.kind = 'database') as is_declared
                 from (
@@ -6432,17 +6551,18 @@ begin
                         o.owner,
                         o.acl,
                         o.is_of_store,
-                        o.runtime_privilege
+                        o.runtime_privilege,
+                        o.installer_privilege
                     from store_object as o
                     union all
-                    select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null
+                    select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null, null
                     from pg_class as c
                     join pg_namespace as n on n.oid = c.relnamespace
                     join pg_type as t on t.oid = c.reltype
                     where n.nspname = p_schema
                         and c.relname = any (v_tables)
                     union all
-                    select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT'
+                    select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT', null
                     from pg_database as d
                     where d.datname = current_database()
                 ) as o
@@ -6451,18 +6571,25 @@ begin
                 where x.grantee <> o.owner
                     and (o.kind <> 'database' or r.rolname = p_role)
             )
-            select o.kind, o.name, o.runtime_privilege
+            select o.kind, o.name, w.privilege, w.grantee
             from store_object as o
-            where o.runtime_privilege is not null
+            cross join lateral (
+                values
+                (o.runtime_privilege, p_role),
+                (o.installer_privilege, v_installer)
+            ) as w (privilege, grantee)
+            where w.privilege is not null
+                and w.grantee is not null
                 and not exists (
                     select
                     from store_grant as g
                     where g.kind = o.kind
                         and g.name = o.name
                         and g.is_declared
+                        and g.grantee = quote_ident(w.grantee)
                 )
         loop
-            execute format('grant %s on %s %s to %I', v_object.runtime_privilege, v_object.kind, v_object.name, p_role);
+            execute format('grant %s on %s %s to %I', v_object.privilege, v_object.kind, v_object.name, v_object.grantee);
         end loop;
     end;
 
@@ -6493,7 +6620,8 @@ begin
                     (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
                     -- True if an install makes an object of this name.
                     o.is_of_store,
-                    o.runtime_privilege
+                    o.runtime_privilege,
+                    o.installer_privilege
                 from (
                     select
                         'schema' as kind,
@@ -6505,7 +6633,8 @@ begin
                         n.nspacl as acl,
                         'n'::"char" as acl_type,
                         true as is_of_store,
-                        'USAGE' as runtime_privilege
+                        'USAGE' as runtime_privilege,
+                        'USAGE' as installer_privilege
                     from pg_namespace as n
                     where n.nspname = p_schema
                     union all
@@ -6519,6 +6648,7 @@ begin
                         c.relacl,
                         'r',
                         c.relname = any (v_tables),
+                        null,
                         null
                     from pg_class as c
                     join pg_namespace as n on n.oid = c.relnamespace
@@ -6535,6 +6665,7 @@ begin
                         a.attacl,
                         'c',
                         true,
+                        null,
                         null
                     from pg_class as c
                     join pg_namespace as n on n.oid = c.relnamespace
@@ -6553,6 +6684,7 @@ begin
                         t.typacl,
                         'T',
                         true,
+                        null,
                         null
                     from pg_type as t
                     join pg_namespace as n on n.oid = t.typnamespace
@@ -6571,7 +6703,8 @@ begin
                         p.proacl,
                         'f',
                         p.proname = any (v_function_names),
-                        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                        case when p.proname = any (v_runtime_functions) then 'EXECUTE' end,
+                        case when p.proname = 'missing_rows' then 'EXECUTE' end
                     from pg_proc as p
                     join pg_namespace as n on n.oid = p.pronamespace
                     where n.nspname = p_schema
@@ -6593,8 +6726,7 @@ begin
                     x.grantor,
                     x.privilege_type,
                     x.is_grantable,
-                    x.privilege_type is not distinct from o.runtime_privilege
-                        and r.rolname is not distinct from p_role
+                    coalesce((x.privilege_type, r.rolname) in ((o.runtime_privilege, p_role), (o.installer_privilege, v_installer)), false)
                         and not x.is_grantable
                         and (x.grantor = o.owner or o.kind = 'database') as is_declared
                 from (
@@ -6606,17 +6738,18 @@ begin
                         o.owner,
                         o.acl,
                         o.is_of_store,
-                        o.runtime_privilege
+                        o.runtime_privilege,
+                        o.installer_privilege
                     from store_object as o
                     union all
-                    select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null
+                    select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null, null
                     from pg_class as c
                     join pg_namespace as n on n.oid = c.relnamespace
                     join pg_type as t on t.oid = c.reltype
                     where n.nspname = p_schema
                         and c.relname = any (v_tables)
                     union all
-                    select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT'
+                    select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT', null
                     from pg_database as d
                     where d.datname = current_database()
                 ) as o
@@ -6664,7 +6797,8 @@ begin
                 (select string_agg(distinct x.privilege_type, ', ') from aclexplode(acldefault(o.acl_type, o.owner)) as x where x.grantee = o.owner) as all_owner_privileges,
                 -- True if an install makes an object of this name.
                 o.is_of_store,
-                o.runtime_privilege
+                o.runtime_privilege,
+                o.installer_privilege
             from (
                 select
                     'schema' as kind,
@@ -6676,7 +6810,8 @@ begin
                     n.nspacl as acl,
                     'n'::"char" as acl_type,
                     true as is_of_store,
-                    'USAGE' as runtime_privilege
+                    'USAGE' as runtime_privilege,
+                    'USAGE' as installer_privilege
                 from pg_namespace as n
                 where n.nspname = p_schema
                 union all
@@ -6690,6 +6825,7 @@ begin
                     c.relacl,
                     'r',
                     c.relname = any (v_tables),
+                    null,
                     null
                 from pg_class as c
                 join pg_namespace as n on n.oid = c.relnamespace
@@ -6706,6 +6842,7 @@ begin
                     a.attacl,
                     'c',
                     true,
+                    null,
                     null
                 from pg_class as c
                 join pg_namespace as n on n.oid = c.relnamespace
@@ -6724,6 +6861,7 @@ begin
                     t.typacl,
                     'T',
                     true,
+                    null,
                     null
                 from pg_type as t
                 join pg_namespace as n on n.oid = t.typnamespace
@@ -6742,7 +6880,8 @@ begin
                     p.proacl,
                     'f',
                     p.proname = any (v_function_names),
-                    case when p.proname = any (v_runtime_functions) then 'EXECUTE' end
+                    case when p.proname = any (v_runtime_functions) then 'EXECUTE' end,
+                    case when p.proname = 'missing_rows' then 'EXECUTE' end
                 from pg_proc as p
                 join pg_namespace as n on n.oid = p.pronamespace
                 where n.nspname = p_schema
@@ -6764,8 +6903,7 @@ begin
                 x.grantor,
                 x.privilege_type,
                 x.is_grantable,
-                x.privilege_type is not distinct from o.runtime_privilege
-                    and r.rolname is not distinct from p_role
+                coalesce((x.privilege_type, r.rolname) in ((o.runtime_privilege, p_role), (o.installer_privilege, v_installer)), false)
                     and not x.is_grantable
                     and (x.grantor = o.owner or o.kind = 'database') as is_declared
             from (
@@ -6777,17 +6915,18 @@ begin
                     o.owner,
                     o.acl,
                     o.is_of_store,
-                    o.runtime_privilege
+                    o.runtime_privilege,
+                    o.installer_privilege
                 from store_object as o
                 union all
-                select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null
+                select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null, null
                 from pg_class as c
                 join pg_namespace as n on n.oid = c.relnamespace
                 join pg_type as t on t.oid = c.reltype
                 where n.nspname = p_schema
                     and c.relname = any (v_tables)
                 union all
-                select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT'
+                select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT', null
                 from pg_database as d
                 where d.datname = current_database()
             ) as o
