@@ -2,7 +2,7 @@
 begin;
 \ir ../lib/dblink.sql
 \if :has_dblink
-select plan(15);
+select plan(21);
 -- A call that waits and must not ends the whole test after three seconds: load and touch answer a lock_timeout of their
 -- own without an error, so the wait would not show. A call that must wait gets half a second.
 set local statement_timeout = '3s';
@@ -51,6 +51,57 @@ select throws_ok(
 set local lock_timeout = 0;
 reset role;
 select pg_temp.other_does('rollback') \g /dev/null
+
+-- ---- Many sessions, one of them locked ----
+
+select pg_temp.other(format('select outcome from web.create_session(%L, %L)', pg_temp.key(k), '{"n":1}')) from unnest(array['taken', 'free']) as k \g /dev/null
+select pg_temp.other_does('begin') \g /dev/null
+select pg_temp.other(format('select outcome from web.save_session(%L, %L)', pg_temp.key('taken'), '{"n":2}')) \g /dev/null
+set local role nodepg;
+select set_eq(
+    $$ select data from web.load_sessions(array[pg_temp.key('taken'), pg_temp.key('free'), pg_temp.key('taken')]) $$,
+    $$ values ('{"n":1}'::text), ('{"n":1}') $$,
+    'load_sessions does not wait for a save in progress'
+);
+select results_eq(
+    $$ select ordinality, version from web.save_sessions(array[pg_temp.key('taken'), pg_temp.key('free')], array['{"n":3}', '{"n":4}']) $$,
+    $$ values (2::bigint, 2::bigint) $$,
+    'save_sessions skips the row of a save in progress, and saves the other one'
+);
+reset role;
+select pg_temp.other_does('commit') \g /dev/null
+set local role nodepg;
+select is_empty(
+    $$ select * from web.save_sessions(array[pg_temp.key('taken')], array['{"n":3}'], array[1]) $$,
+    'a version that is no longer stored is not overwritten'
+);
+select results_eq(
+    $$ select ordinality, version from web.save_sessions(array[pg_temp.key('taken')], array['{"n":3}'], array[2]) $$,
+    $$ values (1::bigint, 3::bigint) $$,
+    'after the commit, save_sessions saves on top of the version that was committed'
+);
+reset role;
+select pg_temp.other(format('select outcome from web.create_session(%L, %L)', pg_temp.key('locked by lock'), '{"n":1}')) \g /dev/null
+select pg_temp.other_does('begin') \g /dev/null
+select pg_temp.other(format('select data from web.lock_session(%L)', pg_temp.key('locked by lock'))) \g /dev/null
+set local role nodepg;
+select is_empty(
+    $$ select * from web.save_sessions(array[pg_temp.key('locked by lock')], array['{"n":3}']) $$,
+    'nor does save_sessions wait for lock_session'
+);
+reset role;
+select pg_temp.other(format('select web.end_session(%L)::text', pg_temp.key('locked by lock'))) \g /dev/null
+select pg_temp.other_does('commit') \g /dev/null
+set local role nodepg;
+select is_empty(
+    $$
+        select ordinality from web.save_sessions(array[pg_temp.key('locked by lock')], array['{"n":3}'])
+        union all
+        select null from web.load_sessions(array[pg_temp.key('locked by lock')])
+    $$,
+    'and what has ended meanwhile stays ended'
+);
+reset role;
 
 -- ---- An end between two calls ----
 
@@ -125,7 +176,7 @@ rollback;
 -- Now, since the rows that were written were locked until here.
 begin;
 \ir ../lib/dblink.sql
-select pg_temp.clean_up(array['locked', 'held', 'ended', 'uncommitted', 'expired', 'expired and locked']) \g /dev/null
+select pg_temp.clean_up(array['locked', 'held', 'taken', 'free', 'locked by lock', 'ended', 'uncommitted', 'expired', 'expired and locked']) \g /dev/null
 \else
 select plan(1);
 select skip('dblink is not installed or cannot connect: concurrent sessions are not tested', 1);
