@@ -3,6 +3,7 @@
 mod concurrency;
 mod disclosure;
 mod enumeration;
+mod grouped_calls;
 mod interleavings;
 mod model;
 mod outsiders;
