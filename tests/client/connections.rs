@@ -8,41 +8,79 @@ use std::thread;
 use std::time::Duration;
 
 use super::assert_unavailable;
+use crate::support::case::case;
 use crate::support::proxy::Proxy;
 use crate::support::server::quoted;
 use crate::support::temporary_directory::TemporaryDirectory;
 use crate::support::test_database::{TestDatabase, create, updated};
-use connect_pg::{ConnectionSettings, SaveOutcome, SessionAttributes, Store, StoreBuilder};
+use connect_pg::{
+    ConnectionSettings, SaveOutcome, Session, SessionAttributes, SessionState, Store, StoreBuilder,
+};
 use postgres::error::SqlState;
+
+type Call = fn(&Store, &mut Session<i32>);
+
+const CALLS: [(&str, Call); 12] = [
+    ("load", |store, session| {
+        assert!(store.load::<i32>(session.id()).unwrap().is_some());
+    }),
+    ("save", |store, session| {
+        session.data = 2;
+        assert_eq!(store.save(session).unwrap(), SaveOutcome::Saved);
+    }),
+    ("update", |store, session| {
+        let updated = updated(store.update(session.id(), |n: &mut i32| *n += 1));
+        assert_eq!(updated.data, 2);
+    }),
+    ("touch", |store, session| {
+        assert!(store.touch(session.id()).unwrap().is_some());
+    }),
+    ("info", |store, session| {
+        let info = store.info(session.id()).unwrap();
+        assert_eq!(info.state(), SessionState::Live);
+    }),
+    ("count", |store, _| assert_eq!(store.count().unwrap(), 1)),
+    ("prune", |store, _| {
+        assert!(store.prune(10).unwrap().is_complete())
+    }),
+    ("create", |store, _| {
+        let another = create(store, 3);
+        assert_eq!(store.load::<i32>(another.id()).unwrap().unwrap().data, 3);
+        assert!(store.end(another.id()).unwrap());
+    }),
+    ("user_sessions", |store, _| {
+        assert_eq!(store.user_sessions("4711").unwrap().len(), 1);
+    }),
+    ("end_user_session", |store, session| {
+        let handle = session.handle().unwrap();
+        assert!(store.end_user_session("4711", handle).unwrap());
+    }),
+    ("end_user_sessions", |store, _| {
+        assert_eq!(store.end_user_sessions("4711", None).unwrap(), 1);
+    }),
+    ("end", |store, session| {
+        assert!(store.end(session.id()).unwrap())
+    }),
+];
 
 #[test]
 fn every_call_after_server_restart_succeeds() {
     let database = TestDatabase::new();
     let store = database.store();
-    let mut session = create(&store, 1);
-    store.load::<i32>(session.id()).unwrap();
-
-    database.terminate_connections();
-    assert!(store.load::<i32>(session.id()).unwrap().is_some());
-    database.terminate_connections();
-    session.data = 2;
-    assert_eq!(store.save(&mut session).unwrap(), SaveOutcome::Saved);
-    database.terminate_connections();
-    assert!(store.touch(session.id()).unwrap().is_some());
-    database.terminate_connections();
-    assert_eq!(store.count().unwrap(), 1);
-    database.terminate_connections();
-    assert!(store.prune(10).unwrap().is_complete());
-    database.terminate_connections();
-    let another = create(&store, 3);
-    assert_eq!(store.load::<i32>(another.id()).unwrap().unwrap().data, 3);
-    database.terminate_connections();
-    assert_eq!(
-        updated(store.update(session.id(), |n: &mut i32| *n += 1)).data,
-        3
-    );
-    database.terminate_connections();
-    assert!(store.end(session.id()).unwrap());
+    let attributes = SessionAttributes::new().user_id("4711");
+    for (name, call) in CALLS {
+        case(name, || {
+            // The first call prepares the statement on the connection that is lost.
+            for is_restarted in [false, true] {
+                let mut session = store.create(1, &attributes).unwrap();
+                if is_restarted {
+                    database.terminate_connections();
+                }
+                call(&store, &mut session);
+                store.end_user_sessions("4711", None).unwrap();
+            }
+        });
+    }
 }
 
 // The second attempt must not take another broken connection from the pool.

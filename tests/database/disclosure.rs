@@ -275,6 +275,13 @@ fn settings(client: &mut Client) -> Vec<Vec<String>> {
         .collect()
 }
 
+/// Returns true if the secret is a key that the call passes, so that its output may show it.
+fn is_key_in(secret: &str, call: &str) -> bool {
+    secret
+        .strip_prefix("the key of ")
+        .is_some_and(|id| call.contains(&format!("sha256('{id}')")))
+}
+
 #[test]
 fn settings_of_the_runtime_role_disclose_no_other_session() {
     let database = TestDatabase::new();
@@ -298,21 +305,26 @@ fn settings_of_the_runtime_role_disclose_no_other_session() {
     let groups = settings(&mut attacker.client);
     assert!(groups.len() > 10, "{}", groups.len());
     let mut search = |attacker: &mut Attacker, settings: &str| {
-        let mut has_failed = false;
+        let mut failed = 0;
         for call in CALLS {
             if disclosed.contains_key(call) {
                 continue;
             }
             let output = attacker.run(settings, call);
-            has_failed |= output.contains("DbError");
-            let found = attacker.found(&output).join(", ");
+            failed += u32::from(output.contains("DbError"));
+            let found: Vec<&str> = attacker
+                .found(&output)
+                .into_iter()
+                .filter(|secret| !is_key_in(secret, call))
+                .collect();
+            let found = found.join(", ");
             if !found.is_empty() {
                 disclosed.insert(*call, format!("{found} (with {settings})"));
             }
         }
-        has_failed
+        failed
     };
-    search(&mut attacker, "select");
+    let always_failing = search(&mut attacker, "select");
     // Trees before planning do not depend on other settings.
     attacker
         .client
@@ -320,7 +332,7 @@ fn settings_of_the_runtime_role_disclose_no_other_session() {
         .unwrap();
     for group in groups {
         // A setting with which calls fail would hide what the others of its group do.
-        if search(&mut attacker, &group.join("; ")) {
+        if search(&mut attacker, &group.join("; ")) > always_failing {
             for setting in group {
                 search(&mut attacker, &setting);
             }
