@@ -30,14 +30,17 @@ struct OpenConnection {
 }
 
 impl LazyConnection {
-    /// Makes a call, and repeats it as the [retry policy](super::retry) says.
+    /// Makes a call, and repeats it as the [retry policy](super::retry) says. `may_have_executed` is true if the call was part of
+    /// a group, of which that is unknown.
     pub(crate) fn execute(
         &mut self,
         connector: &Connector,
         schema: &SchemaName,
         call: &Call<'_>,
+        may_have_executed: bool,
     ) -> Result<Reply, Error> {
         let mut attempt = Attempt::first(connector.prepares_statements());
+        attempt.may_have_executed = may_have_executed;
         loop {
             let failed = match self.attempt(connector, schema, call) {
                 Ok(rows) => return Ok(Reply::repeated(rows, attempt.may_have_executed)),

@@ -12,7 +12,7 @@ pub use backend::Backend;
 pub use borrowed::Borrowed;
 pub(crate) use connector::{ConnectSource, Connector};
 pub(crate) use lazy_connection::close_off_runtime;
-pub(crate) use pool::PoolOptions;
+pub(crate) use pool::{GroupMode, PoolOptions};
 pub use pool::{Pool, PoolStatus};
 #[cfg(feature = "tokio")]
 pub(crate) use retry::{Attempt, Decision, FailedAttempt, final_error};

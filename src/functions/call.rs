@@ -29,6 +29,11 @@ pub(crate) trait Function<'a> {
     /// Returns the values of `$1`, `$2`, ….
     fn parameters(&self) -> Parameters<'a>;
 
+    /// Returns the kind of group that may make the call for its caller.
+    fn group(&self) -> Option<GroupKind> {
+        None
+    }
+
     /// Decodes the reply.
     fn decode(reply: Reply) -> Result<Self::Output, Error>;
 
@@ -40,6 +45,7 @@ pub(crate) trait Function<'a> {
             scans: Self::SCANS,
             parameters: self.parameters(),
             locks: Self::LOCKS,
+            group: self.group(),
         }
     }
 }
@@ -71,6 +77,15 @@ pub(crate) enum Waits<'a> {
     ForAll,
 }
 
+/// What the calls of a group have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GroupKind {
+    Load,
+    /// A load that does not slide.
+    Peek,
+    Save,
+}
+
 /// One call of one function, as it is sent.
 #[derive(Clone, Copy)]
 pub struct Call<'a> {
@@ -79,6 +94,7 @@ pub struct Call<'a> {
     scans: bool,
     parameters: Parameters<'a>,
     locks: Locks,
+    group: Option<GroupKind>,
 }
 
 impl<'a> Call<'a> {
@@ -111,19 +127,34 @@ impl<'a> Call<'a> {
         self.parameters().iter().find_map(Parameter::as_give_up)
     }
 
+    /// Returns the kind of group that may make the call for its caller.
+    pub(crate) fn group(&self) -> Option<GroupKind> {
+        self.group
+    }
+
+    /// Returns the first key.
+    pub(crate) fn key(&self) -> Option<&'a SessionKey> {
+        self.parameters().iter().find_map(Parameter::as_key)
+    }
+
+    /// Returns the version that a save names.
+    pub(crate) fn version(&self) -> Option<i64> {
+        self.parameters().iter().find_map(Parameter::as_version)
+    }
+
     /// Returns the sessions whose row locks the call may wait for.
     pub(crate) fn waits(&self) -> Waits<'a> {
-        let mut parameters = self.parameters().iter();
         match self.locks {
             Locks::Nothing | Locks::User => Waits::Never,
-            Locks::Session => parameters
-                .find_map(Parameter::as_key)
-                .map_or(Waits::Never, Waits::ForSession),
+            Locks::Session => self.key().map_or(Waits::Never, Waits::ForSession),
             Locks::UserSessions => self
                 .user_id()
                 .map_or(Waits::Never, |user_id| Waits::ForUser {
                     user_id,
-                    except: parameters.find_map(Parameter::as_optional_key),
+                    except: self
+                        .parameters()
+                        .iter()
+                        .find_map(Parameter::as_optional_key),
                 }),
             #[cfg(feature = "admin")]
             Locks::All => Waits::ForAll,

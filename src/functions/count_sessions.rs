@@ -17,6 +17,7 @@ impl<'a> Function<'a> for CountSessions {
     }
 
     fn decode(reply: Reply) -> Result<u32, Error> {
-        count(&reply.row()?, 0)
+        let row = reply.row()?;
+        count(&row, 0)
     }
 }

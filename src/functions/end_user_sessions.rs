@@ -37,6 +37,7 @@ impl<'a> Function<'a> for EndUserSessions<'a> {
     }
 
     fn decode(reply: Reply) -> Result<u32, Error> {
-        count(&reply.row()?, 0)
+        let row = reply.row()?;
+        count(&row, 0)
     }
 }

@@ -1,12 +1,10 @@
-use serde::de::DeserializeOwned;
-use tokio_postgres::Row;
-
 use crate::error::Error;
-use crate::functions::call::Function;
+use crate::functions::call::{Function, GroupKind};
 use crate::functions::json;
 use crate::functions::parameter::{Parameter, Parameters};
-use crate::functions::reply::{Reply, column, expiry};
+use crate::functions::reply::{Reply, ReplyRow, column, expiry};
 use crate::session::{Expiry, Session, SessionId, SessionKey};
+use serde::de::DeserializeOwned;
 
 /// Loads a live session, and slides its expiry if `slide` is set.
 pub(crate) struct LoadSession<'a> {
@@ -22,6 +20,14 @@ impl<'a> Function<'a> for LoadSession<'a> {
 
     fn parameters(&self) -> Parameters<'a> {
         [Parameter::Key(self.key), Parameter::Flag(self.slide)].into()
+    }
+
+    fn group(&self) -> Option<GroupKind> {
+        Some(if self.slide {
+            GroupKind::Load
+        } else {
+            GroupKind::Peek
+        })
     }
 
     fn decode(reply: Reply) -> Result<Option<LoadedSession>, Error> {
@@ -42,13 +48,13 @@ pub(crate) struct LoadedSession {
 
 /// The JSON text. It stays where the driver has put it.
 enum StoredData {
-    Column(Row),
+    Column(ReplyRow),
     #[cfg(test)]
     Text(&'static str),
 }
 
 impl LoadedSession {
-    pub(crate) fn from_row(row: Row) -> Result<LoadedSession, Error> {
+    pub(crate) fn from_row(row: ReplyRow) -> Result<LoadedSession, Error> {
         Ok(LoadedSession {
             version: column(&row, 1)?,
             expiry: expiry(&row, 2, 4)?,

@@ -16,6 +16,7 @@
 
 mod attribute_parameters;
 mod call;
+mod group;
 pub(crate) mod json;
 pub(crate) mod operations;
 mod parameter;
@@ -28,6 +29,7 @@ mod end_session;
 mod end_user_session;
 mod end_user_sessions;
 mod load_session;
+mod load_sessions;
 mod lock_session;
 mod login_session;
 mod logout_session;
@@ -35,6 +37,7 @@ mod notify_channel;
 mod prune_sessions;
 mod rotate_session;
 mod save_session;
+mod save_sessions;
 mod session_info;
 mod touch_session;
 mod user_sessions;
@@ -59,7 +62,8 @@ mod store_settings;
 mod store_status;
 
 pub(crate) use attribute_parameters::AttributeParameters;
-pub(crate) use call::{Call, Function, Waits};
+pub(crate) use call::{Call, Function, GroupKind, Waits};
+pub(crate) use group::{Admission, Group, GroupLimits, GroupedCall};
 pub(crate) use reply::Reply;
 pub(crate) use schema_name::{SchemaName, quote};
 

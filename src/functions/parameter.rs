@@ -18,13 +18,14 @@ pub(crate) enum Parameter<'a> {
     Address(Option<IpAddr>),
     /// A session's data, as JSON.
     Data(&'a str),
+    /// The data of several sessions.
+    DataOfMany(&'a [&'a str]),
     Flag(bool),
     Handle(Uuid),
     Integer(Option<i32>),
     #[cfg(feature = "admin")]
     Integers(&'a [Option<i32>]),
     Key(&'a SessionKey),
-    #[cfg(feature = "admin")]
     Keys(&'a [&'a [u8]]),
     OptionalKey(Option<&'a SessionKey>),
     Text(Option<&'a str>),
@@ -34,6 +35,7 @@ pub(crate) enum Parameter<'a> {
     TimeLeft(Instant),
     UserId(Option<&'a str>),
     Version(i64),
+    Versions(&'a [i64]),
 }
 
 impl<'a> Parameter<'a> {
@@ -57,6 +59,14 @@ impl<'a> Parameter<'a> {
     pub(crate) fn as_optional_key(&self) -> Option<&'a SessionKey> {
         match self {
             Parameter::OptionalKey(key) => *key,
+            _ => None,
+        }
+    }
+
+    /// Returns the version, if this is one.
+    pub(crate) fn as_version(&self) -> Option<i64> {
+        match self {
+            Parameter::Version(version) => Some(*version),
             _ => None,
         }
     }
@@ -87,10 +97,11 @@ impl<'a> Parameter<'a> {
             Parameter::Key(_) | Parameter::OptionalKey(_) => Type::BYTEA,
             Parameter::Data(_) | Parameter::Text(_) | Parameter::UserId(_) => Type::TEXT,
             Parameter::Version(_) => Type::INT8,
+            Parameter::DataOfMany(_) => Type::TEXT_ARRAY,
+            Parameter::Keys(_) => Type::BYTEA_ARRAY,
+            Parameter::Versions(_) => Type::INT8_ARRAY,
             #[cfg(feature = "admin")]
             Parameter::Integers(_) => Type::INT4_ARRAY,
-            #[cfg(feature = "admin")]
-            Parameter::Keys(_) => Type::BYTEA_ARRAY,
             #[cfg(feature = "admin")]
             Parameter::Texts(_) => Type::TEXT_ARRAY,
         }
@@ -106,6 +117,7 @@ impl ToSql for Parameter<'_> {
         match self {
             Parameter::Address(address) => address.to_sql(sql_type, out),
             Parameter::Data(data) => data.to_sql(sql_type, out),
+            Parameter::DataOfMany(data) => data.to_sql(sql_type, out),
             Parameter::Flag(flag) => flag.to_sql(sql_type, out),
             Parameter::Handle(handle) => handle.to_sql(sql_type, out),
             Parameter::Integer(integer) => integer.to_sql(sql_type, out),
@@ -116,9 +128,9 @@ impl ToSql for Parameter<'_> {
             Parameter::Text(text) | Parameter::UserId(text) => text.to_sql(sql_type, out),
             Parameter::TimeLeft(give_up) => milliseconds_until(*give_up).to_sql(sql_type, out),
             Parameter::Version(version) => version.to_sql(sql_type, out),
+            Parameter::Versions(versions) => versions.to_sql(sql_type, out),
             #[cfg(feature = "admin")]
             Parameter::Integers(integers) => integers.to_sql(sql_type, out),
-            #[cfg(feature = "admin")]
             Parameter::Keys(keys) => keys.to_sql(sql_type, out),
             #[cfg(feature = "admin")]
             Parameter::Texts(texts) => texts.to_sql(sql_type, out),
@@ -135,6 +147,7 @@ impl ToSql for Parameter<'_> {
             Type::INT8,
             Type::UUID,
             Type::INT4_ARRAY,
+            Type::INT8_ARRAY,
             Type::BYTEA_ARRAY,
             Type::TEXT_ARRAY,
         ]

@@ -1,3 +1,5 @@
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio_postgres::Row;
@@ -8,23 +10,51 @@ use crate::session::Expiry;
 
 /// What the server returned for a call.
 pub struct Reply {
-    rows: Vec<Row>,
+    rows: Rows,
     repeated: bool,
+}
+
+enum Rows {
+    Own(Vec<Row>),
+    /// One row of the reply to a group. Equal calls of the group share it.
+    Shared(Arc<Row>),
+}
+
+/// One row of a reply.
+pub(crate) enum ReplyRow {
+    Own(Row),
+    Shared(Arc<Row>),
+}
+
+impl Deref for ReplyRow {
+    type Target = Row;
+
+    fn deref(&self) -> &Row {
+        match self {
+            ReplyRow::Own(row) => row,
+            ReplyRow::Shared(row) => row,
+        }
+    }
 }
 
 impl Reply {
     /// Returns the reply to a call that was sent once.
     pub(crate) fn new(rows: Vec<Row>) -> Reply {
-        Reply {
-            rows,
-            repeated: false,
-        }
+        Reply::repeated(rows, false)
     }
 
     /// Returns the reply to a call that was sent again. `may_have_executed` is true if the first one may have been executed.
     pub(crate) fn repeated(rows: Vec<Row>, may_have_executed: bool) -> Reply {
         Reply {
-            rows,
+            rows: Rows::Own(rows),
+            repeated: may_have_executed,
+        }
+    }
+
+    /// Returns the part of a group's reply that is for one of its calls.
+    pub(crate) fn of_group(row: &Arc<Row>, may_have_executed: bool) -> Reply {
+        Reply {
+            rows: Rows::Shared(Arc::clone(row)),
             repeated: may_have_executed,
         }
     }
@@ -35,22 +65,37 @@ impl Reply {
     }
 
     pub(crate) fn rows(&self) -> &[Row] {
-        &self.rows
+        match &self.rows {
+            Rows::Own(rows) => rows,
+            Rows::Shared(row) => std::slice::from_ref(row),
+        }
     }
 
     /// Returns the first row, if there is one.
-    pub(crate) fn optional_row(self) -> Option<Row> {
-        self.rows.into_iter().next()
+    pub(crate) fn optional_row(self) -> Option<ReplyRow> {
+        match self.rows {
+            Rows::Own(rows) => rows.into_iter().next().map(ReplyRow::Own),
+            Rows::Shared(row) => Some(ReplyRow::Shared(row)),
+        }
     }
 
     /// Returns the first row.
-    pub(crate) fn row(self) -> Result<Row, Error> {
+    pub(crate) fn row(self) -> Result<ReplyRow, Error> {
         self.optional_row().ok_or_else(|| Error::reply("no row"))
+    }
+
+    /// Returns the rows of a reply that is not part of a group's.
+    pub(crate) fn into_shared_rows(self) -> Vec<Arc<Row>> {
+        match self.rows {
+            Rows::Own(rows) => rows.into_iter().map(Arc::new).collect(),
+            Rows::Shared(row) => vec![row],
+        }
     }
 
     /// Returns the value of a reply that is one row of one column.
     pub(crate) fn value<T: for<'a> FromSql<'a>>(self) -> Result<T, Error> {
-        column(&self.row()?, 0)
+        let row = self.row()?;
+        column(&row, 0)
     }
 }
 

@@ -1,7 +1,8 @@
 use crate::error::Error;
-use crate::functions::call::{Function, Locks};
+use crate::functions::call::{Function, GroupKind, Locks};
 use crate::functions::parameter::{Parameter, Parameters};
 use crate::functions::reply::{Reply, column, expiry};
+use crate::functions::save_sessions::SaveSessions;
 use crate::session::{Expiry, SessionKey};
 
 /// Saves the data of a session on top of the version that was loaded.
@@ -43,6 +44,11 @@ impl<'a> Function<'a> for SaveSession<'a> {
             Parameter::Version(self.version),
         ]
         .into()
+    }
+
+    // The ordinary call decides on large data.
+    fn group(&self) -> Option<GroupKind> {
+        (self.data.len() <= SaveSessions::MAX_DATA).then_some(GroupKind::Save)
     }
 
     fn decode(reply: Reply) -> Result<SaveReply, Error> {

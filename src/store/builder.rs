@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_postgres::Config;
 
 use super::store::Store;
-use crate::connection::{ConnectSource, Connector, Pool, PoolOptions};
+use crate::connection::{ConnectSource, Connector, GroupMode, Pool, PoolOptions};
 use crate::error::Error;
 use crate::functions::SchemaName;
 use crate::settings::ConnectionSettings;
@@ -54,6 +54,7 @@ pub struct StoreBuilder<S = Store> {
     connection_max_lifetime: Duration,
     connection_idle_timeout: Option<Duration>,
     prepare_statements: bool,
+    group_mode: GroupMode,
     ascii_json: bool,
     store: PhantomData<fn() -> S>,
 }
@@ -123,6 +124,7 @@ impl<S> StoreBuilder<S> {
             connection_max_lifetime: MAX_LIFETIME,
             connection_idle_timeout: None,
             prepare_statements: true,
+            group_mode: GroupMode::Waiting,
             ascii_json: false,
             store: PhantomData,
         }
@@ -267,6 +269,7 @@ impl<S> StoreBuilder<S> {
             size: pool_size,
             max_lifetime: self.connection_max_lifetime,
             idle_timeout,
+            group_mode: self.group_mode,
         };
         Ok(StoreParts {
             connector,
@@ -279,6 +282,27 @@ impl<S> StoreBuilder<S> {
 }
 
 impl StoreBuilder {
+    /// Sets whether loads and saves that wait for a connection of the pool share the next one. Default: true.
+    ///
+    /// If all connections are in use, up to 64 waiting loads, or saves, become one call of the database. A call that finds a free
+    /// connection goes at once and by itself. The outcomes are those of single calls. The saves of a group commit together, and
+    /// a session that is locked, or otherwise needs the ordinary call, gets it.
+    pub fn group_calls(mut self, group: bool) -> StoreBuilder {
+        self.group_mode = if group {
+            GroupMode::Waiting
+        } else {
+            GroupMode::Never
+        };
+        self
+    }
+
+    /// Makes every load and save part of a group, if only of one: for tests of the grouped calls.
+    #[doc(hidden)]
+    pub fn group_all_calls(mut self) -> StoreBuilder {
+        self.group_mode = GroupMode::All;
+        self
+    }
+
     /// Creates the store and opens its first connection.
     ///
     /// # Errors
@@ -315,6 +339,7 @@ impl<S> fmt::Debug for StoreBuilder<S> {
             .field("connection_max_lifetime", &self.connection_max_lifetime)
             .field("connection_idle_timeout", &self.connection_idle_timeout)
             .field("prepare_statements", &self.prepare_statements)
+            .field("group_mode", &self.group_mode)
             .field("ascii_json", &self.ascii_json)
             .finish_non_exhaustive()
     }

@@ -55,6 +55,7 @@ impl Pool {
             size,
             max_lifetime,
             idle_timeout,
+            ..
         } = parts.options;
         if size < 2 {
             return Err(Error::argument(
@@ -113,6 +114,9 @@ impl Pool {
             idle: shared.1 + exclusive.1,
             waiting: self.inner.waits.waiting(),
             hand_offs: self.inner.waits.hand_offs(),
+            groups: 0,
+            grouped_calls: 0,
+            largest_group: 0,
         }
     }
 

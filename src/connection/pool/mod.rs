@@ -1,6 +1,10 @@
-//! The pool: [`queue`] decides who gets which connection, [`places`] makes threads wait for that, [`pool`] makes the calls.
+//! The pool: [`queue`] decides who gets which connection, [`places`] makes threads wait for that, [`checkout`] and [`groups`]
+//! make the calls.
 
+mod checkout;
+mod groups;
 mod in_transaction;
+mod members;
 mod options;
 mod places;
 #[expect(clippy::module_inception, reason = "the file of the type Pool")]
@@ -10,7 +14,8 @@ mod slot;
 mod status;
 #[cfg(test)]
 mod tests;
+mod waiter;
 
-pub(crate) use options::PoolOptions;
+pub(crate) use options::{GroupMode, PoolOptions};
 pub use pool::Pool;
 pub use status::PoolStatus;

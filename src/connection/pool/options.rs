@@ -2,13 +2,24 @@ use std::time::{Duration, Instant};
 
 use crate::connection::lazy_connection::LazyConnection;
 
-/// How many connections a pool may hold, and for how long.
+/// Which loads and saves travel in groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GroupMode {
+    Never,
+    /// Those that wait for a connection.
+    Waiting,
+    /// All of them, if need be in a group of one: for tests.
+    All,
+}
+
+/// How many connections a pool may hold, for how long, and whether calls share them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PoolOptions {
     /// More than 0.
     pub(crate) size: u32,
     pub(crate) max_lifetime: Duration,
     pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) group_mode: GroupMode,
 }
 
 impl PoolOptions {

@@ -1,11 +1,12 @@
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::checkout::Checkout;
+use super::groups::Groups;
 use super::in_transaction::InTransaction;
 use super::options::PoolOptions;
-use super::places::{AcquireError, Places, PooledConnection};
-use super::queue::Purpose;
+use super::places::Places;
 use super::status::PoolStatus;
 use crate::connection::backend::Backend;
 use crate::connection::backend::sealed::{Executor, Work};
@@ -20,69 +21,44 @@ use crate::runtime::async_context;
 /// never pinged, and is replaced after its [lifetime](crate::StoreBuilder::connection_max_lifetime). If all are in use, a call
 /// waits, and the connection that is released next goes to the call that has waited longest. A clone shares the
 /// connections. Dropping the last clone closes them, which is safe inside an async runtime too.
+///
+/// Loads and saves that wait for a connection [share the next one](crate::StoreBuilder::group_calls).
 #[derive(Clone)]
 pub struct Pool {
-    places: Arc<Places>,
-    connector: Arc<Connector>,
-    timeout: Duration,
+    checkout: Checkout,
+    groups: Arc<Groups>,
 }
 
 impl Pool {
     /// Returns a pool without an open connection. `timeout` is not 0.
     pub(crate) fn new(connector: Connector, options: PoolOptions, timeout: Duration) -> Pool {
         Pool {
-            places: Arc::new(Places::new(options)),
-            connector: Arc::new(connector),
-            timeout,
+            checkout: Checkout {
+                places: Arc::new(Places::new(options)),
+                connector: Arc::new(connector),
+                timeout,
+            },
+            groups: Arc::new(Groups::new(options.group_mode)),
         }
     }
 
     /// Opens one connection, so that a mistake in the settings shows now.
     pub(crate) fn open_one(&self) -> Result<(), Error> {
         async_context::refuse()?;
-        self.acquire(Purpose::Prompt, None)?
-            .connect(&self.connector)
+        self.checkout.open_one()
     }
 
     /// Returns how connections are made, for one outside of the pool.
     pub(crate) fn connector(&self) -> Arc<Connector> {
-        Arc::clone(&self.connector)
+        Arc::clone(&self.checkout.connector)
     }
 
     pub(crate) fn status(&self) -> PoolStatus {
-        self.places.status()
+        self.checkout.places.status()
     }
 
     pub(crate) fn close(&self) {
-        self.places.close();
-    }
-
-    fn acquire_for(&self, call: &Call<'_>) -> Result<PooledConnection<'_>, Error> {
-        // A call inside a transaction lets that end, and so one more of the calls that may block.
-        let purpose = if call.may_block() && !InTransaction::is_on(&self.places) {
-            Purpose::Blockable
-        } else {
-            Purpose::Prompt
-        };
-        self.acquire(purpose, call.give_up())
-    }
-
-    /// Acquires a connection. Waits until `give_up`, or for the pool's timeout.
-    fn acquire(
-        &self,
-        purpose: Purpose,
-        give_up: Option<Instant>,
-    ) -> Result<PooledConnection<'_>, Error> {
-        let timeout = give_up.map_or(self.timeout, |give_up| {
-            give_up.saturating_duration_since(Instant::now())
-        });
-        let acquired = self.places.acquire(purpose, timeout);
-        acquired.map_err(|error| match error {
-            AcquireError::Timeout => Error::pool_timeout(timeout),
-            AcquireError::Blocked if give_up.is_some() => Error::locked_in_pool(),
-            AcquireError::Blocked => Error::pool_blocked(timeout),
-            AcquireError::Closed => Error::pool_closed(),
-        })
+        self.checkout.places.close();
     }
 }
 
@@ -93,8 +69,7 @@ impl Executor for Pool {
 
     fn execute(&self, schema: &SchemaName, call: &Call<'_>) -> Result<Reply, Error> {
         async_context::refuse()?;
-        self.acquire_for(call)?
-            .execute(&self.connector, schema, call)
+        self.groups.execute(&self.checkout, schema, call)
     }
 
     fn in_transaction<R, E: From<Error>>(
@@ -104,17 +79,17 @@ impl Executor for Pool {
         work: impl Work<R, E>,
     ) -> Result<R, E> {
         async_context::refuse()?;
-        let mut connection = self.acquire_for(first)?;
-        let _in_transaction = InTransaction::on(&self.places);
-        connection.in_transaction(&self.connector, schema, first, work)
+        let mut connection = self.checkout.acquire(first, None)?;
+        let _in_transaction = InTransaction::on(&self.checkout.places);
+        connection.in_transaction(&self.checkout.connector, schema, first, work)
     }
 }
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool")
-            .field("status", &self.places)
-            .field("timeout", &self.timeout)
+            .field("status", &self.checkout.places)
+            .field("timeout", &self.checkout.timeout)
             .finish_non_exhaustive()
     }
 }

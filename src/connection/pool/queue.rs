@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use crate::functions::Admission;
+
 /// How many of the last released connections are searched.
 const MAX_SEARCH: usize = 32;
 
@@ -23,6 +25,9 @@ pub(super) struct Queue<C, W> {
     blockable: u32,
     max_blockable: u32,
     hand_offs: u64,
+    groups: u64,
+    grouped_calls: u64,
+    largest_group: u32,
     closed: bool,
 }
 
@@ -40,10 +45,22 @@ pub(super) enum Purpose {
     /// A call that may wait for a row that another call has locked. Such calls use half of the places, or the only one, so that
     /// those of one session cannot keep all others waiting.
     Blockable,
+    /// A group of loads. The callers of one group have the same purpose, and may share a place.
+    Loads,
+    /// A group of loads that do not slide.
+    Peeks,
+    /// A group of saves.
+    Saves,
 }
 
 impl Purpose {
-    const ALL: [Purpose; 2] = [Purpose::Prompt, Purpose::Blockable];
+    const ALL: [Purpose; 5] = [
+        Purpose::Prompt,
+        Purpose::Blockable,
+        Purpose::Loads,
+        Purpose::Peeks,
+        Purpose::Saves,
+    ];
 }
 
 /// The number of a caller that waits.
@@ -75,12 +92,15 @@ pub(super) enum Released<C, W> {
 }
 
 /// The state at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) idle: usize,
     pub(super) unopened: u32,
     pub(super) waiting: usize,
     pub(super) hand_offs: u64,
+    pub(super) groups: u64,
+    pub(super) grouped_calls: u64,
+    pub(super) largest_group: u32,
 }
 
 impl<C, W> Queue<C, W> {
@@ -89,11 +109,14 @@ impl<C, W> Queue<C, W> {
         Queue {
             idle: VecDeque::new(),
             unopened: size,
-            waiting: [VecDeque::new(), VecDeque::new()],
+            waiting: Purpose::ALL.map(|_| VecDeque::new()),
             next_ticket: 0,
             blockable: 0,
             max_blockable: (size / 2).max(1),
             hand_offs: 0,
+            groups: 0,
+            grouped_calls: 0,
+            largest_group: 0,
             closed: false,
         }
     }
@@ -138,6 +161,55 @@ impl<C, W> Queue<C, W> {
         ticket
     }
 
+    /// Adds a caller that has waited before. It is served in the order of its first arrival.
+    pub(super) fn wait_again(&mut self, ticket: Ticket, purpose: Purpose, waiter: W) -> Ticket {
+        let ticket = Ticket { purpose, ..ticket };
+        let line = &mut self.waiting[purpose as usize];
+        let at = line.partition_point(|waiting| waiting.ticket < ticket);
+        line.insert(at, Waiting { ticket, waiter });
+        ticket
+    }
+
+    /// Removes the callers that share the place of one that got it for this purpose. `admit` decides on each of them.
+    pub(super) fn take_group(
+        &mut self,
+        purpose: Purpose,
+        mut admit: impl FnMut(&W) -> Admission,
+    ) -> Vec<W> {
+        let line = &mut self.waiting[purpose as usize];
+        let (mut group, mut others) = (Vec::new(), VecDeque::new());
+        while let Some(next) = line.pop_front() {
+            match admit(&next.waiter) {
+                Admission::Joins => group.push(next.waiter),
+                Admission::Waits => others.push_back(next),
+                Admission::Full => {
+                    others.push_back(next);
+                    break;
+                }
+            }
+        }
+        // Those behind are later.
+        others.append(line);
+        *line = others;
+        group
+    }
+
+    /// Counts a group of so many calls.
+    pub(super) fn count_group(&mut self, calls: u32) {
+        self.groups += 1;
+        self.grouped_calls += u64::from(calls);
+        self.largest_group = self.largest_group.max(calls);
+    }
+
+    /// Makes a place of another purpose one for a call that may wait for a row, if one more of them is allowed.
+    pub(super) fn become_blockable(&mut self) -> bool {
+        let allowed = self.allows(Purpose::Blockable);
+        if allowed {
+            self.begin(Purpose::Blockable);
+        }
+        allowed
+    }
+
     /// Removes a caller that no longer waits. Returns false if it has been given something before.
     pub(super) fn cancel(&mut self, ticket: Ticket) -> bool {
         let line = &mut self.waiting[ticket.purpose as usize];
@@ -171,7 +243,7 @@ impl<C, W> Queue<C, W> {
 
     /// Returns true if a caller may have one of the free places.
     pub(super) fn allows(&self, purpose: Purpose) -> bool {
-        purpose == Purpose::Prompt || self.blockable < self.max_blockable
+        purpose != Purpose::Blockable || self.blockable < self.max_blockable
     }
 
     /// Removes the caller that has waited longest of those that may have a place.
@@ -215,6 +287,9 @@ impl<C, W> Queue<C, W> {
             unopened: self.unopened,
             waiting: self.waiting.iter().map(VecDeque::len).sum(),
             hand_offs: self.hand_offs,
+            groups: self.groups,
+            grouped_calls: self.grouped_calls,
+            largest_group: self.largest_group,
         }
     }
 }

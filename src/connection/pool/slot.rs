@@ -38,6 +38,20 @@ impl<M> Slot<M> {
         self.lock().is_some()
     }
 
+    /// Waits for the answer.
+    pub(super) fn wait(&self) -> M {
+        let mut message = self.lock();
+        loop {
+            if let Some(message) = message.take() {
+                return message;
+            }
+            message = self
+                .arrived
+                .wait(message)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
     /// Waits for the answer, but no longer than until then.
     pub(super) fn wait_until(&self, give_up: Instant) -> Option<M> {
         let mut message = self.lock();

@@ -13,4 +13,10 @@ pub struct PoolStatus {
     /// How many calls have waited and got a connection, since the pool was made. Each connection went from its last call to the
     /// one that had waited longest.
     pub hand_offs: u64,
+    /// How many times waiting loads or saves shared one call of the database, since the pool was made.
+    pub groups: u64,
+    /// How many loads and saves those were.
+    pub grouped_calls: u64,
+    /// The most of them in one call.
+    pub largest_group: u32,
 }

@@ -2,11 +2,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use crate::connection::pool::options::PoolOptions;
+use crate::connection::pool::options::{GroupMode, PoolOptions};
 use crate::connection::pool::places::{AcquireError, Places};
 use crate::connection::pool::queue::Purpose;
 use crate::connection::pool::status::PoolStatus;
@@ -19,6 +19,7 @@ fn places(size: u32) -> Places {
         size,
         max_lifetime: LONG,
         idle_timeout: None,
+        group_mode: GroupMode::Waiting,
     })
 }
 
@@ -31,21 +32,24 @@ fn wait_for(places: &Places, waiting: u32) {
 #[test]
 fn acquire_returns_at_most_size_connections() {
     let places = places(2);
-    let first = places.acquire(Purpose::Prompt, AT_ONCE);
-    let second = places.acquire(Purpose::Prompt, AT_ONCE);
+    let first = places.acquire(Purpose::Prompt, None, AT_ONCE);
+    let second = places.acquire(Purpose::Prompt, None, AT_ONCE);
     assert!(first.is_ok() && second.is_ok());
     assert_eq!(
-        places.acquire(Purpose::Prompt, AT_ONCE).err(),
+        places.acquire(Purpose::Prompt, None, AT_ONCE).err(),
         Some(AcquireError::Timeout)
     );
     drop(first);
-    assert!(places.acquire(Purpose::Prompt, AT_ONCE).is_ok());
+    assert!(places.acquire(Purpose::Prompt, None, AT_ONCE).is_ok());
     let status = PoolStatus {
         size: 2,
         open: 1,
         idle: 0,
         waiting: 0,
         hand_offs: 0,
+        groups: 0,
+        grouped_calls: 0,
+        largest_group: 0,
     };
     assert_eq!(places.status(), status);
 }
@@ -54,13 +58,13 @@ fn acquire_returns_at_most_size_connections() {
 fn waiting_callers_are_served_in_the_order_of_their_arrival() {
     const CALLERS: u32 = 8;
     let places = places(1);
-    let taken = places.acquire(Purpose::Prompt, AT_ONCE);
+    let taken = places.acquire(Purpose::Prompt, None, AT_ONCE);
     let (served, order) = mpsc::channel();
     thread::scope(|scope| {
         for caller in 0..CALLERS {
             let (places, served) = (&places, served.clone());
             scope.spawn(move || {
-                let place = places.acquire(Purpose::Prompt, LONG);
+                let place = places.acquire(Purpose::Prompt, None, LONG);
                 served.send(caller).unwrap();
                 drop(place);
             });
@@ -77,16 +81,16 @@ fn waiting_callers_are_served_in_the_order_of_their_arrival() {
 #[test]
 fn released_place_cannot_be_taken_from_waiting_caller() {
     let places = places(1);
-    let taken = places.acquire(Purpose::Prompt, AT_ONCE).ok();
-    let waiting = places.enqueue(&mut places.lock(), Purpose::Prompt);
+    let taken = places.acquire(Purpose::Prompt, None, AT_ONCE).ok();
+    let waiting = places.enqueue(&mut places.lock(), Purpose::Prompt, None, Arc::default());
     drop(taken);
     assert_eq!(
-        places.acquire(Purpose::Prompt, AT_ONCE).err(),
+        places.acquire(Purpose::Prompt, None, AT_ONCE).err(),
         Some(AcquireError::Timeout)
     );
     assert_eq!(places.status().hand_offs, 1);
     drop(waiting);
-    assert!(places.acquire(Purpose::Prompt, AT_ONCE).is_ok());
+    assert!(places.acquire(Purpose::Prompt, None, AT_ONCE).is_ok());
 }
 
 #[test]
@@ -95,22 +99,22 @@ fn panic_releases_connection() {
     let panicked = thread::scope(|scope| {
         scope
             .spawn(|| {
-                let _connection = places.acquire(Purpose::Prompt, AT_ONCE);
+                let _connection = places.acquire(Purpose::Prompt, None, AT_ONCE);
                 panic!("on purpose");
             })
             .join()
     });
     assert!(panicked.is_err());
-    assert!(places.acquire(Purpose::Prompt, AT_ONCE).is_ok());
+    assert!(places.acquire(Purpose::Prompt, None, AT_ONCE).is_ok());
 }
 
 #[test]
 fn close_wakes_waiting_callers() {
     let places = places(1);
-    let taken = places.acquire(Purpose::Prompt, AT_ONCE);
+    let taken = places.acquire(Purpose::Prompt, None, AT_ONCE);
     thread::scope(|scope| {
         let waiting: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| places.acquire(Purpose::Prompt, LONG).err()))
+            .map(|_| scope.spawn(|| places.acquire(Purpose::Prompt, None, LONG).err()))
             .collect();
         wait_for(&places, 4);
         places.close();
@@ -120,7 +124,7 @@ fn close_wakes_waiting_callers() {
     });
     drop(taken);
     assert_eq!(
-        places.acquire(Purpose::Prompt, AT_ONCE).err(),
+        places.acquire(Purpose::Prompt, None, AT_ONCE).err(),
         Some(AcquireError::Closed)
     );
     assert_eq!(places.status().open, 0);
@@ -130,10 +134,10 @@ fn close_wakes_waiting_callers() {
 #[test]
 fn place_of_caller_that_gave_up_is_handed_on() {
     let places = places(1);
-    let taken = places.acquire(Purpose::Prompt, AT_ONCE).ok();
-    let gives_up = places.enqueue(&mut places.lock(), Purpose::Prompt);
+    let taken = places.acquire(Purpose::Prompt, None, AT_ONCE).ok();
+    let gives_up = places.enqueue(&mut places.lock(), Purpose::Prompt, None, Arc::default());
     thread::scope(|scope| {
-        let waiting = scope.spawn(|| places.acquire(Purpose::Prompt, LONG).is_ok());
+        let waiting = scope.spawn(|| places.acquire(Purpose::Prompt, None, LONG).is_ok());
         wait_for(&places, 2);
         drop(taken);
         assert_eq!(places.status().waiting, 1, "the first has got the place");
@@ -141,14 +145,14 @@ fn place_of_caller_that_gave_up_is_handed_on() {
         assert!(waiting.join().unwrap());
     });
     assert_eq!(places.status().hand_offs, 2);
-    assert!(places.acquire(Purpose::Prompt, AT_ONCE).is_ok());
+    assert!(places.acquire(Purpose::Prompt, None, AT_ONCE).is_ok());
 }
 
 #[test]
 fn calls_that_may_block_use_half_of_the_places() {
     for (size, half) in [(1, 1), (2, 1), (3, 1), (4, 2), (5, 2), (8, 4)] {
         let places = places(size);
-        let acquire = |purpose| places.acquire(purpose, AT_ONCE);
+        let acquire = |purpose| places.acquire(purpose, None, AT_ONCE);
         let mut blockable: Vec<_> = (0..half).map(|_| acquire(Purpose::Blockable)).collect();
         assert!(blockable.iter().all(Result::is_ok));
         let refused = acquire(Purpose::Blockable).err();
@@ -170,10 +174,11 @@ fn calls_that_may_block_use_half_of_the_places() {
 #[test]
 fn prompt_caller_passes_blockable_one_that_may_have_no_place() {
     let places = places(2);
-    let blockable = places.acquire(Purpose::Blockable, AT_ONCE).ok();
-    let prompt = places.acquire(Purpose::Prompt, AT_ONCE).ok();
-    let second_blockable = places.enqueue(&mut places.lock(), Purpose::Blockable);
-    let second_prompt = places.enqueue(&mut places.lock(), Purpose::Prompt);
+    let blockable = places.acquire(Purpose::Blockable, None, AT_ONCE).ok();
+    let prompt = places.acquire(Purpose::Prompt, None, AT_ONCE).ok();
+    let second_blockable =
+        places.enqueue(&mut places.lock(), Purpose::Blockable, None, Arc::default());
+    let second_prompt = places.enqueue(&mut places.lock(), Purpose::Prompt, None, Arc::default());
     drop(prompt);
     assert!(second_prompt.has_arrived() && !second_blockable.has_arrived());
     drop(second_prompt);
@@ -202,7 +207,7 @@ fn timeouts_and_panics_leak_no_place() {
                         Duration::from_micros(u64::from(number % 29))
                     };
                     let result = catch_unwind(AssertUnwindSafe(|| {
-                        let place = places.acquire(Purpose::Prompt, timeout);
+                        let place = places.acquire(Purpose::Prompt, None, timeout);
                         match &place {
                             Ok(_) => {
                                 assert!(in_use.fetch_add(1, Ordering::SeqCst) < SIZE);
@@ -237,7 +242,7 @@ fn timeouts_and_panics_leak_no_place() {
     assert_eq!((status.open, status.idle, status.waiting), (0, 0, 0));
     assert!(status.hand_offs > 0 && late > 0, "{status:?}, {late} late");
     let all: Vec<_> = (0..SIZE)
-        .map(|_| places.acquire(Purpose::Prompt, AT_ONCE))
+        .map(|_| places.acquire(Purpose::Prompt, None, AT_ONCE))
         .collect();
     assert!(all.iter().all(Result::is_ok));
 }

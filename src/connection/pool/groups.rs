@@ -1,0 +1,161 @@
+use std::iter;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::checkout::{Checkout, Past};
+use super::members::Members;
+use super::options::GroupMode;
+use super::places::{PooledConnection, Turn};
+use super::queue::Purpose;
+use crate::error::Error;
+use crate::functions::{Call, Group, GroupKind, GroupLimits, GroupedCall, Reply, SchemaName};
+
+/// Loads and saves in groups: those that wait for a connection share the next one that is released, in one call of the
+/// database. The thread that gets it leads the group.
+///
+/// A group is a fast path only. What it does not answer its caller calls for in the ordinary way: the grouped function leaves
+/// that to the ordinary one, or the group failed.
+pub(super) struct Groups {
+    mode: GroupMode,
+    /// The mean size of a row in the last reply.
+    row_size: AtomicUsize,
+}
+
+/// A call that can be part of a group, and all that its thread needs to make it.
+struct Candidate<'a> {
+    checkout: &'a Checkout,
+    schema: &'a SchemaName,
+    call: &'a Call<'a>,
+    kind: GroupKind,
+    own: Arc<GroupedCall>,
+}
+
+impl Groups {
+    pub(super) fn new(mode: GroupMode) -> Groups {
+        Groups {
+            mode,
+            row_size: AtomicUsize::new(0),
+        }
+    }
+
+    /// Makes a call: at once and by itself if there is a free connection.
+    pub(super) fn execute(
+        &self,
+        checkout: &Checkout,
+        schema: &SchemaName,
+        call: &Call<'_>,
+    ) -> Result<Reply, Error> {
+        let kind = match self.mode {
+            GroupMode::Never => None,
+            GroupMode::Waiting | GroupMode::All => call.group(),
+        };
+        let Some(kind) = kind else {
+            return checkout.execute(schema, call, Past::default());
+        };
+        if self.mode == GroupMode::Waiting {
+            if let Some(mut connection) = checkout.try_acquire(call)? {
+                return connection.execute(&checkout.connector, schema, call, false);
+            }
+        }
+        let Some(own) = GroupedCall::new(call) else {
+            return checkout.execute(schema, call, Past::default());
+        };
+        let candidate = Candidate {
+            checkout,
+            schema,
+            call,
+            kind,
+            own: Arc::new(own),
+        };
+        match checkout.join(purpose(kind), &candidate.own)? {
+            (Turn::Lead(connection), ticket) => {
+                let past = Past {
+                    ticket,
+                    may_have_executed: false,
+                };
+                self.lead(&candidate, connection, past)
+            }
+            (Turn::Reply(reply), _) => Ok(reply),
+            (Turn::Alone { may_have_executed }, ticket) => candidate.alone(Past {
+                ticket,
+                may_have_executed,
+            }),
+        }
+    }
+
+    /// Makes the call, and those that wait for the same kind of group.
+    fn lead(
+        &self,
+        candidate: &Candidate<'_>,
+        mut connection: PooledConnection<'_>,
+        past: Past,
+    ) -> Result<Reply, Error> {
+        let Candidate {
+            checkout,
+            schema,
+            call,
+            kind,
+            own,
+        } = candidate;
+        let mut limits = GroupLimits::new(own, self.row_size.load(Ordering::Relaxed));
+        let waiters = connection.take_group(|call| limits.admit(call));
+        let members = Members::new(waiters, call.changes());
+        let may_go_alone = members.is_empty() && self.mode == GroupMode::Waiting;
+        if may_go_alone && checkout.adapt(call, &mut connection) {
+            return connection.execute(&checkout.connector, schema, call, false);
+        }
+        let group = Group::new(*kind, iter::once(&**own).chain(members.calls()));
+        connection.count_group(group.len());
+        let result = connection.execute(&checkout.connector, schema, &group.call(), false);
+        // Before the replies: the next leader need not wait for those.
+        drop(connection);
+        let (replies, may_have_executed) = self.decode(&group, result);
+        drop(group);
+        let mut replies = replies.into_iter();
+        let own_reply = replies.next().flatten();
+        members.answer(replies, may_have_executed);
+        own_reply.map_or_else(
+            || {
+                candidate.alone(Past {
+                    may_have_executed,
+                    ..past
+                })
+            },
+            Ok,
+        )
+    }
+
+    /// Returns the replies, and whether calls without a reply may have been executed.
+    fn decode(
+        &self,
+        group: &Group<'_>,
+        result: Result<Reply, Error>,
+    ) -> (Vec<Option<Reply>>, bool) {
+        let reply = match result {
+            Ok(reply) => reply,
+            Err(error) => return (Vec::new(), error.is_outcome_unknown()),
+        };
+        let may_have_executed = reply.is_repeated();
+        if let Some(size) = group.row_size(&reply) {
+            self.row_size.store(size, Ordering::Relaxed);
+        }
+        match group.decode(reply) {
+            Ok(replies) => (replies, may_have_executed),
+            Err(_) => (Vec::new(), group.call().changes()),
+        }
+    }
+}
+
+impl Candidate<'_> {
+    fn alone(&self, past: Past) -> Result<Reply, Error> {
+        self.checkout.execute(self.schema, self.call, past)
+    }
+}
+
+fn purpose(kind: GroupKind) -> Purpose {
+    match kind {
+        GroupKind::Load => Purpose::Loads,
+        GroupKind::Peek => Purpose::Peeks,
+        GroupKind::Save => Purpose::Saves,
+    }
+}
