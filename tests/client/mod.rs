@@ -5,6 +5,7 @@ mod borrowed;
 mod connections;
 mod errors;
 mod events;
+mod groups;
 mod locked;
 mod login;
 mod payloads;

@@ -11,7 +11,7 @@ use connect_pg::{Store, StoreBuilder};
 use postgres::config::Host;
 use tokio_postgres::Config;
 
-use super::test_database::TestDatabase;
+use super::test_database::{TestDatabase, with_groups};
 
 #[derive(Clone)]
 pub struct Proxy {
@@ -19,11 +19,11 @@ pub struct Proxy {
     shared: Arc<Shared>,
 }
 
-#[derive(Default)]
 struct Shared {
     round_trips: AtomicUsize,
     connections: AtomicUsize,
-    lose_next_reply: AtomicBool,
+    /// How many replies to pass on before one is lost.
+    lose_reply_after: AtomicUsize,
     refuse: AtomicBool,
 }
 
@@ -32,7 +32,12 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let proxy = Proxy {
             port: listener.local_addr().unwrap().port(),
-            shared: Arc::default(),
+            shared: Arc::new(Shared {
+                round_trips: AtomicUsize::new(0),
+                connections: AtomicUsize::new(0),
+                lose_reply_after: AtomicUsize::new(usize::MAX),
+                refuse: AtomicBool::new(false),
+            }),
         };
         let config = database.config();
         let (host, port) = (config.get_hosts()[0].clone(), config.get_ports()[0]);
@@ -70,9 +75,8 @@ impl Proxy {
 
     /// Returns a builder for a store behind this proxy.
     pub fn builder(&self, database: &TestDatabase) -> StoreBuilder {
-        Store::builder()
-            .config(self.config(database))
-            .schema(&database.schema)
+        let builder = Store::builder().config(self.config(database));
+        with_groups(builder.schema(&database.schema))
     }
 
     /// Returns the number of messages so far after which a client waits for the server: Sync, Query and Flush.
@@ -87,7 +91,14 @@ impl Proxy {
 
     /// Breaks the connection of the next reply: the server has executed the call, and the client does not learn of it.
     pub fn lose_next_reply(&self) {
-        self.shared.lose_next_reply.store(true, Ordering::SeqCst);
+        self.lose_reply_after(0);
+    }
+
+    /// Breaks the connection of a later reply: passes on so many before. With `usize::MAX`, all of them.
+    pub fn lose_reply_after(&self, replies: usize) {
+        self.shared
+            .lose_reply_after
+            .store(replies, Ordering::SeqCst);
     }
 
     /// Refuses new connections from now on.
@@ -97,6 +108,17 @@ impl Proxy {
 }
 
 impl Shared {
+    fn loses_reply(&self) -> bool {
+        let count_down = |replies: usize| match replies {
+            usize::MAX => None,
+            replies => Some(replies.checked_sub(1).unwrap_or(usize::MAX)),
+        };
+        let before =
+            self.lose_reply_after
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, count_down);
+        before == Ok(0)
+    }
+
     fn pump_up(&self, mut client: TcpStream, mut server: Server) {
         let mut started = false;
         loop {
@@ -126,9 +148,7 @@ impl Shared {
         let mut buffer = [0; 16 * 1024];
         while let Ok(length @ 1..) = server.read(&mut buffer) {
             // The server sends a small reply when it is ready for the next query, so after the commit.
-            if self.lose_next_reply.swap(false, Ordering::SeqCst)
-                || client.write_all(&buffer[..length]).is_err()
-            {
+            if self.loses_reply() || client.write_all(&buffer[..length]).is_err() {
                 break;
             }
         }

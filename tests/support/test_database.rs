@@ -1,5 +1,6 @@
 //! A database for one test of the client, of the functions or of the example.
 
+use std::env;
 use std::fmt::Debug;
 
 use connect_pg::{Session, SessionAttributes, Store, StoreBuilder, UpdateOutcome};
@@ -105,9 +106,8 @@ impl TestDatabase {
     }
 
     pub fn builder(&self) -> StoreBuilder {
-        Store::builder()
-            .database_url(&self.url())
-            .schema(&self.schema)
+        let builder = Store::builder().database_url(&self.url());
+        with_groups(builder.schema(&self.schema))
     }
 
     /// Connects a store as the runtime role.
@@ -168,6 +168,16 @@ impl Drop for TestDatabase {
                 .batch_execute(&format!("drop role if exists {}", quoted(&role)))
                 .unwrap();
         }
+    }
+}
+
+/// Sets which loads and saves travel in groups: those that wait, or as `CONNECT_PG_TEST_GROUPS` says, `all` or `none`.
+pub fn with_groups(builder: StoreBuilder) -> StoreBuilder {
+    match env::var("CONNECT_PG_TEST_GROUPS").as_deref() {
+        Ok("all") => builder.group_all_calls(),
+        Ok("none") => builder.group_calls(false),
+        Ok(other) => panic!("CONNECT_PG_TEST_GROUPS={other}"),
+        Err(_) => builder,
     }
 }
 

@@ -266,7 +266,7 @@ pub(super) struct Waiting<'a> {
 }
 
 impl<'a> Waiting<'a> {
-    fn wait(mut self, timeout: Duration) -> Result<Turn<'a>, AcquireError> {
+    pub(super) fn wait(mut self, timeout: Duration) -> Result<Turn<'a>, AcquireError> {
         if let Some(message) = self.waiter.slot.wait_until(Instant::now() + timeout) {
             self.ticket = None;
             return self.accept(message);

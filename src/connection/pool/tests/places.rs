@@ -6,10 +6,14 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use crate::connection::pool::members::Members;
 use crate::connection::pool::options::{GroupMode, PoolOptions};
-use crate::connection::pool::places::{AcquireError, Places};
+use crate::connection::pool::places::{AcquireError, Places, Turn, Waiting};
 use crate::connection::pool::queue::Purpose;
 use crate::connection::pool::status::PoolStatus;
+use crate::connection::pool::waiter::Waiter;
+use crate::functions::{Admission, Function, GroupedCall, LoadSession};
+use crate::session::SessionKey;
 
 const AT_ONCE: Duration = Duration::from_nanos(1);
 const LONG: Duration = Duration::from_secs(300);
@@ -186,6 +190,63 @@ fn prompt_caller_passes_blockable_one_that_may_have_no_place() {
     assert_eq!((status.waiting, status.hand_offs), (1, 1));
     drop(blockable);
     assert!(second_blockable.has_arrived());
+}
+
+/// Returns a thread's place in the queue of loads, and its waiter.
+fn enqueue_load(places: &Places) -> Waiting<'_> {
+    let key = SessionKey::new([7; 32]);
+    let load = LoadSession {
+        key: &key,
+        slide: true,
+    };
+    let call = GroupedCall::new(&load.call()).unwrap();
+    let waiter = Arc::new(Waiter::of(Arc::new(call)));
+    places.enqueue(&mut places.lock(), Purpose::Loads, None, waiter)
+}
+
+// Its call is on its way, so a thread waits on for that, however short its timeout was.
+#[test]
+fn member_of_group_waits_for_its_leader() {
+    let places = places(1);
+    let leader = places.acquire(Purpose::Loads, None, AT_ONCE).unwrap();
+    let member = enqueue_load(&places);
+    let group = leader.take_group(|_| Admission::Joins);
+    let members = Members::new(group, false);
+    assert_eq!(members.calls().count(), 1);
+    let result = thread::scope(|scope| {
+        let waiting = scope.spawn(|| member.wait(AT_ONCE));
+        // It gives up the queue before or after this, and gets the message.
+        thread::yield_now();
+        members.answer(std::iter::once(None), true);
+        waiting.join().unwrap()
+    });
+    assert!(matches!(
+        result,
+        Ok(Turn::Alone {
+            may_have_executed: true
+        })
+    ));
+}
+
+// Its members learn that their calls may have been made, as far as the leader could have made them.
+#[test]
+fn panic_of_leader_leaves_members_alone() {
+    for changes in [true, false] {
+        let places = places(1);
+        let leader = places.acquire(Purpose::Loads, None, AT_ONCE).unwrap();
+        let member = enqueue_load(&places);
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            let _members = Members::new(leader.take_group(|_| Admission::Joins), changes);
+            std::panic::resume_unwind(Box::new("on purpose"));
+        }));
+        assert!(panicked.is_err());
+        let turn = member.wait(LONG);
+        assert!(
+            matches!(turn, Ok(Turn::Alone { may_have_executed }) if may_have_executed == changes)
+        );
+        drop(leader);
+        assert!(places.acquire(Purpose::Prompt, None, AT_ONCE).is_ok());
+    }
 }
 
 // More threads than places, with timeouts as short as a call, and panics. In the end no place is missing.
