@@ -167,6 +167,9 @@ impl<S> StoreBuilder<S> {
 
     /// Sets how many connections the pool may hold, from 1 to 10000. Default: 4.
     ///
+    /// A connection serves a call in the time of a round trip, and calls that wait [share the next one](StoreBuilder::group_calls).
+    /// So 1 or 2 for each processor of the server are enough. More of them let fewer calls share one.
+    ///
     /// Calls that may wait for a locked session use at most half of them; a pool of 3 or fewer has 1 for such calls. So the
     /// requests of one visitor who waits for a lock do not delay all other visitors. A pool of 1 cannot prevent that.
     /// An asynchronous store divides them [in another way](crate::tokio::Pool), and has 8 by default.

@@ -21,7 +21,8 @@ use crate::session::Session;
 /// used. The methods are the same.
 ///
 /// Each call is one round trip to the server, once the pool's connection is open and has prepared the call's statement. The
-/// check-out from the pool adds none. [`update`](Store::update) is two calls. Only the database's clock decides expiry.
+/// check-out from the pool adds none. Loads and saves that wait for a connection
+/// [share one call](crate::StoreBuilder::group_calls). [`update`](Store::update) is two calls. Only the database's clock decides expiry.
 ///
 /// A panic during a call, in a closure of the application's for example, leaves the store usable: it is `UnwindSafe`.
 ///

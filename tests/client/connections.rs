@@ -328,7 +328,8 @@ fn deallocated_statement_is_prepared_again() {
 #[test]
 fn reinstall_keeps_open_connections_usable() {
     let database = TestDatabase::new();
-    let store = database.builder().pool_size(1).connect().unwrap();
+    let builder = database.builder().pool_size(1).group_calls(true);
+    let store = builder.connect().unwrap();
     let session = create(&store, 1);
     store.load::<i32>(session.id()).unwrap();
     let mut superuser = database.superuser();

@@ -49,7 +49,8 @@ fn assert_one_each(counts: &[(&str, usize)]) {
 fn pool_call_with_prepared_statement_takes_one_round_trip() {
     let database = TestDatabase::new();
     let proxy = Proxy::to(&database);
-    let store = proxy.builder(&database).pool_size(1).connect().unwrap();
+    let builder = proxy.builder(&database).pool_size(1).group_calls(true);
+    let store = builder.connect().unwrap();
     let first = count_each(&store, &proxy);
     assert!(
         first.iter().all(|(_, round_trips)| *round_trips <= 2),
@@ -68,6 +69,7 @@ fn pool_call_without_prepared_statements_takes_one_round_trip() {
     let store = proxy
         .builder(&database)
         .pool_size(1)
+        .group_calls(true)
         .prepare_statements(false)
         .connect()
         .unwrap();
