@@ -1,5 +1,6 @@
 //! Promises of the SQL functions, whichever client calls them.
 
+mod autovacuum;
 mod concurrency;
 mod disclosure;
 mod enumeration;

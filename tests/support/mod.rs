@@ -1,6 +1,7 @@
 //! What the tests share.
 
 pub(crate) mod case;
+pub(crate) mod copied_server;
 pub(crate) mod environment;
 pub(crate) mod node;
 pub(crate) mod proxy;

@@ -14,17 +14,37 @@ declare
         from pg_settings as s
         where s.name = 'lock_timeout'
     );
+    v_table constant oid := (select t.typrelid from pg_type as t where t.oid = pg_typeof(null::web.session));
+    v_database constant oid := (select d.oid from pg_database as d where d.datname = current_database());
+    v_milliseconds integer := 200;
     v_holder record;
 begin
     for v_attempt in 1..v_attempts loop
         begin
-            perform set_config('lock_timeout', '200ms', true);
+            perform set_config('lock_timeout', v_milliseconds::text, true);
             lock table web.session in share row exclusive mode;
             perform set_config('lock_timeout', v_lock_timeout, true);
             return;
         exception
             when lock_not_available then
                 perform pg_sleep(0.2);
+        end;
+        -- Autovacuum, which has no role, ends itself for a lock that waits longer than deadlock_timeout, unless it prevents wraparound.
+        v_milliseconds := case
+            when v_attempt <= 3
+                and exists (
+                    select
+                    from pg_locks as l
+                    join pg_stat_activity as a on a.pid = l.pid
+                    where l.locktype = 'relation'
+                        and l.relation = v_table
+                        and l.database = v_database
+                        and l.granted
+                        and l.mode = 'ShareUpdateExclusiveLock'
+                        and a.usesysid is null
+                )
+                then (select s.setting::integer + 200 from pg_settings as s where s.name = 'deadlock_timeout')
+            else 200
         end;
     end loop;
 
@@ -35,8 +55,8 @@ begin
     from pg_locks as l
     left join pg_stat_activity as a on a.pid = l.pid
     where l.locktype = 'relation'
-        and l.relation = (select t.typrelid from pg_type as t where t.oid = pg_typeof(null::web.session))
-        and l.database = (select d.oid from pg_database as d where d.datname = current_database())
+        and l.relation = v_table
+        and l.database = v_database
         and l.granted
         and l.mode not in ('AccessShareLock', 'RowShareLock')
         and l.pid is distinct from pg_backend_pid()

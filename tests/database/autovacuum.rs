@@ -1,0 +1,43 @@
+//! Autovacuum of the session table, which may take minutes, keeps no administrator from ending all sessions.
+
+use crate::support::copied_server::CopiedServer;
+use crate::support::raw_store::RawStore;
+use crate::support::server::value;
+use crate::support::skip::skip;
+use crate::support::wait::wait_until;
+
+#[test]
+fn end_all_sessions_interrupts_autovacuum() {
+    let store = RawStore::new();
+    let mut server = match CopiedServer::with_settings(&["autovacuum_naptime=1"]) {
+        Ok(server) => server,
+        Err(reason) => {
+            skip(&reason);
+            return;
+        }
+    };
+    let mut client = server.connect(store.database());
+    // Each page takes a tenth of a second.
+    client
+        .batch_execute(
+            "alter table web.session set (autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1);
+             select web.create_session(sha256(n::text::bytea), repeat('x', 1000)) from generate_series(1, 2000) as n;
+             update web.session set prune_after = prune_after + interval '1 day'",
+        )
+        .unwrap();
+    wait_until("autovacuum has a lock on the table", || {
+        value(
+            &mut client,
+            "select exists (
+                select
+                from pg_locks as l
+                join pg_stat_activity as a on a.pid = l.pid
+                where a.backend_type = 'autovacuum worker'
+                    and l.relation = 'web.session'::regclass
+                    and l.mode = 'ShareUpdateExclusiveLock'
+            )",
+        )
+    });
+    let ended: i64 = value(&mut client, "select web.end_all_sessions()");
+    assert_eq!(ended, 2000);
+}

@@ -1,0 +1,137 @@
+//! A second server, which `pg_basebackup` copies from the server of this run. Where it cannot (a server on another machine, no
+//! privilege to replicate), the test is skipped.
+
+use std::env;
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use postgres::{Client, Config, NoTls};
+
+use super::server::unique_name;
+use super::wait::wait_until;
+
+/// A copy of the server of this run. Dropping it removes it.
+pub struct CopiedServer {
+    directory: PathBuf,
+    server: Child,
+}
+
+impl CopiedServer {
+    /// Makes a copy that replays what the server writes. Returns the reason if it cannot.
+    pub fn standby() -> Result<Self, String> {
+        Self::start(&["--write-recovery-conf"], &[])
+    }
+
+    /// Makes a copy that is a server of its own, with these settings (`name=value`). Returns the reason if it cannot.
+    pub fn with_settings(settings: &[&str]) -> Result<Self, String> {
+        Self::start(&[], settings)
+    }
+
+    fn start(backup_options: &[&str], settings: &[&str]) -> Result<Self, String> {
+        let programs = env::var("PG_BINDIR")
+            .map_err(|_| "PG_BINDIR is not set: not under bin/with-pg".to_owned())?;
+        let programs = Path::new(&programs);
+        let directory = env::temp_dir().join(unique_name());
+        fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&directory)
+            .map_err(|e| e.to_string())?;
+        let data = directory.join("data");
+        let copied = Command::new(programs.join("pg_basebackup"))
+            .args(["--checkpoint=fast", "--wal-method=stream", "--no-sync"])
+            .args(backup_options)
+            .arg("--no-password")
+            .arg("--pgdata")
+            .arg(&data)
+            .output();
+        if let Err(reason) = succeeded(copied) {
+            fs::remove_dir_all(&directory).ok();
+            return Err(format!("pg_basebackup: {reason}"));
+        }
+
+        // The primary's file may be changed by another test at this moment. The directory is private, so `trust` is safe.
+        fs::write(data.join("pg_hba.conf"), "local all all trust\n").map_err(|e| e.to_string())?;
+
+        // PostgreSQL refuses to run as root.
+        let mut command =
+            if succeeded(Command::new("id").arg("-u").output()).is_ok_and(|id| id.trim() == "0") {
+                succeeded(
+                    Command::new("chown")
+                        .arg("-R")
+                        .arg("postgres:")
+                        .arg(&directory)
+                        .output(),
+                )?;
+                let mut command = Command::new("setpriv");
+                command
+                    .args([
+                        "--reuid=postgres",
+                        "--regid=postgres",
+                        "--init-groups",
+                        "--pdeathsig=QUIT",
+                        "--",
+                    ])
+                    .arg(programs.join("postgres"));
+                command
+            } else {
+                Command::new(programs.join("postgres"))
+            };
+        let server = command
+            .arg("-D")
+            .arg(&data)
+            .args(["-c", "listen_addresses=", "-c", "logging_collector=off"])
+            .arg("-c")
+            .arg(format!("unix_socket_directories={}", directory.display()))
+            .args(settings.iter().flat_map(|setting| ["-c", setting]))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(directory.join("log")).map_err(|e| e.to_string())?)
+            .spawn()
+            .map_err(|e| e.to_string())?;
+        Ok(Self { directory, server })
+    }
+
+    /// Connects as the superuser once the server accepts connections.
+    pub fn connect(&mut self, database: &str) -> Client {
+        let mut config = Config::new();
+        config
+            .host_path(&self.directory)
+            .port(env::var("PGPORT").map_or(5432, |port| port.parse().unwrap()))
+            .user(&env::var("PGUSER").unwrap_or_else(|_| "postgres".to_owned()))
+            .dbname(database);
+        let mut client = None;
+        wait_until("the copy takes connections", || {
+            if let Some(status) = self.server.try_wait().unwrap() {
+                let log = fs::read_to_string(self.directory.join("log")).unwrap_or_default();
+                panic!("the copy ended, {status}:\n{log}");
+            }
+            client = config.connect(NoTls).ok();
+            client.is_some()
+        });
+        client.unwrap()
+    }
+}
+
+impl Drop for CopiedServer {
+    fn drop(&mut self) {
+        // An immediate shutdown ends the child processes too, and SIGKILL would not.
+        Command::new("kill")
+            .args(["-QUIT", &self.server.id().to_string()])
+            .status()
+            .ok();
+        self.server.wait().ok();
+        fs::remove_dir_all(&self.directory).ok();
+    }
+}
+
+/// Returns the output of a command, or its errors if it failed.
+fn succeeded(output: std::io::Result<Output>) -> Result<String, String> {
+    let output = output.map_err(|e| e.to_string())?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+}
