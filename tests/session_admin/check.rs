@@ -1,6 +1,6 @@
 //! `session-admin check`
 
-use crate::support::server::quoted;
+use crate::support::server::{quoted, value};
 use crate::support::session_admin::{Database, newest_release, start};
 use crate::support::skip::skip;
 use crate::support::wait::wait_until;
@@ -16,6 +16,22 @@ fn words(report: &serde_json::Value, list: &str) -> Vec<String> {
         .collect()
 }
 
+/// Returns a store that check finds nothing in.
+fn correct_store() -> Database {
+    let database = Database::installed();
+    database.run(&["rotate-password"]).expect(0);
+    database
+}
+
+/// Returns what check prints as JSON. Fails the test if the exit status is another one.
+#[track_caller]
+fn check_json(database: &Database, status: i32) -> serde_json::Value {
+    database
+        .run(&["check", "--format", "json"])
+        .expect(status)
+        .json()
+}
+
 #[test]
 fn check_of_missing_store_exits_1() {
     let database = Database::new();
@@ -23,10 +39,7 @@ fn check_of_missing_store_exits_1() {
         .run(&["check"])
         .expect(1)
         .says(&["not installed", "session-admin install"]);
-    let report = database
-        .run(&["check", "--format", "json"])
-        .expect(1)
-        .json();
+    let report = check_json(&database, 1);
     assert_eq!(
         (report["ok"].as_bool(), report["installed"].as_bool()),
         (Some(false), Some(false))
@@ -39,8 +52,7 @@ fn check_of_missing_store_exits_1() {
 
 #[test]
 fn check_of_correct_store_exits_0() {
-    let database = Database::installed();
-    database.run(&["rotate-password"]).expect(0);
+    let database = correct_store();
     let before = database.snapshot();
     database
         .run(&["check"])
@@ -48,10 +60,7 @@ fn check_of_correct_store_exits_0() {
         .says(&["ok"])
         .hides("drift")
         .hides("warning");
-    let report = database
-        .run(&["check", "--format", "json"])
-        .expect(0)
-        .json();
+    let report = check_json(&database, 0);
     assert_eq!(report["ok"], true);
     assert_eq!(report["release"], newest_release());
     assert_eq!(words(&report, "findings"), [] as [&str; 0]);
@@ -60,8 +69,7 @@ fn check_of_correct_store_exits_0() {
 
 #[test]
 fn check_reports_each_drift_and_changes_nothing() {
-    let database = Database::installed();
-    database.run(&["rotate-password"]).expect(0);
+    let database = correct_store();
     let role = quoted(&database.role);
     for (harm, line) in [
         ("drop function web.count_sessions()".to_owned(), "function count_sessions() is missing"),
@@ -84,21 +92,15 @@ fn check_reports_each_drift_and_changes_nothing() {
         if client.batch_execute(&harm).is_err() {
             // The table may name its index otherwise.
             assert!(harm.starts_with("drop index"), "{harm}");
-            let index: String = client
-                .query_one(
-                    "select i.indexrelid::regclass::text from pg_index as i
+            let index: String = value(&mut client, "select i.indexrelid::regclass::text from pg_index as i
                      where i.indrelid = 'web.session'::regclass and not i.indisprimary
                        and not exists (select from pg_constraint as c where c.conindid = i.indexrelid)
-                     limit 1",
-                    &[],
-                )
-                .unwrap()
-                .get(0);
+                     limit 1");
             client.batch_execute(&format!("drop index {index}")).unwrap();
         }
         let before = database.snapshot();
         let checked = database.run(&["check"]).expect(1).says(&["drift ", line, "session-admin install"]);
-        let report = database.run(&["check", "--format", "json"]).expect(1).json();
+        let report = check_json(&database, 1);
         assert_eq!(
             checked.out.lines().filter(|line| line.starts_with("drift ")).count(),
             report["drift"].as_array().unwrap().len()
@@ -112,10 +114,7 @@ fn check_reports_each_drift_and_changes_nothing() {
 #[test]
 fn check_finds_missing_password() {
     let database = Database::installed();
-    let report = database
-        .run(&["check", "--format", "json"])
-        .expect(1)
-        .json();
+    let report = check_json(&database, 1);
     assert_eq!(words(&report, "findings"), ["role_has_no_password"]);
     database
         .run(&["check"])
@@ -137,16 +136,10 @@ fn check_finds_default_password() {
                 .unwrap();
         };
         set("password");
-        let report = database
-            .run(&["check", "--format", "json"])
-            .expect(1)
-            .json();
+        let report = check_json(&database, 1);
         assert_eq!(words(&report, "findings"), ["role_has_default_password"]);
         set("another");
-        let report = database
-            .run(&["check", "--format", "json"])
-            .expect(0)
-            .json();
+        let report = check_json(&database, 0);
         assert_eq!(words(&report, "findings"), [] as [&str; 0]);
         assert_eq!(
             words(&report, "notes").contains(&"password_stored_as_md5".to_owned()),
@@ -158,8 +151,7 @@ fn check_finds_default_password() {
 // A note does not change the exit status.
 #[test]
 fn check_notes_member_of_owner_role() {
-    let database = Database::installed();
-    database.run(&["rotate-password"]).expect(0);
+    let database = correct_store();
     let carol = format!("{}_carol", database.role);
     let owner = quoted(&format!("{}_owner", database.role));
     database
@@ -187,18 +179,9 @@ fn check_notes_member_of_owner_role() {
 
 #[test]
 fn check_notes_privileges_of_public() {
-    let database = Database::installed();
-    database.run(&["rotate-password"]).expect(0);
+    let database = correct_store();
     let mut client = database.superuser();
-    let notes = || {
-        words(
-            &database
-                .run(&["check", "--format", "json"])
-                .expect(0)
-                .json(),
-            "notes",
-        )
-    };
+    let notes = || words(&check_json(&database, 0), "notes");
     client
         .batch_execute("grant create on schema public to public")
         .unwrap();
@@ -273,10 +256,7 @@ fn check_finds_settings_that_runtime_role_left() {
         .run(&["rotate-password"])
         .expect(0)
         .says(&["default_transaction_isolation=serializable", "check"]);
-    let report = database
-        .run(&["check", "--format", "json"])
-        .expect(1)
-        .json();
+    let report = check_json(&database, 1);
     assert_eq!(
         words(&report, "findings"),
         ["dangerous_role_setting"; 10],
@@ -299,10 +279,7 @@ fn check_finds_settings_that_runtime_role_left() {
             database.name
         ))
         .unwrap();
-    let both = database
-        .run(&["check", "--format", "json"])
-        .expect(1)
-        .json();
+    let both = check_json(&database, 1);
     assert_eq!(words(&both, "findings"), ["dangerous_role_setting"; 10]);
     assert_eq!(both["drift"].as_array().unwrap().len(), 1, "{both}");
     assert_eq!(
@@ -337,10 +314,7 @@ fn check_finds_settings_that_runtime_role_left() {
         .run(&["install"])
         .expect(0)
         .says(&["keeps its settings idle_session_timeout=1h, work_mem=8MB"]);
-    let report = database
-        .run(&["check", "--format", "json"])
-        .expect(0)
-        .json();
+    let report = check_json(&database, 0);
     assert_eq!(words(&report, "notes")[..2], ["role_setting"; 2]);
     database
         .run(&["install"])
@@ -351,8 +325,7 @@ fn check_finds_settings_that_runtime_role_left() {
 // The settings of the owner role, and of all roles in the database.
 #[test]
 fn check_finds_settings_of_owner_role_and_database() {
-    let database = Database::installed();
-    database.run(&["rotate-password"]).expect(0);
+    let database = correct_store();
     let owner = quoted(&format!("{}_owner", database.role));
     let name = &database.name;
     let mut client = database.superuser();
@@ -392,18 +365,14 @@ fn check_finds_settings_of_owner_role_and_database() {
             .batch_execute(reset.split(", unless").next().unwrap())
             .unwrap();
     }
-    let report = database
-        .run(&["check", "--format", "json"])
-        .expect(0)
-        .json();
+    let report = check_json(&database, 0);
     assert!(!report.to_string().contains("_setting\""), "{report}");
 }
 
 // What gives the rows to others, or makes the store fail, and is no part of it.
 #[test]
 fn check_finds_harm_around_store() {
-    let mut database = Database::installed();
-    database.run(&["rotate-password"]).expect(0);
+    let mut database = correct_store();
     let mallory = database.own_role("login");
     let role = quoted(&database.role);
     let mut client = database.superuser();
@@ -447,10 +416,7 @@ fn check_finds_harm_around_store() {
         ),
     ] {
         client.batch_execute(&harm).unwrap();
-        let report = database
-            .run(&["check", "--format", "json"])
-            .expect(1)
-            .json();
+        let report = check_json(&database, 1);
         assert_eq!(words(&report, "findings"), [word], "{harm}");
         let hint = report["findings"][0]["hint"].as_str().unwrap();
         let repair = repair.unwrap_or_else(|| hint.split(", then: ").last().unwrap());
@@ -459,10 +425,7 @@ fn check_finds_harm_around_store() {
     client
         .batch_execute("create function web.helper() returns integer language sql as 'select 1'")
         .unwrap();
-    let report = database
-        .run(&["check", "--format", "json"])
-        .expect(0)
-        .json();
+    let report = check_json(&database, 0);
     let notes = words(&report, "notes");
     assert!(notes.contains(&"foreign_function".into()), "{notes:?}");
     assert_eq!(
@@ -474,8 +437,7 @@ fn check_finds_harm_around_store() {
 // Without its routine the store is still there.
 #[test]
 fn check_of_store_without_routine_reports_drift() {
-    let database = Database::installed();
-    database.run(&["rotate-password"]).expect(0);
+    let database = correct_store();
     database
         .superuser()
         .batch_execute("drop function public.correct_web(), public.correct_web(text, text)")
@@ -485,10 +447,7 @@ fn check_of_store_without_routine_reports_drift() {
         .expect(1)
         .says(&["drift routine", "correct_web(text,text) is missing"])
         .hides("not installed");
-    let report = database
-        .run(&["check", "--format", "json"])
-        .expect(1)
-        .json();
+    let report = check_json(&database, 1);
     assert_eq!(report["installed"], true);
     database.run(&["install"]).expect(0);
     database.run(&["check"]).expect(0);
@@ -496,13 +455,9 @@ fn check_of_store_without_routine_reports_drift() {
 
 #[test]
 fn check_finds_trust_rules_in_pg_hba() {
-    let database = Database::installed();
-    database.run(&["rotate-password"]).expect(0);
+    let database = correct_store();
     let mut client = database.superuser();
-    let file: String = client
-        .query_one("select current_setting('hba_file')", &[])
-        .unwrap()
-        .get(0);
+    let file: String = value(&mut client, "select current_setting('hba_file')");
     let temporary = std::env::temp_dir();
     if !file.starts_with("/tmp/") && !file.starts_with(temporary.to_str().unwrap()) {
         skip(&format!(
@@ -567,8 +522,7 @@ fn check_finds_trust_rules_in_pg_hba() {
 // Another role can take the lock of installs.
 #[test]
 fn check_beside_install_lock_does_not_wait() {
-    let database = Database::installed();
-    database.run(&["rotate-password"]).expect(0);
+    let database = correct_store();
     let mut client = database.superuser();
     client
         .execute("select pg_advisory_lock($1), pg_advisory_lock(hashtextextended('connect-pg correct_web', 0))", &[&LOCK_KEY])
@@ -580,8 +534,7 @@ fn check_beside_install_lock_does_not_wait() {
 // A lock of a check that waits would stop every request that comes after it.
 #[test]
 fn check_beside_open_transactions_takes_weak_locks_only() {
-    let database = Database::installed();
-    database.run(&["rotate-password"]).expect(0);
+    let database = correct_store();
     // An index of a DBA, which an install drops, and one that is missing.
     database
         .superuser()
@@ -622,8 +575,7 @@ fn check_beside_open_transactions_takes_weak_locks_only() {
 // DDL of a check, even if it is rolled back, would run event triggers and write WAL.
 #[test]
 fn check_and_second_install_write_nothing() {
-    let database = Database::installed();
-    database.run(&["rotate-password"]).expect(0);
+    let database = correct_store();
     let mut client = database.superuser();
     client
         .batch_execute(

@@ -339,7 +339,7 @@ fn rotate_twice(database: &Database, environment: &[(&str, &str)]) -> [String; 2
 
 // No password in plain text is in the log of the server or in `pg_stat_activity`.
 #[test]
-fn server_never_sees_password() {
+fn server_logs_and_shows_no_password() {
     let mut database = Database::installed();
     let mut log = Log::new(&database);
 

@@ -21,7 +21,7 @@ async fn rotate(store: &Store, session: &mut Session<i32>) {
 
 // Every backend ends while 64 tasks load and save.
 #[test]
-fn calls_survive_a_restart_under_load() {
+fn calls_after_restart_under_load_succeed() {
     const TASKS: u32 = 64;
     run(async |database| {
         for prepare in [true, false] {
