@@ -211,6 +211,27 @@ impl<S> StoreBuilder<S> {
         self
     }
 
+    /// Sets whether loads and saves that wait for a connection of the pool share the next one. Default: true.
+    ///
+    /// If all connections are in use, up to 64 waiting loads, or saves, become one call of the database. A call that finds a free
+    /// connection goes at once and by itself. The outcomes are those of single calls. The saves of a group commit together, and
+    /// a session that is locked, or otherwise needs the ordinary call, gets it.
+    pub fn group_calls(mut self, group: bool) -> StoreBuilder<S> {
+        self.group_mode = if group {
+            GroupMode::Waiting
+        } else {
+            GroupMode::Never
+        };
+        self
+    }
+
+    /// Makes every load and save part of a group, if only of one: for tests of the grouped calls.
+    #[doc(hidden)]
+    pub fn group_all_calls(mut self) -> StoreBuilder<S> {
+        self.group_mode = GroupMode::All;
+        self
+    }
+
     /// Sets whether JSON is written in ASCII, with `\uXXXX` for everything else. Default: false.
     ///
     /// It is necessary if the database's encoding is not UTF8, `EUC_JP` or `LATIN1` for example, and lacks a character. A
@@ -285,27 +306,6 @@ impl<S> StoreBuilder<S> {
 }
 
 impl StoreBuilder {
-    /// Sets whether loads and saves that wait for a connection of the pool share the next one. Default: true.
-    ///
-    /// If all connections are in use, up to 64 waiting loads, or saves, become one call of the database. A call that finds a free
-    /// connection goes at once and by itself. The outcomes are those of single calls. The saves of a group commit together, and
-    /// a session that is locked, or otherwise needs the ordinary call, gets it.
-    pub fn group_calls(mut self, group: bool) -> StoreBuilder {
-        self.group_mode = if group {
-            GroupMode::Waiting
-        } else {
-            GroupMode::Never
-        };
-        self
-    }
-
-    /// Makes every load and save part of a group, if only of one: for tests of the grouped calls.
-    #[doc(hidden)]
-    pub fn group_all_calls(mut self) -> StoreBuilder {
-        self.group_mode = GroupMode::All;
-        self
-    }
-
     /// Creates the store and opens its first connection.
     ///
     /// # Errors

@@ -75,6 +75,35 @@ impl ExclusiveConnections {
             NoPlace::Closed => Error::pool_closed(),
             NoPlace::Timeout => Error::pool_timeout(timeout),
         })?;
+        Ok(self.lease(permit, blockable))
+    }
+
+    /// Takes a place for a call if one is free.
+    pub(super) fn try_take(self: &Arc<Self>, call: &Call<'_>) -> Option<ExclusiveLease> {
+        let blockable = if call.may_block() && !held_locks::is_holding() {
+            Some(self.blockable.try_take()?)
+        } else {
+            None
+        };
+        let permit = self.places.try_take()?;
+        Some(self.lease(permit, blockable))
+    }
+
+    /// Takes a place for a group of calls, which waits for no lock. Waits for `timeout`.
+    pub(super) async fn take_for_group(
+        self: &Arc<Self>,
+        timeout: Duration,
+    ) -> Result<ExclusiveLease, NoPlace> {
+        let give_up = Instant::now() + timeout;
+        let permit = self.places.take_for_group(give_up).await?;
+        Ok(self.lease(permit, None))
+    }
+
+    fn lease(
+        self: &Arc<Self>,
+        permit: OwnedSemaphorePermit,
+        blockable: Option<OwnedSemaphorePermit>,
+    ) -> ExclusiveLease {
         let idle = self.idle().pop_back();
         let connection = idle
             .filter(|idle| {
@@ -82,7 +111,7 @@ impl ExclusiveConnections {
                 open.is_usable() && !self.limits.is_expired(open, Some(idle.since))
             })
             .map(|idle| idle.connection);
-        Ok(ExclusiveLease {
+        ExclusiveLease {
             place: Some(Place {
                 pool: Arc::clone(self),
                 _permit: permit,
@@ -90,7 +119,7 @@ impl ExclusiveConnections {
             }),
             connection,
             progress: Progress::Ready,
-        })
+        }
     }
 
     /// Returns how many connections are open, and how many of them are idle.

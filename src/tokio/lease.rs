@@ -24,14 +24,17 @@ pub(super) trait Lease {
     fn set_under_way(&mut self, under_way: bool);
 }
 
-/// Makes a call, and repeats it as the [retry policy](crate::connection) says.
+/// Makes a call, and repeats it as the [retry policy](crate::connection) says. `may_have_executed` is true if the call was part of
+/// a group, of which that is unknown.
 pub(super) async fn execute<L: Lease>(
     lease: &mut L,
     prepares: bool,
     schema: &SchemaName,
     call: &Call<'_>,
+    may_have_executed: bool,
 ) -> Result<Reply, Error> {
     let mut attempt = Attempt::first(prepares);
+    attempt.may_have_executed = may_have_executed;
     loop {
         let failed = match attempt_once(lease, schema, call).await {
             Ok(rows) => return Ok(Reply::repeated(rows, attempt.may_have_executed)),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout_at;
 
 use super::open_connection::OpenConnection;
@@ -69,21 +69,31 @@ impl Places {
 
     /// Takes a place. Waits for it until `give_up` if all are taken.
     pub(super) async fn take(&self, give_up: Instant) -> Result<OwnedSemaphorePermit, NoPlace> {
-        match Arc::clone(&self.semaphore).try_acquire_owned() {
-            Ok(permit) => return Ok(permit),
-            Err(TryAcquireError::Closed) => return Err(NoPlace::Closed),
-            Err(TryAcquireError::NoPermits) => {}
+        if let Some(permit) = self.try_take() {
+            return Ok(permit);
         }
         let _waiting = Waiting::new(&self.waits);
+        let permit = self.take_for_group(give_up).await?;
+        self.waits.hand_offs.fetch_add(1, Ordering::Relaxed);
+        Ok(permit)
+    }
+
+    /// Takes a place for calls that are counted as waiting elsewhere.
+    pub(super) async fn take_for_group(
+        &self,
+        give_up: Instant,
+    ) -> Result<OwnedSemaphorePermit, NoPlace> {
         let acquired = Arc::clone(&self.semaphore).acquire_owned();
         match timeout_at(give_up.into(), acquired).await {
-            Ok(Ok(permit)) => {
-                self.waits.hand_offs.fetch_add(1, Ordering::Relaxed);
-                Ok(permit)
-            }
+            Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) => Err(NoPlace::Closed),
             Err(_) => Err(NoPlace::Timeout),
         }
+    }
+
+    /// Takes a place if one is free and no caller waits.
+    pub(super) fn try_take(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.semaphore).try_acquire_owned().ok()
     }
 
     /// Refuses all who wait and who come.

@@ -47,12 +47,15 @@
 mod backend;
 mod borrowed;
 mod exclusive;
+mod grouping;
+mod groups;
 mod held_locks;
 mod lease;
 mod limits;
 mod open_connection;
 mod owned_task;
 mod pool;
+mod pool_inner;
 mod shared;
 
 // In the order in which rustdoc shows the methods: the blank lines keep rustfmt from sorting.

@@ -1,18 +1,19 @@
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio_postgres::Row;
 
 use super::backend::Backend;
 use super::backend::sealed::{Executor, OpenTransaction};
 use super::exclusive::{ExclusiveConnections, ExclusiveLease};
-use super::lease::{Lease, execute};
-use super::limits::{Limits, Places, Waits};
+use super::groups::Groups;
+use super::lease::Lease;
+use super::limits::{Limits, Places};
 use super::open_connection::query_unnamed;
-use super::shared::{MAX_PIPELINED, SharedConnections};
+use super::pool_inner::PoolInner;
+use super::shared::{MAX_PIPELINED, MAX_PIPELINED_LOADS, SharedConnections};
 use crate::connection::{
-    Attempt, Connector, Decision, FailedAttempt, PoolOptions, PoolStatus, final_error,
+    Attempt, Connector, Decision, FailedAttempt, GroupMode, PoolOptions, PoolStatus, final_error,
 };
 use crate::error::Error;
 use crate::functions::{Call, Reply, SchemaName};
@@ -20,6 +21,9 @@ use crate::store::StoreParts;
 
 /// The connections of an asynchronous store, unless the builder says otherwise.
 pub(super) const DEFAULT_SIZE: u32 = 8;
+
+/// The groups of saves that are under way at the same time. More groups would be smaller, and each waits for the disk.
+const MAX_SAVE_GROUPS: usize = 2;
 
 /// The connections of a [`Store`](super::Store) of its own: 8 by default, and 2 at least.
 ///
@@ -31,21 +35,15 @@ pub(super) const DEFAULT_SIZE: u32 = 8;
 /// [`with_locked`](super::Store::with_locked) keeps such a connection while its closure works. The calls that may wait for a
 /// locked session leave one such connection to the others, and to the calls in those closures.
 ///
+/// Loads and saves that would wait for a connection [share the next call](crate::StoreBuilder::group_calls) of the database. For
+/// that, two loads or groups of loads are under way on each connection.
+///
 /// A connection is opened when a call needs it, is never pinged, and is replaced after its
 /// [lifetime](crate::StoreBuilder::connection_max_lifetime). A task drives it. A clone shares the connections. Dropping the last
 /// clone closes them.
 #[derive(Clone)]
 pub struct Pool {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    connector: Arc<Connector>,
-    size: u32,
-    timeout: Duration,
-    shared: Arc<SharedConnections>,
-    exclusive: Arc<ExclusiveConnections>,
-    waits: Arc<Waits>,
+    inner: Arc<PoolInner>,
 }
 
 impl Pool {
@@ -55,7 +53,7 @@ impl Pool {
             size,
             max_lifetime,
             idle_timeout,
-            ..
+            group_mode,
         } = parts.options;
         if size < 2 {
             return Err(Error::argument(
@@ -72,11 +70,12 @@ impl Pool {
         let places = |count: u32, each: usize| Places::new(count as usize * each, &waits);
         let connector = Arc::new(parts.connector);
         Ok(Pool {
-            inner: Arc::new(Inner {
+            inner: Arc::new(PoolInner {
                 shared: SharedConnections::new(
                     Arc::clone(&connector),
                     limits,
                     places(shared, MAX_PIPELINED),
+                    places(shared, MAX_PIPELINED_LOADS),
                     shared as usize,
                 ),
                 exclusive: ExclusiveConnections::new(
@@ -84,6 +83,11 @@ impl Pool {
                     limits,
                     places(exclusive, 1),
                     places(exclusive.saturating_sub(1).max(1), 1),
+                ),
+                groups: Groups::new(
+                    group_mode,
+                    shared as usize * MAX_PIPELINED_LOADS,
+                    MAX_SAVE_GROUPS,
                 ),
                 connector,
                 size,
@@ -108,15 +112,16 @@ impl Pool {
     pub(super) fn status(&self) -> PoolStatus {
         let shared = self.inner.shared.status();
         let exclusive = self.inner.exclusive.status();
+        let groups = self.inner.groups.counts();
         PoolStatus {
             size: self.inner.size,
             open: shared.0 + exclusive.0,
             idle: shared.1 + exclusive.1,
-            waiting: self.inner.waits.waiting(),
+            waiting: self.inner.waits.waiting() + self.inner.groups.waiting(),
             hand_offs: self.inner.waits.hand_offs(),
-            groups: 0,
-            grouped_calls: 0,
-            largest_group: 0,
+            groups: groups.groups,
+            grouped_calls: groups.calls,
+            largest_group: groups.largest,
         }
     }
 
@@ -134,14 +139,11 @@ impl Executor for Pool {
     const USABLE_AFTER_ERROR: bool = true;
 
     async fn execute(&self, schema: &SchemaName, call: &Call<'_>) -> Result<Reply, Error> {
-        let timeout = self.inner.timeout;
-        let prepares = self.inner.connector.prepares_statements();
-        if call.can_be_pipelined() {
-            let mut lease = self.inner.shared.take(timeout).await?;
-            execute(&mut lease, prepares, schema, call).await
-        } else {
-            let mut lease = self.inner.exclusive.take(call, timeout).await?;
-            execute(&mut lease, prepares, schema, call).await
+        match call.group() {
+            Some(kind) if self.inner.groups.mode != GroupMode::Never => {
+                self.inner.execute_groupable(kind, schema, call).await
+            }
+            _ => self.inner.execute_alone(schema, call, false).await,
         }
     }
 

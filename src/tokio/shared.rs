@@ -14,12 +14,17 @@ use crate::error::Error;
 
 /// The calls that may be under way on one connection. Others wait, so that a call that is dropped while it waits costs nothing.
 pub(super) const MAX_PIPELINED: usize = 128;
+/// The loads, or groups of loads, of them. While the server works on one, the next is there already. More that come then share
+/// the one behind.
+pub(super) const MAX_PIPELINED_LOADS: usize = 2;
 
 /// The connections. A call takes the one with the fewest calls under way.
 pub(super) struct SharedConnections {
     connector: Arc<Connector>,
     limits: Limits,
     places: Places,
+    /// For loads and groups of loads, so that others wait and share the next one.
+    load_places: Places,
     connections: Vec<SharedConnection>,
 }
 
@@ -44,6 +49,7 @@ impl SharedConnections {
         connector: Arc<Connector>,
         limits: Limits,
         places: Places,
+        load_places: Places,
         count: usize,
     ) -> Arc<SharedConnections> {
         let connections = (0..count).map(|_| SharedConnection {
@@ -55,6 +61,7 @@ impl SharedConnections {
             connector,
             limits,
             places,
+            load_places,
             connections: connections.collect(),
         })
     }
@@ -66,20 +73,47 @@ impl SharedConnections {
             NoPlace::Closed => Error::pool_closed(),
             NoPlace::Timeout => Error::pool_timeout(timeout),
         })?;
+        Ok(self.lease(permit, None))
+    }
+
+    /// Takes a place for a group of loads. Waits for `timeout`.
+    pub(super) async fn take_for_group(
+        self: &Arc<Self>,
+        timeout: Duration,
+    ) -> Result<SharedLease, NoPlace> {
+        let give_up = Instant::now() + timeout;
+        let load = self.load_places.take_for_group(give_up).await?;
+        let permit = self.places.take_for_group(give_up).await?;
+        Ok(self.lease(permit, Some(load)))
+    }
+
+    /// Takes a place for a load if one is free.
+    pub(super) fn try_take_for_load(self: &Arc<Self>) -> Option<SharedLease> {
+        let load = self.load_places.try_take()?;
+        let permit = self.places.try_take()?;
+        Some(self.lease(permit, Some(load)))
+    }
+
+    fn lease(
+        self: &Arc<Self>,
+        permit: OwnedSemaphorePermit,
+        load: Option<OwnedSemaphorePermit>,
+    ) -> SharedLease {
         let calls = |at: &usize| self.connections[*at].under_way.load(Ordering::Relaxed);
         let at = (0..self.connections.len()).min_by_key(calls).unwrap_or(0);
         self.connections[at]
             .under_way
             .fetch_add(1, Ordering::Relaxed);
-        Ok(SharedLease {
+        SharedLease {
             place: Some(Place {
                 pool: Arc::clone(self),
                 at,
                 _permit: permit,
+                _load: load,
             }),
             open: None,
             is_under_way: false,
-        })
+        }
     }
 
     /// Returns how many connections are open or being opened, and how many of them are idle.
@@ -96,6 +130,7 @@ impl SharedConnections {
 
     pub(super) fn close(&self) {
         self.places.close();
+        self.load_places.close();
         for connection in &self.connections {
             *lock(&connection.state) = State::Unopened;
         }
@@ -180,6 +215,7 @@ struct Place {
     pool: Arc<SharedConnections>,
     at: usize,
     _permit: OwnedSemaphorePermit,
+    _load: Option<OwnedSemaphorePermit>,
 }
 
 impl Place {

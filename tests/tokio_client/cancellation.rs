@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use super::locked::Holder;
-use super::{builder, create, outside, run};
+use super::{VARIANTS, builder, create, outside, run};
 use crate::support::test_database::updated;
 use crate::support::wait::wait_until;
 use connect_pg::tokio::Store;
@@ -81,8 +81,8 @@ async fn load_and_cancel(store: Store, number: u32, rounds: u32) {
 #[test]
 fn futures_dropped_at_random_leave_every_connection_usable() {
     run(async |database| {
-        for prepare in [true, false] {
-            let builder = builder(database).pool_size(4).prepare_statements(prepare);
+        for variant in VARIANTS {
+            let builder = variant(builder(database)).pool_size(4);
             let store = builder.connect().await.unwrap();
             let tasks: Vec<_> = (0..24)
                 .map(|number| tokio::spawn(load_and_cancel(store.clone(), number, 40)))

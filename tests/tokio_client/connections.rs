@@ -1,7 +1,7 @@
 //! Connections that break: calls are repeated by the rules of the synchronous client.
 
 use super::pool::through;
-use super::{builder, connect, create, outside, run};
+use super::{VARIANTS, builder, connect, create, outside, run};
 use crate::support::proxy::Proxy;
 use connect_pg::tokio::Store;
 use connect_pg::{Error, RotateOutcome, SaveOutcome, Session, SessionAttributes, SessionId};
@@ -24,8 +24,8 @@ async fn rotate(store: &Store, session: &mut Session<i32>) {
 fn calls_after_restart_under_load_succeed() {
     const TASKS: u32 = 64;
     run(async |database| {
-        for prepare in [true, false] {
-            let builder = builder(database).pool_size(4).prepare_statements(prepare);
+        for variant in VARIANTS {
+            let builder = variant(builder(database)).pool_size(4);
             let store = builder.connect().await.unwrap();
             let ids = numbered(&store, TASKS).await;
             let tasks: Vec<_> = ids

@@ -1,7 +1,7 @@
 //! Many tasks on few connections: each gets its own reply.
 
 use super::locked::Holder;
-use super::{builder, create, outside, run};
+use super::{VARIANTS, builder, create, outside, run};
 use crate::support::test_database::updated;
 use connect_pg::{SaveOutcome, SessionId};
 
@@ -10,8 +10,8 @@ const TASKS: u32 = 256;
 #[test]
 fn each_of_256_tasks_gets_its_own_replies() {
     run(async |database| {
-        for prepare in [true, false] {
-            let builder = builder(database).pool_size(4).prepare_statements(prepare);
+        for variant in VARIANTS {
+            let builder = variant(builder(database)).pool_size(4);
             let store = builder.connect().await.unwrap();
             let tasks: Vec<_> = (0..TASKS)
                 .map(|number| {

@@ -4,6 +4,7 @@ mod borrowed;
 mod cancellation;
 mod connections;
 mod events;
+mod groups;
 mod locked;
 mod many_tasks;
 mod pool;
@@ -56,6 +57,14 @@ fn builder(database: &TestDatabase) -> StoreBuilder<Store> {
         .database_url(&database.url())
         .schema(&database.schema)
 }
+
+/// Prepared statements or not; groups where calls would wait, or always.
+const VARIANTS: [fn(StoreBuilder<Store>) -> StoreBuilder<Store>; 4] = [
+    |builder| builder,
+    |builder| builder.prepare_statements(false),
+    |builder| builder.group_all_calls(),
+    |builder| builder.prepare_statements(false).group_all_calls(),
+];
 
 async fn connect(database: &TestDatabase) -> Store {
     builder(database).connect().await.unwrap()

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{builder, connect, create, execute, run, run_on};
+use super::{VARIANTS, builder, connect, create, execute, run, run_on};
 use crate::support::test_database::{TestDatabase, updated};
 use connect_pg::tokio::Store;
 use connect_pg::{
@@ -10,12 +10,11 @@ use connect_pg::{
 };
 use serde_json::{Value, json};
 
-/// Runs a test with both kinds of statement.
-fn run_prepared_and_not(mut test: impl AsyncFnMut(&TestDatabase, Store)) {
-    for prepare in [true, false] {
+/// Runs a test with each variant of a store.
+fn run_each_variant(mut test: impl AsyncFnMut(&TestDatabase, Store)) {
+    for variant in VARIANTS {
         run(async |database| {
-            let builder = builder(database).prepare_statements(prepare);
-            let store = builder.connect().await.unwrap();
+            let store = variant(builder(database)).connect().await.unwrap();
             test(database, store).await;
         });
     }
@@ -23,7 +22,7 @@ fn run_prepared_and_not(mut test: impl AsyncFnMut(&TestDatabase, Store)) {
 
 #[test]
 fn session_lives_from_create_to_end() {
-    run_prepared_and_not(async |_, store| {
+    run_each_variant(async |_, store| {
         let attributes = SessionAttributes::new().user_id("4711");
         let mut session = store
             .create(json!({"cart": [1]}), &attributes)
@@ -80,7 +79,7 @@ fn session_lives_from_create_to_end() {
 
 #[test]
 fn unknown_id_is_gone_for_every_call() {
-    run_prepared_and_not(async |_, store| {
+    run_each_variant(async |_, store| {
         let id = SessionId::generate().unwrap();
         assert!(store.load::<Value>(&id).await.unwrap().is_none());
         assert!(store.peek::<Value>(&id).await.unwrap().is_none());
@@ -192,7 +191,7 @@ fn update_after_eight_conflicts_locks_session() {
 fn concurrent_updates_lose_no_change() {
     const TASKS: u32 = 32;
     const UPDATES: u32 = 10;
-    run_prepared_and_not(async |_, store| {
+    run_each_variant(async |_, store| {
         let id = create(&store, 0_u32).await.id().clone();
         let tasks: Vec<_> = (0..TASKS)
             .map(|_| {

@@ -1,0 +1,116 @@
+//! Calls that can be part of a group: alone and at once if there is a free place, else with those that wait.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use super::groups::{Answer, Leader};
+use super::lease::execute;
+use super::limits::NoPlace;
+use super::open_connection::current_runtime;
+use super::pool_inner::PoolInner;
+use crate::connection::GroupMode;
+use crate::error::Error;
+use crate::functions::{Call, GroupKind, GroupedCall, Reply, SchemaName};
+
+impl PoolInner {
+    /// Makes a call of a kind that has groups.
+    pub(super) async fn execute_groupable(
+        self: &Arc<Self>,
+        kind: GroupKind,
+        schema: &SchemaName,
+        call: &Call<'_>,
+    ) -> Result<Reply, Error> {
+        if self.groups.mode == GroupMode::Waiting && !self.groups.has_waiting(kind) {
+            if let Some(alone) = self.try_alone(kind, schema, call).await {
+                return alone;
+            }
+        }
+        let Some(own) = GroupedCall::new(call) else {
+            return self.execute_alone(schema, call, false).await;
+        };
+        let mut joined = self.groups.join(kind, own);
+        if let Some(leader) = joined.leader.take() {
+            current_runtime()?.spawn(lead(Arc::clone(self), schema.clone(), leader));
+        }
+        match joined.answer(self.timeout).await? {
+            Answer::Reply(reply) => Ok(reply),
+            Answer::Alone { may_have_executed } => {
+                self.execute_alone(schema, call, may_have_executed).await
+            }
+        }
+    }
+
+    /// Makes a call by itself if there is a free place for it. Returns None if there is none.
+    async fn try_alone(
+        &self,
+        kind: GroupKind,
+        schema: &SchemaName,
+        call: &Call<'_>,
+    ) -> Option<Result<Reply, Error>> {
+        let prepares = self.connector.prepares_statements();
+        match kind {
+            GroupKind::Load | GroupKind::Peek => {
+                let mut lease = self.shared.try_take_for_load()?;
+                Some(execute(&mut lease, prepares, schema, call, false).await)
+            }
+            GroupKind::Save => {
+                let mut lease = self.exclusive.try_take(call)?;
+                Some(execute(&mut lease, prepares, schema, call, false).await)
+            }
+        }
+    }
+
+    /// Makes one call for many.
+    #[expect(clippy::manual_async_fn, reason = "the bound Send is written down")]
+    fn execute_group(
+        self: &Arc<Self>,
+        kind: GroupKind,
+        schema: &SchemaName,
+        leader: &mut Leader,
+    ) -> impl Future<Output = Result<(), NoPlace>> + Send {
+        async move {
+            let prepares = self.connector.prepares_statements();
+            // First the place, then the calls: all that come meanwhile are part of the group.
+            match kind {
+                GroupKind::Load | GroupKind::Peek => {
+                    let mut lease = self.shared.take_for_group(self.timeout).await?;
+                    let Some(members) = leader.take_group() else {
+                        return Ok(());
+                    };
+                    let group = members.group();
+                    let reply = execute(&mut lease, prepares, schema, &group.call(), false).await;
+                    drop(group);
+                    drop(lease);
+                    leader.answer(members, reply);
+                }
+                GroupKind::Save => {
+                    let mut lease = self.exclusive.take_for_group(self.timeout).await?;
+                    let Some(members) = leader.take_group() else {
+                        return Ok(());
+                    };
+                    let group = members.group();
+                    let reply = execute(&mut lease, prepares, schema, &group.call(), false).await;
+                    drop(group);
+                    drop(lease);
+                    leader.answer(members, reply);
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Leads groups until no call waits.
+async fn lead(pool: Arc<PoolInner>, schema: SchemaName, mut leader: Leader) {
+    let kind = leader.kind();
+    while !leader.end_if_none_waits() {
+        if pool
+            .execute_group(kind, &schema, &mut leader)
+            .await
+            .is_err()
+        {
+            // Each finds out by itself that there is no place.
+            leader.refuse_all();
+        }
+    }
+}

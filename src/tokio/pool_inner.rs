@@ -1,0 +1,50 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::exclusive::ExclusiveConnections;
+use super::groups::Groups;
+use super::lease::execute;
+use super::limits::Waits;
+use super::shared::SharedConnections;
+use crate::connection::Connector;
+use crate::error::Error;
+use crate::functions::{Call, Reply, SchemaName};
+
+/// What the clones of a pool share.
+pub(super) struct PoolInner {
+    pub(super) connector: Arc<Connector>,
+    pub(super) size: u32,
+    pub(super) timeout: Duration,
+    pub(super) shared: Arc<SharedConnections>,
+    pub(super) exclusive: Arc<ExclusiveConnections>,
+    pub(super) groups: Arc<Groups>,
+    pub(super) waits: Arc<Waits>,
+}
+
+impl PoolInner {
+    /// Makes a call by itself. `may_have_executed` is true if it was part of a group, of which that is unknown.
+    pub(super) async fn execute_alone(
+        &self,
+        schema: &SchemaName,
+        call: &Call<'_>,
+        may_have_executed: bool,
+    ) -> Result<Reply, Error> {
+        let no_place = |error: Error| {
+            if may_have_executed {
+                error.with_outcome_unknown()
+            } else {
+                error
+            }
+        };
+        let prepares = self.connector.prepares_statements();
+        if call.can_be_pipelined() {
+            let lease = self.shared.take(self.timeout).await;
+            let mut lease = lease.map_err(no_place)?;
+            execute(&mut lease, prepares, schema, call, may_have_executed).await
+        } else {
+            let lease = self.exclusive.take(call, self.timeout).await;
+            let mut lease = lease.map_err(no_place)?;
+            execute(&mut lease, prepares, schema, call, may_have_executed).await
+        }
+    }
+}
