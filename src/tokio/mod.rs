@@ -28,10 +28,13 @@
 //! that waits for a locked session delays no other call. The runtime needs tokio's I/O and time: `enable_all`, or
 //! `#[tokio::main]`.
 //!
+//! Loads and saves that would wait for a connection [share the next call](crate::StoreBuilder::group_calls) of the database, which
+//! a task makes for all of them. A call that finds a free connection goes at once and by itself.
+//!
 //! # Cancellation
 //!
 //! Any future may be dropped at any time, by `tokio::select!` or a timeout for example. It leaks nothing, blocks no other call,
-//! and no other call gets its reply. A call that still waits for a connection has then done nothing. A call that was sent is
+//! and no other call gets its reply. A call that still waits for a connection or a group has then done nothing. A call that was sent is
 //! executed all the same, as if its reply were lost. Its place in the pool is free when the server has replied:
 //!
 //! - a dropped `save`, `create`, `end`, `rotate`, `login` or `logout` may have made its change, or may make it still: load the

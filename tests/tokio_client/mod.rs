@@ -2,6 +2,7 @@
 
 mod borrowed;
 mod cancellation;
+mod concurrency;
 mod connections;
 mod events;
 mod groups;
