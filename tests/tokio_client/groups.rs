@@ -34,10 +34,10 @@ where
     let holder = Holder::lock(store, busy.id()).await;
     let mut saves = Vec::new();
     for mut session in sessions {
-        let saver = store.clone();
+        let clone = store.clone();
         saves.push(tokio::spawn(async move {
-            let saved = saver.save(&mut session).await;
-            (saved, session)
+            let outcome = clone.save(&mut session).await;
+            (outcome, session)
         }));
         outside(|| {
             wait_until("the save waits", || {
@@ -264,14 +264,14 @@ fn lost_reply_of_group_repeats_each_save() {
             }
             holder.unlock().await;
             for (session, save) in sessions.iter_mut().zip(saves) {
-                let (outcome, saved) = save.await.unwrap();
+                let (outcome, after) = save.await.unwrap();
                 assert_eq!(outcome.unwrap(), SaveOutcome::Saved);
                 let stored = store.load::<i32>(session.id()).await.unwrap().unwrap();
                 assert_eq!(
                     (stored.data, stored.version()),
-                    (saved.data, saved.version())
+                    (after.data, after.version())
                 );
-                *session = saved;
+                *session = after;
             }
         }
         assert_eq!(groups(&store), (2, 8, 4));
