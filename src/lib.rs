@@ -74,7 +74,8 @@
 //! # One round trip
 //!
 //! Each call is one round trip to the server, check-out from the pool included, once the connection is open and the statement
-//! prepared on it. [`Store::update`] is two calls, and [`Store::with_locked`] four. No connection is pinged before its use. A
+//! prepared on it. [`Store::update`] is two calls, and [`Store::with_locked`] four. Loads
+//! and saves that wait for a connection [share one call](StoreBuilder::group_calls). No connection is pinged before its use. A
 //! broken one is replaced and the call repeated once, which is safe for every function. Behind a pooler that gives each
 //! transaction another connection, set [`StoreBuilder::prepare_statements(false)`](StoreBuilder::prepare_statements).
 //!

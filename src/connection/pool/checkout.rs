@@ -2,8 +2,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::in_transaction::InTransaction;
-use super::places::{AcquireError, Places, PooledConnection, Turn};
+use super::place::PooledConnection;
+use super::places::Places;
 use super::queue::{Purpose, Ticket};
+use super::waiting::{AcquireError, Turn};
 use crate::connection::connector::Connector;
 use crate::error::Error;
 use crate::functions::{Call, GroupedCall, Reply, SchemaName};

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::checkout::{Checkout, Past};
 use super::members::Members;
 use super::options::GroupMode;
-use super::places::{PooledConnection, Turn};
+use super::place::PooledConnection;
 use super::queue::Purpose;
+use super::waiting::Turn;
 use crate::error::Error;
 use crate::functions::{Call, Group, GroupKind, GroupLimits, GroupedCall, Reply, SchemaName};
 

@@ -6,6 +6,7 @@ mod groups;
 mod in_transaction;
 mod members;
 mod options;
+mod place;
 mod places;
 #[expect(clippy::module_inception, reason = "the file of the type Pool")]
 mod pool;
@@ -15,6 +16,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod waiter;
+mod waiting;
 
 pub(crate) use options::{GroupMode, PoolOptions};
 pub use pool::Pool;

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use crate::connection::pool::members::Members;
 use crate::connection::pool::options::{GroupMode, PoolOptions};
-use crate::connection::pool::places::{AcquireError, Places, Turn, Waiting};
+use crate::connection::pool::places::Places;
 use crate::connection::pool::queue::Purpose;
 use crate::connection::pool::status::PoolStatus;
 use crate::connection::pool::waiter::Waiter;
+use crate::connection::pool::waiting::{AcquireError, Turn, Waiting};
 use crate::functions::{Admission, Function, GroupedCall, LoadSession};
 use crate::session::SessionKey;
 
