@@ -85,7 +85,7 @@ const CALLS: &[&str] = &[
     "select web.load_sessions(array[sha256('own'), sha256('rotated 1'), sha256('missing')])",
     "select web.load_sessions(array[sha256('own'), sha256('rotated 1')], false)",
     "select web.save_sessions(array[sha256('own'), sha256('rotated 1'), sha256('missing')], array['1', '2', '3'])",
-    "select web.save_sessions(array[sha256('ended 1'), sha256('expired 1')], array['1', '2'], array[1, 2])",
+    "select web.save_sessions(array[sha256('rotated 2'), sha256('own'), sha256('own')], array['1', '2', '3'], array[1, 1, 2])",
     "select web.touch_session(sha256('own'))",
     "select web.touch_session(sha256('rotated 1'))",
     "select web.lock_session(sha256('own'))",

@@ -13,21 +13,16 @@ as $function$
 -- array would get a plan of its own.
 #variable_conflict use_column
 begin
+    -- Before it reads, so that it locks no page.
+    if pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.=) 'serializable' then
+        perform web.raise_serializable();
+    end if;
+
     return query
     select s.key, coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id, pg_catalog.statement_timestamp()
     from web.session as s
-    where s.key operator(pg_catalog.=) any ((
-            select case
-                when pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.<>) 'serializable' then p_keys
-            end
-        )::pg_catalog.bytea[])
+    where s.key operator(pg_catalog.=) any ((select p_keys)::pg_catalog.bytea[])
         and case when p_slide then s.slide_at else s.expires_at end operator(pg_catalog.>) pg_catalog.statement_timestamp();
-    if not found then
-        -- Not in one condition: PostgreSQL compiles each at every call.
-        if pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.=) 'serializable' then
-            perform web.raise_serializable();
-        end if;
-    end if;
 end;
 $function$;
 

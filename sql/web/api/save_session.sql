@@ -14,22 +14,22 @@ as $function$
 declare
     v_saved web.saved_session;
 begin
-    update web.session as s
-    set
-        version = s.version operator(pg_catalog.+) 1,
-        data = p_data
-    where s.key operator(pg_catalog.=) case
-            when pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.<>) 'serializable'
-                -- The smallest value that max_data_bytes may have, so that the settings need not be read.
-                and pg_catalog.octet_length(p_data) operator(pg_catalog.<=) 8192
-            then p_key
-        end
-        and s.slide_at operator(pg_catalog.>) pg_catalog.statement_timestamp()
-        and s.version operator(pg_catalog.=) coalesce(p_expected_version, s.version)
-        -- A comparison by bytes, whatever collation the caller gives the parameter.
-        and s.data operator(pg_catalog.<>) p_data collate pg_catalog."C"
-    returning 'saved', s.version, s.expires_at, pg_catalog.statement_timestamp()
-    into v_saved;
+    if pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.<>) 'serializable'
+        -- The smallest value that max_data_bytes may have, so that the settings need not be read.
+        and pg_catalog.octet_length(p_data) operator(pg_catalog.<=) 8192
+    then
+        update web.session as s
+        set
+            version = s.version operator(pg_catalog.+) 1,
+            data = p_data
+        where s.key operator(pg_catalog.=) p_key
+            and s.slide_at operator(pg_catalog.>) pg_catalog.statement_timestamp()
+            and s.version operator(pg_catalog.=) coalesce(p_expected_version, s.version)
+            -- A comparison by bytes, whatever collation the caller gives the parameter.
+            and s.data operator(pg_catalog.<>) p_data collate pg_catalog."C"
+        returning 'saved', s.version, s.expires_at, pg_catalog.statement_timestamp()
+        into v_saved;
+    end if;
     if not found then
         select d.outcome, d.version, d.expires_at, d.server_time
         into v_saved

@@ -14,6 +14,17 @@ as $function$
 -- on its newest version, which the outer update does not read.
 #variable_conflict use_column
 begin
+    -- Before it reads, so that it locks no page.
+    if pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.=) 'serializable' then
+        perform web.raise_serializable();
+    end if;
+    -- A version that is missing would mean any version.
+    if pg_catalog.cardinality(p_data) operator(pg_catalog.<>) pg_catalog.cardinality(p_keys)
+        or pg_catalog.cardinality(p_expected_versions) operator(pg_catalog.<>) pg_catalog.cardinality(p_keys)
+    then
+        perform web.raise_array_lengths();
+    end if;
+
     return query
     update web.session as s
     set
@@ -25,13 +36,7 @@ begin
             -- Of equal keys the first: one statement updates a row once.
             select distinct on (u.key) u.key, u.ordinality, u.data, u.version
             from rows from (
-                pg_catalog.unnest(case
-                    when pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.<>) 'serializable'
-                        -- A version that is missing would mean any version.
-                        and pg_catalog.cardinality(p_data) operator(pg_catalog.=) pg_catalog.cardinality(p_keys)
-                        and coalesce(pg_catalog.cardinality(p_expected_versions) operator(pg_catalog.=) pg_catalog.cardinality(p_keys), true)
-                    then p_keys
-                end),
+                pg_catalog.unnest(p_keys),
                 pg_catalog.unnest(p_data),
                 pg_catalog.unnest(p_expected_versions)
             ) with ordinality as u (key, data, version, ordinality)
@@ -47,16 +52,6 @@ begin
     ) as l
     where s.ctid operator(pg_catalog.=) l.ctid
     returning l.ordinality, s.version, s.expires_at, pg_catalog.statement_timestamp();
-    if not found then
-        if pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.=) 'serializable' then
-            perform web.raise_serializable();
-        end if;
-        if pg_catalog.cardinality(p_data) operator(pg_catalog.<>) pg_catalog.cardinality(p_keys)
-            or pg_catalog.cardinality(p_expected_versions) operator(pg_catalog.<>) pg_catalog.cardinality(p_keys)
-        then
-            perform web.raise_array_lengths();
-        end if;
-    end if;
 end;
 $function$;
 
