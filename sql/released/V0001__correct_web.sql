@@ -929,15 +929,15 @@ $body$
 -- A pinned search_path would cost a seventh of the time. So every name and operator here is qualified instead.
 #variable_conflict use_column
 begin
-    return query
-    select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id, pg_catalog.statement_timestamp()
-    from web.session as s
-    where s.key operator(pg_catalog.=) case
-            -- A serializable transaction looks for no key, so that it locks no page; raise_serializable gives the reason.
-            -- As a condition of its own this would cost a node of the plan.
-            when pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.<>) 'serializable' then p_key
-        end
-        and s.slide_at operator(pg_catalog.>) pg_catalog.statement_timestamp();
+    -- A serializable transaction looks for no key, so that it locks no page; raise_serializable gives the reason. Inside the
+    -- statement this would cost more: PostgreSQL compiles the condition of an index scan twice at every call.
+    if pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.<>) 'serializable' then
+        return query
+        select coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id, pg_catalog.statement_timestamp()
+        from web.session as s
+        where s.key operator(pg_catalog.=) p_key
+            and s.slide_at operator(pg_catalog.>) pg_catalog.statement_timestamp();
+    end if;
     if not found then
         return query
         select d.data, d.version, d.expires_at, d.user_id, d.server_time
@@ -966,21 +966,16 @@ $body$
 -- array would get a plan of its own.
 #variable_conflict use_column
 begin
+    -- Before it reads, so that it locks no page.
+    if pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.=) 'serializable' then
+        perform web.raise_serializable();
+    end if;
+
     return query
     select s.key, coalesce(s.data, 'null'), s.version, s.expires_at, s.user_id, pg_catalog.statement_timestamp()
     from web.session as s
-    where s.key operator(pg_catalog.=) any ((
-            select case
-                when pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.<>) 'serializable' then p_keys
-            end
-        )::pg_catalog.bytea[])
+    where s.key operator(pg_catalog.=) any ((select p_keys)::pg_catalog.bytea[])
         and case when p_slide then s.slide_at else s.expires_at end operator(pg_catalog.>) pg_catalog.statement_timestamp();
-    if not found then
-        -- Not in one condition: PostgreSQL compiles each at every call.
-        if pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.=) 'serializable' then
-            perform web.raise_serializable();
-        end if;
-    end if;
 end;
 $body$,
         'web.load_sessions(bytea[], boolean)',
@@ -1389,22 +1384,22 @@ $body$
 declare
     v_saved web.saved_session;
 begin
-    update web.session as s
-    set
-        version = s.version operator(pg_catalog.+) 1,
-        data = p_data
-    where s.key operator(pg_catalog.=) case
-            when pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.<>) 'serializable'
-                -- The smallest value that max_data_bytes may have, so that the settings need not be read.
-                and pg_catalog.octet_length(p_data) operator(pg_catalog.<=) 8192
-            then p_key
-        end
-        and s.slide_at operator(pg_catalog.>) pg_catalog.statement_timestamp()
-        and s.version operator(pg_catalog.=) coalesce(p_expected_version, s.version)
-        -- A comparison by bytes, whatever collation the caller gives the parameter.
-        and s.data operator(pg_catalog.<>) p_data collate pg_catalog."C"
-    returning 'saved', s.version, s.expires_at, pg_catalog.statement_timestamp()
-    into v_saved;
+    if pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.<>) 'serializable'
+        -- The smallest value that max_data_bytes may have, so that the settings need not be read.
+        and pg_catalog.octet_length(p_data) operator(pg_catalog.<=) 8192
+    then
+        update web.session as s
+        set
+            version = s.version operator(pg_catalog.+) 1,
+            data = p_data
+        where s.key operator(pg_catalog.=) p_key
+            and s.slide_at operator(pg_catalog.>) pg_catalog.statement_timestamp()
+            and s.version operator(pg_catalog.=) coalesce(p_expected_version, s.version)
+            -- A comparison by bytes, whatever collation the caller gives the parameter.
+            and s.data operator(pg_catalog.<>) p_data collate pg_catalog."C"
+        returning 'saved', s.version, s.expires_at, pg_catalog.statement_timestamp()
+        into v_saved;
+    end if;
     if not found then
         select d.outcome, d.version, d.expires_at, d.server_time
         into v_saved
@@ -1435,6 +1430,17 @@ $body$
 -- on its newest version, which the outer update does not read.
 #variable_conflict use_column
 begin
+    -- Before it reads, so that it locks no page.
+    if pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.=) 'serializable' then
+        perform web.raise_serializable();
+    end if;
+    -- A version that is missing would mean any version.
+    if pg_catalog.cardinality(p_data) operator(pg_catalog.<>) pg_catalog.cardinality(p_keys)
+        or pg_catalog.cardinality(p_expected_versions) operator(pg_catalog.<>) pg_catalog.cardinality(p_keys)
+    then
+        perform web.raise_array_lengths();
+    end if;
+
     return query
     update web.session as s
     set
@@ -1446,13 +1452,7 @@ begin
             -- Of equal keys the first: one statement updates a row once.
             select distinct on (u.key) u.key, u.ordinality, u.data, u.version
             from rows from (
-                pg_catalog.unnest(case
-                    when pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.<>) 'serializable'
-                        -- A version that is missing would mean any version.
-                        and pg_catalog.cardinality(p_data) operator(pg_catalog.=) pg_catalog.cardinality(p_keys)
-                        and coalesce(pg_catalog.cardinality(p_expected_versions) operator(pg_catalog.=) pg_catalog.cardinality(p_keys), true)
-                    then p_keys
-                end),
+                pg_catalog.unnest(p_keys),
                 pg_catalog.unnest(p_data),
                 pg_catalog.unnest(p_expected_versions)
             ) with ordinality as u (key, data, version, ordinality)
@@ -1468,16 +1468,6 @@ begin
     ) as l
     where s.ctid operator(pg_catalog.=) l.ctid
     returning l.ordinality, s.version, s.expires_at, pg_catalog.statement_timestamp();
-    if not found then
-        if pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.=) 'serializable' then
-            perform web.raise_serializable();
-        end if;
-        if pg_catalog.cardinality(p_data) operator(pg_catalog.<>) pg_catalog.cardinality(p_keys)
-            or pg_catalog.cardinality(p_expected_versions) operator(pg_catalog.<>) pg_catalog.cardinality(p_keys)
-        then
-            perform web.raise_array_lengths();
-        end if;
-    end if;
 end;
 $body$,
         'web.save_sessions(bytea[], text[], bigint[])',
