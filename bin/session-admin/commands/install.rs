@@ -47,7 +47,7 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Args {
-    /// Print what would change, and change nothing
+    /// Print what would change, and change nothing (for connect-pg 1.1.5, by an upgrade that is rolled back: requests wait)
     #[arg(long)]
     dry_run: bool,
     /// When upgrading connect-pg 1.1.5 for Node: drop the additions to its table
