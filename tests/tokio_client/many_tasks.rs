@@ -95,8 +95,8 @@ fn blocked_saves_delay_neither_loads_nor_saves_of_other_sessions() {
                     assert_eq!(store.load::<u32>(&blocked).await.unwrap().unwrap().data, 1);
                     let mut other = create(&store, number).await;
                     other.data += 1;
-                    let saved = store.save(&mut other).await.unwrap();
-                    assert_eq!(saved, SaveOutcome::Saved);
+                    let outcome = store.save(&mut other).await.unwrap();
+                    assert_eq!(outcome, SaveOutcome::Saved);
                     let loaded = store.load::<u32>(other.id()).await.unwrap().unwrap();
                     assert_eq!(loaded.data, number + 1);
                 })
