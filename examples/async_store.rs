@@ -41,7 +41,7 @@ async fn main() -> Result<(), Error> {
     Ok(())
 }
 
-/// The requests of one visitor, as the browser sends them with its cookie.
+/// Sends the requests of one visitor, as the browser does with its cookie.
 async fn visit(store: Store) -> Result<u32, Error> {
     let attributes = SessionAttributes::new().idle_timeout(Duration::from_secs(3600));
     let session = store.create(0, &attributes).await?;
@@ -58,7 +58,7 @@ async fn visit(store: Store) -> Result<u32, Error> {
     Ok(session.map_or(0, |session| session.data))
 }
 
-/// A handler: counts a view. Returns false if the visitor has no session any more.
+/// Handles a request: counts a view. Returns false if the visitor has no session any more.
 async fn view(store: &Store, cookie: &str) -> Result<bool, Error> {
     // A cookie that is no session id is not from this application.
     let Ok(id) = cookie.parse::<SessionId>() else {

@@ -3,12 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    panic::resume_unwind,
-    sync::{
-        Barrier,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    thread,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use crate::support::case::case;
@@ -17,29 +12,6 @@ use crate::support::server::value;
 use postgres::{Client, IsolationLevel};
 
 const THREADS: usize = 16;
-
-/// Runs the same work in sixteen threads, each with its own connection, and returns the results.
-fn at_once<T: Send>(store: &RawStore, work: impl Fn(usize, &mut Client) -> T + Sync) -> Vec<T> {
-    let clients: Vec<Client> = (0..THREADS).map(|_| store.nodepg()).collect();
-    let start = Barrier::new(THREADS);
-    thread::scope(|scope| {
-        let threads: Vec<_> = clients
-            .into_iter()
-            .enumerate()
-            .map(|(number, mut client)| {
-                let (start, work) = (&start, &work);
-                scope.spawn(move || {
-                    start.wait();
-                    work(number, &mut client)
-                })
-            })
-            .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
-            .collect()
-    })
-}
 
 /// Makes every use of a new session write a slide.
 fn make_every_slide_due(store: &RawStore) {
@@ -72,7 +44,7 @@ impl Dice {
 fn concurrent_creates_have_one_winner() {
     const KEYS: usize = 40;
     let store = RawStore::new();
-    let created = at_once(&store, |thread, client| {
+    let created = store.at_once(THREADS, |thread, client| {
         (0..KEYS)
             .filter(|key| {
                 client
@@ -113,7 +85,7 @@ fn concurrent_uses_slide_forward_only() {
             for id in IDS {
                 assert!(store.nodepg().create(id, id).unwrap());
             }
-            at_once(&store, |_, client| {
+            store.at_once(THREADS, |_, client| {
                 let mut last = [Micros::MINUS_INFINITY; 3];
                 for round in 0..ROUNDS {
                     let number = round % 3;
@@ -158,7 +130,7 @@ fn concurrent_versioned_saves_lose_no_change() {
             for id in ids {
                 assert!(store.nodepg().create(id, "0").unwrap());
             }
-            at_once(&store, |thread, client| {
+            store.at_once(THREADS, |thread, client| {
                 for _ in 0..ROUNDS {
                     for id in ids {
                         increment(client, id, with_author.then_some(thread));
@@ -180,7 +152,7 @@ fn concurrent_unversioned_saves_write_each_once() {
     const ROUNDS: usize = 40;
     let store = RawStore::new();
     assert!(store.nodepg().create("a", "{}").unwrap());
-    let versions = at_once(&store, |thread, client| {
+    let versions = store.at_once(THREADS, |thread, client| {
         (0..ROUNDS)
             .map(|round| {
                 let data = format!("{thread} {round}");
@@ -208,7 +180,7 @@ fn version_identifies_one_data() {
     let store = RawStore::new();
     make_every_slide_due(&store);
     assert!(store.nodepg().create("a", "0").unwrap());
-    let seen = at_once(&store, |thread, client| {
+    let seen = store.at_once(THREADS, |thread, client| {
         let mut dice = Dice::new(thread);
         let mut seen = Vec::new();
         for _ in 0..ROUNDS {
@@ -242,7 +214,7 @@ fn concurrent_ends_have_one_winner_and_are_final() {
             assert!(store.nodepg().create(&format!("id {round}"), "{}").unwrap());
         }
     }
-    let ended = at_once(&store, |_, client| {
+    let ended = store.at_once(THREADS, |_, client| {
         (0..ROUNDS)
             .filter(|round| {
                 let id = format!("id {round}");
@@ -264,7 +236,7 @@ fn concurrent_sets_count_each_version() {
     const ROUNDS: usize = 60;
     let store = RawStore::new();
     let ids = ["a", "b", "c"];
-    at_once(&store, |thread, client| {
+    store.at_once(THREADS, |thread, client| {
         for round in 0..ROUNDS {
             client
                 .set(ids[round % 3], &format!("{thread} {round}"))
@@ -285,7 +257,7 @@ fn concurrent_sets_replace_expired_session() {
         let id = format!("id {round}");
         store.nodepg().set_for(&id, "{}", -1).unwrap();
     }
-    at_once(&store, |thread, client| {
+    store.at_once(THREADS, |thread, client| {
         for round in 0..15 {
             let id = format!("id {round}");
             client.set(&id, &thread.to_string()).unwrap();
@@ -299,7 +271,7 @@ fn get_after_destroy_returns_nothing() {
     const ROUNDS: usize = 40;
     let store = RawStore::new();
     let destroyed: Vec<AtomicBool> = (0..ROUNDS).map(|_| AtomicBool::new(false)).collect();
-    at_once(&store, |thread, client| {
+    store.at_once(THREADS, |thread, client| {
         for (round, destroyed) in destroyed.iter().enumerate() {
             let id = format!("id {round}");
             client.set(&id, "{}").unwrap();
@@ -323,7 +295,7 @@ fn concurrent_count_stays_within_bounds() {
     for id in ["kept 1", "kept 2", "kept 3"] {
         store.nodepg().set(id, "{}").unwrap();
     }
-    at_once(&store, |thread, client| {
+    store.at_once(THREADS, |thread, client| {
         for round in 0..40 {
             let id = format!("{thread} {round}");
             client.set(&id, "{}").unwrap();
@@ -339,7 +311,7 @@ fn concurrent_count_stays_within_bounds() {
 fn clear_beside_every_writer_causes_no_deadlock() {
     let store = RawStore::new();
     make_every_slide_due(&store);
-    at_once(&store, |thread, client| {
+    store.at_once(THREADS, |thread, client| {
         let mut dice = Dice::new(thread);
         for _ in 0..150 {
             let id = format!("id {}", dice.below(24));
@@ -374,7 +346,7 @@ fn concurrent_prune_deletes_expired_sessions_only() {
         assert!(store.nodepg().create(id, "0").unwrap());
     }
     let busy = AtomicUsize::new(0);
-    at_once(&store, |thread, client| {
+    store.at_once(THREADS, |thread, client| {
         let mut dice = Dice::new(thread);
         // Live sessions become due for pruning again and again.
         let mut superuser = store.superuser();
@@ -576,7 +548,7 @@ fn make_random_calls(with_clears: bool) {
     let store = RawStore::new();
     make_every_slide_due(&store);
     let ledger = Ledger::new();
-    at_once(&store, |thread, client| {
+    store.at_once(THREADS, |thread, client| {
         let mut dice = Dice::new(thread);
         for _ in 0..250 {
             match dice.below(40) {
@@ -624,7 +596,7 @@ fn make_random_transactions(isolation: IsolationLevel) {
     let store = RawStore::new();
     make_every_slide_due(&store);
     let ledger = Ledger::new();
-    let committed = at_once(&store, |thread, client| {
+    let committed = store.at_once(THREADS, |thread, client| {
         let mut dice = Dice::new(thread);
         (0..70)
             .filter(|_| one_transaction(client, isolation, &ledger, &mut dice))

@@ -3,8 +3,6 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
-use std::panic::resume_unwind;
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
@@ -188,7 +186,7 @@ fn rows(client: &mut impl GenericClient) -> Rows {
         .collect()
 }
 
-/// Does something as the runtime role, and takes it back. Returns its result and the rows that it left.
+/// Runs work as the runtime role, and rolls it back. Returns its result and the rows that it left.
 fn tried<T>(client: &mut Client, work: impl FnOnce(&mut Transaction<'_>) -> T) -> (T, Rows) {
     let mut transaction = client.transaction().unwrap();
     let result = work(&mut transaction);
@@ -441,29 +439,6 @@ fn grouped_calls_match_single_calls() {
 
 const THREADS: usize = 12;
 
-/// Does the same work in all threads, each with its own connection, and returns the results.
-fn at_once<T: Send>(store: &RawStore, work: impl Fn(usize, &mut Client) -> T + Sync) -> Vec<T> {
-    let clients: Vec<Client> = (0..THREADS).map(|_| store.nodepg()).collect();
-    let start = Barrier::new(THREADS);
-    thread::scope(|scope| {
-        let threads: Vec<_> = clients
-            .into_iter()
-            .enumerate()
-            .map(|(number, mut client)| {
-                let (start, work) = (&start, &work);
-                scope.spawn(move || {
-                    start.wait();
-                    work(number, &mut client)
-                })
-            })
-            .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
-            .collect()
-    })
-}
-
 /// Returns the numbers below `count` in an order of their own for each seed.
 fn shuffled(count: usize, seed: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..count).collect();
@@ -471,8 +446,8 @@ fn shuffled(count: usize, seed: usize) -> Vec<usize> {
     order
 }
 
-/// Each thread adds one to every session, in groups of an order of its own, and makes the single call for what a group does not
-/// save. The sum holds: no version is lost, and no group deadlocks with another one or with a single save.
+// Each thread adds one to every session, in groups of an order of its own, and by the single call if a group does not save it.
+// The sum holds: no version is lost, and no group deadlocks with another one or with a single save.
 #[test]
 fn concurrent_groups_lose_no_version() {
     const COUNT: usize = 8;
@@ -486,7 +461,7 @@ fn concurrent_groups_lose_no_version() {
                 .unwrap()
         );
     }
-    let saved = at_once(&store, |thread, client| {
+    let saved = store.at_once(THREADS, |thread, client| {
         let mut superuser = store.superuser();
         let mut by_group = [0_i64; COUNT];
         let mut alone = [0_i64; COUNT];
@@ -548,7 +523,7 @@ fn concurrent_groups_lose_no_version() {
     }
 }
 
-/// Sessions are used in groups while others end them. Once an end has returned, no group loads or saves the session.
+// Sessions are used in groups while others end them. Once an end has returned, no group loads or saves the session.
 #[test]
 fn groups_keep_ended_sessions_ended() {
     const COUNT: usize = 300;
@@ -564,7 +539,7 @@ fn groups_keep_ended_sessions_ended() {
     }
     let ended: Vec<AtomicBool> = (0..COUNT).map(|_| AtomicBool::new(false)).collect();
     let first = AtomicUsize::new(0);
-    let returned = at_once(&store, |thread, client| {
+    let returned = store.at_once(THREADS, |thread, client| {
         let mut returned = 0;
         for round in 0..ROUNDS {
             let begin = first.load(Ordering::SeqCst).min(COUNT - 8);
@@ -630,7 +605,7 @@ fn groups_keep_ended_sessions_ended() {
     }
 }
 
-/// A group that holds rows waits for no other transaction, and other groups skip those rows.
+// A group that holds rows waits for no other transaction, and other groups skip those rows.
 #[test]
 fn open_group_blocks_saves_and_no_group() {
     let store = RawStore::new();

@@ -272,7 +272,7 @@ fn database_owner_with_createrole_installs() {
         .unwrap();
 }
 
-/// It does not even become a member of the owner role.
+// It does not even become a member of the owner role.
 #[test]
 fn second_install_of_database_owner_writes_nothing() {
     let mut database = Database::new();

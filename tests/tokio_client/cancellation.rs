@@ -30,7 +30,7 @@ async fn drop_soon(polls: u32, future: impl Future) {
     .await;
 }
 
-/// One call of each kind on the session, dropped after some polls or some time.
+/// Makes a call of that kind on the session, and drops it after some polls or some time.
 async fn make_and_drop(store: &Store, id: &SessionId, kind: u32, polls: u32, time: Duration) {
     let attributes = SessionAttributes::new();
     let load = async { drop(store.load::<(u32, u32)>(id).await) };
@@ -58,7 +58,7 @@ async fn make_and_drop(store: &Store, id: &SessionId, kind: u32, polls: u32, tim
     }
 }
 
-/// Each task has a session that holds the task's number. A reply of another task's call would show another number.
+/// Loads a session that holds the task's number, and drops some calls. A reply to another task would show another number.
 async fn load_and_cancel(store: Store, number: u32, rounds: u32) {
     let mut session = create(&store, (number, 0_u32)).await;
     let id = session.id().clone();

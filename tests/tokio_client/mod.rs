@@ -41,7 +41,7 @@ fn runtime() -> Runtime {
         .unwrap()
 }
 
-/// Does what blocks. The tests' own client is synchronous.
+/// Runs work that blocks, because the tests' own client is synchronous.
 fn outside<T>(work: impl FnOnce() -> T) -> T {
     block_in_place(work)
 }

@@ -2,6 +2,9 @@
 
 use std::{
     error::Error,
+    panic::resume_unwind,
+    sync::Barrier,
+    thread,
     time::{Duration, SystemTime},
 };
 
@@ -48,6 +51,33 @@ impl RawStore {
                 quoted(&self.0.role)
             ))
             .unwrap();
+    }
+
+    /// Runs the same work in so many threads, each with its own connection, and returns the results.
+    pub fn at_once<T: Send>(
+        &self,
+        threads: usize,
+        work: impl Fn(usize, &mut Client) -> T + Sync,
+    ) -> Vec<T> {
+        let clients: Vec<Client> = (0..threads).map(|_| self.nodepg()).collect();
+        let start = Barrier::new(threads);
+        thread::scope(|scope| {
+            let threads: Vec<_> = clients
+                .into_iter()
+                .enumerate()
+                .map(|(number, mut client)| {
+                    let (start, work) = (&start, &work);
+                    scope.spawn(move || {
+                        start.wait();
+                        work(number, &mut client)
+                    })
+                })
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+                .collect()
+        })
     }
 
     /// Returns the name of the database.

@@ -200,7 +200,7 @@ impl Run {
         oldest.is_some()
     }
 
-    /// Two join at the most. Each fourth caller waits for another group.
+    /// Takes a group of the callers that wait: two at most. Each fourth caller waits for another group.
     fn take_group(&mut self, holder: usize) -> bool {
         let model = &mut self.model;
         let Some((purpose @ (Purpose::Loads | Purpose::Saves), _)) = model.holders.get(holder)
