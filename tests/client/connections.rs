@@ -41,7 +41,7 @@ const CALLS: [(&str, Call); 12] = [
     }),
     ("count", |store, _| assert_eq!(store.count().unwrap(), 1)),
     ("prune", |store, _| {
-        assert!(store.prune(10).unwrap().is_complete())
+        assert!(store.prune(10).unwrap().is_complete());
     }),
     ("create", |store, _| {
         let another = create(store, 3);
@@ -59,7 +59,7 @@ const CALLS: [(&str, Call); 12] = [
         assert_eq!(store.end_user_sessions("4711", None).unwrap(), 1);
     }),
     ("end", |store, session| {
-        assert!(store.end(session.id()).unwrap())
+        assert!(store.end(session.id()).unwrap());
     }),
 ];
 

@@ -76,22 +76,22 @@ fn create_stores_all_attributes() {
     assert_eq!((row.get(6), row.get(7)), (60, 120));
 }
 
+type MakeGone<'a> = &'a dyn Fn(&Session<i32>);
+
 #[test]
 fn session_that_is_not_live_is_gone_for_every_call() {
     let database = TestDatabase::new();
     let store = database.store();
     let execute = |sql| database.superuser().batch_execute(sql).unwrap();
-    let cases: [(&str, &dyn Fn(&Session<i32>)); 3] = [
-        ("unknown", &|_| execute("delete from web.session")),
-        ("ended", &|session| {
-            assert!(store.end(session.id()).unwrap())
-        }),
-        ("expired", &|_| {
-            execute(
-                "update web.session set expires_at = now() - interval '1 s', slide_at = now() - interval '1 s'",
-            )
-        }),
-    ];
+    let end = |session: &Session<i32>| assert!(store.end(session.id()).unwrap());
+    let delete = |_: &Session<i32>| execute("delete from web.session");
+    let expire = |_: &Session<i32>| {
+        execute(
+            "update web.session set expires_at = now() - interval '1 s', slide_at = now() - interval '1 s'",
+        );
+    };
+    let cases: [(&str, MakeGone<'_>); 3] =
+        [("unknown", &delete), ("ended", &end), ("expired", &expire)];
     for (name, make_gone) in cases {
         case(name, || {
             let mut session = create(&store, 1);
