@@ -106,7 +106,7 @@ impl Joined {
 }
 
 impl Groups {
-    /// At most so many tasks lead groups of loads, or of saves, at the same time.
+    /// Creates groups: so many tasks at most lead groups of loads, or of saves, at the same time.
     pub(super) fn new(mode: GroupMode, load_leaders: usize, save_leaders: usize) -> Arc<Groups> {
         Arc::new(Groups {
             mode,

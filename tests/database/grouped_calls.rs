@@ -446,7 +446,7 @@ fn shuffled(count: usize, seed: usize) -> Vec<usize> {
     order
 }
 
-// Each thread adds one to every session, in groups of an order of its own, and by the single call if a group does not save it.
+// Each thread adds one to every session, in groups of an order of its own. What a group does not save, the single call saves.
 // The sum holds: no version is lost, and no group deadlocks with another one or with a single save.
 #[test]
 fn concurrent_groups_lose_no_version() {

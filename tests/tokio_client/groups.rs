@@ -12,7 +12,7 @@ use connect_pg::tokio::Store;
 use connect_pg::{Error, RotateOutcome, SaveOutcome, Session, SessionId, StoreBuilder};
 use tokio::task::JoinHandle;
 
-/// One connection for loads, and one for changes.
+/// Returns a builder with one connection for loads and one for changes.
 fn two_connections(builder: StoreBuilder<Store>) -> Store {
     builder.pool_size(2).build().unwrap()
 }
@@ -79,7 +79,7 @@ fn load_together(store: &Store, ids: &[&SessionId], slide: bool) -> Vec<Option<i
     })
 }
 
-/// The grouped function leaves some loads to the ordinary one.
+// The grouped function leaves some loads to the ordinary one.
 #[test]
 fn grouped_loads_return_what_single_loads_return() {
     for prepare in [true, false] {
@@ -145,7 +145,7 @@ fn grouped_loads_return_what_single_loads_return() {
     }
 }
 
-/// The grouped function leaves some saves to the ordinary one.
+// The grouped function leaves some saves to the ordinary one.
 #[test]
 fn grouped_saves_return_what_single_saves_return() {
     for prepare in [true, false] {
@@ -353,7 +353,7 @@ fn store_without_groups_makes_each_call_by_itself() {
     });
 }
 
-/// The leader of a group is a task of that runtime, and the calls of another one go on.
+// The leader of a group is a task of that runtime, and the calls of another one go on.
 #[test]
 fn end_of_a_leaders_runtime_leaves_no_call_waiting() {
     let database = TestDatabase::new();
