@@ -12,7 +12,7 @@ use connect_pg::tokio::Store;
 use connect_pg::{Error, RotateOutcome, SaveOutcome, Session, SessionId, StoreBuilder};
 use tokio::task::JoinHandle;
 
-/// Returns a builder with one connection for loads and one for changes.
+/// Returns a store with one connection for loads and one for changes.
 fn two_connections(builder: StoreBuilder<Store>) -> Store {
     builder.pool_size(2).build().unwrap()
 }
