@@ -41,7 +41,7 @@ declare
             and not r.rolsuper
     );
     v_tables constant text[] := array['session', 'settings', 'prune_state', 'user_lock'];
-    v_types constant text[] := array['loaded_session', 'saved_session', 'loaded_sessions', 'saved_sessions'];
+    v_types constant text[] := array['loaded_session', 'saved_session', 'created_session', 'loaded_sessions', 'saved_sessions'];
     -- One row a function: folder of sql/web/, name, declaration up to the body, body, signature, comment.
     v_functions constant text[] := array[
         --@ functions

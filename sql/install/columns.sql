@@ -1,6 +1,6 @@
 -- The columns that a slide changes stand together and before the data, which keeps its WAL record small. Times are
 -- timestamptz and compared with statement_timestamp(): now() is the start of the caller's transaction, and would load a
--- session that has expired since.
+-- session that has expired since. The defaults are those of a tombstone, so that a row is live only if an insert says so.
 declare
     v_declared record;
     v_table regclass;
@@ -12,17 +12,17 @@ begin
         select d.*
         from (
             values
-            ('session', 'expires_at', 'timestamp with time zone', null, true,
+            ('session', 'expires_at', 'timestamp with time zone', '''-infinity''::timestamp with time zone', true,
                 'The session is live while this is in the future by the clock of the database; -infinity once it has ended. Not indexed, so that slides are heap-only.'),
-            ('session', 'slide_at', 'timestamp with time zone', null, true,
+            ('session', 'slide_at', 'timestamp with time zone', '''-infinity''::timestamp with time zone', true,
                 'From this time on, a use writes a slide. Never later than expires_at.'),
-            ('session', 'last_used_at', 'timestamp with time zone', null, true,
+            ('session', 'last_used_at', 'timestamp with time zone', 'statement_timestamp()', true,
                 'The time of the last use that was written, exact to the time between two slides.'),
-            ('session', 'version', 'bigint', null, true,
+            ('session', 'version', 'bigint', '1', true,
                 'Grows with each change of the data. A slide does not change it.'),
-            ('session', 'created_at', 'timestamp with time zone', null, true,
+            ('session', 'created_at', 'timestamp with time zone', 'statement_timestamp()', true,
                 'The time at which the session was created.'),
-            ('session', 'absolute_expires_at', 'timestamp with time zone', null, true,
+            ('session', 'absolute_expires_at', 'timestamp with time zone', 'statement_timestamp()', true,
                 'The absolute timeout: no use moves the expiry beyond this time (OWASP ASVS 5.0, 7.3.2).'),
             ('session', 'prune_after', 'timestamp with time zone', null, true,
                 'The time from which pruning looks at the row. Slides do not move it.'),
@@ -34,9 +34,9 @@ begin
                 'In the tombstone of an old key after a rotation: the key that the session has now.'),
             ('session', 'grace_until', 'timestamp with time zone', null, false,
                 'In the tombstone of an old key after a rotation: until this time the old key still loads, for requests in progress.'),
-            ('session', 'idle_timeout_seconds', 'integer', null, true,
+            ('session', 'idle_timeout_seconds', 'integer', '0', true,
                 'The idle timeout: seconds from a use to the expiry (OWASP ASVS 5.0, 7.3.1).'),
-            ('session', 'slide_interval_seconds', 'integer', null, true,
+            ('session', 'slide_interval_seconds', 'integer', '0', true,
                 'Seconds from one slide to the next.'),
             ('session', 'handle', 'uuid', 'gen_random_uuid()', true,
                 'Names the session where its id must not appear: in lists, messages and other tables.'),
@@ -59,6 +59,8 @@ begin
                 'The idle timeout of a session that asks for none, in seconds. One day by default.'),
             ('settings', 'absolute_timeout_seconds', 'integer', '2592000', true,
                 'The absolute timeout of a session that asks for none, in seconds. 30 days by default.'),
+            ('settings', 'max_timeout_seconds', 'integer', '34560000', true,
+                'The longest timeout that a session may ask for, in seconds. 400 days by default, as browsers limit cookies (RFC 6265bis, 5.6.2).'),
             ('settings', 'max_data_bytes', 'integer', '1048576', true,
                 'The largest session data, in bytes of the database''s encoding. 1 MiB by default, 8 KiB at least.'),
             ('settings', 'tombstone_retention_seconds', 'integer', '3600', true,

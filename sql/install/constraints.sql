@@ -17,6 +17,7 @@ begin
             ('settings', 'settings_only_row', 'CHECK (only_row)'),
             ('settings', 'settings_idle_timeout_seconds', 'CHECK ((idle_timeout_seconds >= 1))'),
             ('settings', 'settings_absolute_timeout_seconds', 'CHECK ((absolute_timeout_seconds >= 1))'),
+            ('settings', 'settings_max_timeout_seconds', 'CHECK (((max_timeout_seconds >= idle_timeout_seconds) AND (max_timeout_seconds >= absolute_timeout_seconds)))'),
             ('settings', 'settings_max_data_bytes', 'CHECK ((max_data_bytes >= 8192))'),
             ('settings', 'settings_tombstone_retention_seconds', 'CHECK ((tombstone_retention_seconds >= 60))'),
             ('settings', 'settings_slide_percent', 'CHECK (((slide_percent >= 0) AND (slide_percent <= 50)))'),

@@ -16,7 +16,7 @@ begin
         from (
             values
             ('session_prune_after', '', '(prune_after)'),
-            ('session_user_id', '', '(user_id) WHERE (user_id IS NOT NULL)'),
+            ('session_user_id', '', '(user_id) WHERE ((user_id IS NOT NULL) AND (ended_at IS NULL))'),
             ('session_handle', 'UNIQUE ', '(handle)')
         ) as d (name, uniqueness, columns)
     loop

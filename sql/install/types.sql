@@ -18,7 +18,12 @@ begin
             (
                 'saved_session',
                 'outcome text, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone',
-                'What save_session returns. API: public'
+                'What save_session, rotate_session, login_session and logout_session return. API: public'
+            ),
+            (
+                'created_session',
+                'outcome text, version bigint, expires_at timestamp with time zone, handle uuid, server_time timestamp with time zone',
+                'What create_session returns. API: public'
             ),
             (
                 'loaded_sessions',

@@ -9,9 +9,6 @@ begin
             insert into web.session (
                 expires_at,
                 slide_at,
-                last_used_at,
-                version,
-                created_at,
                 absolute_expires_at,
                 prune_after,
                 idle_timeout_seconds,
@@ -21,14 +18,11 @@ begin
             )
             select
                 n.expires_at,
-                least(statement_timestamp() + make_interval(secs => web.slide_interval_seconds(n.idle_timeout_seconds)), n.expires_at),
-                statement_timestamp(),
-                1,
-                statement_timestamp(),
+                least(statement_timestamp() + make_interval(secs => web.slide_interval(n.idle_timeout_seconds, s)), n.expires_at),
                 n.absolute_expires_at,
                 n.expires_at,
                 n.idle_timeout_seconds,
-                web.slide_interval_seconds(n.idle_timeout_seconds),
+                web.slide_interval(n.idle_timeout_seconds, s),
                 sha256(convert_to(n.id, 'UTF8')),
                 n.data
             from (
@@ -48,6 +42,7 @@ begin
                 ) as a
                 where e.expires_at > statement_timestamp()
             ) as n
+            cross join web.settings as s
             $statement$,
             'web.',
             v_prefix

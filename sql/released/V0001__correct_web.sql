@@ -86,7 +86,7 @@ declare
             and not r.rolsuper
     );
     v_tables constant text[] := array['session', 'settings', 'prune_state', 'user_lock'];
-    v_types constant text[] := array['loaded_session', 'saved_session', 'loaded_sessions', 'saved_sessions'];
+    v_types constant text[] := array['loaded_session', 'saved_session', 'created_session', 'loaded_sessions', 'saved_sessions'];
     -- One row a function: folder of sql/web/, name, declaration up to the body, body, signature, comment.
     v_functions constant text[] := array[
         array[
@@ -162,6 +162,7 @@ begin
         set
             idle_timeout_seconds = v_after.idle_timeout_seconds,
             absolute_timeout_seconds = v_after.absolute_timeout_seconds,
+            max_timeout_seconds = v_after.max_timeout_seconds,
             max_data_bytes = v_after.max_data_bytes,
             tombstone_retention_seconds = v_after.tombstone_retention_seconds,
             slide_percent = v_after.slide_percent,
@@ -221,19 +222,15 @@ begin
     end if;
 
     perform web.lock_sessions();
-    update web.session as s
-    set
-        expires_at = '-infinity',
-        slide_at = '-infinity',
-        version = s.version + 1,
-        ended_at = statement_timestamp(),
-        ended_reason = 'revoked',
-        client_address = null,
-        user_agent = null,
-        label = null,
-        data = null
-    where s.expires_at > statement_timestamp();
-    get diagnostics v_rows = row_count;
+    v_rows := web.tombstone_sessions(
+        array(
+            select s.handle
+            from web.session as s
+            where s.expires_at > statement_timestamp()
+        ),
+        'revoked',
+        p_is_announced => false
+    );
     perform web.notify_session_end(null, 'revoked');
     return v_rows;
 end;
@@ -255,7 +252,7 @@ set search_path = pg_catalog, pg_temp$head$,
 $body$
 -- For support staff, who have a handle but not the user. Applications call end_user_session.
 begin
-    return web.tombstone_session(p_handle, 'revoked');
+    return web.tombstone_sessions(array[p_handle], 'revoked') > 0;
 end;
 $body$,
         'web.end_session_by_handle(uuid)',
@@ -490,15 +487,19 @@ begin
     timed as (
         select
             d.*,
-            coalesce(d.idle_timeout_seconds, ceil(extract(epoch from d.until - v_now))::integer) as idle
+            t.idle,
+            web.slide_interval(t.idle, n) as slide_interval_seconds
         from dated as d
+        cross join lateral (
+            select coalesce(d.idle_timeout_seconds, ceil(extract(epoch from d.until - v_now))::integer) as idle
+        ) as t
+        cross join web.settings as n
     ),
     added as (
         insert into web.session as s (
             expires_at,
             slide_at,
             last_used_at,
-            version,
             created_at,
             absolute_expires_at,
             prune_after,
@@ -513,14 +514,13 @@ begin
         )
         select
             t.until,
-            least(v_now + make_interval(secs => web.slide_interval_seconds(t.idle)), t.until),
+            least(v_now + make_interval(secs => t.slide_interval_seconds), t.until),
             greatest(least(coalesce(t.last_used_at, v_now), v_now), 'epoch'),
-            1,
             greatest(least(coalesce(t.created_at, v_now), v_now), 'epoch'),
             t.last_at,
             t.until,
             t.idle,
-            web.slide_interval_seconds(t.idle),
+            t.slide_interval_seconds,
             t.key,
             t.user_id,
             t.client_address,
@@ -662,13 +662,7 @@ $body$,
     p_label text default null,
     p_max_sessions integer default null
 )
-returns table (
-    outcome text,
-    version bigint,
-    expires_at timestamptz,
-    handle uuid,
-    server_time timestamptz
-)
+returns web.created_session
 language plpgsql
 volatile
 security definer
@@ -676,70 +670,44 @@ set search_path = pg_catalog, pg_temp$head$,
 $body$
 -- Never overwrites a row: otherwise a caller could take over, or be given, the session of another visitor. For a key in use
 -- the application generates a new id (OWASP ASVS 5.0, 7.2.4).
-#variable_conflict use_column
 declare
     v_now constant timestamptz := statement_timestamp();
-    v_idle_timeout_seconds integer;
-    v_absolute_timeout_seconds integer;
-    v_slide_interval_seconds integer;
-    v_absolute_expires_at timestamptz;
-    v_expires_at timestamptz;
+    v_max_sessions integer;
+    v_created web.created_session;
 begin
-    if current_setting('transaction_isolation') = 'serializable' then
-        perform web.raise_serializable();
-    end if;
-    -- All values are checked here, because the DETAIL of a constraint violation would show the row.
-    if octet_length(p_key) is distinct from 32 then
-        perform web.raise_invalid_key();
-    end if;
-    if p_data is null or octet_length(p_data) > 8192 then
-        perform web.check_data(p_data);
-    end if;
-    if p_idle_timeout_seconds < 1
-        or p_absolute_timeout_seconds < 1
+    -- All values are checked before the insert, because the DETAIL of a constraint violation would show the row.
+    if current_setting('transaction_isolation') = 'serializable'
+        or octet_length(p_key) is distinct from 32
+        or p_data is null
+        or octet_length(p_data) > 8192
+        or least(p_idle_timeout_seconds, p_absolute_timeout_seconds) < 1
         or p_user_id = ''
         or octet_length(p_user_id) > 1024
         or p_max_sessions < 0
     then
+        perform web.check_key(p_key);
+        perform web.check_data(p_data);
         perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_user_id, p_max_sessions);
     end if;
 
-    if p_user_id is not null then
-        perform web.lock_user(p_user_id);
-    end if;
-    -- Before a session is evicted: a call repeated after a lost answer must not evict another one. And a transaction on an
-    -- old snapshot may still see a deleted row; a new row beside it would show the session twice.
-    if (p_user_id is not null or current_setting('transaction_isolation') <> 'read committed')
-        and exists (select from web.session as s where s.key = p_key)
-    then
-        return query select 'exists'::text, null::bigint, null::timestamptz, null::uuid, v_now;
-        return;
-    end if;
-    if p_user_id is not null and not web.enforce_session_limit(p_user_id, p_max_sessions) then
-        return query select 'limit_reached'::text, null::bigint, null::timestamptz, null::uuid, v_now;
-        return;
-    end if;
-
-    select
-        coalesce(p_idle_timeout_seconds, s.idle_timeout_seconds),
-        coalesce(p_absolute_timeout_seconds, s.absolute_timeout_seconds)
-    into v_idle_timeout_seconds, v_absolute_timeout_seconds
-    from web.settings as s;
-    if not found then
-        perform web.raise_missing_settings();
+    if p_user_id is not null or current_setting('transaction_isolation') <> 'read committed' then
+        if p_user_id is not null then
+            v_max_sessions := web.lock_user(p_user_id);
+            v_max_sessions := coalesce(p_max_sessions, v_max_sessions);
+        end if;
+        -- Before a session is evicted: a call repeated after a lost answer must not evict another one. And a transaction on an
+        -- old snapshot may still see a deleted row; a new row beside it would show the session twice.
+        if exists (select from web.session as s where s.key = p_key) then
+            return ('exists', null, null, null, v_now);
+        end if;
+        if v_max_sessions > 0 and not web.enforce_session_limit(p_user_id, v_max_sessions) then
+            return ('limit_reached', null, null, null, v_now);
+        end if;
     end if;
 
-    v_absolute_expires_at := v_now + make_interval(secs => v_absolute_timeout_seconds);
-    v_expires_at := least(v_now + make_interval(secs => v_idle_timeout_seconds), v_absolute_expires_at);
-    v_slide_interval_seconds := web.slide_interval_seconds(v_idle_timeout_seconds);
-
-    return query
     insert into web.session as s (
         expires_at,
         slide_at,
-        last_used_at,
-        version,
-        created_at,
         absolute_expires_at,
         prune_after,
         idle_timeout_seconds,
@@ -751,32 +719,44 @@ begin
         label,
         data
     )
-    values (
-        v_expires_at,
-        least(v_now + make_interval(secs => v_slide_interval_seconds), v_expires_at),
-        v_now,
-        1,
-        v_now,
-        v_absolute_expires_at,
-        v_expires_at,
-        v_idle_timeout_seconds,
-        v_slide_interval_seconds,
+    select
+        e.expires_at,
+        least(v_now + make_interval(secs => i.slide_interval_seconds), e.expires_at),
+        t.absolute_expires_at,
+        e.expires_at,
+        t.idle_timeout_seconds,
+        i.slide_interval_seconds,
         p_key,
         p_user_id,
         p_client_address,
         left(p_user_agent, 512),
         left(p_label, 256),
         p_data
-    )
+    from web.settings as n
+    cross join lateral (
+        select
+            coalesce(p_idle_timeout_seconds, n.idle_timeout_seconds) as idle_timeout_seconds,
+            v_now + make_interval(secs => coalesce(p_absolute_timeout_seconds, n.absolute_timeout_seconds)) as absolute_expires_at
+    ) as t
+    cross join lateral (
+        select web.expiry_after_use(null, t.idle_timeout_seconds, t.absolute_expires_at) as expires_at
+    ) as e
+    cross join lateral (
+        select web.slide_interval(t.idle_timeout_seconds, n) as slide_interval_seconds
+    ) as i
+    where (greatest(p_idle_timeout_seconds, p_absolute_timeout_seconds) > n.max_timeout_seconds) is not true
     on conflict (key) do nothing
-    returning 'created'::text, s.version, s.expires_at, s.handle, v_now;
-
+    returning 'created', s.version, s.expires_at, s.handle, v_now
+    into v_created;
     if not found then
-        return query select 'exists'::text, null::bigint, null::timestamptz, null::uuid, v_now;
-        return;
+        perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_user_id, p_max_sessions);
+        return ('exists', null, null, null, v_now);
     end if;
 
-    perform web.prune_neighbors(p_key);
+    if random() < 0.25 then
+        perform web.prune_random_pages();
+    end if;
+    return v_created;
 end;
 $body$,
         'web.create_session(bytea, text, integer, integer, text, inet, text, text, integer)',
@@ -799,43 +779,53 @@ $body$
 declare
     v_key bytea := p_key;
     v_handle uuid;
+    v_has_ended boolean;
+    v_is_live boolean;
     v_successor bytea;
 begin
-    if current_setting('transaction_isolation') = 'serializable' then
-        perform web.raise_serializable();
-    end if;
-    if octet_length(p_key) is distinct from 32 then
-        perform web.raise_invalid_key();
+    if current_setting('transaction_isolation') = 'serializable' or octet_length(p_key) is distinct from 32 then
+        perform web.check_key(p_key);
     end if;
 
     loop
-        -- With the key of before a rotation, a logout means the session under its present key.
-        v_handle := web.resolve_key(v_key, false);
-        if web.tombstone_session(v_handle, 'logout') then
-            return true;
-        end if;
-
-        if v_handle is null then
-            if web.insert_tombstone(v_key, 'logout', null, null) then
-                perform web.prune_neighbors(v_key);
+        select s.handle, s.ended_at is not null, s.expires_at > statement_timestamp()
+        into v_handle, v_has_ended, v_is_live
+        from web.session as s
+        where s.key = v_key;
+        if not found then
+            if web.insert_tombstone(v_key, 'logout') then
                 return false;
             end if;
-            -- A rotated key gets a tombstone under its last successor. One snapshot shows that no live session has that key, so
-            -- that a parameter that a setting of the caller can print is of no use.
-            select s.successor
-            into v_successor
-            from web.session as s
-            where s.key = v_key
-                and s.ended_at is not null
-                and web.resolve_key(v_key, false) is null;
-            if found then
-                if v_successor is null then
-                    return false;
+        elsif v_is_live then
+            if web.tombstone_sessions(array[v_handle], 'logout') > 0 then
+                return true;
+            end if;
+        elsif not v_has_ended then
+            perform web.delete_expired_session(v_key);
+        else
+            -- With the key of before a rotation, a logout means the session under its present key.
+            v_handle := web.resolve_key(v_key, false);
+            if web.tombstone_sessions(array[v_handle], 'logout') > 0 then
+                return true;
+            end if;
+            -- Without that session, its last key gets a tombstone. One snapshot shows that no live session has that key, so that a
+            -- parameter that a setting of the caller can print is of no use.
+            if v_handle is null then
+                select s.successor
+                into v_successor
+                from web.session as s
+                where s.key = v_key
+                    and s.ended_at is not null
+                    and web.resolve_key(v_key, false) is null;
+                if found then
+                    if v_successor is null then
+                        return false;
+                    end if;
+                    v_key := v_successor;
                 end if;
-                v_key := v_successor;
             end if;
         end if;
-        -- Otherwise the session changed between two statements: try again.
+        -- The session changed between two statements, or has another key: try again.
     end loop;
 end;
 $body$,
@@ -861,20 +851,17 @@ begin
     if current_setting('transaction_isolation') = 'serializable' then
         perform web.raise_serializable();
     end if;
-    return coalesce(
-        (
-            select web.tombstone_session(v.handle, 'revoked')
-            from (
-                select s.handle
-                from web.session as s
-                where s.handle = p_handle
-                    and s.user_id = p_user_id collate "default"
-                    and s.expires_at > statement_timestamp()
-                for no key update
-            ) as v
+    return web.tombstone_sessions(
+        array(
+            select s.handle
+            from web.session as s
+            where s.handle = p_handle
+                and s.user_id = p_user_id collate "default"
+                and s.expires_at > statement_timestamp()
+            for no key update
         ),
-        false
-    );
+        'revoked'
+    ) > 0;
 end;
 $body$,
         'web.end_user_session(text, uuid)',
@@ -901,7 +888,7 @@ begin
         perform web.raise_serializable();
     end if;
     if octet_length(p_except_key) <> 32 then
-        perform web.raise_invalid_key();
+        perform web.check_key(p_except_key);
     end if;
 
     perform web.lock_user(p_user_id);
@@ -988,13 +975,7 @@ $body$,
     p_key bytea,
     p_lock_timeout_milliseconds integer default 5000
 )
-returns table (
-    data text,
-    version bigint,
-    expires_at timestamptz,
-    user_id text,
-    server_time timestamptz
-)
+returns setof web.loaded_session
 language plpgsql
 volatile
 security definer
@@ -1006,11 +987,8 @@ $body$
 declare
     v_lock_timeout constant text := current_setting('lock_timeout');
 begin
-    if current_setting('transaction_isolation') = 'serializable' then
-        perform web.raise_serializable();
-    end if;
-    if octet_length(p_key) is distinct from 32 then
-        perform web.raise_invalid_key();
+    if current_setting('transaction_isolation') = 'serializable' or octet_length(p_key) is distinct from 32 then
+        perform web.check_key(p_key);
     end if;
     if p_lock_timeout_milliseconds is null or p_lock_timeout_milliseconds < 1 then
         raise exception using
@@ -1046,12 +1024,7 @@ $body$,
     p_label text default null,
     p_max_sessions integer default null
 )
-returns table (
-    outcome text,
-    version bigint,
-    expires_at timestamptz,
-    server_time timestamptz
-)
+returns web.saved_session
 language plpgsql
 volatile
 security definer
@@ -1060,13 +1033,9 @@ set debug_print_plan = off$head$,
 $body$
 -- A new id at login (OWASP ASVS 5.0, 7.2.4). No grace: an attacker who planted the old id (session fixation) would read the
 -- data of the user.
-#variable_conflict use_column
 declare
     v_now constant timestamptz := statement_timestamp();
-    v_outcome text;
-    v_handle uuid;
-    v_is_of_user boolean;
-    v_is_of_other_user boolean;
+    v_max_sessions integer;
 begin
     if current_setting('transaction_isolation') = 'serializable' then
         perform web.raise_serializable();
@@ -1077,70 +1046,43 @@ begin
             message = 'a user id has 1 to 1024 bytes',
             hint = 'To remove the user from a session, call logout_session.';
     end if;
-    perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_user_id, p_max_sessions);
-
-    perform web.lock_user(p_user_id);
-    select s.handle, s.user_id is not distinct from p_user_id collate "default", coalesce(s.user_id <> p_user_id collate "default", false)
-    into v_handle, v_is_of_user, v_is_of_other_user
-    from web.session as s
-    where s.key = p_old_key
-        and s.expires_at > v_now
-        and not exists (select from web.session as o where o.key = p_new_key);
-    -- A session of this user does not count twice.
-    if found and not v_is_of_user and not web.enforce_session_limit(p_user_id, p_max_sessions) then
-        return query select 'limit_reached'::text, null::bigint, null::timestamptz, statement_timestamp();
-        return;
+    if p_idle_timeout_seconds is not null
+        or p_absolute_timeout_seconds is not null
+        or p_user_id = ''
+        or octet_length(p_user_id) > 1024
+        or p_max_sessions < 0
+    then
+        perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_user_id, p_max_sessions);
     end if;
 
-    v_outcome := web.change_session_key(p_old_key, p_new_key, 0);
-    if v_outcome in ('gone', 'exists') then
-        return query select v_outcome, null::bigint, null::timestamptz, statement_timestamp();
-        return;
-    end if;
-
-    if v_outcome = 'rotated' then
-        -- A web socket of this session may belong to an attacker who knows the old id: it must reconnect with the new one.
-        if v_handle is not null then
-            perform web.notify_session_end(v_handle, case when v_is_of_other_user then 'logout' else 'rotated' end);
-        end if;
-        update web.session as s
-        set
-            absolute_expires_at = n.absolute_expires_at,
-            idle_timeout_seconds = n.idle_timeout_seconds,
-            slide_interval_seconds = n.slide_interval_seconds,
-            expires_at = least(v_now + make_interval(secs => n.idle_timeout_seconds), n.absolute_expires_at),
-            slide_at = least(
-                v_now + make_interval(secs => n.slide_interval_seconds),
-                v_now + make_interval(secs => n.idle_timeout_seconds),
-                n.absolute_expires_at
-            ),
-            user_id = p_user_id,
-            -- What is known by the handle of another user's session must not continue as this user's.
-            handle = case when v_is_of_other_user then gen_random_uuid() else s.handle end,
-            client_address = coalesce(p_client_address, s.client_address),
-            user_agent = coalesce(left(p_user_agent, 512), s.user_agent),
-            label = coalesce(left(p_label, 256), case when v_is_of_other_user then null else s.label end)
-        from (
+    v_max_sessions := web.lock_user(p_user_id);
+    v_max_sessions := coalesce(p_max_sessions, v_max_sessions);
+    -- A session of this user does not count twice. A call that changes nothing must not evict a session.
+    if v_max_sessions > 0
+        and exists (
             select
-                o.key,
-                coalesce(v_now + make_interval(secs => p_absolute_timeout_seconds), o.absolute_expires_at) as absolute_expires_at,
-                coalesce(p_idle_timeout_seconds, o.idle_timeout_seconds) as idle_timeout_seconds,
-                web.slide_interval_seconds(coalesce(p_idle_timeout_seconds, o.idle_timeout_seconds)) as slide_interval_seconds
-            from web.session as o
-            where o.key = p_new_key
-        ) as n
-        where s.key = n.key;
+            from web.session as s
+            where s.key = p_old_key
+                and s.expires_at > v_now
+                and s.user_id is distinct from p_user_id collate "default"
+        )
+        and not exists (select from web.session as s where s.key = p_new_key)
+        and not web.enforce_session_limit(p_user_id, v_max_sessions)
+    then
+        return ('limit_reached', null, null, v_now);
     end if;
 
-    return query
-    select 'rotated'::text, s.version, s.expires_at, statement_timestamp()
-    from web.session as s
-    where s.key = p_new_key
-        and s.user_id = p_user_id collate "default";
-    if not found then
-        -- The key was changed before, but not by this login.
-        return query select 'gone'::text, null::bigint, null::timestamptz, statement_timestamp();
-    end if;
+    return web.change_session_key(
+        p_old_key,
+        p_new_key,
+        'login',
+        p_user_id => p_user_id,
+        p_idle_timeout_seconds => p_idle_timeout_seconds,
+        p_absolute_timeout_seconds => p_absolute_timeout_seconds,
+        p_client_address => p_client_address,
+        p_user_agent => p_user_agent,
+        p_label => p_label
+    );
 end;
 $body$,
         'web.login_session(bytea, bytea, text, integer, integer, inet, text, text, integer)',
@@ -1153,49 +1095,16 @@ $body$,
     p_old_key bytea,
     p_new_key bytea
 )
-returns table (
-    outcome text,
-    version bigint,
-    expires_at timestamptz,
-    server_time timestamptz
-)
+returns web.saved_session
 language plpgsql
 volatile
 security definer
-set search_path = pg_catalog, pg_temp
-set debug_print_plan = off$head$,
+set search_path = pg_catalog, pg_temp$head$,
 $body$
 -- The visitor keeps the data, for example a shopping basket. The new id is one that no request of the user has carried. To
 -- end the session with its data, call end_session.
-#variable_conflict use_column
-declare
-    v_outcome constant text := web.change_session_key(p_old_key, p_new_key, 0);
-    v_handle uuid;
 begin
-    if v_outcome in ('gone', 'exists') then
-        return query select v_outcome, null::bigint, null::timestamptz, statement_timestamp();
-        return;
-    end if;
-    if v_outcome = 'rotated' then
-        -- What is known by the handle of the user's session must not continue as the visitor's.
-        select s.handle into v_handle from web.session as s where s.key = p_new_key;
-        perform web.notify_session_end(v_handle, 'logout');
-        update web.session as s
-        set
-            user_id = null,
-            handle = gen_random_uuid(),
-            label = null
-        where s.key = p_new_key;
-    end if;
-    return query
-    select 'rotated'::text, s.version, s.expires_at, statement_timestamp()
-    from web.session as s
-    where s.key = p_new_key
-        and s.user_id is null;
-    if not found then
-        -- The key was changed before, but not by this logout.
-        return query select 'gone'::text, null::bigint, null::timestamptz, statement_timestamp();
-    end if;
+    return web.change_session_key(p_old_key, p_new_key, 'logout');
 end;
 $body$,
         'web.logout_session(bytea, bytea)',
@@ -1335,31 +1244,22 @@ $body$,
     p_new_key bytea,
     p_grace_seconds integer default 0
 )
-returns table (
-    outcome text,
-    version bigint,
-    expires_at timestamptz,
-    server_time timestamptz
-)
+returns web.saved_session
 language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- The grace is for other requests of the same page, which still carry the old id. Longer than a minute, it would help a
--- thief of the old id.
-#variable_conflict use_column
-declare
-    v_outcome constant text := web.change_session_key(p_old_key, p_new_key, p_grace_seconds);
+-- The grace is for other requests of the same page, which still carry the old id. Longer than a minute, it would help an
+-- attacker who has the old id.
 begin
-    if v_outcome in ('gone', 'exists') then
-        return query select v_outcome, null::bigint, null::timestamptz, statement_timestamp();
-        return;
+    if p_grace_seconds is null or p_grace_seconds not between 0 and 60 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'the grace of a rotation is 0 to 60 seconds',
+            hint = 'Pass 0 when no other request carries the old id.';
     end if;
-    return query
-    select 'rotated'::text, s.version, s.expires_at, statement_timestamp()
-    from web.session as s
-    where s.key = p_new_key;
+    return web.change_session_key(p_old_key, p_new_key, 'rotate', p_grace_seconds);
 end;
 $body$,
         'web.rotate_session(bytea, bytea, integer)',
@@ -1501,11 +1401,8 @@ $body$
 -- a session has expired, was ended or never existed.
 #variable_conflict use_column
 begin
-    if current_setting('transaction_isolation') = 'serializable' then
-        perform web.raise_serializable();
-    end if;
-    if octet_length(p_key) is distinct from 32 then
-        perform web.raise_invalid_key();
+    if current_setting('transaction_isolation') = 'serializable' or octet_length(p_key) is distinct from 32 then
+        perform web.check_key(p_key);
     end if;
     return query
     select
@@ -1564,11 +1461,8 @@ declare
     v_expires_at timestamptz;
     v_slide_at timestamptz;
 begin
-    if current_setting('transaction_isolation') = 'serializable' then
-        perform web.raise_serializable();
-    end if;
-    if octet_length(p_key) is distinct from 32 then
-        perform web.raise_invalid_key();
+    if current_setting('transaction_isolation') = 'serializable' or octet_length(p_key) is distinct from 32 then
+        perform web.check_key(p_key);
     end if;
 
     select s.expires_at, s.slide_at
@@ -1629,6 +1523,7 @@ begin
         s.label
     from web.session as s
     where s.user_id = p_user_id collate "default"
+        and s.ended_at is null
         and s.expires_at > statement_timestamp()
     order by s.last_used_at desc, s.created_at desc;
 end;
@@ -1751,11 +1646,8 @@ declare
     v_key bytea;
     v_expire timestamptz := expire;
     v_idle_timeout_seconds integer;
-    v_absolute_timeout_seconds integer;
+    v_absolute_expires_at timestamptz;
     v_slide_interval_seconds integer;
-    v_is_announced boolean;
-    v_handle uuid;
-    v_rows bigint;
 begin
     if current_setting('transaction_isolation') = 'serializable' then
         perform web.raise_serializable();
@@ -1771,22 +1663,23 @@ begin
     end if;
     v_key := sha256(convert_to(sessid, 'UTF8'));
 
-    select s.idle_timeout_seconds, s.absolute_timeout_seconds, s.notify_channel is not null
-    into v_idle_timeout_seconds, v_absolute_timeout_seconds, v_is_announced
-    from web.settings as s;
+    -- Null means the default timeout, not a session without an end. Later slides keep the lifetime that the caller chose.
+    select t.idle_timeout_seconds, v_now + make_interval(secs => n.absolute_timeout_seconds), web.slide_interval(t.idle_timeout_seconds, n)
+    into v_idle_timeout_seconds, v_absolute_expires_at, v_slide_interval_seconds
+    from web.settings as n
+    cross join lateral (
+        select
+            case
+                when expire > v_now then ceil(extract(epoch from least(expire, v_now + make_interval(secs => n.max_timeout_seconds)) - v_now))::integer
+                else n.idle_timeout_seconds
+            end as idle_timeout_seconds
+    ) as t;
     if not found then
         perform web.raise_missing_settings();
     end if;
-
-    -- Null means the default timeout, not a session without an end.
-    if v_expire is null then
-        v_expire := v_now + make_interval(secs => v_idle_timeout_seconds);
-    elsif v_expire > v_now then
-        -- Later slides keep the lifetime that the caller chose.
-        v_expire := least(v_expire, v_now + make_interval(secs => 2147483647));
-        v_idle_timeout_seconds := ceil(extract(epoch from v_expire - v_now))::integer;
+    if v_expire is null or v_expire > v_now then
+        v_expire := least(v_expire, v_now + make_interval(secs => v_idle_timeout_seconds));
     end if;
-    v_slide_interval_seconds := web.slide_interval_seconds(v_idle_timeout_seconds);
 
     loop
         update web.session as s
@@ -1804,18 +1697,10 @@ begin
             return;
         end if;
 
-        -- An expired session that is about to be replaced.
-        if v_is_announced then
-            select s.handle into v_handle from web.session as s where s.key = v_key and s.ended_at is null;
-        end if;
-
         -- With an expiry in the past too: the insert waits for an uncommitted first save of the same id.
         insert into web.session as s (
             expires_at,
             slide_at,
-            last_used_at,
-            version,
-            created_at,
             absolute_expires_at,
             prune_after,
             idle_timeout_seconds,
@@ -1823,46 +1708,21 @@ begin
             key,
             data
         )
-        select
-            n.expires_at,
-            least(v_now + make_interval(secs => v_slide_interval_seconds), n.expires_at),
-            v_now,
-            1,
-            v_now,
-            v_now + make_interval(secs => v_absolute_timeout_seconds),
-            greatest(n.expires_at, v_now),
+        values (
+            least(v_expire, v_absolute_expires_at),
+            least(v_now + make_interval(secs => v_slide_interval_seconds), v_expire, v_absolute_expires_at),
+            v_absolute_expires_at,
+            greatest(least(v_expire, v_absolute_expires_at), v_now),
             v_idle_timeout_seconds,
             v_slide_interval_seconds,
             v_key,
             sessdata
-        from (
-            select least(v_expire, v_now + make_interval(secs => v_absolute_timeout_seconds)) as expires_at
-        ) as n
-        -- An expired session is replaced, as if it had been pruned; an ended one is not.
-        on conflict (key) do update
-        set
-            expires_at = excluded.expires_at,
-            slide_at = excluded.slide_at,
-            last_used_at = excluded.last_used_at,
-            version = s.version + 1,
-            created_at = excluded.created_at,
-            absolute_expires_at = excluded.absolute_expires_at,
-            idle_timeout_seconds = excluded.idle_timeout_seconds,
-            slide_interval_seconds = excluded.slide_interval_seconds,
-            handle = excluded.handle,
-            user_id = null,
-            client_address = null,
-            user_agent = null,
-            label = null,
-            data = excluded.data
-        where s.ended_at is null
-            and s.expires_at <= v_now;
-        get diagnostics v_rows = row_count;
-        if v_rows > 0 then
-            if v_handle is not null then
-                perform web.notify_session_end(v_handle, 'expired');
+        )
+        on conflict (key) do nothing;
+        if found then
+            if random() < 0.25 then
+                perform web.prune_random_pages();
             end if;
-            perform web.prune_neighbors(v_key);
             return;
         end if;
 
@@ -1874,7 +1734,8 @@ begin
         ) then
             return;
         end if;
-        -- A live session appeared between two statements, or the row was pruned: try again.
+        -- An expired session is replaced, as if it had been pruned; an ended one is not.
+        perform web.delete_expired_session(v_key);
     end loop;
 end;
 $body$,
@@ -1887,9 +1748,16 @@ $body$,
         $head$create or replace function web.change_session_key(
     p_old_key bytea,
     p_new_key bytea,
-    p_grace_seconds integer
+    p_change text,
+    p_grace_seconds integer default 0,
+    p_user_id text default null,
+    p_idle_timeout_seconds integer default null,
+    p_absolute_timeout_seconds integer default null,
+    p_client_address inet default null,
+    p_user_agent text default null,
+    p_label text default null
 )
-returns text
+returns web.saved_session
 language plpgsql
 volatile
 security definer
@@ -1900,70 +1768,108 @@ $body$
 -- ended session, and a logout with the old key finds the session.
 declare
     v_now constant timestamptz := statement_timestamp();
+    v_slide_interval_seconds integer;
+    v_absolute_expires_at timestamptz;
+    v_handle uuid;
+    v_is_other_user boolean;
+    v_changed web.saved_session;
 begin
-    if current_setting('transaction_isolation') = 'serializable' then
-        perform web.raise_serializable();
-    end if;
-    if octet_length(p_old_key) is distinct from 32 or octet_length(p_new_key) is distinct from 32 then
-        perform web.raise_invalid_key();
-    end if;
-    if p_old_key = p_new_key then
+    if current_setting('transaction_isolation') = 'serializable'
+        or octet_length(p_old_key) is distinct from 32
+        or octet_length(p_new_key) is distinct from 32
+        or p_old_key = p_new_key
+    then
+        perform web.check_key(p_old_key);
+        perform web.check_key(p_new_key);
         raise exception using
             errcode = 'invalid_parameter_value',
             message = 'the new key equals the old key',
             hint = 'Generate a new session id.';
     end if;
-    if p_grace_seconds is null or p_grace_seconds not between 0 and 60 then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'the grace of a rotation is 0 to 60 seconds',
-            hint = 'Pass 0 when no other request carries the old id.';
-    end if;
 
     -- The unique index finds a new key that is in use, be it by an uncommitted insert.
     begin
-        update web.session as s
-        set
-            expires_at = least(
-                greatest(s.expires_at, v_now + make_interval(secs => s.idle_timeout_seconds)),
-                s.absolute_expires_at
-            ),
-            slide_at = least(
-                v_now + make_interval(secs => s.slide_interval_seconds),
-                greatest(s.expires_at, v_now + make_interval(secs => s.idle_timeout_seconds)),
-                s.absolute_expires_at
-            ),
-            last_used_at = v_now,
-            key = p_new_key
-        where s.key = p_old_key
-            and s.expires_at > v_now;
+        if p_change = 'rotate' then
+            update web.session as s
+            set
+                expires_at = web.expiry_after_use(s.expires_at, s.idle_timeout_seconds, s.absolute_expires_at),
+                slide_at = least(v_now + make_interval(secs => s.slide_interval_seconds), s.absolute_expires_at),
+                last_used_at = v_now,
+                key = p_new_key
+            where s.key = p_old_key
+                and s.expires_at > v_now
+            returning 'rotated', s.version, s.expires_at, v_now
+            into v_changed;
+        else
+            -- Only a change of the key could change these before the update.
+            select s.handle, coalesce(s.user_id <> p_user_id collate "default", p_user_id is null)
+            into v_handle, v_is_other_user
+            from web.session as s
+            where s.key = p_old_key
+                and s.expires_at > v_now;
+            if p_idle_timeout_seconds is not null then
+                v_slide_interval_seconds := (select web.slide_interval(p_idle_timeout_seconds, n) from web.settings as n);
+            end if;
+            v_absolute_expires_at := v_now + make_interval(secs => p_absolute_timeout_seconds);
+
+            update web.session as s
+            set
+                expires_at = web.expiry_after_use(
+                    case when p_user_id is null then s.expires_at end,
+                    coalesce(p_idle_timeout_seconds, s.idle_timeout_seconds),
+                    coalesce(v_absolute_expires_at, s.absolute_expires_at)
+                ),
+                slide_at = least(
+                    v_now + make_interval(secs => coalesce(v_slide_interval_seconds, s.slide_interval_seconds)),
+                    coalesce(v_absolute_expires_at, s.absolute_expires_at)
+                ),
+                last_used_at = v_now,
+                absolute_expires_at = coalesce(v_absolute_expires_at, s.absolute_expires_at),
+                idle_timeout_seconds = coalesce(p_idle_timeout_seconds, s.idle_timeout_seconds),
+                slide_interval_seconds = coalesce(v_slide_interval_seconds, s.slide_interval_seconds),
+                key = p_new_key,
+                user_id = p_user_id,
+                -- What is known by the handle of one user's session must not continue as another's.
+                handle = case when v_is_other_user then gen_random_uuid() else s.handle end,
+                client_address = coalesce(p_client_address, s.client_address),
+                user_agent = coalesce(left(p_user_agent, 512), s.user_agent),
+                label = coalesce(left(p_label, 256), case when not v_is_other_user then s.label end)
+            where s.key = p_old_key
+                and s.handle = v_handle
+                and s.expires_at > v_now
+            returning 'rotated', s.version, s.expires_at, v_now
+            into v_changed;
+        end if;
     exception
         when unique_violation then
-            return 'exists';
+            return ('exists', null, null, v_now);
     end;
 
     if not found then
-        -- The caller may have repeated the call after a lost answer.
-        if exists (
-            select
-            from web.session as o
-            join web.session as s on s.key = o.successor
-            where o.key = p_old_key
-                and o.successor = p_new_key
-                and s.expires_at > v_now
-        ) then
-            return 'repeated';
+        -- The caller may have repeated the call after a lost answer. Another call with these keys does not count.
+        select 'rotated', s.version, s.expires_at, v_now
+        into v_changed
+        from web.session as o
+        join web.session as s on s.key = o.successor
+        where o.key = p_old_key
+            and o.successor = p_new_key
+            and s.expires_at > v_now
+            and (p_change = 'rotate' or s.user_id is not distinct from p_user_id collate "default");
+        if not found then
+            return ('gone', null, null, v_now);
         end if;
-        return 'gone';
+        return v_changed;
     end if;
 
-    perform web.insert_tombstone(p_old_key, 'rotated', p_new_key, p_grace_seconds);
-    perform web.prune_neighbors(p_new_key);
-    return 'rotated';
+    if web.insert_tombstone(p_old_key, 'rotated', p_new_key, p_grace_seconds) and p_change <> 'rotate' then
+        -- A web socket of this session may belong to an attacker who knows the old id: it must reconnect with the new one.
+        perform web.notify_session_end(v_handle, case when v_is_other_user then 'logout' else 'rotated' end);
+    end if;
+    return v_changed;
 end;
 $body$,
-        'web.change_session_key(bytea, bytea, integer)',
-        'Give a live session a new key, and leave a tombstone under the old one. Returns rotated, repeated (by an earlier call), exists or gone. API: private'
+        'web.change_session_key(bytea, bytea, text, integer, text, integer, integer, inet, text, text)',
+        'Give a live session a new key, leave a tombstone under the old one, and set the user for the change login or logout. Returns what rotate_session returns. API: private'
         ],
         array[
         'internal',
@@ -2001,6 +1907,34 @@ $body$,
         ],
         array[
         'internal',
+        'check_key',
+        $head$create or replace function web.check_key(
+    p_key bytea
+)
+returns void
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- Not immutable: the planner would call it in advance, and refuse every key.
+begin
+    if current_setting('transaction_isolation') = 'serializable' then
+        perform web.raise_serializable();
+    end if;
+    if octet_length(p_key) is distinct from 32 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'a session key has 32 bytes',
+            hint = 'Pass sha256 of the session id, as bytea.';
+    end if;
+end;
+$body$,
+        'web.check_key(bytea)',
+        'Raise 25000 in a serializable transaction, 22023 when a session key does not have 32 bytes. API: private'
+        ],
+        array[
+        'internal',
         'check_session_attributes',
         $head$create or replace function web.check_session_attributes(
     p_idle_timeout_seconds integer,
@@ -2010,16 +1944,28 @@ $body$,
 )
 returns void
 language plpgsql
-immutable
+stable
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
+declare
+    v_max_timeout_seconds constant integer := (select s.max_timeout_seconds from web.settings as s);
 begin
+    if v_max_timeout_seconds is null then
+        perform web.raise_missing_settings();
+    end if;
     if p_idle_timeout_seconds < 1 or p_absolute_timeout_seconds < 1 then
         raise exception using
             errcode = 'invalid_parameter_value',
             message = 'a timeout is at least one second',
             hint = 'Pass null for the default.';
+    end if;
+    if greatest(p_idle_timeout_seconds, p_absolute_timeout_seconds) > v_max_timeout_seconds then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = format('a timeout of this store is at most %s seconds', v_max_timeout_seconds),
+            hint = format('Pass less, or raise the limit: session-admin configure max_timeout_seconds=%s',
+                greatest(p_idle_timeout_seconds, p_absolute_timeout_seconds));
     end if;
     if p_user_id = '' or octet_length(p_user_id) > 1024 then
         raise exception using
@@ -2040,6 +1986,36 @@ $body$,
         ],
         array[
         'internal',
+        'delete_expired_session',
+        $head$create or replace function web.delete_expired_session(
+    p_key bytea
+)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set debug_print_plan = off$head$,
+$body$
+-- Waits for a transaction that uses the row. A session that it has set again is not expired, and stays.
+declare
+    v_handle uuid;
+begin
+    delete from web.session as s
+    where s.key = p_key
+        and s.ended_at is null
+        and s.expires_at <= statement_timestamp()
+    returning s.handle into v_handle;
+    if found then
+        perform web.notify_session_end(v_handle, 'expired');
+    end if;
+end;
+$body$,
+        'web.delete_expired_session(bytea)',
+        'Delete the session under this key if it has expired, and announce it, as pruning does. API: private'
+        ],
+        array[
+        'internal',
         'end_sessions_of_user',
         $head$create or replace function web.end_sessions_of_user(
     p_user_id text,
@@ -2055,17 +2031,18 @@ $body$
 -- The caller holds lock_user, so that no login adds a session meanwhile. Rows are locked in the order of their keys, which
 -- a rotation may change; the handle of the session to keep stays the same.
 begin
-    return (
-        select count(*) filter (where web.tombstone_session(v.handle, 'revoked'))::integer
-        from (
+    return web.tombstone_sessions(
+        array(
             select s.handle
             from web.session as s
             where s.user_id = p_user_id collate "default"
+                and s.ended_at is null
                 and s.expires_at > statement_timestamp()
                 and s.handle is distinct from p_except_handle
             order by s.key
             for no key update
-        ) as v
+        ),
+        'revoked'
     );
 end;
 $body$,
@@ -2089,42 +2066,34 @@ $body$
 -- The caller holds lock_user, so that the count stays correct. Locked sessions are skipped, because their transaction may
 -- wait for that lock.
 declare
-    v_max_sessions integer;
-    v_reject_over_limit boolean;
     v_excess bigint;
 begin
-    select coalesce(p_max_sessions, s.max_sessions_per_user), s.reject_over_limit
-    into v_max_sessions, v_reject_over_limit
-    from web.settings as s;
-    if not found then
-        perform web.raise_missing_settings();
-    end if;
-    if v_max_sessions = 0 then
-        return true;
-    end if;
-
-    select count(*) + 1 - v_max_sessions
+    select count(*) + 1 - p_max_sessions
     into v_excess
     from web.session as s
     where s.user_id = p_user_id collate "default"
+        and s.ended_at is null
         and s.expires_at > statement_timestamp();
     if v_excess <= 0 then
         return true;
     end if;
-    if v_reject_over_limit then
+    if (select n.reject_over_limit from web.settings as n) then
         return false;
     end if;
 
-    perform web.tombstone_session(v.handle, 'evicted')
-    from (
-        select s.handle
-        from web.session as s
-        where s.user_id = p_user_id collate "default"
-            and s.expires_at > statement_timestamp()
-        order by s.last_used_at, s.created_at
-        limit v_excess
-        for no key update skip locked
-    ) as v;
+    perform web.tombstone_sessions(
+        array(
+            select s.handle
+            from web.session as s
+            where s.user_id = p_user_id collate "default"
+                and s.ended_at is null
+                and s.expires_at > statement_timestamp()
+            order by s.last_used_at, s.created_at
+            limit v_excess
+            for no key update skip locked
+        ),
+        'evicted'
+    );
     return true;
 end;
 $body$,
@@ -2133,12 +2102,35 @@ $body$,
         ],
         array[
         'internal',
+        'expiry_after_use',
+        $head$create or replace function web.expiry_after_use(
+    p_expires_at timestamptz,
+    p_idle_timeout_seconds integer,
+    p_absolute_expires_at timestamptz
+)
+returns timestamptz
+language sql
+stable$head$,
+$body$
+-- Inlined into the statements that call it, so it is a plain SQL function without settings.
+--
+-- Never earlier than before: an expiry set by hand, or a clock that was set back, must not end a session early.
+select least(
+    greatest(p_expires_at, pg_catalog.statement_timestamp() operator(pg_catalog.+) pg_catalog.make_interval(secs => p_idle_timeout_seconds)),
+    p_absolute_expires_at
+)
+$body$,
+        'web.expiry_after_use(timestamptz, integer, timestamptz)',
+        'Return the expiry of a session that is used now, from the one before, or null for a new session. API: private'
+        ],
+        array[
+        'internal',
         'insert_tombstone',
         $head$create or replace function web.insert_tombstone(
     p_key bytea,
     p_reason text,
-    p_successor bytea,
-    p_grace_seconds integer
+    p_successor bytea default null,
+    p_grace_seconds integer default null
 )
 returns boolean
 language plpgsql
@@ -2147,79 +2139,42 @@ security definer
 set search_path = pg_catalog, pg_temp
 set debug_print_plan = off$head$,
 $body$
--- The insert waits for an uncommitted insert of the same key. An expired session under the key becomes the tombstone.
+-- The defaults of the table are those of a session that is not live. The insert waits for an uncommitted insert of the same key.
 declare
     v_now constant timestamptz := statement_timestamp();
-    v_idle_timeout_seconds integer;
-    v_tombstone_retention_seconds integer;
-    v_handle uuid;
-    v_has_expired boolean;
 begin
-    select s.idle_timeout_seconds, s.tombstone_retention_seconds
-    into v_idle_timeout_seconds, v_tombstone_retention_seconds
-    from web.settings as s;
-    if not found then
-        perform web.raise_missing_settings();
-    end if;
-
     insert into web.session as s (
-        expires_at,
-        slide_at,
-        last_used_at,
-        version,
-        created_at,
-        absolute_expires_at,
         prune_after,
         ended_at,
         ended_reason,
         successor,
         grace_until,
-        idle_timeout_seconds,
-        slide_interval_seconds,
         key
     )
-    values (
-        '-infinity',
-        '-infinity',
-        v_now,
-        1,
-        v_now,
-        v_now,
-        v_now + make_interval(secs => v_tombstone_retention_seconds),
+    select
+        v_now + make_interval(secs => n.tombstone_retention_seconds),
         v_now,
         p_reason,
         p_successor,
         v_now + make_interval(secs => p_grace_seconds),
-        v_idle_timeout_seconds,
-        0,
         p_key
-    )
-    on conflict (key) do update
-    set
-        expires_at = excluded.expires_at,
-        slide_at = excluded.slide_at,
-        version = s.version + 1,
-        ended_at = excluded.ended_at,
-        ended_reason = excluded.ended_reason,
-        client_address = null,
-        user_agent = null,
-        label = null,
-        data = null
-    where s.ended_at is null
-        and s.expires_at <= v_now
-    returning s.handle, s.created_at <> v_now into v_handle, v_has_expired;
+    from web.settings as n
+    on conflict (key) do nothing;
     if not found then
+        if not exists (select from web.settings) then
+            perform web.raise_missing_settings();
+        end if;
         return false;
     end if;
 
-    if v_has_expired then
-        perform web.notify_session_end(v_handle, 'expired');
+    if random() < 0.25 then
+        perform web.prune_random_pages();
     end if;
     return true;
 end;
 $body$,
         'web.insert_tombstone(bytea, text, bytea, integer)',
-        'Insert a tombstone under a key. Returns false when a live session or a tombstone has the key. API: private'
+        'Insert a tombstone under a key. Returns false when a row has the key. API: private'
         ],
         array[
         'internal',
@@ -2260,11 +2215,8 @@ $body$
 declare
     v_handle uuid;
 begin
-    if current_setting('transaction_isolation') = 'serializable' then
-        perform web.raise_serializable();
-    end if;
-    if octet_length(p_key) is distinct from 32 then
-        perform web.raise_invalid_key();
+    if current_setting('transaction_isolation') = 'serializable' or octet_length(p_key) is distinct from 32 then
+        perform web.check_key(p_key);
     end if;
 
     -- Checked first: on a hot standby even an update that would find no row is an error.
@@ -2386,7 +2338,7 @@ $body$,
         $head$create or replace function web.lock_user(
     p_user_id text
 )
-returns void
+returns integer
 language plpgsql
 volatile
 security definer
@@ -2398,6 +2350,7 @@ $body$
 -- it.
 declare
     v_has_bound constant boolean := current_setting('lock_timeout') <> '0';
+    v_max_sessions integer;
 begin
     -- A snapshot from before the wait would not show the sessions that were added meanwhile.
     if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
@@ -2408,25 +2361,27 @@ begin
     end if;
     -- It cannot add or end a session, and cannot lock a row.
     if current_setting('transaction_read_only') = 'on' then
-        return;
+        return null;
     end if;
     if not v_has_bound then
         perform set_config('lock_timeout', '10s', true);
     end if;
-    perform
+    select (select n.max_sessions_per_user from web.settings as n)
+    into v_max_sessions
     from web.user_lock as l
     where l.bucket = (
-        select (hashtextextended(p_user_id collate "default", s.lock_seed) & 1023)::integer
-        from web.settings as s
+        select (hashtextextended(p_user_id collate "default", n.lock_seed) & 1023)::integer
+        from web.settings as n
     )
     for update;
     if not v_has_bound then
         perform set_config('lock_timeout', '0', true);
     end if;
+    return v_max_sessions;
 end;
 $body$,
         'web.lock_user(text)',
-        'Wait for other transactions that add or end sessions of this user, and keep the lock until the end of the transaction. Raises 55P03 after lock_timeout, or 10 seconds without one. API: private'
+        'Wait for other transactions that add or end sessions of this user, and keep the lock until the end of the transaction. Returns max_sessions_per_user of the store. Raises 55P03 after lock_timeout, or 10 seconds without one. API: private'
         ],
         array[
         'internal',
@@ -2486,10 +2441,8 @@ $body$,
         ],
         array[
         'internal',
-        'prune_neighbors',
-        $head$create or replace function web.prune_neighbors(
-    p_key bytea
-)
+        'prune_random_pages',
+        $head$create or replace function web.prune_random_pages()
 returns void
 language plpgsql
 volatile
@@ -2497,57 +2450,37 @@ security definer
 set search_path = pg_catalog, pg_temp
 set debug_print_plan = off$head$,
 $body$
--- Each insert deletes the expired rows among the four that follow a hash of its key. The hash keeps callers from probing
--- other keys; and no key of another session leaves the statement, because settings of the caller can print parameters.
+-- For stores without a pruner: a part of the inserts calls this, so that the table stays small. Four pages bound the work, even if
+-- an old snapshot keeps millions of deleted rows. Random pages keep callers from probing keys.
 declare
     v_now constant timestamptz := statement_timestamp();
     v_forgotten timestamptz;
+    v_first bigint;
     v_removed record;
 begin
     -- On an older snapshot, a row that was used since would be an error.
     if current_setting('transaction_isolation') <> 'read committed' then
         return;
     end if;
-    v_forgotten := v_now - (select make_interval(secs => s.tombstone_retention_seconds) from web.settings as s);
-
-    -- Most inserts find nothing to delete, and then a read is the cheapest way to know.
-    if not exists (
-        select
-        from (
-            select n.expires_at, n.ended_at
-            from web.session as n
-            where n.key > sha256(p_key)
-                and n.key <> p_key
-            order by n.key
-            limit 4
-        ) as c
-        where c.expires_at <= v_now
-            and coalesce(c.ended_at <= v_forgotten, true)
-    ) then
-        return;
-    end if;
+    v_forgotten := v_now - (select make_interval(secs => n.tombstone_retention_seconds) from web.settings as n);
+    v_first := random() * pg_relation_size(web.session_table()) / current_setting('block_size')::integer - 0.5;
 
     for v_removed in
         delete from web.session as s
-        using (
-            select d.key
-            from (
-                select n.key, n.expires_at, n.ended_at
-                from web.session as n
-                where n.key > sha256(p_key)
-                    and n.key <> p_key
-                order by n.key
-                limit 4
-            ) as c
-            join web.session as d on d.key = c.key
-            where c.expires_at <= v_now
-                and coalesce(c.ended_at <= v_forgotten, true)
-                -- The newest version of the row counts: it may have been set again, or ended, since.
-                and d.expires_at <= v_now
-                and coalesce(d.ended_at <= v_forgotten, true)
-            for update of d skip locked
-        ) as r
-        where s.key = r.key
+        where s.ctid = any (
+                array(
+                    select d.ctid
+                    from web.session as d
+                    where d.ctid >= (select format('(%s,0)', v_first)::tid)
+                        and d.ctid < (select format('(%s,0)', v_first + 4)::tid)
+                        and d.expires_at <= v_now
+                        and coalesce(d.ended_at <= v_forgotten, true)
+                    limit 8
+                    for update skip locked
+                )
+            )
+            and s.expires_at <= v_now
+            and coalesce(s.ended_at <= v_forgotten, true)
         returning s.handle, s.ended_at
     loop
         if v_removed.ended_at is null then
@@ -2556,8 +2489,8 @@ begin
     end loop;
 end;
 $body$,
-        'web.prune_neighbors(bytea)',
-        'Delete the dead rows among the four that follow a hash of this key. API: private'
+        'web.prune_random_pages()',
+        'Delete up to 8 expired sessions and old tombstones of four neighboring pages of the table, chosen at random. API: private'
         ],
         array[
         'internal',
@@ -2578,27 +2511,6 @@ end;
 $body$,
         'web.raise_array_lengths()',
         'Raise 22023: the arrays of a call do not have the same length. API: private'
-        ],
-        array[
-        'internal',
-        'raise_invalid_key',
-        $head$create or replace function web.raise_invalid_key()
-returns void
-language plpgsql
-stable
-security definer
-set search_path = pg_catalog, pg_temp$head$,
-$body$
--- Not immutable: the planner would call it in advance, and refuse every key.
-begin
-    raise exception using
-        errcode = 'invalid_parameter_value',
-        message = 'a session key has 32 bytes',
-        hint = 'Pass sha256 of the session id, as bytea.';
-end;
-$body$,
-        'web.raise_invalid_key()',
-        'Raise 22023: a session key does not have 32 bytes. API: private'
         ],
         array[
         'internal',
@@ -2720,11 +2632,8 @@ declare
     v_is_same boolean;
 begin
     server_time := v_now;
-    if current_setting('transaction_isolation') = 'serializable' then
-        perform web.raise_serializable();
-    end if;
-    if octet_length(p_key) is distinct from 32 then
-        perform web.raise_invalid_key();
+    if current_setting('transaction_isolation') = 'serializable' or octet_length(p_key) is distinct from 32 then
+        perform web.check_key(p_key);
     end if;
     if p_data is null or octet_length(p_data) > 8192 then
         perform web.check_data(p_data);
@@ -2795,31 +2704,44 @@ $body$,
         ],
         array[
         'internal',
-        'slide_interval_seconds',
-        $head$create or replace function web.slide_interval_seconds(
-    p_idle_timeout_seconds integer
+        'session_table',
+        $head$create or replace function web.session_table()
+returns regclass
+language sql
+stable$head$,
+$body$
+-- By its row type, because a name in a text would have to be quoted for every schema.
+select t.typrelid::pg_catalog.regclass
+from pg_catalog.pg_type as t
+where t.oid operator(pg_catalog.=) pg_catalog.pg_typeof(null::web.session)
+$body$,
+        'web.session_table()',
+        'Return the table of the sessions. API: private'
+        ],
+        array[
+        'internal',
+        'slide_interval',
+        $head$create or replace function web.slide_interval(
+    p_idle_timeout_seconds integer,
+    p_settings web.settings
 )
 returns integer
-language plpgsql
-stable
-security definer
-set search_path = pg_catalog, pg_temp$head$,
+language sql
+immutable$head$,
 $body$
 -- An interval makes most requests a read. Its maximum keeps last_used_at exact enough to find the least recently used
 -- session; half the idle timeout keeps a session with a short timeout from expiring while in use.
-begin
-    return (
-        select least(
-            greatest(s.slide_min_seconds, (p_idle_timeout_seconds::bigint * s.slide_percent / 100)::integer),
-            s.slide_max_seconds,
-            p_idle_timeout_seconds / 2
-        )
-        from web.settings as s
-    );
-end;
+select least(
+    greatest(
+        p_settings.slide_min_seconds,
+        (p_idle_timeout_seconds::pg_catalog.int8 operator(pg_catalog.*) p_settings.slide_percent operator(pg_catalog./) 100)::pg_catalog.int4
+    ),
+    p_settings.slide_max_seconds,
+    p_idle_timeout_seconds operator(pg_catalog./) 2
+)
 $body$,
-        'web.slide_interval_seconds(integer)',
-        'Return the seconds between two slides of a session with this idle timeout. API: private'
+        'web.slide_interval(integer, web.settings)',
+        'Return the seconds between two slides of a session with this idle timeout, by these settings. API: private'
         ],
         array[
         'internal',
@@ -2846,16 +2768,8 @@ begin
 
     update web.session as s
     set
-        expires_at = least(
-            -- Never earlier: an expiry set by hand, or a clock that was set back, must not end a session early.
-            greatest(s.expires_at, statement_timestamp() + make_interval(secs => s.idle_timeout_seconds)),
-            s.absolute_expires_at
-        ),
-        slide_at = least(
-            statement_timestamp() + make_interval(secs => s.slide_interval_seconds),
-            greatest(s.expires_at, statement_timestamp() + make_interval(secs => s.idle_timeout_seconds)),
-            s.absolute_expires_at
-        ),
+        expires_at = web.expiry_after_use(s.expires_at, s.idle_timeout_seconds, s.absolute_expires_at),
+        slide_at = least(statement_timestamp() + make_interval(secs => s.slide_interval_seconds), s.absolute_expires_at),
         last_used_at = statement_timestamp()
     where s.key = (
         -- A request waits for no row that another one saves, ends or locks.
@@ -2878,44 +2792,61 @@ $body$,
         ],
         array[
         'internal',
-        'tombstone_session',
-        $head$create or replace function web.tombstone_session(
-    p_handle uuid,
-    p_reason text
+        'tombstone_sessions',
+        $head$create or replace function web.tombstone_sessions(
+    p_handles uuid[],
+    p_reason text,
+    p_is_announced boolean default true
 )
-returns boolean
+returns bigint
 language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
 set debug_print_plan = off$head$,
 $body$
--- No indexed column changes, so that the update is heap-only. So user_id and handle stay until the row is pruned; all other
--- data of the visitor is erased.
+-- The user stays for logs until the row is pruned; all other data of the visitor is erased.
+declare
+    v_handles uuid[];
+    v_handle uuid;
+    v_ended bigint;
+    v_is_announced boolean;
 begin
-    update web.session as s
-    set
-        expires_at = '-infinity',
-        slide_at = '-infinity',
-        version = s.version + 1,
-        ended_at = statement_timestamp(),
-        ended_reason = p_reason,
-        client_address = null,
-        user_agent = null,
-        label = null,
-        data = null
-    where s.handle = p_handle
-        and s.expires_at > statement_timestamp();
-    if not found then
-        return false;
-    end if;
+    -- The number of handles is hidden from the planner, which would otherwise plan each call anew.
+    with ended as (
+        update web.session as s
+        set
+            expires_at = '-infinity',
+            slide_at = '-infinity',
+            version = s.version + 1,
+            prune_after = least(
+                s.prune_after,
+                statement_timestamp() + (select make_interval(secs => n.tombstone_retention_seconds) from web.settings as n)
+            ),
+            ended_at = statement_timestamp(),
+            ended_reason = p_reason,
+            client_address = null,
+            user_agent = null,
+            label = null,
+            data = null
+        where s.handle = any (array(select unnest(p_handles)))
+            and s.expires_at > statement_timestamp()
+        returning s.handle
+    )
+    select array_agg(e.handle), count(*), p_is_announced and exists (select from web.settings as n where n.notify_channel is not null)
+    into v_handles, v_ended, v_is_announced
+    from ended as e;
 
-    perform web.notify_session_end(p_handle, p_reason);
-    return true;
+    if v_is_announced and v_ended > 0 then
+        foreach v_handle in array v_handles loop
+            perform web.notify_session_end(v_handle, p_reason);
+        end loop;
+    end if;
+    return v_ended;
 end;
 $body$,
-        'web.tombstone_session(uuid, text)',
-        'Turn a live session into a tombstone with this reason, and announce it. Returns false when no live session has the handle. API: private'
+        'web.tombstone_sessions(uuid[], text, boolean)',
+        'Turn the live sessions with these handles into tombstones, announce each if p_is_announced, and return their number. API: private'
         ]
     ];
     v_function_names constant text[] := (
@@ -5419,7 +5350,7 @@ begin
     v_step := 'columns.sql';
     -- The columns that a slide changes stand together and before the data, which keeps its WAL record small. Times are
     -- timestamptz and compared with statement_timestamp(): now() is the start of the caller's transaction, and would load a
-    -- session that has expired since.
+    -- session that has expired since. The defaults are those of a tombstone, so that a row is live only if an insert says so.
     declare
         v_declared record;
         v_table regclass;
@@ -5431,17 +5362,17 @@ begin
             select d.*
             from (
                 values
-                ('session', 'expires_at', 'timestamp with time zone', null, true,
+                ('session', 'expires_at', 'timestamp with time zone', '''-infinity''::timestamp with time zone', true,
                     'The session is live while this is in the future by the clock of the database; -infinity once it has ended. Not indexed, so that slides are heap-only.'),
-                ('session', 'slide_at', 'timestamp with time zone', null, true,
+                ('session', 'slide_at', 'timestamp with time zone', '''-infinity''::timestamp with time zone', true,
                     'From this time on, a use writes a slide. Never later than expires_at.'),
-                ('session', 'last_used_at', 'timestamp with time zone', null, true,
+                ('session', 'last_used_at', 'timestamp with time zone', 'statement_timestamp()', true,
                     'The time of the last use that was written, exact to the time between two slides.'),
-                ('session', 'version', 'bigint', null, true,
+                ('session', 'version', 'bigint', '1', true,
                     'Grows with each change of the data. A slide does not change it.'),
-                ('session', 'created_at', 'timestamp with time zone', null, true,
+                ('session', 'created_at', 'timestamp with time zone', 'statement_timestamp()', true,
                     'The time at which the session was created.'),
-                ('session', 'absolute_expires_at', 'timestamp with time zone', null, true,
+                ('session', 'absolute_expires_at', 'timestamp with time zone', 'statement_timestamp()', true,
                     'The absolute timeout: no use moves the expiry beyond this time (OWASP ASVS 5.0, 7.3.2).'),
                 ('session', 'prune_after', 'timestamp with time zone', null, true,
                     'The time from which pruning looks at the row. Slides do not move it.'),
@@ -5453,9 +5384,9 @@ begin
                     'In the tombstone of an old key after a rotation: the key that the session has now.'),
                 ('session', 'grace_until', 'timestamp with time zone', null, false,
                     'In the tombstone of an old key after a rotation: until this time the old key still loads, for requests in progress.'),
-                ('session', 'idle_timeout_seconds', 'integer', null, true,
+                ('session', 'idle_timeout_seconds', 'integer', '0', true,
                     'The idle timeout: seconds from a use to the expiry (OWASP ASVS 5.0, 7.3.1).'),
-                ('session', 'slide_interval_seconds', 'integer', null, true,
+                ('session', 'slide_interval_seconds', 'integer', '0', true,
                     'Seconds from one slide to the next.'),
                 ('session', 'handle', 'uuid', 'gen_random_uuid()', true,
                     'Names the session where its id must not appear: in lists, messages and other tables.'),
@@ -5478,6 +5409,8 @@ begin
                     'The idle timeout of a session that asks for none, in seconds. One day by default.'),
                 ('settings', 'absolute_timeout_seconds', 'integer', '2592000', true,
                     'The absolute timeout of a session that asks for none, in seconds. 30 days by default.'),
+                ('settings', 'max_timeout_seconds', 'integer', '34560000', true,
+                    'The longest timeout that a session may ask for, in seconds. 400 days by default, as browsers limit cookies (RFC 6265bis, 5.6.2).'),
                 ('settings', 'max_data_bytes', 'integer', '1048576', true,
                     'The largest session data, in bytes of the database''s encoding. 1 MiB by default, 8 KiB at least.'),
                 ('settings', 'tombstone_retention_seconds', 'integer', '3600', true,
@@ -5700,6 +5633,7 @@ begin
                 ('settings', 'settings_only_row', 'CHECK (only_row)'),
                 ('settings', 'settings_idle_timeout_seconds', 'CHECK ((idle_timeout_seconds >= 1))'),
                 ('settings', 'settings_absolute_timeout_seconds', 'CHECK ((absolute_timeout_seconds >= 1))'),
+                ('settings', 'settings_max_timeout_seconds', 'CHECK (((max_timeout_seconds >= idle_timeout_seconds) AND (max_timeout_seconds >= absolute_timeout_seconds)))'),
                 ('settings', 'settings_max_data_bytes', 'CHECK ((max_data_bytes >= 8192))'),
                 ('settings', 'settings_tombstone_retention_seconds', 'CHECK ((tombstone_retention_seconds >= 60))'),
                 ('settings', 'settings_slide_percent', 'CHECK (((slide_percent >= 0) AND (slide_percent <= 50)))'),
@@ -5773,7 +5707,7 @@ begin
             from (
                 values
                 ('session_prune_after', '', '(prune_after)'),
-                ('session_user_id', '', '(user_id) WHERE (user_id IS NOT NULL)'),
+                ('session_user_id', '', '(user_id) WHERE ((user_id IS NOT NULL) AND (ended_at IS NULL))'),
                 ('session_handle', 'UNIQUE ', '(handle)')
             ) as d (name, uniqueness, columns)
         loop
@@ -5876,7 +5810,12 @@ begin
                 (
                     'saved_session',
                     'outcome text, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone',
-                    'What save_session returns. API: public'
+                    'What save_session, rotate_session, login_session and logout_session return. API: public'
+                ),
+                (
+                    'created_session',
+                    'outcome text, version bigint, expires_at timestamp with time zone, handle uuid, server_time timestamp with time zone',
+                    'What create_session returns. API: public'
                 ),
                 (
                     'loaded_sessions',
@@ -6003,9 +5942,6 @@ begin
                 insert into web.session (
                     expires_at,
                     slide_at,
-                    last_used_at,
-                    version,
-                    created_at,
                     absolute_expires_at,
                     prune_after,
                     idle_timeout_seconds,
@@ -6015,14 +5951,11 @@ begin
                 )
                 select
                     n.expires_at,
-                    least(statement_timestamp() + make_interval(secs => web.slide_interval_seconds(n.idle_timeout_seconds)), n.expires_at),
-                    statement_timestamp(),
-                    1,
-                    statement_timestamp(),
+                    least(statement_timestamp() + make_interval(secs => web.slide_interval(n.idle_timeout_seconds, s)), n.expires_at),
                     n.absolute_expires_at,
                     n.expires_at,
                     n.idle_timeout_seconds,
-                    web.slide_interval_seconds(n.idle_timeout_seconds),
+                    web.slide_interval(n.idle_timeout_seconds, s),
                     sha256(convert_to(n.id, 'UTF8')),
                     n.data
                 from (
@@ -6042,6 +5975,7 @@ begin
                     ) as a
                     where e.expires_at > statement_timestamp()
                 ) as n
+                cross join web.settings as s
                 $statement$,
                 'web.',
                 v_prefix

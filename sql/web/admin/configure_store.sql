@@ -68,6 +68,7 @@ begin
         set
             idle_timeout_seconds = v_after.idle_timeout_seconds,
             absolute_timeout_seconds = v_after.absolute_timeout_seconds,
+            max_timeout_seconds = v_after.max_timeout_seconds,
             max_data_bytes = v_after.max_data_bytes,
             tombstone_retention_seconds = v_after.tombstone_retention_seconds,
             slide_percent = v_after.slide_percent,

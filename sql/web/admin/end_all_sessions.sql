@@ -19,19 +19,15 @@ begin
     end if;
 
     perform web.lock_sessions();
-    update web.session as s
-    set
-        expires_at = '-infinity',
-        slide_at = '-infinity',
-        version = s.version + 1,
-        ended_at = statement_timestamp(),
-        ended_reason = 'revoked',
-        client_address = null,
-        user_agent = null,
-        label = null,
-        data = null
-    where s.expires_at > statement_timestamp();
-    get diagnostics v_rows = row_count;
+    v_rows := web.tombstone_sessions(
+        array(
+            select s.handle
+            from web.session as s
+            where s.expires_at > statement_timestamp()
+        ),
+        'revoked',
+        p_is_announced => false
+    );
     perform web.notify_session_end(null, 'revoked');
     return v_rows;
 end;

@@ -9,7 +9,7 @@ set search_path = pg_catalog, pg_temp
 as $function$
 -- For support staff, who have a handle but not the user. Applications call end_user_session.
 begin
-    return web.tombstone_session(p_handle, 'revoked');
+    return web.tombstone_sessions(array[p_handle], 'revoked') > 0;
 end;
 $function$;
 

@@ -93,15 +93,19 @@ begin
     timed as (
         select
             d.*,
-            coalesce(d.idle_timeout_seconds, ceil(extract(epoch from d.until - v_now))::integer) as idle
+            t.idle,
+            web.slide_interval(t.idle, n) as slide_interval_seconds
         from dated as d
+        cross join lateral (
+            select coalesce(d.idle_timeout_seconds, ceil(extract(epoch from d.until - v_now))::integer) as idle
+        ) as t
+        cross join web.settings as n
     ),
     added as (
         insert into web.session as s (
             expires_at,
             slide_at,
             last_used_at,
-            version,
             created_at,
             absolute_expires_at,
             prune_after,
@@ -116,14 +120,13 @@ begin
         )
         select
             t.until,
-            least(v_now + make_interval(secs => web.slide_interval_seconds(t.idle)), t.until),
+            least(v_now + make_interval(secs => t.slide_interval_seconds), t.until),
             greatest(least(coalesce(t.last_used_at, v_now), v_now), 'epoch'),
-            1,
             greatest(least(coalesce(t.created_at, v_now), v_now), 'epoch'),
             t.last_at,
             t.until,
             t.idle,
-            web.slide_interval_seconds(t.idle),
+            t.slide_interval_seconds,
             t.key,
             t.user_id,
             t.client_address,

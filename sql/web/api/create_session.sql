@@ -9,13 +9,7 @@ create function web.create_session(
     p_label text default null,
     p_max_sessions integer default null
 )
-returns table (
-    outcome text,
-    version bigint,
-    expires_at timestamptz,
-    handle uuid,
-    server_time timestamptz
-)
+returns web.created_session
 language plpgsql
 volatile
 security definer
@@ -23,70 +17,44 @@ set search_path = pg_catalog, pg_temp
 as $function$
 -- Never overwrites a row: otherwise a caller could take over, or be given, the session of another visitor. For a key in use
 -- the application generates a new id (OWASP ASVS 5.0, 7.2.4).
-#variable_conflict use_column
 declare
     v_now constant timestamptz := statement_timestamp();
-    v_idle_timeout_seconds integer;
-    v_absolute_timeout_seconds integer;
-    v_slide_interval_seconds integer;
-    v_absolute_expires_at timestamptz;
-    v_expires_at timestamptz;
+    v_max_sessions integer;
+    v_created web.created_session;
 begin
-    if current_setting('transaction_isolation') = 'serializable' then
-        perform web.raise_serializable();
-    end if;
-    -- All values are checked here, because the DETAIL of a constraint violation would show the row.
-    if octet_length(p_key) is distinct from 32 then
-        perform web.raise_invalid_key();
-    end if;
-    if p_data is null or octet_length(p_data) > 8192 then
-        perform web.check_data(p_data);
-    end if;
-    if p_idle_timeout_seconds < 1
-        or p_absolute_timeout_seconds < 1
+    -- All values are checked before the insert, because the DETAIL of a constraint violation would show the row.
+    if current_setting('transaction_isolation') = 'serializable'
+        or octet_length(p_key) is distinct from 32
+        or p_data is null
+        or octet_length(p_data) > 8192
+        or least(p_idle_timeout_seconds, p_absolute_timeout_seconds) < 1
         or p_user_id = ''
         or octet_length(p_user_id) > 1024
         or p_max_sessions < 0
     then
+        perform web.check_key(p_key);
+        perform web.check_data(p_data);
         perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_user_id, p_max_sessions);
     end if;
 
-    if p_user_id is not null then
-        perform web.lock_user(p_user_id);
-    end if;
-    -- Before a session is evicted: a call repeated after a lost answer must not evict another one. And a transaction on an
-    -- old snapshot may still see a deleted row; a new row beside it would show the session twice.
-    if (p_user_id is not null or current_setting('transaction_isolation') <> 'read committed')
-        and exists (select from web.session as s where s.key = p_key)
-    then
-        return query select 'exists'::text, null::bigint, null::timestamptz, null::uuid, v_now;
-        return;
-    end if;
-    if p_user_id is not null and not web.enforce_session_limit(p_user_id, p_max_sessions) then
-        return query select 'limit_reached'::text, null::bigint, null::timestamptz, null::uuid, v_now;
-        return;
-    end if;
-
-    select
-        coalesce(p_idle_timeout_seconds, s.idle_timeout_seconds),
-        coalesce(p_absolute_timeout_seconds, s.absolute_timeout_seconds)
-    into v_idle_timeout_seconds, v_absolute_timeout_seconds
-    from web.settings as s;
-    if not found then
-        perform web.raise_missing_settings();
+    if p_user_id is not null or current_setting('transaction_isolation') <> 'read committed' then
+        if p_user_id is not null then
+            v_max_sessions := web.lock_user(p_user_id);
+            v_max_sessions := coalesce(p_max_sessions, v_max_sessions);
+        end if;
+        -- Before a session is evicted: a call repeated after a lost answer must not evict another one. And a transaction on an
+        -- old snapshot may still see a deleted row; a new row beside it would show the session twice.
+        if exists (select from web.session as s where s.key = p_key) then
+            return ('exists', null, null, null, v_now);
+        end if;
+        if v_max_sessions > 0 and not web.enforce_session_limit(p_user_id, v_max_sessions) then
+            return ('limit_reached', null, null, null, v_now);
+        end if;
     end if;
 
-    v_absolute_expires_at := v_now + make_interval(secs => v_absolute_timeout_seconds);
-    v_expires_at := least(v_now + make_interval(secs => v_idle_timeout_seconds), v_absolute_expires_at);
-    v_slide_interval_seconds := web.slide_interval_seconds(v_idle_timeout_seconds);
-
-    return query
     insert into web.session as s (
         expires_at,
         slide_at,
-        last_used_at,
-        version,
-        created_at,
         absolute_expires_at,
         prune_after,
         idle_timeout_seconds,
@@ -98,32 +66,44 @@ begin
         label,
         data
     )
-    values (
-        v_expires_at,
-        least(v_now + make_interval(secs => v_slide_interval_seconds), v_expires_at),
-        v_now,
-        1,
-        v_now,
-        v_absolute_expires_at,
-        v_expires_at,
-        v_idle_timeout_seconds,
-        v_slide_interval_seconds,
+    select
+        e.expires_at,
+        least(v_now + make_interval(secs => i.slide_interval_seconds), e.expires_at),
+        t.absolute_expires_at,
+        e.expires_at,
+        t.idle_timeout_seconds,
+        i.slide_interval_seconds,
         p_key,
         p_user_id,
         p_client_address,
         left(p_user_agent, 512),
         left(p_label, 256),
         p_data
-    )
+    from web.settings as n
+    cross join lateral (
+        select
+            coalesce(p_idle_timeout_seconds, n.idle_timeout_seconds) as idle_timeout_seconds,
+            v_now + make_interval(secs => coalesce(p_absolute_timeout_seconds, n.absolute_timeout_seconds)) as absolute_expires_at
+    ) as t
+    cross join lateral (
+        select web.expiry_after_use(null, t.idle_timeout_seconds, t.absolute_expires_at) as expires_at
+    ) as e
+    cross join lateral (
+        select web.slide_interval(t.idle_timeout_seconds, n) as slide_interval_seconds
+    ) as i
+    where (greatest(p_idle_timeout_seconds, p_absolute_timeout_seconds) > n.max_timeout_seconds) is not true
     on conflict (key) do nothing
-    returning 'created'::text, s.version, s.expires_at, s.handle, v_now;
-
+    returning 'created', s.version, s.expires_at, s.handle, v_now
+    into v_created;
     if not found then
-        return query select 'exists'::text, null::bigint, null::timestamptz, null::uuid, v_now;
-        return;
+        perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_user_id, p_max_sessions);
+        return ('exists', null, null, null, v_now);
     end if;
 
-    perform web.prune_neighbors(p_key);
+    if random() < 0.25 then
+        perform web.prune_random_pages();
+    end if;
+    return v_created;
 end;
 $function$;
 

@@ -12,43 +12,53 @@ as $function$
 declare
     v_key bytea := p_key;
     v_handle uuid;
+    v_has_ended boolean;
+    v_is_live boolean;
     v_successor bytea;
 begin
-    if current_setting('transaction_isolation') = 'serializable' then
-        perform web.raise_serializable();
-    end if;
-    if octet_length(p_key) is distinct from 32 then
-        perform web.raise_invalid_key();
+    if current_setting('transaction_isolation') = 'serializable' or octet_length(p_key) is distinct from 32 then
+        perform web.check_key(p_key);
     end if;
 
     loop
-        -- With the key of before a rotation, a logout means the session under its present key.
-        v_handle := web.resolve_key(v_key, false);
-        if web.tombstone_session(v_handle, 'logout') then
-            return true;
-        end if;
-
-        if v_handle is null then
-            if web.insert_tombstone(v_key, 'logout', null, null) then
-                perform web.prune_neighbors(v_key);
+        select s.handle, s.ended_at is not null, s.expires_at > statement_timestamp()
+        into v_handle, v_has_ended, v_is_live
+        from web.session as s
+        where s.key = v_key;
+        if not found then
+            if web.insert_tombstone(v_key, 'logout') then
                 return false;
             end if;
-            -- A rotated key gets a tombstone under its last successor. One snapshot shows that no live session has that key, so
-            -- that a parameter that a setting of the caller can print is of no use.
-            select s.successor
-            into v_successor
-            from web.session as s
-            where s.key = v_key
-                and s.ended_at is not null
-                and web.resolve_key(v_key, false) is null;
-            if found then
-                if v_successor is null then
-                    return false;
+        elsif v_is_live then
+            if web.tombstone_sessions(array[v_handle], 'logout') > 0 then
+                return true;
+            end if;
+        elsif not v_has_ended then
+            perform web.delete_expired_session(v_key);
+        else
+            -- With the key of before a rotation, a logout means the session under its present key.
+            v_handle := web.resolve_key(v_key, false);
+            if web.tombstone_sessions(array[v_handle], 'logout') > 0 then
+                return true;
+            end if;
+            -- Without that session, its last key gets a tombstone. One snapshot shows that no live session has that key, so that a
+            -- parameter that a setting of the caller can print is of no use.
+            if v_handle is null then
+                select s.successor
+                into v_successor
+                from web.session as s
+                where s.key = v_key
+                    and s.ended_at is not null
+                    and web.resolve_key(v_key, false) is null;
+                if found then
+                    if v_successor is null then
+                        return false;
+                    end if;
+                    v_key := v_successor;
                 end if;
-                v_key := v_successor;
             end if;
         end if;
-        -- Otherwise the session changed between two statements: try again.
+        -- The session changed between two statements, or has another key: try again.
     end loop;
 end;
 $function$;

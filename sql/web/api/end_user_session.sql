@@ -14,20 +14,17 @@ begin
     if current_setting('transaction_isolation') = 'serializable' then
         perform web.raise_serializable();
     end if;
-    return coalesce(
-        (
-            select web.tombstone_session(v.handle, 'revoked')
-            from (
-                select s.handle
-                from web.session as s
-                where s.handle = p_handle
-                    and s.user_id = p_user_id collate "default"
-                    and s.expires_at > statement_timestamp()
-                for no key update
-            ) as v
+    return web.tombstone_sessions(
+        array(
+            select s.handle
+            from web.session as s
+            where s.handle = p_handle
+                and s.user_id = p_user_id collate "default"
+                and s.expires_at > statement_timestamp()
+            for no key update
         ),
-        false
-    );
+        'revoked'
+    ) > 0;
 end;
 $function$;
 

@@ -16,7 +16,7 @@ begin
         perform web.raise_serializable();
     end if;
     if octet_length(p_except_key) <> 32 then
-        perform web.raise_invalid_key();
+        perform web.check_key(p_except_key);
     end if;
 
     perform web.lock_user(p_user_id);

@@ -2,13 +2,7 @@ create function web.lock_session(
     p_key bytea,
     p_lock_timeout_milliseconds integer default 5000
 )
-returns table (
-    data text,
-    version bigint,
-    expires_at timestamptz,
-    user_id text,
-    server_time timestamptz
-)
+returns setof web.loaded_session
 language plpgsql
 volatile
 security definer
@@ -20,11 +14,8 @@ as $function$
 declare
     v_lock_timeout constant text := current_setting('lock_timeout');
 begin
-    if current_setting('transaction_isolation') = 'serializable' then
-        perform web.raise_serializable();
-    end if;
-    if octet_length(p_key) is distinct from 32 then
-        perform web.raise_invalid_key();
+    if current_setting('transaction_isolation') = 'serializable' or octet_length(p_key) is distinct from 32 then
+        perform web.check_key(p_key);
     end if;
     if p_lock_timeout_milliseconds is null or p_lock_timeout_milliseconds < 1 then
         raise exception using

@@ -3,31 +3,22 @@ create function web.rotate_session(
     p_new_key bytea,
     p_grace_seconds integer default 0
 )
-returns table (
-    outcome text,
-    version bigint,
-    expires_at timestamptz,
-    server_time timestamptz
-)
+returns web.saved_session
 language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- The grace is for other requests of the same page, which still carry the old id. Longer than a minute, it would help a
--- thief of the old id.
-#variable_conflict use_column
-declare
-    v_outcome constant text := web.change_session_key(p_old_key, p_new_key, p_grace_seconds);
+-- The grace is for other requests of the same page, which still carry the old id. Longer than a minute, it would help an
+-- attacker who has the old id.
 begin
-    if v_outcome in ('gone', 'exists') then
-        return query select v_outcome, null::bigint, null::timestamptz, statement_timestamp();
-        return;
+    if p_grace_seconds is null or p_grace_seconds not between 0 and 60 then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = 'the grace of a rotation is 0 to 60 seconds',
+            hint = 'Pass 0 when no other request carries the old id.';
     end if;
-    return query
-    select 'rotated'::text, s.version, s.expires_at, statement_timestamp()
-    from web.session as s
-    where s.key = p_new_key;
+    return web.change_session_key(p_old_key, p_new_key, 'rotate', p_grace_seconds);
 end;
 $function$;
 

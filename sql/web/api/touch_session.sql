@@ -12,11 +12,8 @@ declare
     v_expires_at timestamptz;
     v_slide_at timestamptz;
 begin
-    if current_setting('transaction_isolation') = 'serializable' then
-        perform web.raise_serializable();
-    end if;
-    if octet_length(p_key) is distinct from 32 then
-        perform web.raise_invalid_key();
+    if current_setting('transaction_isolation') = 'serializable' or octet_length(p_key) is distinct from 32 then
+        perform web.check_key(p_key);
     end if;
 
     select s.expires_at, s.slide_at

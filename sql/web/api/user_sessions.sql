@@ -32,6 +32,7 @@ begin
         s.label
     from web.session as s
     where s.user_id = p_user_id collate "default"
+        and s.ended_at is null
         and s.expires_at > statement_timestamp()
     order by s.last_used_at desc, s.created_at desc;
 end;

@@ -17,11 +17,8 @@ declare
     v_key bytea;
     v_expire timestamptz := expire;
     v_idle_timeout_seconds integer;
-    v_absolute_timeout_seconds integer;
+    v_absolute_expires_at timestamptz;
     v_slide_interval_seconds integer;
-    v_is_announced boolean;
-    v_handle uuid;
-    v_rows bigint;
 begin
     if current_setting('transaction_isolation') = 'serializable' then
         perform web.raise_serializable();
@@ -37,22 +34,23 @@ begin
     end if;
     v_key := sha256(convert_to(sessid, 'UTF8'));
 
-    select s.idle_timeout_seconds, s.absolute_timeout_seconds, s.notify_channel is not null
-    into v_idle_timeout_seconds, v_absolute_timeout_seconds, v_is_announced
-    from web.settings as s;
+    -- Null means the default timeout, not a session without an end. Later slides keep the lifetime that the caller chose.
+    select t.idle_timeout_seconds, v_now + make_interval(secs => n.absolute_timeout_seconds), web.slide_interval(t.idle_timeout_seconds, n)
+    into v_idle_timeout_seconds, v_absolute_expires_at, v_slide_interval_seconds
+    from web.settings as n
+    cross join lateral (
+        select
+            case
+                when expire > v_now then ceil(extract(epoch from least(expire, v_now + make_interval(secs => n.max_timeout_seconds)) - v_now))::integer
+                else n.idle_timeout_seconds
+            end as idle_timeout_seconds
+    ) as t;
     if not found then
         perform web.raise_missing_settings();
     end if;
-
-    -- Null means the default timeout, not a session without an end.
-    if v_expire is null then
-        v_expire := v_now + make_interval(secs => v_idle_timeout_seconds);
-    elsif v_expire > v_now then
-        -- Later slides keep the lifetime that the caller chose.
-        v_expire := least(v_expire, v_now + make_interval(secs => 2147483647));
-        v_idle_timeout_seconds := ceil(extract(epoch from v_expire - v_now))::integer;
+    if v_expire is null or v_expire > v_now then
+        v_expire := least(v_expire, v_now + make_interval(secs => v_idle_timeout_seconds));
     end if;
-    v_slide_interval_seconds := web.slide_interval_seconds(v_idle_timeout_seconds);
 
     loop
         update web.session as s
@@ -70,18 +68,10 @@ begin
             return;
         end if;
 
-        -- An expired session that is about to be replaced.
-        if v_is_announced then
-            select s.handle into v_handle from web.session as s where s.key = v_key and s.ended_at is null;
-        end if;
-
         -- With an expiry in the past too: the insert waits for an uncommitted first save of the same id.
         insert into web.session as s (
             expires_at,
             slide_at,
-            last_used_at,
-            version,
-            created_at,
             absolute_expires_at,
             prune_after,
             idle_timeout_seconds,
@@ -89,46 +79,21 @@ begin
             key,
             data
         )
-        select
-            n.expires_at,
-            least(v_now + make_interval(secs => v_slide_interval_seconds), n.expires_at),
-            v_now,
-            1,
-            v_now,
-            v_now + make_interval(secs => v_absolute_timeout_seconds),
-            greatest(n.expires_at, v_now),
+        values (
+            least(v_expire, v_absolute_expires_at),
+            least(v_now + make_interval(secs => v_slide_interval_seconds), v_expire, v_absolute_expires_at),
+            v_absolute_expires_at,
+            greatest(least(v_expire, v_absolute_expires_at), v_now),
             v_idle_timeout_seconds,
             v_slide_interval_seconds,
             v_key,
             sessdata
-        from (
-            select least(v_expire, v_now + make_interval(secs => v_absolute_timeout_seconds)) as expires_at
-        ) as n
-        -- An expired session is replaced, as if it had been pruned; an ended one is not.
-        on conflict (key) do update
-        set
-            expires_at = excluded.expires_at,
-            slide_at = excluded.slide_at,
-            last_used_at = excluded.last_used_at,
-            version = s.version + 1,
-            created_at = excluded.created_at,
-            absolute_expires_at = excluded.absolute_expires_at,
-            idle_timeout_seconds = excluded.idle_timeout_seconds,
-            slide_interval_seconds = excluded.slide_interval_seconds,
-            handle = excluded.handle,
-            user_id = null,
-            client_address = null,
-            user_agent = null,
-            label = null,
-            data = excluded.data
-        where s.ended_at is null
-            and s.expires_at <= v_now;
-        get diagnostics v_rows = row_count;
-        if v_rows > 0 then
-            if v_handle is not null then
-                perform web.notify_session_end(v_handle, 'expired');
+        )
+        on conflict (key) do nothing;
+        if found then
+            if random() < 0.25 then
+                perform web.prune_random_pages();
             end if;
-            perform web.prune_neighbors(v_key);
             return;
         end if;
 
@@ -140,7 +105,8 @@ begin
         ) then
             return;
         end if;
-        -- A live session appeared between two statements, or the row was pruned: try again.
+        -- An expired session is replaced, as if it had been pruned; an ended one is not.
+        perform web.delete_expired_session(v_key);
     end loop;
 end;
 $function$;

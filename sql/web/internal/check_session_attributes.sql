@@ -6,16 +6,28 @@ create function web.check_session_attributes(
 )
 returns void
 language plpgsql
-immutable
+stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
+declare
+    v_max_timeout_seconds constant integer := (select s.max_timeout_seconds from web.settings as s);
 begin
+    if v_max_timeout_seconds is null then
+        perform web.raise_missing_settings();
+    end if;
     if p_idle_timeout_seconds < 1 or p_absolute_timeout_seconds < 1 then
         raise exception using
             errcode = 'invalid_parameter_value',
             message = 'a timeout is at least one second',
             hint = 'Pass null for the default.';
+    end if;
+    if greatest(p_idle_timeout_seconds, p_absolute_timeout_seconds) > v_max_timeout_seconds then
+        raise exception using
+            errcode = 'invalid_parameter_value',
+            message = format('a timeout of this store is at most %s seconds', v_max_timeout_seconds),
+            hint = format('Pass less, or raise the limit: session-admin configure max_timeout_seconds=%s',
+                greatest(p_idle_timeout_seconds, p_absolute_timeout_seconds));
     end if;
     if p_user_id = '' or octet_length(p_user_id) > 1024 then
         raise exception using

@@ -12,17 +12,18 @@ as $function$
 -- The caller holds lock_user, so that no login adds a session meanwhile. Rows are locked in the order of their keys, which
 -- a rotation may change; the handle of the session to keep stays the same.
 begin
-    return (
-        select count(*) filter (where web.tombstone_session(v.handle, 'revoked'))::integer
-        from (
+    return web.tombstone_sessions(
+        array(
             select s.handle
             from web.session as s
             where s.user_id = p_user_id collate "default"
+                and s.ended_at is null
                 and s.expires_at > statement_timestamp()
                 and s.handle is distinct from p_except_handle
             order by s.key
             for no key update
-        ) as v
+        ),
+        'revoked'
     );
 end;
 $function$;

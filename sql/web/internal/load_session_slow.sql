@@ -14,11 +14,8 @@ as $function$
 declare
     v_handle uuid;
 begin
-    if current_setting('transaction_isolation') = 'serializable' then
-        perform web.raise_serializable();
-    end if;
-    if octet_length(p_key) is distinct from 32 then
-        perform web.raise_invalid_key();
+    if current_setting('transaction_isolation') = 'serializable' or octet_length(p_key) is distinct from 32 then
+        perform web.check_key(p_key);
     end if;
 
     -- Checked first: on a hot standby even an update that would find no row is an error.

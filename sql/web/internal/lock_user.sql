@@ -1,7 +1,7 @@
 create function web.lock_user(
     p_user_id text
 )
-returns void
+returns integer
 language plpgsql
 volatile
 security definer
@@ -13,6 +13,7 @@ as $function$
 -- it.
 declare
     v_has_bound constant boolean := current_setting('lock_timeout') <> '0';
+    v_max_sessions integer;
 begin
     -- A snapshot from before the wait would not show the sessions that were added meanwhile.
     if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
@@ -23,23 +24,25 @@ begin
     end if;
     -- It cannot add or end a session, and cannot lock a row.
     if current_setting('transaction_read_only') = 'on' then
-        return;
+        return null;
     end if;
     if not v_has_bound then
         perform set_config('lock_timeout', '10s', true);
     end if;
-    perform
+    select (select n.max_sessions_per_user from web.settings as n)
+    into v_max_sessions
     from web.user_lock as l
     where l.bucket = (
-        select (hashtextextended(p_user_id collate "default", s.lock_seed) & 1023)::integer
-        from web.settings as s
+        select (hashtextextended(p_user_id collate "default", n.lock_seed) & 1023)::integer
+        from web.settings as n
     )
     for update;
     if not v_has_bound then
         perform set_config('lock_timeout', '0', true);
     end if;
+    return v_max_sessions;
 end;
 $function$;
 
 comment on function web.lock_user(text) is
-'Wait for other transactions that add or end sessions of this user, and keep the lock until the end of the transaction. Raises 55P03 after lock_timeout, or 10 seconds without one. API: private';
+'Wait for other transactions that add or end sessions of this user, and keep the lock until the end of the transaction. Returns max_sessions_per_user of the store. Raises 55P03 after lock_timeout, or 10 seconds without one. API: private';

@@ -22,11 +22,8 @@ declare
     v_is_same boolean;
 begin
     server_time := v_now;
-    if current_setting('transaction_isolation') = 'serializable' then
-        perform web.raise_serializable();
-    end if;
-    if octet_length(p_key) is distinct from 32 then
-        perform web.raise_invalid_key();
+    if current_setting('transaction_isolation') = 'serializable' or octet_length(p_key) is distinct from 32 then
+        perform web.check_key(p_key);
     end if;
     if p_data is null or octet_length(p_data) > 8192 then
         perform web.check_data(p_data);

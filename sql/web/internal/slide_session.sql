@@ -20,16 +20,8 @@ begin
 
     update web.session as s
     set
-        expires_at = least(
-            -- Never earlier: an expiry set by hand, or a clock that was set back, must not end a session early.
-            greatest(s.expires_at, statement_timestamp() + make_interval(secs => s.idle_timeout_seconds)),
-            s.absolute_expires_at
-        ),
-        slide_at = least(
-            statement_timestamp() + make_interval(secs => s.slide_interval_seconds),
-            greatest(s.expires_at, statement_timestamp() + make_interval(secs => s.idle_timeout_seconds)),
-            s.absolute_expires_at
-        ),
+        expires_at = web.expiry_after_use(s.expires_at, s.idle_timeout_seconds, s.absolute_expires_at),
+        slide_at = least(statement_timestamp() + make_interval(secs => s.slide_interval_seconds), s.absolute_expires_at),
         last_used_at = statement_timestamp()
     where s.key = (
         -- A request waits for no row that another one saves, ends or locks.
