@@ -1,7 +1,7 @@
 -- configure_store: sets several settings at once, all or none.
 begin;
 \ir ../lib/store.sql
-select plan(38);
+select plan(39);
 set local role nodepg_owner;
 
 create function pg_temp.configured()

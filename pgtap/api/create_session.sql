@@ -83,9 +83,9 @@ select results_eq(
     'one second is a timeout'
 );
 select results_eq(
-    $$ select expires_at from web.create_session(pg_temp.key('huge'), '{}', 2147483647, 2147483647) $$,
-    $$ values (statement_timestamp() + make_interval(secs => 2147483647)) $$,
-    'the largest integer is a timeout'
+    $$ select expires_at from web.create_session(pg_temp.key('huge'), '{}', 34560000, 34560000) $$,
+    $$ values (statement_timestamp() + make_interval(secs => 34560000)) $$,
+    'max_timeout_seconds is a timeout'
 );
 select is(
     (select slide_interval_seconds from pg_temp.stored('huge')),

@@ -1,7 +1,7 @@
 -- end_session: an ended session never comes back.
 begin;
 \ir ../lib/store.sql
-select plan(30);
+select plan(28);
 set local role nodepg;
 
 -- ---- A live session ----
@@ -11,19 +11,14 @@ create temporary table created as select * from pg_temp.stored('a');
 create temporary table counted as select pg_temp.access('updated') as updated, pg_temp.access('hot') as hot;
 select is(web.end_session(pg_temp.key('a')), true, 'true: a live session was ended');
 select results_eq(
-    $$ select pg_temp.access('updated') - updated, pg_temp.access('hot') - hot from counted $$,
-    $$ values (1::bigint, 1::bigint) $$,
-    'by one update, and that heap-only'
+    $$ select pg_temp.access('updated') - updated from counted $$,
+    $$ values (1::bigint) $$,
+    'by one update'
 );
 select results_eq(
     $$ select expires_at, slide_at, version, data, client_address, user_agent, label, ended_at > created_at from pg_temp.stored('a') $$,
     $$ values ('-infinity'::timestamptz, '-infinity'::timestamptz, 2::bigint, null::text, null::inet, null::text, null::text, true) $$,
     'the row is emptied and stays as a tombstone'
-);
-select results_eq(
-    $$ select key, handle, user_id, created_at, absolute_expires_at, prune_after from pg_temp.stored('a') $$,
-    $$ select key, handle, user_id, created_at, absolute_expires_at, prune_after from created $$,
-    'no indexed column is touched'
 );
 
 -- ---- It is dead for every function ----
@@ -78,13 +73,8 @@ create temporary table expired as select * from pg_temp.stored('expired');
 select is(web.end_session(pg_temp.key('expired')), false, 'false: an expired session was not live');
 select results_eq(
     $$ select expires_at, slide_at, version, data, client_address, user_agent, label, ended_at is not null from pg_temp.stored('expired') $$,
-    $$ values ('-infinity'::timestamptz, '-infinity'::timestamptz, 2::bigint, null::text, null::inet, null::text, null::text, true) $$,
+    $$ values ('-infinity'::timestamptz, '-infinity'::timestamptz, 1::bigint, null::text, null::inet, null::text, null::text, true) $$,
     'but it is a tombstone from now on, and emptied'
-);
-select results_eq(
-    $$ select key, handle, user_id, created_at, prune_after from pg_temp.stored('expired') $$,
-    $$ select key, handle, user_id, created_at, prune_after from expired $$,
-    'no indexed column is touched'
 );
 select web.set_session_data('expired', '{"late":1}', null) \g /dev/null
 select is_empty($$ select * from web.get_session_data('expired') $$, 'which a set does not replace');

@@ -91,7 +91,11 @@ as $$
 declare
     v_id constant text := 'past ' || expire;
 begin
-    perform web.set_session_data(v_id, '{}', expire);
+    -- One call in four prunes, perhaps the row that it has just inserted.
+    loop
+        perform web.set_session_data(v_id, '{}', expire);
+        exit when exists (select from pg_temp.stored(v_id));
+    end loop;
     return (
         select concat_ws(
             ', ',
@@ -134,7 +138,7 @@ select results_eq(
     $$ values (interval '2592000 s', interval '2592000 s', true) $$,
     'and is cut at the absolute timeout of the store'
 );
-select is((select idle_timeout_seconds from pg_temp.stored('far infinity')), 2147483647, 'the idle timeout is the largest there is');
+select is((select idle_timeout_seconds from pg_temp.stored('far infinity')), 34560000, 'the idle timeout is max_timeout_seconds');
 select lives_ok($$ select web.set_session_data('far infinity', '{"again":1}', 'infinity') $$, 'again, on the live session');
 select is((select expires_at - created_at from pg_temp.stored('far infinity')), interval '2592000 s', 'with the same end');
 select pg_temp.as_owner('update web.settings set absolute_timeout_seconds = 1000') \g /dev/null
@@ -168,14 +172,14 @@ select web.set_session_data('e', '{"new":1}', statement_timestamp() + interval '
 select results_eq(
     $$ select data, version, expires_at - created_at, last_used_at - created_at, slide_at - created_at, absolute_expires_at - created_at, idle_timeout_seconds, slide_interval_seconds,
             user_id, client_address, user_agent, label, ended_at from pg_temp.stored('e') $$,
-    $$ values ('{"new":1}'::text, 2::bigint, interval '1200 s', interval '0 s', interval '60 s', interval '2592000 s', 1200, 60,
+    $$ values ('{"new":1}'::text, 1::bigint, interval '1200 s', interval '0 s', interval '60 s', interval '2592000 s', 1200, 60,
             null::text, null::inet, null::text, null::text, null::timestamptz) $$,
     'an expired session is replaced by a new one, which has no user'
 );
 select results_eq(
-    $$ select n.handle <> o.handle, n.created_at > o.created_at, n.prune_after = o.prune_after from pg_temp.stored('e') as n, expired as o $$,
+    $$ select n.handle <> o.handle, n.created_at > o.created_at, n.prune_after = n.expires_at from pg_temp.stored('e') as n, expired as o $$,
     $$ values (true, true, true) $$,
-    'and a handle of its own; the pruner files it again when it gets there'
+    'and a handle and times of its own'
 );
 
 -- ---- Ended ----

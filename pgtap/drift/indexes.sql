@@ -19,7 +19,7 @@ select pg_temp.repairs(
         drop index web.session_user_id;
         create index session_user_id on web.session (label);
     $$,
-    'changed index session_user_id definition: CREATE INDEX session_user_id ON web.session USING btree (label) -> CREATE INDEX session_user_id ON web.session USING btree (user_id) WHERE (user_id IS NOT NULL)',
+    'changed index session_user_id definition: CREATE INDEX session_user_id ON web.session USING btree (label) -> CREATE INDEX session_user_id ON web.session USING btree (user_id) WHERE ((user_id IS NOT NULL) AND (ended_at IS NULL))',
     'an index is of another column'
 );
 select pg_temp.repairs(
@@ -27,7 +27,7 @@ select pg_temp.repairs(
         drop index web.session_user_id;
         create index session_user_id on web.session (user_id);
     $$,
-    'changed index session_user_id definition: CREATE INDEX session_user_id ON web.session USING btree (user_id) -> CREATE INDEX session_user_id ON web.session USING btree (user_id) WHERE (user_id IS NOT NULL)',
+    'changed index session_user_id definition: CREATE INDEX session_user_id ON web.session USING btree (user_id) -> CREATE INDEX session_user_id ON web.session USING btree (user_id) WHERE ((user_id IS NOT NULL) AND (ended_at IS NULL))',
     'an index lost its condition'
 );
 select pg_temp.repairs(
@@ -46,7 +46,7 @@ removed index x$$,
 );
 select pg_temp.repairs(
     $$ alter index web.session_user_id set (fillfactor = 50) $$,
-    'changed index session_user_id definition: CREATE INDEX session_user_id ON web.session USING btree (user_id) WITH (fillfactor=''50'') WHERE (user_id IS NOT NULL) -> CREATE INDEX session_user_id ON web.session USING btree (user_id) WHERE (user_id IS NOT NULL)',
+    'changed index session_user_id definition: CREATE INDEX session_user_id ON web.session USING btree (user_id) WITH (fillfactor=''50'') WHERE ((user_id IS NOT NULL) AND (ended_at IS NULL)) -> CREATE INDEX session_user_id ON web.session USING btree (user_id) WHERE ((user_id IS NOT NULL) AND (ended_at IS NULL))',
     'an index has options'
 );
 select pg_temp.repairs(

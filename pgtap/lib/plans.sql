@@ -44,7 +44,7 @@ begin
     into v_statement
     from pg_proc as p
     where p.oid = function;
-    v_statement := split_part(split_part(replace(v_statement, 'into v_key', ''), ';', 1), ') as v', 1);
+    v_statement := split_part(regexp_replace(split_part(replace(v_statement, 'into v_key', ''), ';', 1), '\n\s+\)(,|\n).*$', ''), ') as v', 1);
     for i in 1..parameters loop
         v_statement := regexp_replace(
             v_statement,

@@ -53,11 +53,12 @@ impl Row {
         }
     }
 
-    fn end(&mut self, now: Micros) {
+    fn end(&mut self, settings: &Settings, now: Micros) {
         self.expires_at = Micros::MINUS_INFINITY;
         self.slide_at = Micros::MINUS_INFINITY;
         self.version += 1;
         self.ended_at = Some(now);
+        self.prune_after = self.prune_after.min(self.keep_until(settings));
         self.data = None;
     }
 }
@@ -180,8 +181,8 @@ pub enum Reply {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Pruning {
     None,
-    /// A new row prunes up to so many expired neighbors, perhaps none.
-    Neighbors(usize),
+    /// A new row prunes up to so many rows of random pages, perhaps none.
+    Pages(usize),
     /// A batch of all rows that are due, up to the limit.
     Batch(usize),
 }
@@ -340,7 +341,7 @@ impl Model {
                 version: 1,
                 expires_at,
             },
-            Pruning::Neighbors(4),
+            Pruning::Pages(8),
         )
     }
 
@@ -378,8 +379,9 @@ impl Model {
     }
 
     fn end(&mut self, session: u8, settings: &Settings, now: Micros) -> (bool, Pruning) {
-        let neighbors = Pruning::Neighbors(4);
-        let Some(row) = self.rows.get_mut(&session) else {
+        let found = self.rows.get_mut(&session);
+        // An expired session is pruned first.
+        let Some(row) = found.filter(|row| row.ended_at.is_some() || row.is_live(now)) else {
             self.rows.insert(
                 session,
                 Row {
@@ -391,20 +393,19 @@ impl Model {
                     absolute_expires_at: now,
                     prune_after: now.plus_seconds(settings.tombstone_retention_seconds.into()),
                     ended_at: Some(now),
-                    idle_timeout_seconds: settings.idle_timeout_seconds,
+                    idle_timeout_seconds: 0,
                     slide_interval_seconds: 0,
                     user_id: None,
                     data: None,
                 },
             );
-            return (false, neighbors);
+            return (false, Pruning::Pages(8));
         };
         if row.ended_at.is_some() {
             return (false, Pruning::None);
         }
-        let was_live = row.is_live(now);
-        row.end(now);
-        (was_live, if was_live { Pruning::None } else { neighbors })
+        row.end(settings, now);
+        (true, Pruning::None)
     }
 
     fn set(
@@ -421,7 +422,7 @@ impl Model {
                 settings.idle_timeout_seconds,
             ),
             Some(expire) if expire > now => {
-                let expire = expire.min(now.plus_seconds(i32::MAX.into()));
+                let expire = expire.min(now.plus_seconds(34_560_000));
                 let seconds = (expire.0 - now.0 + 999_999) / 1_000_000;
                 (expire, i32::try_from(seconds).unwrap())
             }
@@ -448,10 +449,12 @@ impl Model {
                 .plus_seconds(slide_interval_seconds.into())
                 .min(expires_at),
             last_used_at: now,
-            version: found.map_or(1, |row| row.version + 1),
+            version: found.filter(|_| is_live).map_or(1, |row| row.version + 1),
             created_at,
             absolute_expires_at,
-            prune_after: found.map_or(expires_at.max(now), |row| row.prune_after),
+            prune_after: found
+                .filter(|_| is_live)
+                .map_or(expires_at.max(now), |row| row.prune_after),
             ended_at: None,
             idle_timeout_seconds,
             slide_interval_seconds,
@@ -462,7 +465,7 @@ impl Model {
         if is_live {
             Pruning::None
         } else {
-            Pruning::Neighbors(4)
+            Pruning::Pages(8)
         }
     }
 
@@ -478,7 +481,7 @@ impl Model {
         let from = self.resume_from.unwrap_or(Micros::MINUS_INFINITY);
         let is_due = |row: &Row| match pruning {
             Pruning::None => false,
-            Pruning::Neighbors(_) => row.keep_until(settings) <= now,
+            Pruning::Pages(_) => row.keep_until(settings) <= now,
             Pruning::Batch(_) => row.prune_after >= from && row.prune_after <= now,
         };
         let (mut deleted, mut rescheduled) = (0, 0);
@@ -526,7 +529,7 @@ impl Model {
         let due = self.rows.values().filter(|row| is_due(row)).count();
         let (is_right, resume_from) = match pruning {
             Pruning::None => (taken == 0, self.resume_from),
-            Pruning::Neighbors(most) => (taken <= most, self.resume_from),
+            Pruning::Pages(most) => (taken <= most, self.resume_from),
             Pruning::Batch(most) => (
                 taken == due.min(most),
                 if taken < most { None } else { latest_taken },

@@ -54,7 +54,7 @@ begin
         and not exists (select from web.session as s where s.key = p_new_key)
         and not web.enforce_session_limit(p_user_id, v_max_sessions)
     then
-        return ('limit_reached', null, null, v_now);
+        return ('limit_reached'::text, null::bigint, null::timestamptz, v_now);
     end if;
 
     return web.change_session_key(

@@ -95,7 +95,7 @@ begin
         end if;
     exception
         when unique_violation then
-            return ('exists', null, null, v_now);
+            return ('exists'::text, null::bigint, null::timestamptz, v_now);
     end;
 
     if not found then
@@ -109,7 +109,7 @@ begin
             and s.expires_at > v_now
             and (p_change = 'rotate' or s.user_id is not distinct from p_user_id collate "default");
         if not found then
-            return ('gone', null, null, v_now);
+            return ('gone'::text, null::bigint, null::timestamptz, v_now);
         end if;
         return v_changed;
     end if;

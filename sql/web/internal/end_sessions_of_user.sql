@@ -24,7 +24,7 @@ begin
             for no key update
         ),
         'revoked'
-    );
+    )::integer;
 end;
 $function$;
 

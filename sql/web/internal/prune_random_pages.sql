@@ -5,9 +5,14 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 set debug_print_plan = off
+set enable_seqscan = off
+set jit = off
 as $function$
 -- For stores without a pruner: a part of the inserts calls this, so that the table stays small. Four pages bound the work, even if
 -- an old snapshot keeps millions of deleted rows. Random pages keep callers from probing keys.
+--
+-- Without sequential scans, because a plan that was made for a small table stays in use when the table grows. Their cost as disabled
+-- scans would start the compiler (jit).
 declare
     v_now constant timestamptz := statement_timestamp();
     v_forgotten timestamptz;
@@ -19,7 +24,7 @@ begin
         return;
     end if;
     v_forgotten := v_now - (select make_interval(secs => n.tombstone_retention_seconds) from web.settings as n);
-    v_first := random() * pg_relation_size(web.session_table()) / current_setting('block_size')::integer - 0.5;
+    v_first := floor(random() * pg_relation_size(web.session_table()) / current_setting('block_size')::integer)::bigint;
 
     for v_removed in
         delete from web.session as s

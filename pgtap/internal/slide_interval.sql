@@ -1,10 +1,10 @@
--- slide_interval_seconds: how long after a slide the next one is due.
+-- slide_interval: how long after a slide the next one is due.
 begin;
 \ir ../lib/store.sql
 select plan(17);
 set local role nodepg_owner;
 
-select is(web.slide_interval_seconds(t.idle), t.due, format('%s: a slide every %s s', t.what, t.due))
+select is(web.slide_interval(t.idle, n), t.due, format('%s: a slide every %s s', t.what, t.due))
 from (
     values
     (1, 0, 'an idle timeout of 1 s'),
@@ -18,10 +18,11 @@ from (
     (12000, 600, '200 min: 5 %'),
     (86400, 600, '1 day: not less often than every 10 minutes'),
     (2147483647, 600, 'the largest integer does not overflow')
-) as t (idle, due, what);
+) as t (idle, due, what)
+cross join web.settings as n;
 
 select is(
-    (select count(*) from generate_series(1, 100000, 7) as i where web.slide_interval_seconds(i) > i / 2),
+    (select count(*) from generate_series(1, 100000, 7) as i cross join web.settings as n where web.slide_interval(i, n) > i / 2),
     0::bigint,
     'never more than half the idle timeout: a session in use does not expire'
 );
@@ -29,13 +30,13 @@ select is(
 -- ---- The settings ----
 
 update web.settings set slide_percent = 50, slide_min_seconds = 0, slide_max_seconds = 100000;
-select is(web.slide_interval_seconds(86400), 43200, 'slide_percent is the share');
+select is(web.slide_interval(86400, n), 43200, 'slide_percent is the share') from web.settings as n;
 update web.settings set slide_max_seconds = 5;
-select is(web.slide_interval_seconds(86400), 5, 'slide_max_seconds is the upper bound');
+select is(web.slide_interval(86400, n), 5, 'slide_max_seconds is the upper bound') from web.settings as n;
 update web.settings set slide_percent = 0, slide_min_seconds = 3;
-select is(web.slide_interval_seconds(86400), 3, 'slide_min_seconds is the lower one');
+select is(web.slide_interval(86400, n), 3, 'slide_min_seconds is the lower one') from web.settings as n;
 update web.settings set slide_min_seconds = 0;
-select is(web.slide_interval_seconds(86400), 0, 'with none of them a slide is due with every request');
+select is(web.slide_interval(86400, n), 0, 'with none of them a slide is due with every request') from web.settings as n;
 
 -- A session keeps what it was created with.
 update web.settings set slide_percent = default, slide_min_seconds = default, slide_max_seconds = default;

@@ -1,4 +1,4 @@
--- raise_invalid_key: every function refuses a key that has not 32 bytes, in each of its arguments.
+-- check_key: every function refuses a key that has not 32 bytes, in each of its arguments.
 begin;
 \ir ../lib/store.sql
 select plan(16);

@@ -1,0 +1,116 @@
+-- prune_random_pages: some inserts delete expired sessions and old tombstones of a few pages.
+begin;
+\ir ../lib/store.sql
+select plan(17);
+
+-- Sessions 1 to 10 of this kind, and none beside them.
+create function pg_temp.ten(kind text)
+returns void
+language plpgsql
+security definer
+as $$
+begin
+    delete from web.session;
+    insert into web.session (expires_at, slide_at, last_used_at, version, created_at, absolute_expires_at, prune_after, idle_timeout_seconds, slide_interval_seconds, key, ended_at, data)
+    select
+        case kind when 'live' then now() + interval '1 day' when 'expired' then now() - interval '1 second' else '-infinity' end,
+        '-infinity', now(), 1, now(), '2100-01-01', now() + interval '1 hour', 60, 30, sha256(n::text::bytea),
+        case kind when 'ended' then now() - interval '3000 s' when 'ended long ago' then now() - interval '3700 s' end,
+        '{}'
+    from generate_series(1, 10) as n;
+end;
+$$;
+
+create function pg_temp.left_over_count()
+returns integer
+language sql
+security definer
+as $$
+    select count(*)::integer
+    from generate_series(1, 10) as n
+    where exists (select from web.session as s where s.key = sha256(n::text::bytea));
+$$;
+
+create function pg_temp.tuples_read(statement text)
+returns bigint
+language plpgsql
+security definer
+as $$
+declare
+    v_before constant bigint := pg_stat_get_xact_tuples_returned('web.session'::regclass) + pg_stat_get_xact_tuples_fetched('web.session'::regclass);
+begin
+    execute statement;
+    return pg_stat_get_xact_tuples_returned('web.session'::regclass) + pg_stat_get_xact_tuples_fetched('web.session'::regclass) - v_before;
+end;
+$$;
+
+-- ---- How many, and which ----
+
+set local role nodepg_owner;
+select pg_temp.ten('expired') \g /dev/null
+select web.prune_random_pages() \g /dev/null
+select is(pg_temp.left_over_count(), 2, 'expired: eight of ten are deleted');
+select web.prune_random_pages() \g /dev/null
+select is(pg_temp.left_over_count(), 0, 'next call: the other two');
+select pg_temp.ten('live') \g /dev/null
+select web.prune_random_pages() \g /dev/null
+select is(pg_temp.left_over_count(), 10, 'live sessions: kept');
+select pg_temp.ten('ended') \g /dev/null
+select web.prune_random_pages() \g /dev/null
+select is(pg_temp.left_over_count(), 10, 'tombstones within retention: kept');
+select pg_temp.ten('ended long ago') \g /dev/null
+select web.prune_random_pages() \g /dev/null
+select is(pg_temp.left_over_count(), 2, 'tombstones after retention: deleted');
+
+-- ---- The functions that prune ----
+
+-- Each of them in a quarter of its calls: in 60 calls none with a probability of 3 in 100 million.
+set local role nodepg;
+create function pg_temp.prunes(call text)
+returns boolean
+language plpgsql
+as $$
+begin
+    perform pg_temp.ten('expired');
+    for i in 1..60 loop
+        execute replace(call, '<i>', i::text);
+    end loop;
+    return pg_temp.left_over_count() < 10;
+end;
+$$;
+select is(pg_temp.prunes(c.call), c.prunes, format('%s: %s', c.call, case when c.prunes then 'prunes' else 'does not prune' end))
+from (
+    values
+    ($$ select web.create_session(sha256('new <i>'), '{}') $$, true),
+    ($$ select web.end_session(sha256('unknown <i>')) $$, true),
+    ($$ select web.set_session_data('new <i>', '{}', null) $$, true),
+    ($$ select web.destroy_session('unknown <i>') $$, true),
+    ($$ select web.rotate_session(sha256('a'), sha256('new <i>')) $$, false),
+    ($$ select web.create_session(sha256('10'), '{}') $$, false),
+    ($$ select web.load_session(sha256('10')) $$, false),
+    ($$ select web.save_session(sha256('10'), '{}') $$, false),
+    ($$ select web.touch_session(sha256('10')) $$, false),
+    ($$ select web.get_session_data('10') $$, false)
+) as c (call, prunes);
+
+-- ---- The pages ----
+
+-- Far more pages than one call reads: the bound holds, and all are reached.
+reset role;
+delete from web.session;
+insert into web.session (prune_after, key, data)
+select now(), sha256(n::text::bytea), repeat('x', 1000)
+from generate_series(1, 2000) as n;
+set local role nodepg_owner;
+select cmp_ok(pg_temp.tuples_read($$ select web.prune_random_pages() $$), '<=', 40::bigint, 'one call reads four pages at most');
+do $$
+begin
+    for i in 1..4000 loop
+        perform web.prune_random_pages();
+    end loop;
+end;
+$$;
+select cmp_ok(pg_temp.rows(), '<', 40::bigint, 'all pages are reached, the first and the last too');
+
+select * from finish();
+rollback;
