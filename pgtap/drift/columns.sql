@@ -80,7 +80,7 @@ select is(
     'a column of another type is refused: its rows are not rewritten'
 );
 select matches(
-    pg_temp.repaired($$ alter table web.session drop column absolute_expires_at $$),
+    pg_temp.repaired($$ alter table web.session drop column prune_after $$),
     '^23502: ',
     'a missing required column is refused while there are sessions'
 );

@@ -96,6 +96,7 @@ created column settings.idle_timeout_seconds
 created column settings.lock_seed
 created column settings.max_data_bytes
 created column settings.max_sessions_per_user
+created column settings.max_timeout_seconds
 created column settings.notify_channel
 created column settings.only_row
 created column settings.reject_over_limit
@@ -107,6 +108,7 @@ created constraint settings.settings_absolute_timeout_seconds
 created constraint settings.settings_idle_timeout_seconds
 created constraint settings.settings_max_data_bytes
 created constraint settings.settings_max_sessions_per_user
+created constraint settings.settings_max_timeout_seconds
 created constraint settings.settings_notify_channel
 created constraint settings.settings_only_row
 created constraint settings.settings_pkey

@@ -4,7 +4,7 @@ begin;
 select plan(17);
 set local role nodepg_owner;
 
-select is(web.slide_interval(t.idle, n), t.due, format('%s: a slide every %s s', t.what, t.due))
+select is(web.slide_interval(t.idle, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds), t.due, format('%s: a slide every %s s', t.what, t.due))
 from (
     values
     (1, 0, 'an idle timeout of 1 s'),
@@ -22,7 +22,7 @@ from (
 cross join web.settings as n;
 
 select is(
-    (select count(*) from generate_series(1, 100000, 7) as i cross join web.settings as n where web.slide_interval(i, n) > i / 2),
+    (select count(*) from generate_series(1, 100000, 7) as i cross join web.settings as n where web.slide_interval(i, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds) > i / 2),
     0::bigint,
     'never more than half the idle timeout: a session in use does not expire'
 );
@@ -30,13 +30,13 @@ select is(
 -- ---- The settings ----
 
 update web.settings set slide_percent = 50, slide_min_seconds = 0, slide_max_seconds = 100000;
-select is(web.slide_interval(86400, n), 43200, 'slide_percent is the share') from web.settings as n;
+select is(web.slide_interval(86400, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds), 43200, 'slide_percent is the share') from web.settings as n;
 update web.settings set slide_max_seconds = 5;
-select is(web.slide_interval(86400, n), 5, 'slide_max_seconds is the upper bound') from web.settings as n;
+select is(web.slide_interval(86400, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds), 5, 'slide_max_seconds is the upper bound') from web.settings as n;
 update web.settings set slide_percent = 0, slide_min_seconds = 3;
-select is(web.slide_interval(86400, n), 3, 'slide_min_seconds is the lower one') from web.settings as n;
+select is(web.slide_interval(86400, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds), 3, 'slide_min_seconds is the lower one') from web.settings as n;
 update web.settings set slide_min_seconds = 0;
-select is(web.slide_interval(86400, n), 0, 'with none of them a slide is due with every request') from web.settings as n;
+select is(web.slide_interval(86400, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds), 0, 'with none of them a slide is due with every request') from web.settings as n;
 
 -- A session keeps what it was created with.
 update web.settings set slide_percent = default, slide_min_seconds = default, slide_max_seconds = default;

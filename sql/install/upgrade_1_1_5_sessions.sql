@@ -18,11 +18,11 @@ begin
             )
             select
                 n.expires_at,
-                least(statement_timestamp() + make_interval(secs => web.slide_interval(n.idle_timeout_seconds, s)), n.expires_at),
+                least(statement_timestamp() + make_interval(secs => web.slide_interval(n.idle_timeout_seconds, s.slide_percent, s.slide_min_seconds, s.slide_max_seconds)), n.expires_at),
                 n.absolute_expires_at,
                 n.expires_at,
                 n.idle_timeout_seconds,
-                web.slide_interval(n.idle_timeout_seconds, s),
+                web.slide_interval(n.idle_timeout_seconds, s.slide_percent, s.slide_min_seconds, s.slide_max_seconds),
                 sha256(convert_to(n.id, 'UTF8')),
                 n.data
             from (

@@ -488,7 +488,7 @@ begin
         select
             d.*,
             t.idle,
-            web.slide_interval(t.idle, n) as slide_interval_seconds
+            web.slide_interval(t.idle, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds) as slide_interval_seconds
         from dated as d
         cross join lateral (
             select coalesce(d.idle_timeout_seconds, ceil(extract(epoch from d.until - v_now))::integer) as idle
@@ -742,7 +742,7 @@ begin
         select web.expiry_after_use(null, t.idle_timeout_seconds, t.absolute_expires_at) as expires_at
     ) as e
     cross join lateral (
-        select web.slide_interval(t.idle_timeout_seconds, n) as slide_interval_seconds
+        select web.slide_interval(t.idle_timeout_seconds, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds) as slide_interval_seconds
     ) as i
     where (greatest(p_idle_timeout_seconds, p_absolute_timeout_seconds) > n.max_timeout_seconds) is not true
     on conflict (key) do nothing
@@ -1664,7 +1664,7 @@ begin
     v_key := sha256(convert_to(sessid, 'UTF8'));
 
     -- Null means the default timeout, not a session without an end. Later slides keep the lifetime that the caller chose.
-    select t.idle_timeout_seconds, v_now + make_interval(secs => n.absolute_timeout_seconds), web.slide_interval(t.idle_timeout_seconds, n)
+    select t.idle_timeout_seconds, v_now + make_interval(secs => n.absolute_timeout_seconds), web.slide_interval(t.idle_timeout_seconds, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds)
     into v_idle_timeout_seconds, v_absolute_expires_at, v_slide_interval_seconds
     from web.settings as n
     cross join lateral (
@@ -1808,7 +1808,7 @@ begin
             where s.key = p_old_key
                 and s.expires_at > v_now;
             if p_idle_timeout_seconds is not null then
-                v_slide_interval_seconds := (select web.slide_interval(p_idle_timeout_seconds, n) from web.settings as n);
+                v_slide_interval_seconds := (select web.slide_interval(p_idle_timeout_seconds, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds) from web.settings as n);
             end if;
             v_absolute_expires_at := v_now + make_interval(secs => p_absolute_timeout_seconds);
 
@@ -2272,7 +2272,7 @@ declare
         from pg_settings as s
         where s.name = 'lock_timeout'
     );
-    v_table constant oid := web.session_table();
+    v_table constant regclass := web.session_table();
     v_database constant oid := (select d.oid from pg_database as d where d.datname = current_database());
     v_milliseconds integer := 200;
     v_holder record;
@@ -2730,7 +2730,9 @@ $body$,
         'slide_interval',
         $head$create or replace function web.slide_interval(
     p_idle_timeout_seconds integer,
-    p_settings web.settings
+    p_percent integer,
+    p_min_seconds integer,
+    p_max_seconds integer
 )
 returns integer
 language sql
@@ -2740,15 +2742,15 @@ $body$
 -- session; half the idle timeout keeps a session with a short timeout from expiring while in use.
 select least(
     greatest(
-        p_settings.slide_min_seconds,
-        (p_idle_timeout_seconds::pg_catalog.int8 operator(pg_catalog.*) p_settings.slide_percent operator(pg_catalog./) 100)::pg_catalog.int4
+        p_min_seconds,
+        (p_idle_timeout_seconds::pg_catalog.int8 operator(pg_catalog.*) p_percent operator(pg_catalog./) 100)::pg_catalog.int4
     ),
-    p_settings.slide_max_seconds,
+    p_max_seconds,
     p_idle_timeout_seconds operator(pg_catalog./) 2
 )
 $body$,
-        'web.slide_interval(integer, web.settings)',
-        'Return the seconds between two slides of a session with this idle timeout, by these settings. API: private'
+        'web.slide_interval(integer, integer, integer, integer)',
+        'Return the seconds between two slides of a session with this idle timeout, by the settings of the store. API: private'
         ],
         array[
         'internal',
@@ -3639,7 +3641,7 @@ begin
                 ('function', 'session_info(bytea)', '{"arguments": "p_key bytea", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(state text, reason text, handle uuid, user_id text, created_at timestamp with time zone, last_used_at timestamp with time zone, expires_at timestamp with time zone, absolute_expires_at timestamp with time zone, client_address inet, user_agent text, label text)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
                 ('function', 'session_table()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "regclass", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
                 ('function', 'set_session_data(text, text, timestamp with time zone)', '{"arguments": "sessid text, sessdata text, expire timestamp with time zone", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
-                ('function', 'slide_interval(integer, %2$s.settings)', '{"arguments": "p_idle_timeout_seconds integer, p_settings %2$s.settings", "cost": "100", "kind": "f", "language": "sql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "integer", "rows": "0", "security definer": "false", "settings": null, "strict": "false", "support": null, "volatility": "i"}'),
+                ('function', 'slide_interval(integer, integer, integer, integer)', '{"arguments": "p_idle_timeout_seconds integer, p_percent integer, p_min_seconds integer, p_max_seconds integer", "cost": "100", "kind": "f", "language": "sql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "integer", "rows": "0", "security definer": "false", "settings": null, "strict": "false", "support": null, "volatility": "i"}'),
                 ('function', 'slide_session(bytea)', '{"arguments": "p_key bytea", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'store_settings()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(name text, type text, required boolean, default_value text, rules text, meaning text, value text)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
                 ('function', 'store_status()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(live bigint, expired bigint, ended bigint, total_bytes bigint, table_bytes bigint, index_bytes bigint, dead_rows bigint, updates bigint, hot_updates bigint, last_pruned_at timestamp with time zone, oldest_prune_after timestamp with time zone)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
@@ -5964,11 +5966,11 @@ begin
                 )
                 select
                     n.expires_at,
-                    least(statement_timestamp() + make_interval(secs => web.slide_interval(n.idle_timeout_seconds, s)), n.expires_at),
+                    least(statement_timestamp() + make_interval(secs => web.slide_interval(n.idle_timeout_seconds, s.slide_percent, s.slide_min_seconds, s.slide_max_seconds)), n.expires_at),
                     n.absolute_expires_at,
                     n.expires_at,
                     n.idle_timeout_seconds,
-                    web.slide_interval(n.idle_timeout_seconds, s),
+                    web.slide_interval(n.idle_timeout_seconds, s.slide_percent, s.slide_min_seconds, s.slide_max_seconds),
                     sha256(convert_to(n.id, 'UTF8')),
                     n.data
                 from (

@@ -94,7 +94,7 @@ begin
         select
             d.*,
             t.idle,
-            web.slide_interval(t.idle, n) as slide_interval_seconds
+            web.slide_interval(t.idle, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds) as slide_interval_seconds
         from dated as d
         cross join lateral (
             select coalesce(d.idle_timeout_seconds, ceil(extract(epoch from d.until - v_now))::integer) as idle

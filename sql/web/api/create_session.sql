@@ -89,7 +89,7 @@ begin
         select web.expiry_after_use(null, t.idle_timeout_seconds, t.absolute_expires_at) as expires_at
     ) as e
     cross join lateral (
-        select web.slide_interval(t.idle_timeout_seconds, n) as slide_interval_seconds
+        select web.slide_interval(t.idle_timeout_seconds, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds) as slide_interval_seconds
     ) as i
     where (greatest(p_idle_timeout_seconds, p_absolute_timeout_seconds) > n.max_timeout_seconds) is not true
     on conflict (key) do nothing

@@ -35,7 +35,7 @@ begin
     v_key := sha256(convert_to(sessid, 'UTF8'));
 
     -- Null means the default timeout, not a session without an end. Later slides keep the lifetime that the caller chose.
-    select t.idle_timeout_seconds, v_now + make_interval(secs => n.absolute_timeout_seconds), web.slide_interval(t.idle_timeout_seconds, n)
+    select t.idle_timeout_seconds, v_now + make_interval(secs => n.absolute_timeout_seconds), web.slide_interval(t.idle_timeout_seconds, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds)
     into v_idle_timeout_seconds, v_absolute_expires_at, v_slide_interval_seconds
     from web.settings as n
     cross join lateral (

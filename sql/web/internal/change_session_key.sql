@@ -61,7 +61,7 @@ begin
             where s.key = p_old_key
                 and s.expires_at > v_now;
             if p_idle_timeout_seconds is not null then
-                v_slide_interval_seconds := (select web.slide_interval(p_idle_timeout_seconds, n) from web.settings as n);
+                v_slide_interval_seconds := (select web.slide_interval(p_idle_timeout_seconds, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds) from web.settings as n);
             end if;
             v_absolute_expires_at := v_now + make_interval(secs => p_absolute_timeout_seconds);
 

@@ -14,7 +14,7 @@ declare
         from pg_settings as s
         where s.name = 'lock_timeout'
     );
-    v_table constant oid := web.session_table();
+    v_table constant regclass := web.session_table();
     v_database constant oid := (select d.oid from pg_database as d where d.datname = current_database());
     v_milliseconds integer := 200;
     v_holder record;

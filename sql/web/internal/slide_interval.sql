@@ -1,6 +1,8 @@
 create function web.slide_interval(
     p_idle_timeout_seconds integer,
-    p_settings web.settings
+    p_percent integer,
+    p_min_seconds integer,
+    p_max_seconds integer
 )
 returns integer
 language sql
@@ -10,13 +12,13 @@ as $function$
 -- session; half the idle timeout keeps a session with a short timeout from expiring while in use.
 select least(
     greatest(
-        p_settings.slide_min_seconds,
-        (p_idle_timeout_seconds::pg_catalog.int8 operator(pg_catalog.*) p_settings.slide_percent operator(pg_catalog./) 100)::pg_catalog.int4
+        p_min_seconds,
+        (p_idle_timeout_seconds::pg_catalog.int8 operator(pg_catalog.*) p_percent operator(pg_catalog./) 100)::pg_catalog.int4
     ),
-    p_settings.slide_max_seconds,
+    p_max_seconds,
     p_idle_timeout_seconds operator(pg_catalog./) 2
 )
 $function$;
 
-comment on function web.slide_interval(integer, web.settings) is
-'Return the seconds between two slides of a session with this idle timeout, by these settings. API: private';
+comment on function web.slide_interval(integer, integer, integer, integer) is
+'Return the seconds between two slides of a session with this idle timeout, by the settings of the store. API: private';
