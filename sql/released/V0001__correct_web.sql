@@ -698,6 +698,7 @@ begin
         -- Before a session is evicted: a call repeated after a lost answer must not evict another one. And a transaction on an
         -- old snapshot may still see a deleted row; a new row beside it would show the session twice.
         if exists (select from web.session as s where s.key = p_key) then
+            perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_user_id, p_max_sessions);
             return ('exists'::text, null::bigint, null::timestamptz, null::uuid, v_now);
         end if;
         if v_max_sessions > 0 and not web.enforce_session_limit(p_user_id, v_max_sessions) then

@@ -70,8 +70,8 @@ impl SessionAttributes {
 
     /// Sets the idle timeout: the session expires this long after its last use.
     ///
-    /// Whole seconds, from 1 to 2147483647. The default of a new session is the store's setting `idle_timeout_seconds`, 86400
-    /// (a day). ([OWASP ASVS 5.0, 7.3.1][asvs])
+    /// Whole seconds, from 1 to the store's setting `max_timeout_seconds`, 34560000 (400 days) by default. The default of a new
+    /// session is the setting `idle_timeout_seconds`, 86400 (a day). ([OWASP ASVS 5.0, 7.3.1][asvs])
     ///
     /// [asvs]: https://github.com/OWASP/ASVS/blob/v5.0.0/5.0/en/0x16-V7-Session-Management.md
     #[must_use]
@@ -82,8 +82,8 @@ impl SessionAttributes {
 
     /// Sets the absolute timeout: the session expires this long after its creation or login, whatever its use.
     ///
-    /// Whole seconds, from 1 to 2147483647. The default of a new session is the store's setting `absolute_timeout_seconds`,
-    /// 2592000 (30 days). A login without it keeps the timeout that the session has, counted from its creation.
+    /// Whole seconds, from 1 to the store's setting `max_timeout_seconds`, 34560000 (400 days) by default. The default of a new
+    /// session is the setting `absolute_timeout_seconds`, 2592000 (30 days). A login without it keeps the timeout that the session has, counted from its creation.
     /// ([OWASP ASVS 5.0, 7.3.2][asvs])
     ///
     /// [asvs]: https://github.com/OWASP/ASVS/blob/v5.0.0/5.0/en/0x16-V7-Session-Management.md

@@ -2,6 +2,7 @@
 
 mod autovacuum;
 mod concurrency;
+mod dead_rows;
 mod disclosure;
 mod enumeration;
 mod grouped_calls;

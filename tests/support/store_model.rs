@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 
 use crate::support::raw_store::Micros;
 
+/// The default of the setting `max_timeout_seconds`.
+const MAX_TIMEOUT_SECONDS: i32 = 34_560_000;
+
 /// One row of the table, a live session or not.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Row {
@@ -209,11 +212,20 @@ impl Model {
             if let Request::Create {
                 session,
                 user_id: Some(_),
+                idle_timeout_seconds,
+                absolute_timeout_seconds,
                 ..
             } = request
                 && self.rows.contains_key(session)
             {
-                return (Reply::Exists, Pruning::None);
+                let is_too_long =
+                    idle_timeout_seconds.max(*absolute_timeout_seconds) > Some(MAX_TIMEOUT_SECONDS);
+                let reply = if is_too_long {
+                    Reply::Refused("22023".to_owned())
+                } else {
+                    Reply::Exists
+                };
+                return (reply, Pruning::None);
             }
             return (Reply::Refused("25006".to_owned()), Pruning::None);
         }
@@ -307,6 +319,9 @@ impl Model {
         settings: &Settings,
         now: Micros,
     ) -> (Reply, Pruning) {
+        if timeouts.0.max(timeouts.1) > Some(MAX_TIMEOUT_SECONDS) {
+            return (Reply::Refused("22023".to_owned()), Pruning::None);
+        }
         if self.rows.contains_key(&session) {
             return (Reply::Exists, Pruning::None);
         }
@@ -422,7 +437,7 @@ impl Model {
                 settings.idle_timeout_seconds,
             ),
             Some(expire) if expire > now => {
-                let expire = expire.min(now.plus_seconds(34_560_000));
+                let expire = expire.min(now.plus_seconds(MAX_TIMEOUT_SECONDS.into()));
                 let seconds = (expire.0 - now.0 + 999_999) / 1_000_000;
                 (expire, i32::try_from(seconds).unwrap())
             }

@@ -117,7 +117,7 @@ pub fn add(
 pub fn slide_interval_seconds(server: &Server, database: &str) -> Result<u32> {
     server.with(database, |client| {
         let row = client.query_one(
-            "select web.slide_interval_seconds(s.idle_timeout_seconds) from web.settings as s",
+            "select web.slide_interval(s.idle_timeout_seconds, s.slide_percent, s.slide_min_seconds, s.slide_max_seconds) from web.settings as s",
             &[],
         )?;
         Ok(u32::try_from(row.get::<_, i32>(0))?)
