@@ -219,7 +219,7 @@ impl Model {
                 && self.rows.contains_key(session)
             {
                 let is_too_long =
-                    idle_timeout_seconds.max(*absolute_timeout_seconds) > Some(MAX_TIMEOUT_SECONDS);
+                    *idle_timeout_seconds.max(absolute_timeout_seconds) > Some(MAX_TIMEOUT_SECONDS);
                 let reply = if is_too_long {
                     Reply::Refused("22023".to_owned())
                 } else {
