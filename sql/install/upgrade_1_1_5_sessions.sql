@@ -41,6 +41,8 @@ begin
                     select statement_timestamp() + make_interval(secs => s.absolute_timeout_seconds) as absolute_expires_at
                 ) as a
                 where e.expires_at > statement_timestamp()
+                -- The planner inlines slide_interval with a column for its argument, and with no long expression.
+                offset 0
             ) as n
             cross join web.settings as s
             $statement$,

@@ -484,16 +484,12 @@ begin
         where o.fault is null
         order by o.key, o.ordinality
     ),
-    timed as (
+    -- Materialized, because the planner inlines slide_interval with a column for its argument, and with no long expression.
+    timed as materialized (
         select
             d.*,
-            t.idle,
-            web.slide_interval(t.idle, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds) as slide_interval_seconds
+            coalesce(d.idle_timeout_seconds, ceil(extract(epoch from d.until - v_now))::integer) as idle
         from dated as d
-        cross join lateral (
-            select coalesce(d.idle_timeout_seconds, ceil(extract(epoch from d.until - v_now))::integer) as idle
-        ) as t
-        cross join web.settings as n
     ),
     added as (
         insert into web.session as s (
@@ -514,13 +510,13 @@ begin
         )
         select
             t.until,
-            least(v_now + make_interval(secs => t.slide_interval_seconds), t.until),
+            least(v_now + make_interval(secs => i.slide_interval_seconds), t.until),
             greatest(least(coalesce(t.last_used_at, v_now), v_now), 'epoch'),
             greatest(least(coalesce(t.created_at, v_now), v_now), 'epoch'),
             t.last_at,
             t.until,
             t.idle,
-            t.slide_interval_seconds,
+            i.slide_interval_seconds,
             t.key,
             t.user_id,
             t.client_address,
@@ -528,6 +524,10 @@ begin
             left(t.label, 256),
             t.data
         from timed as t
+        cross join web.settings as n
+        cross join lateral (
+            select web.slide_interval(t.idle, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds) as slide_interval_seconds
+        ) as i
         order by t.key
         on conflict (key) do nothing
         returning s.key
@@ -1646,6 +1646,7 @@ declare
     v_now constant timestamptz := statement_timestamp();
     v_key bytea;
     v_expire timestamptz := expire;
+    v_settings record;
     v_idle_timeout_seconds integer;
     v_absolute_expires_at timestamptz;
     v_slide_interval_seconds integer;
@@ -1664,23 +1665,26 @@ begin
     end if;
     v_key := sha256(convert_to(sessid, 'UTF8'));
 
-    -- Null means the default timeout, not a session without an end. Later slides keep the lifetime that the caller chose.
-    select t.idle_timeout_seconds, v_now + make_interval(secs => n.absolute_timeout_seconds), web.slide_interval(t.idle_timeout_seconds, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds)
-    into v_idle_timeout_seconds, v_absolute_expires_at, v_slide_interval_seconds
-    from web.settings as n
-    cross join lateral (
-        select
-            case
-                when expire > v_now then ceil(extract(epoch from least(expire, v_now + make_interval(secs => n.max_timeout_seconds)) - v_now))::integer
-                else n.idle_timeout_seconds
-            end as idle_timeout_seconds
-    ) as t;
+    select n.* into v_settings from web.settings as n;
     if not found then
         perform web.raise_missing_settings();
     end if;
-    if v_expire is null or v_expire > v_now then
-        v_expire := least(v_expire, v_now + make_interval(secs => v_idle_timeout_seconds));
+    v_idle_timeout_seconds := v_settings.idle_timeout_seconds;
+    -- Null means the default timeout, not a session without an end.
+    if v_expire is null then
+        v_expire := v_now + make_interval(secs => v_idle_timeout_seconds);
+    elsif v_expire > v_now then
+        -- Later slides keep the lifetime that the caller chose.
+        v_expire := least(v_expire, v_now + make_interval(secs => v_settings.max_timeout_seconds));
+        v_idle_timeout_seconds := ceil(extract(epoch from v_expire - v_now))::integer;
     end if;
+    v_absolute_expires_at := v_now + make_interval(secs => v_settings.absolute_timeout_seconds);
+    v_slide_interval_seconds := web.slide_interval(
+        v_idle_timeout_seconds,
+        v_settings.slide_percent,
+        v_settings.slide_min_seconds,
+        v_settings.slide_max_seconds
+    );
 
     loop
         update web.session as s
@@ -2815,40 +2819,37 @@ security definer
 set search_path = pg_catalog, pg_temp
 set debug_print_plan = off$head$,
 $body$
--- The user stays for logs until the row is pruned; all other data of the visitor is erased.
+-- The caller has locked the rows, if there are several. The user stays for logs until the row is pruned; all other data of the
+-- visitor is erased.
 declare
-    v_handles uuid[];
-    v_handle uuid;
-    v_ended bigint;
+    v_prune_after timestamptz;
     v_is_announced boolean;
+    v_ended bigint;
+    v_handle uuid;
 begin
-    -- The number of handles is hidden from the planner, which would otherwise plan each call anew.
-    with ended as (
-        update web.session as s
-        set
-            expires_at = '-infinity',
-            slide_at = '-infinity',
-            version = s.version + 1,
-            prune_after = least(
-                s.prune_after,
-                statement_timestamp() + (select make_interval(secs => n.tombstone_retention_seconds) from web.settings as n)
-            ),
-            ended_at = statement_timestamp(),
-            ended_reason = p_reason,
-            client_address = null,
-            user_agent = null,
-            label = null,
-            data = null
-        where s.handle = any (array(select unnest(p_handles)))
-            and s.expires_at > statement_timestamp()
-        returning s.handle
-    )
-    select array_agg(e.handle), count(*), p_is_announced and exists (select from web.settings as n where n.notify_channel is not null)
-    into v_handles, v_ended, v_is_announced
-    from ended as e;
+    select statement_timestamp() + make_interval(secs => n.tombstone_retention_seconds), p_is_announced and n.notify_channel is not null
+    into v_prune_after, v_is_announced
+    from web.settings as n;
+
+    update web.session as s
+    set
+        expires_at = '-infinity',
+        slide_at = '-infinity',
+        version = s.version + 1,
+        prune_after = least(s.prune_after, v_prune_after),
+        ended_at = statement_timestamp(),
+        ended_reason = p_reason,
+        client_address = null,
+        user_agent = null,
+        label = null,
+        data = null
+    -- The subquery hides the number of handles from the planner, which would otherwise plan each call anew.
+    where s.handle = any (array(select unnest(p_handles)))
+        and s.expires_at > statement_timestamp();
+    get diagnostics v_ended = row_count;
 
     if v_is_announced and v_ended > 0 then
-        foreach v_handle in array v_handles loop
+        foreach v_handle in array p_handles loop
             perform web.notify_session_end(v_handle, p_reason);
         end loop;
     end if;
@@ -5990,6 +5991,8 @@ begin
                         select statement_timestamp() + make_interval(secs => s.absolute_timeout_seconds) as absolute_expires_at
                     ) as a
                     where e.expires_at > statement_timestamp()
+                    -- The planner inlines slide_interval with a column for its argument, and with no long expression.
+                    offset 0
                 ) as n
                 cross join web.settings as s
                 $statement$,

@@ -90,16 +90,12 @@ begin
         where o.fault is null
         order by o.key, o.ordinality
     ),
-    timed as (
+    -- Materialized, because the planner inlines slide_interval with a column for its argument, and with no long expression.
+    timed as materialized (
         select
             d.*,
-            t.idle,
-            web.slide_interval(t.idle, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds) as slide_interval_seconds
+            coalesce(d.idle_timeout_seconds, ceil(extract(epoch from d.until - v_now))::integer) as idle
         from dated as d
-        cross join lateral (
-            select coalesce(d.idle_timeout_seconds, ceil(extract(epoch from d.until - v_now))::integer) as idle
-        ) as t
-        cross join web.settings as n
     ),
     added as (
         insert into web.session as s (
@@ -120,13 +116,13 @@ begin
         )
         select
             t.until,
-            least(v_now + make_interval(secs => t.slide_interval_seconds), t.until),
+            least(v_now + make_interval(secs => i.slide_interval_seconds), t.until),
             greatest(least(coalesce(t.last_used_at, v_now), v_now), 'epoch'),
             greatest(least(coalesce(t.created_at, v_now), v_now), 'epoch'),
             t.last_at,
             t.until,
             t.idle,
-            t.slide_interval_seconds,
+            i.slide_interval_seconds,
             t.key,
             t.user_id,
             t.client_address,
@@ -134,6 +130,10 @@ begin
             left(t.label, 256),
             t.data
         from timed as t
+        cross join web.settings as n
+        cross join lateral (
+            select web.slide_interval(t.idle, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds) as slide_interval_seconds
+        ) as i
         order by t.key
         on conflict (key) do nothing
         returning s.key

@@ -16,6 +16,7 @@ declare
     v_now constant timestamptz := statement_timestamp();
     v_key bytea;
     v_expire timestamptz := expire;
+    v_settings record;
     v_idle_timeout_seconds integer;
     v_absolute_expires_at timestamptz;
     v_slide_interval_seconds integer;
@@ -34,23 +35,26 @@ begin
     end if;
     v_key := sha256(convert_to(sessid, 'UTF8'));
 
-    -- Null means the default timeout, not a session without an end. Later slides keep the lifetime that the caller chose.
-    select t.idle_timeout_seconds, v_now + make_interval(secs => n.absolute_timeout_seconds), web.slide_interval(t.idle_timeout_seconds, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds)
-    into v_idle_timeout_seconds, v_absolute_expires_at, v_slide_interval_seconds
-    from web.settings as n
-    cross join lateral (
-        select
-            case
-                when expire > v_now then ceil(extract(epoch from least(expire, v_now + make_interval(secs => n.max_timeout_seconds)) - v_now))::integer
-                else n.idle_timeout_seconds
-            end as idle_timeout_seconds
-    ) as t;
+    select n.* into v_settings from web.settings as n;
     if not found then
         perform web.raise_missing_settings();
     end if;
-    if v_expire is null or v_expire > v_now then
-        v_expire := least(v_expire, v_now + make_interval(secs => v_idle_timeout_seconds));
+    v_idle_timeout_seconds := v_settings.idle_timeout_seconds;
+    -- Null means the default timeout, not a session without an end.
+    if v_expire is null then
+        v_expire := v_now + make_interval(secs => v_idle_timeout_seconds);
+    elsif v_expire > v_now then
+        -- Later slides keep the lifetime that the caller chose.
+        v_expire := least(v_expire, v_now + make_interval(secs => v_settings.max_timeout_seconds));
+        v_idle_timeout_seconds := ceil(extract(epoch from v_expire - v_now))::integer;
     end if;
+    v_absolute_expires_at := v_now + make_interval(secs => v_settings.absolute_timeout_seconds);
+    v_slide_interval_seconds := web.slide_interval(
+        v_idle_timeout_seconds,
+        v_settings.slide_percent,
+        v_settings.slide_min_seconds,
+        v_settings.slide_max_seconds
+    );
 
     loop
         update web.session as s
