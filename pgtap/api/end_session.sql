@@ -21,7 +21,7 @@ select results_eq(
     'the row is emptied and stays as a tombstone'
 );
 
--- ---- It is dead for every function ----
+-- ---- It has ended for every function ----
 
 create temporary table tombstone as select pg_temp.place('a') as place, s.* from pg_temp.stored('a') as s;
 select is(web.end_session(p_key => pg_temp.key('a')), false, 'false: it had been ended already');

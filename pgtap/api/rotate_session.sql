@@ -1,4 +1,4 @@
--- rotate_session: a new key for the same session; the old one is dead, or for a minute at most loads.
+-- rotate_session: a new key for the same session; the old one loads for a minute at most.
 begin;
 \ir ../lib/store.sql
 select plan(98);
@@ -182,7 +182,7 @@ from (
     ('e', 'was ended'), ('x', 'has expired'), ('l', 'was given to a user since: it may have been planted'), ('o', 'was taken from a user since'),
     ('d', 'was destroyed by the old id')
 ) as v (k, what);
-select is_empty($$ select * from web.load_session(pg_temp.key('d2')) $$, '(that one is dead under its new key)');
+select is_empty($$ select * from web.load_session(pg_temp.key('d2')) $$, '(it has ended under its new key)');
 select is(web.end_session(pg_temp.key('l1')), true, 'end_session with the key of before a login: true');
 select is_empty($$ select * from web.load_session(pg_temp.key('l3')) $$, 'of the user');
 select is(web.end_session(pg_temp.key('x1')), false, 'that of an expired session ends none');

@@ -151,7 +151,7 @@ select results_eq(
     'setting it again and again does not take a session beyond its absolute timeout'
 );
 select pg_temp.pass('101 s') \g /dev/null
-select is_empty($$ select * from web.get_session_data('limit') $$, 'when it is dead');
+select is_empty($$ select * from web.get_session_data('limit') $$, 'after its expiry');
 select pg_temp.as_owner('update web.settings set absolute_timeout_seconds = default') \g /dev/null
 
 -- A slide by the native interface keeps the lifetime that the caller of this one chose.

@@ -31,7 +31,7 @@ select results_eq(
 );
 select is(pg_temp.slides('s'), false, 'and it is not due again at once');
 
--- ---- What stays dead ----
+-- ---- What does not come back ----
 
 select pg_temp.make('expired', '{}', 10) \g /dev/null
 select pg_temp.make('ended') \g /dev/null
@@ -55,7 +55,7 @@ select results_eq(
 );
 select pg_temp.pass('299 s') \g /dev/null
 select is(pg_temp.slides('limit'), true, 'in the last second of a session as well');
-select is((select slide_at = expires_at from pg_temp.stored('limit')), true, 'where the next slide is due when it is dead');
+select is((select slide_at = expires_at from pg_temp.stored('limit')), true, 'where the next slide is due at the end of its life');
 
 update web.session
 set expires_at = created_at + interval '5000 s', slide_at = created_at

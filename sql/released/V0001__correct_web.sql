@@ -809,8 +809,8 @@ begin
             if web.tombstone_sessions(array[v_handle], 'logout') > 0 then
                 return true;
             end if;
-            -- Without that session, its last key gets a tombstone. One snapshot shows that no live session has that key, so that a
-            -- parameter that a setting of the caller can print is of no use.
+            -- Without that session, its last key gets a tombstone. One snapshot shows that no live session has that key. So it is of
+            -- no use to a caller whose settings print parameters.
             if v_handle is null then
                 select s.successor
                 into v_successor
@@ -2457,11 +2457,11 @@ set debug_print_plan = off
 set enable_seqscan = off
 set jit = off$head$,
 $body$
--- For stores without a pruner: a part of the inserts calls this, so that the table stays small. Four pages bound the work, even if
--- an old snapshot keeps millions of deleted rows. Random pages keep callers from probing keys.
+-- For stores without a pruner, a part of the inserts calls this. Four pages bound the work, even if an old snapshot keeps millions
+-- of deleted rows. Random pages keep callers from probing keys.
 --
--- Without sequential scans, because a plan that was made for a small table stays in use when the table grows. Their cost as disabled
--- scans would start the compiler (jit).
+-- No sequential scan: a plan that was made for a small table stays in use when the table grows. The cost of a disabled scan would
+-- start the compiler (jit).
 declare
     v_now constant timestamptz := statement_timestamp();
     v_forgotten timestamptz;

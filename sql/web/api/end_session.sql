@@ -41,8 +41,8 @@ begin
             if web.tombstone_sessions(array[v_handle], 'logout') > 0 then
                 return true;
             end if;
-            -- Without that session, its last key gets a tombstone. One snapshot shows that no live session has that key, so that a
-            -- parameter that a setting of the caller can print is of no use.
+            -- Without that session, its last key gets a tombstone. One snapshot shows that no live session has that key. So it is of
+            -- no use to a caller whose settings print parameters.
             if v_handle is null then
                 select s.successor
                 into v_successor

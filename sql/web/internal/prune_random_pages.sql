@@ -8,11 +8,11 @@ set debug_print_plan = off
 set enable_seqscan = off
 set jit = off
 as $function$
--- For stores without a pruner: a part of the inserts calls this, so that the table stays small. Four pages bound the work, even if
--- an old snapshot keeps millions of deleted rows. Random pages keep callers from probing keys.
+-- For stores without a pruner, a part of the inserts calls this. Four pages bound the work, even if an old snapshot keeps millions
+-- of deleted rows. Random pages keep callers from probing keys.
 --
--- Without sequential scans, because a plan that was made for a small table stays in use when the table grows. Their cost as disabled
--- scans would start the compiler (jit).
+-- No sequential scan: a plan that was made for a small table stays in use when the table grows. The cost of a disabled scan would
+-- start the compiler (jit).
 declare
     v_now constant timestamptz := statement_timestamp();
     v_forgotten timestamptz;
