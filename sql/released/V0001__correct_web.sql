@@ -2769,7 +2769,7 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- No indexed column changes, so that the update is heap-only.
+-- A part with an exception clause takes a transaction id of its own if it writes. So at read committed the update is in none.
 begin
     -- In a read-only transaction a later request slides. On a hot standby the update raises 25006 instead, so that a client
     -- notices that its primary was demoted.
@@ -2778,31 +2778,28 @@ begin
     end if;
 
     -- A request waits for no lock: clear_sessions may hold the table, or wait for a long transaction.
-    lock table web.session in row exclusive mode nowait;
+    begin
+        lock table web.session in row exclusive mode nowait;
+    exception
+        when lock_not_available then
+            return;
+    end;
 
-    update web.session as s
-    set
-        expires_at = web.expiry_after_use(s.expires_at, s.idle_timeout_seconds, s.absolute_expires_at),
-        slide_at = least(statement_timestamp() + make_interval(secs => s.slide_interval_seconds), s.absolute_expires_at),
-        last_used_at = statement_timestamp()
-    where s.key = (
-        -- A request waits for no row that another one saves, ends or locks.
-        select d.key
-        from web.session as d
-        where d.key = p_key
-            and d.expires_at > statement_timestamp()
-            and d.slide_at <= statement_timestamp()
-        for no key update skip locked
-    );
-exception
-    -- The table is locked, or the snapshot of a repeatable read transaction is older than the last slide. A later request
-    -- slides.
-    when lock_not_available or serialization_failure then
-        return;
+    if current_setting('transaction_isolation') = 'read committed' then
+        perform web.write_slide(p_key);
+    else
+        begin
+            perform web.write_slide(p_key);
+        exception
+            -- The snapshot is older than the last slide. A later request slides.
+            when serialization_failure then
+                return;
+        end;
+    end if;
 end;
 $body$,
         'web.slide_session(bytea)',
-        'Slide the expiry of a live session, if that is due and no other transaction holds its row. API: private'
+        'Slide the expiry of a live session, if that is due and no other transaction holds its row or the table. API: private'
         ],
         array[
         'internal',
@@ -2858,6 +2855,39 @@ end;
 $body$,
         'web.tombstone_sessions(uuid[], text, boolean)',
         'Turn the live sessions with these handles into tombstones, announce each if p_is_announced, and return their number. API: private'
+        ],
+        array[
+        'internal',
+        'write_slide',
+        $head$create or replace function web.write_slide(
+    p_key bytea
+)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- No indexed column changes, so that the update is heap-only.
+begin
+    update web.session as s
+    set
+        expires_at = web.expiry_after_use(s.expires_at, s.idle_timeout_seconds, s.absolute_expires_at),
+        slide_at = least(statement_timestamp() + make_interval(secs => s.slide_interval_seconds), s.absolute_expires_at),
+        last_used_at = statement_timestamp()
+    where s.key = (
+        -- A request waits for no row that another one saves, ends or locks.
+        select d.key
+        from web.session as d
+        where d.key = p_key
+            and d.expires_at > statement_timestamp()
+            and d.slide_at <= statement_timestamp()
+        for no key update skip locked
+    );
+end;
+$body$,
+        'web.write_slide(bytea)',
+        'Slide the expiry of a live session, if that is due and no other transaction holds its row. API: private'
         ]
     ];
     v_function_names constant text[] := (
@@ -3651,6 +3681,7 @@ begin
                 ('function', 'tombstone_sessions(uuid[], text, boolean)', '{"arguments": "p_handles uuid[], p_reason text, p_is_announced boolean DEFAULT true", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "bigint", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'touch_session(bytea)', '{"arguments": "p_key bytea", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "timestamp with time zone", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'user_sessions(text)', '{"arguments": "p_user_id text", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(handle uuid, created_at timestamp with time zone, last_used_at timestamp with time zone, expires_at timestamp with time zone, client_address inet, user_agent text, label text)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
+                ('function', 'write_slide(bytea)', '{"arguments": "p_key bytea", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
                 ('index', 'session_handle', '{"definition": "CREATE UNIQUE INDEX session_handle ON %2$s.session USING btree (handle)", "valid": "true"}'),
                 ('index', 'session_prune_after', '{"definition": "CREATE INDEX session_prune_after ON %2$s.session USING btree (prune_after)", "valid": "true"}'),
                 ('index', 'session_user_id', '{"definition": "CREATE INDEX session_user_id ON %2$s.session USING btree (user_id) WHERE ((user_id IS NOT NULL) AND (ended_at IS NULL))", "valid": "true"}'),
