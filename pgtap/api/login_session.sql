@@ -1,7 +1,7 @@
 -- login_session: a session is given to a user, under a new key; the old key reads nothing.
 begin;
 \ir ../lib/store.sql
-select plan(61);
+select plan(62);
 set local role nodepg;
 
 -- Sessions of this user, oldest use first: a1 to an.
@@ -40,12 +40,15 @@ select results_eq(
     'the session is the user''s, and keeps its data; what is not given stays as it was'
 );
 select results_eq(
-    $$ select ended_reason, successor, grace_until = ended_at from pg_temp.stored('v') $$,
+    $$ select ended_reason, successor, grace_until is null from pg_temp.stored('v') $$,
     $$ values ('rotated'::text, pg_temp.key('w'), true) $$,
     'the old key is a tombstone, without any grace'
 );
 select is_empty($$ select * from web.load_session(pg_temp.key('v')) $$, 'planted id: no row after the login');
 select results_eq($$ select outcome from web.save_session(pg_temp.key('v'), '{"planted":1}') $$, $$ values ('gone'::text) $$, 'and writes nothing into it');
+select pg_temp.pass('-1 s') \g /dev/null
+select is_empty($$ select * from web.load_session(pg_temp.key('v')) $$, 'nor after the clock was set back, or for a load that began before the login');
+select pg_temp.pass('1 s') \g /dev/null
 select is((select user_id from web.load_session(pg_temp.key('w'))), 'alice', 'the new one loads');
 select results_eq(
     $$
