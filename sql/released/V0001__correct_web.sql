@@ -1866,7 +1866,8 @@ begin
         return v_changed;
     end if;
 
-    if web.insert_tombstone(p_old_key, 'rotated', p_new_key, p_grace_seconds) and p_change <> 'rotate' then
+    -- Without a grace no time is stored: after the clock was set back, or for a load that began before, it would be in the future.
+    if web.insert_tombstone(p_old_key, 'rotated', p_new_key, nullif(p_grace_seconds, 0)) and p_change <> 'rotate' then
         -- A web socket of this session may belong to an attacker who knows the old id: it must reconnect with the new one.
         perform web.notify_session_end(v_handle, case when v_is_other_user then 'logout' else 'rotated' end);
     end if;
@@ -2269,6 +2270,7 @@ security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
 -- Every create queues behind a table lock that waits. So each attempt is short, and the pause after it lets them through.
+-- A weaker mode would let a transaction keep the rows of lock_session: an update under this lock would wait for them without bound.
 declare
     v_lock_timeout constant text := current_setting('lock_timeout');
     -- About 10 seconds, or the caller's lock_timeout if that is shorter.
@@ -2285,7 +2287,7 @@ begin
     for v_attempt in 1..v_attempts loop
         begin
             perform set_config('lock_timeout', v_milliseconds::text, true);
-            lock table web.session in share row exclusive mode;
+            lock table web.session in exclusive mode;
             perform set_config('lock_timeout', v_lock_timeout, true);
             return;
         exception
@@ -2321,7 +2323,7 @@ begin
         and l.relation = v_table
         and l.database = v_database
         and l.granted
-        and l.mode not in ('AccessShareLock', 'RowShareLock')
+        and l.mode <> 'AccessShareLock'
         and l.pid is distinct from pg_backend_pid()
     order by a.xact_start, l.waitstart, l.pid
     limit 1;
