@@ -265,7 +265,11 @@ fn connection_that_a_runtime_was_opening_when_it_shut_down_is_opened_by_the_next
     }));
     runtime().block_on(async {
         let mut load = pin!(store.load::<i32>(&id));
-        poll_fn(|context| Poll::Ready(assert!(load.as_mut().poll(context).is_pending()))).await;
+        poll_fn(|context| {
+            assert!(load.as_mut().poll(context).is_pending());
+            Poll::Ready(())
+        })
+        .await;
         first.shutdown_background();
         assert!(load.await.unwrap().is_none());
     });
