@@ -25,22 +25,17 @@ impl PoolInner {
                 return alone;
             }
         }
-        let deadline = self.deadline();
         let Some(own) = GroupedCall::new(call) else {
-            return self.execute_alone(schema, call, false, deadline).await;
+            return self.execute_alone(schema, call, false).await;
         };
         let mut joined = self.groups.join(kind, own);
         if let Some(leader) = joined.leader.take() {
             current_runtime()?.spawn(lead(Arc::clone(self), schema.clone(), leader));
         }
-        match joined.answer(deadline).await? {
+        match joined.answer(self.timeout).await? {
             Answer::Reply(reply) => Ok(reply),
-            Answer::Refused => self.execute_alone(schema, call, false, deadline).await,
-            // The time of the group's call was no wait for a place.
             Answer::Alone { may_have_executed } => {
-                let deadline = self.deadline();
-                self.execute_alone(schema, call, may_have_executed, deadline)
-                    .await
+                self.execute_alone(schema, call, may_have_executed).await
             }
         }
     }

@@ -223,11 +223,6 @@ fn install_upgrades_connect_pg_in_place() {
     let before = database.snapshot();
     database
         .run(&["install", "--dry-run"])
-        .expect(2)
-        .says(&["requests wait", "--rehearse-upgrade"]);
-    assert_eq!(database.snapshot(), before);
-    database
-        .run(&["install", "--dry-run", "--rehearse-upgrade"])
         .expect(0)
         .says(&["would be removed function"]);
     assert_eq!(database.snapshot(), before);
@@ -344,16 +339,11 @@ fn added_objects_are_listed_and_refused() {
         "my_table",
     ];
     original.refuses(&["install"], &additions);
-    original.refuses(&["install", "--dry-run", "--rehearse-upgrade"], &additions);
+    original.refuses(&["install", "--dry-run"], &additions);
 
     let before = database.snapshot();
     database
-        .run(&[
-            "install",
-            "--drop-additions",
-            "--dry-run",
-            "--rehearse-upgrade",
-        ])
+        .run(&["install", "--drop-additions", "--dry-run"])
         .expect(0);
     assert_eq!(database.snapshot(), before);
     original.drops_additions();

@@ -16,7 +16,7 @@ use crate::stores::kind::StoreKind;
 #[derive(Debug, Parser)]
 #[command(bin_name = "bin/bench", max_term_width = 100)]
 pub struct Arguments {
-    /// Measure only what the budgets need, in short rounds: less than 3 minutes
+    /// Measure only what the budgets need, in short rounds: less than 4 minutes
     #[arg(long)]
     pub quick: bool,
 

@@ -11,6 +11,7 @@ use crate::stores::bare_postgres::BarePostgres;
 use crate::stores::connect_pg::pool::ConnectPg;
 use crate::stores::connect_pg_simple::ConnectPgSimple;
 use crate::stores::hand_written::HandWritten;
+use crate::stores::hand_written_users::HandWrittenUsers;
 use crate::stores::kind::StoreKind;
 use crate::stores::redis::RedisStore;
 use crate::stores::table_store::TableClient;
@@ -126,6 +127,7 @@ impl Plan {
             "rolling: each session is used once a second, so one request in slide_interval_seconds finds its slide due. These \
              sessions are made due before each round. rolling-20s: once in 20 seconds. rolling-seldom: every request slides."
                 .to_owned(),
+            "create: hand-written SQL, users inserts into a table with an indexed user; the plain table gets an upsert.".to_owned(),
             "login: connect-pg loads a visitor's session, then gives it a new id and a user. hand-written: SELECT, and one UPDATE \
              of the primary key and the user. The other stores have no users: load, delete, create. user-sessions: a user has five."
                 .to_owned(),
@@ -155,6 +157,8 @@ fn workloads(arguments: &Arguments) -> Vec<Workload> {
             Workload::Rolling,
             Workload::RollingSeldom,
             Workload::Save,
+            Workload::Create,
+            Workload::Login,
         ]
     } else {
         Workload::ALL.to_vec()
@@ -174,6 +178,7 @@ pub fn budget_needs(workload: Workload, store: &str) -> bool {
             ]
             .contains(&store),
             Workload::Save => store == HandWritten::NAME,
+            Workload::Create | Workload::Login => store == HandWrittenUsers::NAME,
             _ => false,
         }
 }

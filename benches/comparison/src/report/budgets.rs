@@ -14,6 +14,7 @@ use crate::stores::connect_pg::pool::ConnectPg;
 use crate::stores::connect_pg_1_1_5::ConnectPg115;
 use crate::stores::connect_pg_simple::ConnectPgSimple;
 use crate::stores::hand_written::HandWritten;
+use crate::stores::hand_written_users::HandWrittenUsers;
 use crate::stores::redis::RedisStore;
 use crate::stores::table_store::TableClient;
 use crate::stores::tower_sessions::TowerSessions;
@@ -116,6 +117,7 @@ pub fn judge(findings: &Findings) -> Vec<Budget> {
         " x",
     ));
     save(evidence, &mut budgets);
+    sessions_of_users(evidence, &mut budgets);
     let old = evidence
         .comparison_at(
             Workload::Load,
@@ -179,6 +181,21 @@ fn save(evidence: &Evidence<'_>, budgets: &mut Vec<Budget>) {
         " B",
         0,
     ));
+}
+
+/// Judges by processor time, because these calls wait for the disk.
+fn sessions_of_users(evidence: &Evidence<'_>, budgets: &mut Vec<Budget>) {
+    for (workload, other, least) in [
+        (Workload::Create, "INSERT", 0.45),
+        (Workload::Login, "SELECT + UPDATE of key and user", 0.32),
+    ] {
+        budgets.push(Budget::at_least(
+            format!("{workload} / hand-written {other}, by processor time of the server"),
+            evidence.server_cpu_ratio(workload, HandWrittenUsers::NAME),
+            least,
+            " x",
+        ));
+    }
 }
 
 fn slides(evidence: &Evidence<'_>, budgets: &mut Vec<Budget>) {

@@ -36,6 +36,12 @@ impl<'a> Evidence<'a> {
             .ratio(ConnectPg::NAME, store)
     }
 
+    /// Returns the same, by calls for each second of the server's processor time.
+    pub fn server_cpu_ratio(&self, workload: Workload, store: &str) -> Option<Spread> {
+        self.comparison(workload, store)?
+            .server_cpu_ratio(ConnectPg::NAME, store)
+    }
+
     fn comparisons(&self, workload: Workload, store: &str) -> impl Iterator<Item = &'a Comparison> {
         self.0
             .comparisons

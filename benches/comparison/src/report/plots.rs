@@ -72,11 +72,11 @@ fn calls_by_clients(path: &Path, rolling: &[&Comparison], caption: &str) -> Draw
     );
     let root = titled(&root, &title, caption)?;
     let mut chart = with_margins(&root).build_cartesian_2d(
-            (f64::from(first.clients)..f64::from(last.clients))
-                .log_scale()
-                .base(2.0),
-            0.0..most * 1.1,
-        )?;
+        (f64::from(first.clients)..f64::from(last.clients))
+            .log_scale()
+            .base(2.0),
+        0.0..most * 1.1,
+    )?;
     let clients: Vec<f64> = rolling.iter().map(|c| f64::from(c.clients)).collect();
     chart
         .configure_mesh()

@@ -37,6 +37,8 @@ pub struct StoreResult {
     pub p999_us: f64,
     /// Microseconds of processor time per call: this program's and the server's.
     pub cpu_us: Option<(f64, f64)>,
+    /// The server's part of them in each round; `None` as above.
+    pub server_cpu_us: Option<Vec<f64>>,
     /// What the server counted; `None` for a store that is not in PostgreSQL.
     pub server: Option<PerCall>,
 }
@@ -64,6 +66,17 @@ impl Comparison {
         let (a, b) = (self.store(a)?, self.store(b)?);
         Spread::of(a.rounds.iter().zip(&b.rounds).map(|(a, b)| a / b))
     }
+
+    /// Returns the calls of `a` for each second of the server's processor time divided by those of `b`, round by round. Returns
+    /// `None` if a processor time is not known.
+    pub fn server_cpu_ratio(&self, a: &str, b: &str) -> Option<Spread> {
+        let of = |name| self.store(name)?.server_cpu_us.as_ref();
+        let (a, b) = (of(a)?, of(b)?);
+        if a.iter().chain(b).any(|&microseconds| microseconds <= 0.0) {
+            return None;
+        }
+        Spread::of(a.iter().zip(b).map(|(a, b)| b / a))
+    }
 }
 
 /// The rounds of one store so far.
@@ -74,6 +87,7 @@ struct Rounds {
     counted: Counted,
     /// Processor time of the calls within the measured time.
     cpu: Option<CpuTime>,
+    server_cpu_us: Option<Vec<f64>>,
     timed_calls: u64,
 }
 
@@ -97,6 +111,7 @@ pub fn compare(
             calls: 0,
             counted: Counted::default(),
             cpu: Some(CpuTime::default()),
+            server_cpu_us: Some(Vec::new()),
             timed_calls: 0,
         });
     }
@@ -151,6 +166,15 @@ fn run_round(
         clients: sum.clients + more.clients,
         server: sum.server + more.server,
     });
+    result.server_cpu_us =
+        result
+            .server_cpu_us
+            .take()
+            .zip(measured.cpu)
+            .map(|(mut rounds, cpu)| {
+                rounds.push(cpu.server as f64 / 1000.0 / measured.calls.max(1) as f64);
+                rounds
+            });
     result
         .calls_per_second
         .push(measured.calls as f64 / measured.seconds.max(1e-9));
@@ -175,6 +199,7 @@ fn summarize(store: &dyn ComparedStore, rounds: Rounds) -> Result<StoreResult> {
             let per_call = |nanoseconds: u64| nanoseconds as f64 / 1000.0 / timed_calls;
             (per_call(cpu.clients), per_call(cpu.server))
         }),
+        server_cpu_us: rounds.server_cpu_us,
         server: store.relation().map(|_| PerCall {
             wal_bytes: counted.wal as f64 / calls,
             full_page_bytes: counted.full_pages as f64 / calls,

@@ -83,7 +83,10 @@ impl TableClient for HandWrittenUsers {
     const NAME: &'static str = "hand-written SQL, users";
 
     fn supports(workload: Workload) -> bool {
-        matches!(workload, Workload::Login | Workload::UserSessions)
+        matches!(
+            workload,
+            Workload::Create | Workload::Login | Workload::UserSessions
+        )
     }
 
     fn connect(
