@@ -36,8 +36,8 @@ set local role nodepg_owner;
 select is(web.end_all_sessions(), 1::bigint, 'the next call ends that one');
 select is(web.end_all_sessions(), 0::bigint, '0: there was none');
 select is(
-    (select string_agg(l.mode, ' ') from pg_locks as l where l.relation = 'web.session'::regclass and l.pid = pg_backend_pid() and l.mode = 'ShareRowExclusiveLock'),
-    'ShareRowExclusiveLock',
+    (select string_agg(l.mode, ' ') from pg_locks as l where l.relation = 'web.session'::regclass and l.pid = pg_backend_pid() and l.mode = 'ExclusiveLock'),
+    'ExclusiveLock',
     'its lock excludes writers and no readers'
 );
 

@@ -8,9 +8,9 @@ select results_eq(
     'select name, type, required, default_value, rules, value from web.store_settings()',
     $$
         values
-        ('idle_timeout_seconds'::text, 'integer'::text, true, '86400'::text, 'idle_timeout_seconds >= 1 AND max_timeout_seconds >= idle_timeout_seconds AND max_timeout_seconds >= absolute_timeout_seconds'::text, '86400'::text),
-        ('absolute_timeout_seconds', 'integer', true, '2592000', 'absolute_timeout_seconds >= 1 AND max_timeout_seconds >= idle_timeout_seconds AND max_timeout_seconds >= absolute_timeout_seconds', '2592000'),
-        ('max_timeout_seconds', 'integer', true, '34560000', 'max_timeout_seconds >= idle_timeout_seconds AND max_timeout_seconds >= absolute_timeout_seconds', '34560000'),
+        ('idle_timeout_seconds'::text, 'integer'::text, true, '86400'::text, 'idle_timeout_seconds >= 1 AND max_timeout_seconds >= idle_timeout_seconds'::text, '86400'::text),
+        ('absolute_timeout_seconds', 'integer', true, '2592000', 'absolute_timeout_seconds >= 1 AND max_timeout_seconds >= absolute_timeout_seconds', '2592000'),
+        ('max_timeout_seconds', 'integer', true, '34560000', 'max_timeout_seconds >= absolute_timeout_seconds AND max_timeout_seconds >= idle_timeout_seconds', '34560000'),
         ('max_data_bytes', 'integer', true, '1048576', 'max_data_bytes >= 8192', '1048576'),
         ('tombstone_retention_seconds', 'integer', true, '3600', 'tombstone_retention_seconds >= 60', '3600'),
         ('slide_percent', 'integer', true, '5', 'slide_percent >= 0 AND slide_percent <= 50', '5'),

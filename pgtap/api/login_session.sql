@@ -1,7 +1,7 @@
 -- login_session: a session is given to a user, under a new key; the old key reads nothing.
 begin;
 \ir ../lib/store.sql
-select plan(61);
+select plan(65);
 set local role nodepg;
 
 -- Sessions of this user, oldest use first: a1 to an.
@@ -40,12 +40,15 @@ select results_eq(
     'the session is the user''s, and keeps its data; what is not given stays as it was'
 );
 select results_eq(
-    $$ select ended_reason, successor, grace_until = ended_at from pg_temp.stored('v') $$,
+    $$ select ended_reason, successor, grace_until is null from pg_temp.stored('v') $$,
     $$ values ('rotated'::text, pg_temp.key('w'), true) $$,
     'the old key is a tombstone, without any grace'
 );
 select is_empty($$ select * from web.load_session(pg_temp.key('v')) $$, 'planted id: no row after the login');
 select results_eq($$ select outcome from web.save_session(pg_temp.key('v'), '{"planted":1}') $$, $$ values ('gone'::text) $$, 'and writes nothing into it');
+select pg_temp.pass('-1 s') \g /dev/null
+select is_empty($$ select * from web.load_session(pg_temp.key('v')) $$, 'nor after the clock was set back, or for a load that began before the login');
+select pg_temp.pass('1 s') \g /dev/null
 select is((select user_id from web.load_session(pg_temp.key('w'))), 'alice', 'the new one loads');
 select results_eq(
     $$
@@ -255,6 +258,16 @@ create temporary table scans as select pg_temp.access('seq') as seq;
 select web.login_session(pg_temp.key('many ' || i), pg_temp.key('more ' || i), 'erin', p_max_sessions => 5) from generate_series(1, 12) as i \g /dev/null
 select is(pg_temp.access('seq') - seq, 0::bigint, 'no table is read as a whole, with custom plans and the generic one') from scans;
 select is((select count(*) from web.user_sessions('erin')), 5::bigint, 'twelve logins, limited to five, leave five');
+
+-- ---- Rows of user_lock are missing ----
+
+select pg_temp.devices('lockless', 3) \g /dev/null
+select web.create_session(pg_temp.key('lockless visitor'), '{}') \g /dev/null
+select pg_temp.as_owner('delete from web.user_lock') \g /dev/null
+select is((web.login_session(pg_temp.key('lockless visitor'), pg_temp.key('lockless4'), 'lockless')).outcome, 'rotated', 'without its row of user_lock: rotated');
+select is(pg_temp.living('lockless', 4), '1 2 3 4', 'and without a limit it evicts no session');
+select web.create_session(pg_temp.key('lockless5'), '{}', p_user_id => 'lockless') \g /dev/null
+select is(pg_temp.living('lockless', 5), '1 2 3 4 5', 'nor does create_session');
 
 select * from finish();
 rollback;

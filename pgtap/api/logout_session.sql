@@ -1,7 +1,7 @@
 -- logout_session: the user is removed, the data stays, under a new key and a new handle.
 begin;
 \ir ../lib/store.sql
-select plan(23);
+select plan(24);
 set local role nodepg;
 
 select web.create_session(pg_temp.key('a'), '{"basket":1}', 1200, 100000, 'alice', '192.0.2.1', 'curl', 'phone of alice') \g /dev/null
@@ -23,11 +23,14 @@ select results_eq(
     'user and label are null, the handle is new'
 );
 select results_eq(
-    $$ select ended_reason, successor, grace_until = ended_at, data, user_id from pg_temp.stored('a') $$,
+    $$ select ended_reason, successor, grace_until is null, data, user_id from pg_temp.stored('a') $$,
     $$ values ('rotated'::text, pg_temp.key('b'), true, null::text, null::text) $$,
     'the old key is a tombstone, without any grace'
 );
 select is_empty($$ select * from web.load_session(pg_temp.key('a')) $$, 'dead at once');
+select pg_temp.pass('-1 s') \g /dev/null
+select is_empty($$ select * from web.load_session(pg_temp.key('a')) $$, 'also after the clock was set back');
+select pg_temp.pass('1 s') \g /dev/null
 select is_empty($$ select * from web.user_sessions('alice') $$, 'the user has no device more');
 select is(web.end_user_sessions('alice'), 0, 'former user ends the sessions: 0');
 select is(web.end_user_session('alice', (select handle from before)), false, 'by its handle neither');

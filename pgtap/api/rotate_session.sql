@@ -35,13 +35,13 @@ select results_eq(
 );
 select results_eq(
     $$
-        select expires_at, slide_at, version, ended_reason, successor, grace_until - ended_at, prune_after - ended_at, user_id, client_address, user_agent, label, data,
+        select expires_at, slide_at, version, ended_reason, successor, grace_until, prune_after - ended_at, user_id, client_address, user_agent, label, data,
             handle <> (select handle from before)
         from pg_temp.stored('a')
     $$,
     $$
         values (
-            '-infinity'::timestamptz, '-infinity'::timestamptz, 1::bigint, 'rotated'::text, pg_temp.key('b'), interval '0 s', interval '3600 s',
+            '-infinity'::timestamptz, '-infinity'::timestamptz, 1::bigint, 'rotated'::text, pg_temp.key('b'), null::timestamptz, interval '3600 s',
             null::text, null::inet, null::text, null::text, null::text, true
         )
     $$,

@@ -28,7 +28,7 @@ select results_eq(
             and l.pid = pg_backend_pid()
             and l.mode in ('ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
     $$,
-    $$ values ('ShareRowExclusiveLock'::text) $$,
+    $$ values ('ExclusiveLock'::text) $$,
     'writers are kept out, readers are not'
 );
 

@@ -106,9 +106,10 @@ created column settings.slide_percent
 created column settings.tombstone_retention_seconds
 created constraint settings.settings_absolute_timeout_seconds
 created constraint settings.settings_idle_timeout_seconds
+created constraint settings.settings_max_absolute_timeout
 created constraint settings.settings_max_data_bytes
+created constraint settings.settings_max_idle_timeout
 created constraint settings.settings_max_sessions_per_user
-created constraint settings.settings_max_timeout_seconds
 created constraint settings.settings_notify_channel
 created constraint settings.settings_only_row
 created constraint settings.settings_pkey

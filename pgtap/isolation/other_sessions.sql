@@ -12,7 +12,7 @@ set local statement_timeout = '3s';
 -- First, since this transaction must not have written yet.
 select pg_temp.make_due('locked') \g /dev/null
 select pg_temp.other_does('begin') \g /dev/null
-select pg_temp.other_does('lock table web.session in share row exclusive mode') \g /dev/null
+select pg_temp.other_does('lock table web.session in exclusive mode') \g /dev/null
 set local role nodepg;
 select results_eq(
     $$ select data from web.load_session(pg_temp.key('locked')) $$,

@@ -1866,7 +1866,8 @@ begin
         return v_changed;
     end if;
 
-    if web.insert_tombstone(p_old_key, 'rotated', p_new_key, p_grace_seconds) and p_change <> 'rotate' then
+    -- Without a grace no time is stored: after the clock was set back, or for a load that began before, it would be in the future.
+    if web.insert_tombstone(p_old_key, 'rotated', p_new_key, nullif(p_grace_seconds, 0)) and p_change <> 'rotate' then
         -- A web socket of this session may belong to an attacker who knows the old id: it must reconnect with the new one.
         perform web.notify_session_end(v_handle, case when v_is_other_user then 'logout' else 'rotated' end);
     end if;
@@ -2269,6 +2270,7 @@ security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
 -- Every create queues behind a table lock that waits. So each attempt is short, and the pause after it lets them through.
+-- A weaker mode would let a transaction keep the rows of lock_session: an update under this lock would wait for them without bound.
 declare
     v_lock_timeout constant text := current_setting('lock_timeout');
     -- About 10 seconds, or the caller's lock_timeout if that is shorter.
@@ -2285,7 +2287,7 @@ begin
     for v_attempt in 1..v_attempts loop
         begin
             perform set_config('lock_timeout', v_milliseconds::text, true);
-            lock table web.session in share row exclusive mode;
+            lock table web.session in exclusive mode;
             perform set_config('lock_timeout', v_lock_timeout, true);
             return;
         exception
@@ -2321,7 +2323,7 @@ begin
         and l.relation = v_table
         and l.database = v_database
         and l.granted
-        and l.mode not in ('AccessShareLock', 'RowShareLock')
+        and l.mode <> 'AccessShareLock'
         and l.pid is distinct from pg_backend_pid()
     order by a.xact_start, l.waitstart, l.pid
     limit 1;
@@ -2379,6 +2381,10 @@ begin
         from web.settings as n
     )
     for update;
+    -- The row is missing until the next install. Null would evict every session of the user.
+    if not found then
+        v_max_sessions := (select n.max_sessions_per_user from web.settings as n);
+    end if;
     if not v_has_bound then
         perform set_config('lock_timeout', '0', true);
     end if;
@@ -2769,7 +2775,7 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- No indexed column changes, so that the update is heap-only.
+-- A part with an exception clause takes a transaction id of its own if it writes. So at read committed the update is in none.
 begin
     -- In a read-only transaction a later request slides. On a hot standby the update raises 25006 instead, so that a client
     -- notices that its primary was demoted.
@@ -2778,31 +2784,28 @@ begin
     end if;
 
     -- A request waits for no lock: clear_sessions may hold the table, or wait for a long transaction.
-    lock table web.session in row exclusive mode nowait;
+    begin
+        lock table web.session in row exclusive mode nowait;
+    exception
+        when lock_not_available then
+            return;
+    end;
 
-    update web.session as s
-    set
-        expires_at = web.expiry_after_use(s.expires_at, s.idle_timeout_seconds, s.absolute_expires_at),
-        slide_at = least(statement_timestamp() + make_interval(secs => s.slide_interval_seconds), s.absolute_expires_at),
-        last_used_at = statement_timestamp()
-    where s.key = (
-        -- A request waits for no row that another one saves, ends or locks.
-        select d.key
-        from web.session as d
-        where d.key = p_key
-            and d.expires_at > statement_timestamp()
-            and d.slide_at <= statement_timestamp()
-        for no key update skip locked
-    );
-exception
-    -- The table is locked, or the snapshot of a repeatable read transaction is older than the last slide. A later request
-    -- slides.
-    when lock_not_available or serialization_failure then
-        return;
+    if current_setting('transaction_isolation') = 'read committed' then
+        perform web.write_slide(p_key);
+    else
+        begin
+            perform web.write_slide(p_key);
+        exception
+            -- The snapshot is older than the last slide. A later request slides.
+            when serialization_failure then
+                return;
+        end;
+    end if;
 end;
 $body$,
         'web.slide_session(bytea)',
-        'Slide the expiry of a live session, if that is due and no other transaction holds its row. API: private'
+        'Slide the expiry of a live session, if that is due and no other transaction holds its row or the table. API: private'
         ],
         array[
         'internal',
@@ -2858,6 +2861,39 @@ end;
 $body$,
         'web.tombstone_sessions(uuid[], text, boolean)',
         'Turn the live sessions with these handles into tombstones, announce each if p_is_announced, and return their number. API: private'
+        ],
+        array[
+        'internal',
+        'write_slide',
+        $head$create or replace function web.write_slide(
+    p_key bytea
+)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- No indexed column changes, so that the update is heap-only.
+begin
+    update web.session as s
+    set
+        expires_at = web.expiry_after_use(s.expires_at, s.idle_timeout_seconds, s.absolute_expires_at),
+        slide_at = least(statement_timestamp() + make_interval(secs => s.slide_interval_seconds), s.absolute_expires_at),
+        last_used_at = statement_timestamp()
+    where s.key = (
+        -- A request waits for no row that another one saves, ends or locks.
+        select d.key
+        from web.session as d
+        where d.key = p_key
+            and d.expires_at > statement_timestamp()
+            and d.slide_at <= statement_timestamp()
+        for no key update skip locked
+    );
+end;
+$body$,
+        'web.write_slide(bytea)',
+        'Slide the expiry of a live session, if that is due and no other transaction holds its row. API: private'
         ]
     ];
     v_function_names constant text[] := (
@@ -3584,9 +3620,10 @@ begin
                 ('constraint', 'session.session_pkey', '{"definition": "PRIMARY KEY (key)", "valid": "true"}'),
                 ('constraint', 'settings.settings_absolute_timeout_seconds', '{"definition": "CHECK ((absolute_timeout_seconds >= 1))", "valid": "true"}'),
                 ('constraint', 'settings.settings_idle_timeout_seconds', '{"definition": "CHECK ((idle_timeout_seconds >= 1))", "valid": "true"}'),
+                ('constraint', 'settings.settings_max_absolute_timeout', '{"definition": "CHECK ((max_timeout_seconds >= absolute_timeout_seconds))", "valid": "true"}'),
                 ('constraint', 'settings.settings_max_data_bytes', '{"definition": "CHECK ((max_data_bytes >= 8192))", "valid": "true"}'),
+                ('constraint', 'settings.settings_max_idle_timeout', '{"definition": "CHECK ((max_timeout_seconds >= idle_timeout_seconds))", "valid": "true"}'),
                 ('constraint', 'settings.settings_max_sessions_per_user', '{"definition": "CHECK ((max_sessions_per_user >= 0))", "valid": "true"}'),
-                ('constraint', 'settings.settings_max_timeout_seconds', '{"definition": "CHECK (((max_timeout_seconds >= idle_timeout_seconds) AND (max_timeout_seconds >= absolute_timeout_seconds)))", "valid": "true"}'),
                 ('constraint', 'settings.settings_notify_channel', '{"definition": "CHECK (((octet_length(notify_channel) >= 1) AND (octet_length(notify_channel) <= 63)))", "valid": "true"}'),
                 ('constraint', 'settings.settings_only_row', '{"definition": "CHECK (only_row)", "valid": "true"}'),
                 ('constraint', 'settings.settings_pkey', '{"definition": "PRIMARY KEY (only_row)", "valid": "true"}'),
@@ -3650,6 +3687,7 @@ begin
                 ('function', 'tombstone_sessions(uuid[], text, boolean)', '{"arguments": "p_handles uuid[], p_reason text, p_is_announced boolean DEFAULT true", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "bigint", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'touch_session(bytea)', '{"arguments": "p_key bytea", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "timestamp with time zone", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'user_sessions(text)', '{"arguments": "p_user_id text", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(handle uuid, created_at timestamp with time zone, last_used_at timestamp with time zone, expires_at timestamp with time zone, client_address inet, user_agent text, label text)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
+                ('function', 'write_slide(bytea)', '{"arguments": "p_key bytea", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
                 ('index', 'session_handle', '{"definition": "CREATE UNIQUE INDEX session_handle ON %2$s.session USING btree (handle)", "valid": "true"}'),
                 ('index', 'session_prune_after', '{"definition": "CREATE INDEX session_prune_after ON %2$s.session USING btree (prune_after)", "valid": "true"}'),
                 ('index', 'session_user_id', '{"definition": "CREATE INDEX session_user_id ON %2$s.session USING btree (user_id) WHERE ((user_id IS NOT NULL) AND (ended_at IS NULL))", "valid": "true"}'),
@@ -5650,7 +5688,8 @@ begin
                 ('settings', 'settings_only_row', 'CHECK (only_row)'),
                 ('settings', 'settings_idle_timeout_seconds', 'CHECK ((idle_timeout_seconds >= 1))'),
                 ('settings', 'settings_absolute_timeout_seconds', 'CHECK ((absolute_timeout_seconds >= 1))'),
-                ('settings', 'settings_max_timeout_seconds', 'CHECK (((max_timeout_seconds >= idle_timeout_seconds) AND (max_timeout_seconds >= absolute_timeout_seconds)))'),
+                ('settings', 'settings_max_idle_timeout', 'CHECK ((max_timeout_seconds >= idle_timeout_seconds))'),
+                ('settings', 'settings_max_absolute_timeout', 'CHECK ((max_timeout_seconds >= absolute_timeout_seconds))'),
                 ('settings', 'settings_max_data_bytes', 'CHECK ((max_data_bytes >= 8192))'),
                 ('settings', 'settings_tombstone_retention_seconds', 'CHECK ((tombstone_retention_seconds >= 60))'),
                 ('settings', 'settings_slide_percent', 'CHECK (((slide_percent >= 0) AND (slide_percent <= 50)))'),

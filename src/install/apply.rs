@@ -52,12 +52,12 @@ pub fn install(client: &mut Client, options: &InstallOptions) -> Result<InstallR
 
 /// Returns what [`install`] would change now.
 ///
-/// If there is a store, it compares the catalog as [`check`] does. Otherwise, or if the store is one of connect-pg 1.1.5, it runs
-/// the install in a transaction and rolls that back.
+/// If there is a store, it compares the catalog as [`check`] does. Otherwise it runs the install in a transaction and rolls that
+/// back. For a store of connect-pg 1.1.5 it does that only with [`InstallOptions::rehearse_upgrade`].
 ///
 /// # Errors
 ///
-/// As for [`install`].
+/// As for [`install`]; and the store is one of connect-pg 1.1.5.
 pub fn dry_run(client: &mut Client, options: &InstallOptions) -> Result<InstallReport, Error> {
     async_context::run_blocking(|| compare_or_roll_back(client, options, Mode::DryRun))
 }
@@ -128,6 +128,12 @@ fn compare(
     missing.sort_unstable();
     let routine = routine::compare(&mut transaction, version, newest_sql)?;
     let Some(store_changes) = comparison::foretell(&mut transaction, options, newest_sql)? else {
+        if mode == Mode::DryRun && !options.rehearses_upgrade() {
+            return Err(Error::install(
+                "the changes of an upgrade of connect-pg 1.1.5 are known only once it has run. A rehearsal runs it and rolls it \
+                 back, and requests wait meanwhile. Use a copy of the database, or add --rehearse-upgrade",
+            ));
+        }
         return Ok(None);
     };
     let mut report = InstallReport {

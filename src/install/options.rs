@@ -29,6 +29,7 @@ pub struct InstallOptions {
     schema: String,
     role: String,
     drop_additions: bool,
+    rehearse_upgrade: bool,
     lock_wait: Duration,
     on_wait: Option<OnWait>,
 }
@@ -58,6 +59,7 @@ impl Default for InstallOptions {
             schema: "web".into(),
             role: "nodepg".into(),
             drop_additions: false,
+            rehearse_upgrade: false,
             lock_wait: Duration::from_secs(60),
             on_wait: None,
         }
@@ -102,6 +104,14 @@ impl InstallOptions {
     #[must_use]
     pub fn drop_additions(mut self, drop: bool) -> Self {
         self.drop_additions = drop;
+        self
+    }
+
+    /// Sets whether a dry run on a store of connect-pg 1.1.5 runs the upgrade and rolls it back. The sessions of that store are
+    /// locked meanwhile, and requests wait. Default: false, so that such a dry run fails.
+    #[must_use]
+    pub fn rehearse_upgrade(mut self, rehearse: bool) -> Self {
+        self.rehearse_upgrade = rehearse;
         self
     }
 
@@ -153,6 +163,10 @@ impl InstallOptions {
 
     pub(super) fn drops_additions(&self) -> bool {
         self.drop_additions
+    }
+
+    pub(super) fn rehearses_upgrade(&self) -> bool {
+        self.rehearse_upgrade
     }
 }
 

@@ -20,6 +20,11 @@ pub(super) mod sealed {
         /// True if another call may follow one that failed. An error aborts a transaction.
         const USABLE_AFTER_ERROR: bool;
 
+        /// Returns the address of the pool, if there is one.
+        fn pool(&self) -> Option<usize> {
+            None
+        }
+
         /// Makes the call in one round trip.
         fn execute(
             &self,

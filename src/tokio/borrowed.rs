@@ -121,14 +121,15 @@ impl<C: Lent> OpenTransaction for BorrowedTransaction<'_, '_, C> {
     }
 
     async fn commit(mut self) -> Result<(), Error> {
+        self.is_open = false; // the first poll sends it: a second end would abort the application's transaction
         let committed = self.client.client().batch_execute(C::COMMIT).await;
         self.is_open = committed.is_err();
         committed.map_err(|error| final_error(error, true))
     }
 
     async fn rollback(mut self) {
-        let _ = self.client.client().batch_execute(C::ROLLBACK).await;
         self.is_open = false;
+        let _ = self.client.client().batch_execute(C::ROLLBACK).await;
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::held_locks;
 use super::lease::Lease;
-use super::limits::{Limits, NoPlace, Places};
+use super::limits::{Deadline, Limits, NoPlace, Places};
 use super::open_connection::OpenConnection;
 use crate::connection::Connector;
 use crate::error::Error;
@@ -49,19 +49,20 @@ impl ExclusiveConnections {
         })
     }
 
-    /// Takes a place for a call, and for the transaction that the call may begin. Waits for `timeout`, unless the call says
-    /// for how long.
+    /// Takes a place for a call, and for the transaction that the call may begin. Waits until the deadline, unless the call
+    /// says for how long.
     pub(super) async fn take(
         self: &Arc<Self>,
         call: &Call<'_>,
-        timeout: Duration,
+        deadline: Deadline,
     ) -> Result<ExclusiveLease, Error> {
-        let now = Instant::now();
-        let give_up = call.give_up().unwrap_or(now + timeout);
-        let timeout = give_up.saturating_duration_since(now);
+        let Deadline { timeout, at } = call.give_up().map_or(deadline, |at| Deadline {
+            timeout: at.saturating_duration_since(Instant::now()),
+            at,
+        });
         // A call inside a transaction lets that end, and so one more of the calls that may block.
-        let blockable = if call.may_block() && !held_locks::is_holding() {
-            let permit = self.blockable.take(give_up).await;
+        let blockable = if call.may_block() && !held_locks::is_holding(self.address()) {
+            let permit = self.blockable.take(at).await;
             Some(permit.map_err(|reason| match reason {
                 NoPlace::Closed => Error::pool_closed(),
                 NoPlace::Timeout if call.give_up().is_some() => Error::locked_in_pool(),
@@ -70,7 +71,7 @@ impl ExclusiveConnections {
         } else {
             None
         };
-        let permit = self.places.take(give_up).await;
+        let permit = self.places.take(at).await;
         let permit = permit.map_err(|reason| match reason {
             NoPlace::Closed => Error::pool_closed(),
             NoPlace::Timeout => Error::pool_timeout(timeout),
@@ -78,9 +79,14 @@ impl ExclusiveConnections {
         Ok(self.lease(permit, blockable))
     }
 
+    /// Returns what tells this pool from others.
+    pub(super) fn address(self: &Arc<Self>) -> usize {
+        Arc::as_ptr(self).addr()
+    }
+
     /// Takes a place for a call if one is free.
     pub(super) fn try_take(self: &Arc<Self>, call: &Call<'_>) -> Option<ExclusiveLease> {
-        let blockable = if call.may_block() && !held_locks::is_holding() {
+        let blockable = if call.may_block() && !held_locks::is_holding(self.address()) {
             Some(self.blockable.try_take()?)
         } else {
             None

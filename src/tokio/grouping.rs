@@ -25,17 +25,22 @@ impl PoolInner {
                 return alone;
             }
         }
+        let deadline = self.deadline();
         let Some(own) = GroupedCall::new(call) else {
-            return self.execute_alone(schema, call, false).await;
+            return self.execute_alone(schema, call, false, deadline).await;
         };
         let mut joined = self.groups.join(kind, own);
         if let Some(leader) = joined.leader.take() {
             current_runtime()?.spawn(lead(Arc::clone(self), schema.clone(), leader));
         }
-        match joined.answer(self.timeout).await? {
+        match joined.answer(deadline).await? {
             Answer::Reply(reply) => Ok(reply),
+            Answer::Refused => self.execute_alone(schema, call, false, deadline).await,
+            // The time of the group's call was no wait for a place.
             Answer::Alone { may_have_executed } => {
-                self.execute_alone(schema, call, may_have_executed).await
+                let deadline = self.deadline();
+                self.execute_alone(schema, call, may_have_executed, deadline)
+                    .await
             }
         }
     }

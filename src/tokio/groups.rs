@@ -9,10 +9,11 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::timeout_at;
 
+use super::limits::Deadline;
 use crate::connection::GroupMode;
 use crate::error::Error;
 use crate::functions::{Admission, Group, GroupKind, GroupLimits, GroupedCall, Reply};
@@ -73,7 +74,9 @@ impl WaitState {
 /// What a call that waited gets.
 pub(super) enum Answer {
     Reply(Reply),
-    /// The caller makes the call itself.
+    /// There is no group. The caller makes the call itself, in the time that it has left.
+    Refused,
+    /// A group did not make the call. The caller makes it itself.
     Alone {
         may_have_executed: bool,
     },
@@ -88,15 +91,15 @@ pub(super) struct Joined {
 }
 
 impl Joined {
-    /// Waits for the answer. Gives up after `timeout`, unless a group has made the call by then.
-    pub(super) async fn answer(self, timeout: Duration) -> Result<Answer, Error> {
+    /// Waits for the answer. Gives up at the deadline, unless a group has made the call by then.
+    pub(super) async fn answer(self, deadline: Deadline) -> Result<Answer, Error> {
         let Joined {
             mut answer, state, ..
         } = self;
-        let answered = match tokio::time::timeout(timeout, &mut answer).await {
+        let answered = match timeout_at(deadline.at.into(), &mut answer).await {
             Ok(answered) => answered,
             Err(_) if state.leave_line(WaitState::LEFT) => {
-                return Err(Error::pool_timeout(timeout));
+                return Err(Error::pool_timeout(deadline.timeout));
             }
             Err(_) => answer.await,
         };
@@ -315,7 +318,8 @@ impl Drop for Leader {
 
 fn refuse(waiting: VecDeque<Waiting>) {
     for waiting in waiting {
-        waiting.answer(None, false);
+        // The caller may have been dropped.
+        let _ = waiting.answer.send(Answer::Refused);
     }
 }
 

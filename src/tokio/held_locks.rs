@@ -15,18 +15,25 @@ tokio::task_local! {
 /// A lock, and those around it.
 struct HeldLocks {
     held: Held,
+    /// The address of the pool whose connection holds it.
+    pool: Option<usize>,
     outer: Option<Arc<HeldLocks>>,
 }
 
 /// Runs work that holds a lock.
-pub(super) async fn holding<W: Future>(held: Held, work: W) -> W::Output {
+pub(super) async fn holding<W: Future>(held: Held, pool: Option<usize>, work: W) -> W::Output {
     let outer = HELD.try_with(Arc::clone).ok();
-    HELD.scope(Arc::new(HeldLocks { held, outer }), work).await
+    let locks = Arc::new(HeldLocks { held, pool, outer });
+    HELD.scope(locks, work).await
 }
 
-/// Returns true if this task holds a lock.
-pub(super) fn is_holding() -> bool {
-    HELD.try_with(|_| ()).is_ok()
+/// Returns true if this task holds a lock on a connection of this pool.
+pub(super) fn is_holding(pool: usize) -> bool {
+    HELD.try_with(|locks| {
+        successors(Some(&**locks), |locks| locks.outer.as_deref())
+            .any(|locks| locks.pool == Some(pool))
+    })
+    .unwrap_or(false)
 }
 
 /// Refuses a call that would wait for a session that this task has locked. What the task has spawned is another task.

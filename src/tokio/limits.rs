@@ -25,6 +25,24 @@ impl Limits {
     }
 }
 
+/// How long a call waits for a place, also if it does so more than once.
+#[derive(Clone, Copy)]
+pub(super) struct Deadline {
+    /// All of it, for the error.
+    pub(super) timeout: Duration,
+    pub(super) at: Instant,
+}
+
+impl Deadline {
+    /// Returns the deadline of a wait that begins now.
+    pub(super) fn after(timeout: Duration) -> Deadline {
+        Deadline {
+            timeout,
+            at: Instant::now() + timeout,
+        }
+    }
+}
+
 /// A number of places. Callers wait for one in the order in which they came.
 #[derive(Clone)]
 pub(super) struct Places {

@@ -72,7 +72,7 @@ impl<B: Backend> Store<B> {
             return Ok(UpdateOutcome::Gone);
         };
         let held = Held::new(locked.session.key, locked.session.user_id());
-        match held_locks::holding(held, work(&mut locked.session)).await {
+        match held_locks::holding(held, self.backend.pool(), work(&mut locked.session)).await {
             Ok(result) => {
                 let outcome = self.save_locked(locked).await?;
                 Ok(outcome.map(|_| result))

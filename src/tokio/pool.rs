@@ -99,8 +99,8 @@ impl Pool {
 
     /// Opens one connection, so that a mistake in the settings shows now.
     pub(super) async fn open_one(&self) -> Result<(), Error> {
-        let timeout = self.inner.timeout;
-        self.inner.shared.take(timeout).await?.connected().await?;
+        let deadline = self.inner.deadline();
+        self.inner.shared.take(deadline).await?.connected().await?;
         Ok(())
     }
 
@@ -138,12 +138,21 @@ impl Executor for Pool {
 
     const USABLE_AFTER_ERROR: bool = true;
 
+    fn pool(&self) -> Option<usize> {
+        Some(self.inner.exclusive.address())
+    }
+
     async fn execute(&self, schema: &SchemaName, call: &Call<'_>) -> Result<Reply, Error> {
         match call.group() {
             Some(kind) if self.inner.groups.mode != GroupMode::Never => {
                 self.inner.execute_groupable(kind, schema, call).await
             }
-            _ => self.inner.execute_alone(schema, call, false).await,
+            _ => {
+                let deadline = self.inner.deadline();
+                self.inner
+                    .execute_alone(schema, call, false, deadline)
+                    .await
+            }
         }
     }
 
@@ -152,8 +161,8 @@ impl Executor for Pool {
         schema: &SchemaName,
         first: &Call<'_>,
     ) -> Result<(PoolTransaction, Reply), Error> {
-        let timeout = self.inner.timeout;
-        let mut lease = self.inner.exclusive.take(first, timeout).await?;
+        let deadline = self.inner.deadline();
+        let mut lease = self.inner.exclusive.take(first, deadline).await?;
         let reply = begin(&mut lease, schema, first).await?;
         Ok((PoolTransaction { lease }, reply))
     }

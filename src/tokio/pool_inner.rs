@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::exclusive::ExclusiveConnections;
 use super::groups::Groups;
 use super::lease::execute;
-use super::limits::Waits;
+use super::limits::{Deadline, Waits};
 use super::shared::SharedConnections;
 use crate::connection::Connector;
 use crate::error::Error;
@@ -22,12 +22,18 @@ pub(super) struct PoolInner {
 }
 
 impl PoolInner {
+    /// Returns the deadline of a call that begins to wait now.
+    pub(super) fn deadline(&self) -> Deadline {
+        Deadline::after(self.timeout)
+    }
+
     /// Makes a call by itself. `may_have_executed` is true if it was part of a group, of which that is unknown.
     pub(super) async fn execute_alone(
         &self,
         schema: &SchemaName,
         call: &Call<'_>,
         may_have_executed: bool,
+        deadline: Deadline,
     ) -> Result<Reply, Error> {
         let no_place = |error: Error| {
             if may_have_executed {
@@ -38,11 +44,11 @@ impl PoolInner {
         };
         let prepares = self.connector.prepares_statements();
         if call.can_be_pipelined() {
-            let lease = self.shared.take(self.timeout).await;
+            let lease = self.shared.take(deadline).await;
             let mut lease = lease.map_err(no_place)?;
             execute(&mut lease, prepares, schema, call, may_have_executed).await
         } else {
-            let lease = self.exclusive.take(call, self.timeout).await;
+            let lease = self.exclusive.take(call, deadline).await;
             let mut lease = lease.map_err(no_place)?;
             execute(&mut lease, prepares, schema, call, may_have_executed).await
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::lease::Lease;
-use super::limits::{Limits, NoPlace, Places};
+use super::limits::{Deadline, Limits, NoPlace, Places};
 use super::open_connection::{OpenConnection, current_runtime};
 use crate::connection::Connector;
 use crate::error::Error;
@@ -66,12 +66,12 @@ impl SharedConnections {
         })
     }
 
-    /// Takes a place for one call. Waits for `timeout`.
-    pub(super) async fn take(self: &Arc<Self>, timeout: Duration) -> Result<SharedLease, Error> {
-        let permit = self.places.take(Instant::now() + timeout).await;
+    /// Takes a place for one call.
+    pub(super) async fn take(self: &Arc<Self>, deadline: Deadline) -> Result<SharedLease, Error> {
+        let permit = self.places.take(deadline.at).await;
         let permit = permit.map_err(|reason| match reason {
             NoPlace::Closed => Error::pool_closed(),
-            NoPlace::Timeout => Error::pool_timeout(timeout),
+            NoPlace::Timeout => Error::pool_timeout(deadline.timeout),
         })?;
         Ok(self.lease(permit, None))
     }
@@ -222,6 +222,20 @@ impl Place {
     fn connection(&self) -> &SharedConnection {
         &self.pool.connections[self.at]
     }
+
+    /// Returns the connection when it is open. Returns None if the task that opens it ended with its runtime.
+    async fn open(&self) -> Result<Option<Arc<OpenConnection>>, Error> {
+        let pool = &self.pool;
+        match self.connection().state(&pool.connector, pool.limits)? {
+            State::Open(open) => Ok(Some(open)),
+            State::Opening(mut result) => match result.wait_for(Option::is_some).await.as_deref() {
+                Ok(Some(Ok(open))) => Ok(Some(Arc::clone(open))),
+                Ok(Some(Err(error))) => Err(error.share()),
+                Ok(None) | Err(_) => Ok(None),
+            },
+            State::Unopened => Err(Error::pool_closed()),
+        }
+    }
 }
 
 impl Drop for Place {
@@ -244,19 +258,12 @@ impl Lease for SharedLease {
         let Some(place) = &self.place else {
             return Err(Error::pool_closed());
         };
-        let pool = &place.pool;
-        let open = match place.connection().state(&pool.connector, pool.limits)? {
-            State::Open(open) => open,
-            State::Opening(mut result) => match result.wait_for(Option::is_some).await {
-                Ok(opened) => match &*opened {
-                    Some(Ok(open)) => Arc::clone(open),
-                    Some(Err(error)) => return Err(error.share()),
-                    None => return Err(Error::no_runtime()),
-                },
-                Err(_) => return Err(Error::no_runtime()),
-            },
-            State::Unopened => return Err(Error::pool_closed()),
+        // The runtime of another caller may shut down while its task opens the connection.
+        let opened = match place.open().await? {
+            Some(open) => Some(open),
+            None => place.open().await?,
         };
+        let open = opened.ok_or_else(Error::no_runtime)?;
         self.open = Some(Arc::clone(&open));
         Ok(open)
     }

@@ -47,7 +47,7 @@ fn configure_lists_each_setting_of_catalog() {
             "type": "integer",
             "value": 86400,
             "default": 86400,
-            "allowed": "a whole number, at least 1, at most 2147483647",
+            "allowed": "a whole number, at least 1, at most 2147483647, max_timeout_seconds >= idle_timeout_seconds",
             "meaning": "The idle timeout of a session that asks for none, in seconds. One day by default.",
         })
     );

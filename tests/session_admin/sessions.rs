@@ -263,10 +263,12 @@ fn end_all_terminates_processes_in_its_way() {
     let mut open_reader = reader.transaction().unwrap();
     open_reader.query("select from web.session", &[]).unwrap();
 
-    let leave_open = || {
+    let leave_open = |call: &str| {
         let mut writer = database.login(&database.role, password.trim()).unwrap();
         writer
-            .batch_execute("set application_name = 'pwned'; begin; select web.set_session_data('open', '{}', null)")
+            .batch_execute(&format!(
+                "set application_name = 'pwned'; begin; select {call}"
+            ))
             .unwrap();
         let pid: i32 = writer
             .query_one("select pg_backend_pid()", &[])
@@ -274,7 +276,7 @@ fn end_all_terminates_processes_in_its_way() {
             .get(0);
         (writer, pid)
     };
-    let (mut writer, pid) = leave_open();
+    let (mut writer, pid) = leave_open("web.set_session_data('open', '{}', null)");
     let process = format!("process {pid} (role {}", database.role);
     database
         .run_with(&as_superuser, &["end", "--all", "--yes"])
@@ -305,8 +307,8 @@ fn end_all_terminates_processes_in_its_way() {
     assert!(writer.batch_execute("select").is_err());
     assert_eq!(live(&database), "");
 
-    // A superuser also sees how long the transaction was open.
-    let (_writer, pid) = leave_open();
+    // A superuser also sees how long the transaction was open. A lock on one session is in the way too.
+    let (_writer, pid) = leave_open("web.lock_session(sha256('open'))");
     let run = database
         .run_with(
             &as_superuser,

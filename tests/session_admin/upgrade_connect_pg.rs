@@ -223,6 +223,11 @@ fn install_upgrades_connect_pg_in_place() {
     let before = database.snapshot();
     database
         .run(&["install", "--dry-run"])
+        .expect(2)
+        .says(&["requests wait", "--rehearse-upgrade"]);
+    assert_eq!(database.snapshot(), before);
+    database
+        .run(&["install", "--dry-run", "--rehearse-upgrade"])
         .expect(0)
         .says(&["would be removed function"]);
     assert_eq!(database.snapshot(), before);
@@ -339,11 +344,16 @@ fn added_objects_are_listed_and_refused() {
         "my_table",
     ];
     original.refuses(&["install"], &additions);
-    original.refuses(&["install", "--dry-run"], &additions);
+    original.refuses(&["install", "--dry-run", "--rehearse-upgrade"], &additions);
 
     let before = database.snapshot();
     database
-        .run(&["install", "--drop-additions", "--dry-run"])
+        .run(&[
+            "install",
+            "--drop-additions",
+            "--dry-run",
+            "--rehearse-upgrade",
+        ])
         .expect(0);
     assert_eq!(database.snapshot(), before);
     original.drops_additions();

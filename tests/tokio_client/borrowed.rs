@@ -1,5 +1,8 @@
 //! The store on a connection or a transaction of the application.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use super::{client, connect, create, outside, run};
@@ -128,5 +131,51 @@ fn dropped_lock_on_borrowed_connection_rolls_back() {
             5
         );
         assert_eq!(store.load::<u32>(&id).await.unwrap().unwrap().data, 2);
+    });
+}
+
+/// Drops a future after so many polls, each of which had something to do. Returns true if it was ready before.
+async fn drop_after(polls: u32, future: impl Future) -> bool {
+    let mut future = pin!(future);
+    let mut left = polls;
+    poll_fn(|context| {
+        left -= 1;
+        match future.as_mut().poll(context) {
+            Poll::Ready(_) => Poll::Ready(true),
+            Poll::Pending if left == 0 => Poll::Ready(false),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+#[test]
+fn lock_dropped_at_any_moment_leaves_transaction_usable() {
+    run(async |database| {
+        let id = create(&connect(database).await, 1_u32).await.id().clone();
+        let mut client = client(database).await;
+        for is_failing in [false, true] {
+            for polls in 1.. {
+                let mut transaction = client.transaction().await.unwrap();
+                let borrowed = Store::on(&mut transaction);
+                let work = async |session: &mut Session<u32>| {
+                    session.data += 1;
+                    let failure = || Err("".parse::<SessionId>().unwrap_err().into());
+                    if is_failing {
+                        failure()
+                    } else {
+                        Ok::<_, Error>(())
+                    }
+                };
+                let lock = borrowed.with_locked(&id, Duration::from_mins(5), work);
+                let is_ready = drop_after(polls, lock).await;
+                borrowed.load::<u32>(&id).await.unwrap().unwrap();
+                drop(borrowed);
+                transaction.rollback().await.unwrap();
+                if is_ready {
+                    break;
+                }
+            }
+        }
     });
 }

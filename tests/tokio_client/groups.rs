@@ -9,7 +9,9 @@ use crate::support::proxy::Proxy;
 use crate::support::test_database::{TestDatabase, updated};
 use crate::support::wait::wait_until;
 use connect_pg::tokio::Store;
-use connect_pg::{Error, RotateOutcome, SaveOutcome, Session, SessionId, StoreBuilder};
+use connect_pg::{
+    Error, RotateOutcome, SaveOutcome, Session, SessionAttributes, SessionId, StoreBuilder,
+};
 use tokio::task::JoinHandle;
 
 /// Returns a store with one connection for loads and one for changes.
@@ -372,4 +374,28 @@ fn end_of_a_leaders_runtime_leaves_no_call_waiting() {
             }
         });
     }
+}
+
+/// The task that leads the groups gives up after the timeout of the first save. The second one then has less time left.
+#[test]
+fn saves_without_group_give_up_in_the_order_of_their_arrival() {
+    run(async |database| {
+        let builder = builder(database).pool_timeout(Duration::from_secs(1));
+        let store = two_connections(builder);
+        let sessions = vec![create(&store, 0_u32).await, create(&store, 0_u32).await];
+        let (holder, saves) = saves_in_line(&store, sessions).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let last = store.create(0_u32, &SessionAttributes::new()).await;
+        assert!(last.unwrap_err().is_unavailable());
+        for save in saves {
+            assert!(save.is_finished(), "a save waited longer than a later call");
+            let (outcome, _) = save.await.unwrap();
+            let error = outcome.unwrap_err();
+            assert!(
+                error.is_unavailable() && !error.is_outcome_unknown(),
+                "{error}"
+            );
+        }
+        holder.unlock().await;
+    });
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{builder, connect, create, outside, run};
 use crate::support::case::case;
 use crate::support::test_database::{TestDatabase, updated};
+use crate::support::wait::wait_until;
 use connect_pg::tokio::Store;
 use connect_pg::{Error, RotateOutcome, SaveOutcome, Session, SessionAttributes, SessionId};
 use tokio::sync::oneshot;
@@ -410,5 +411,37 @@ fn blocked_calls_leave_connections_to_others() {
             ended += i32::from(task.await.unwrap().unwrap());
         }
         assert_eq!(ended, 1);
+    });
+}
+
+/// Only what holds a connection of the same pool must get through.
+#[test]
+fn calls_under_a_lock_of_another_store_leave_a_place_too() {
+    let (database, other) = (TestDatabase::new(), TestDatabase::new());
+    super::run_on(&database, async |database| {
+        // Three places for changes.
+        let store = builder(database).pool_size(4).build().unwrap();
+        let elsewhere = connect(&other).await;
+        let session = create(&store, 1_u32).await;
+        let holder = Holder::lock(&connect(database).await, session.id()).await;
+        let mut ends = Vec::new();
+        for _ in 0..3 {
+            let id = create(&elsewhere, 1_u32).await.id().clone();
+            let (store, elsewhere) = (store.clone(), elsewhere.clone());
+            let ended = session.id().clone();
+            ends.push(tokio::spawn(async move {
+                let work = async |_: &mut Session<u32>| store.end(&ended).await;
+                updated(elsewhere.with_locked(&id, PATIENCE, work).await)
+            }));
+        }
+        outside(|| {
+            database.wait_until_blocked(2);
+            wait_until("the third waits", || store.pool_status().waiting == 1);
+        });
+        create(&store, 2_u32).await;
+        holder.unlock().await;
+        for end in ends {
+            end.await.unwrap();
+        }
     });
 }

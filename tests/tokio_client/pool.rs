@@ -1,5 +1,8 @@
 //! The pool of a store: its status, the age of its connections, its end, and its runtime.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use super::{builder, connect, create, outside, run, runtime};
@@ -7,7 +10,7 @@ use crate::support::case::case;
 use crate::support::proxy::Proxy;
 use crate::support::test_database::TestDatabase;
 use connect_pg::tokio::Store;
-use connect_pg::{Error, ErrorKind, Session, StoreBuilder};
+use connect_pg::{Error, ErrorKind, Session, SessionId, StoreBuilder};
 
 const PATIENCE: Duration = Duration::from_mins(5);
 
@@ -244,4 +247,30 @@ fn store_outlives_the_runtime_of_its_connections() {
     // Without a runtime, too.
     drop(store);
     database.wait_until_disconnected();
+}
+
+#[test]
+fn connection_that_a_runtime_was_opening_when_it_shut_down_is_opened_by_the_next() {
+    let database = TestDatabase::new();
+    let store = builder(&database).build().unwrap();
+    let id = SessionId::generate().unwrap();
+    let first = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    // It polls nothing else, so the task that opens the connection has not begun.
+    first.block_on(poll_fn(|context| {
+        assert!(poll_once(store.load::<i32>(&id), context).is_none());
+        Poll::Ready(())
+    }));
+    runtime().block_on(async {
+        let mut load = pin!(store.load::<i32>(&id));
+        poll_fn(|context| {
+            assert!(load.as_mut().poll(context).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        first.shutdown_background();
+        assert!(load.await.unwrap().is_none());
+    });
 }

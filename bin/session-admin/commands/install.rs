@@ -47,12 +47,15 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Args {
-    /// Print what would change, and change nothing (for connect-pg 1.1.5, by an upgrade that is rolled back: requests wait)
+    /// Print what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
     /// When upgrading connect-pg 1.1.5 for Node: drop the additions to its table
     #[arg(long)]
     drop_additions: bool,
+    /// With --dry-run on connect-pg 1.1.5 for Node: run the upgrade and roll it back. Requests wait meanwhile
+    #[arg(long, requires = "dry_run")]
+    rehearse_upgrade: bool,
 }
 
 pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliError> {
@@ -61,6 +64,7 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
         .install_options()
         .map_err(|error| names_refused(&error))?
         .drop_additions(args.drop_additions)
+        .rehearse_upgrade(args.rehearse_upgrade)
         .on_wait(|text| output::remark(&one_line(text)));
     let report = if args.dry_run {
         dry_run(&mut client, &options)

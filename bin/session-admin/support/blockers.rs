@@ -80,7 +80,7 @@ pub(crate) fn terminate(client: &mut Client, schema: &str) -> Result<Vec<Blocker
                     and c.relkind = 'r'
                     and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())
                     and l.granted
-                    and l.mode not in ('AccessShareLock', 'RowShareLock')
+                    and l.mode <> 'AccessShareLock'
                     and l.pid <> pg_catalog.pg_backend_pid()
                     and coalesce(a.xact_start < pg_catalog.clock_timestamp() - interval '1 second', true)
             )

@@ -114,7 +114,8 @@ begin
         return v_changed;
     end if;
 
-    if web.insert_tombstone(p_old_key, 'rotated', p_new_key, p_grace_seconds) and p_change <> 'rotate' then
+    -- Without a grace no time is stored: after the clock was set back, or for a load that began before, it would be in the future.
+    if web.insert_tombstone(p_old_key, 'rotated', p_new_key, nullif(p_grace_seconds, 0)) and p_change <> 'rotate' then
         -- A web socket of this session may belong to an attacker who knows the old id: it must reconnect with the new one.
         perform web.notify_session_end(v_handle, case when v_is_other_user then 'logout' else 'rotated' end);
     end if;

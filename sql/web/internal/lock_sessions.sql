@@ -6,6 +6,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $function$
 -- Every create queues behind a table lock that waits. So each attempt is short, and the pause after it lets them through.
+-- A weaker mode would let a transaction keep the rows of lock_session: an update under this lock would wait for them without bound.
 declare
     v_lock_timeout constant text := current_setting('lock_timeout');
     -- About 10 seconds, or the caller's lock_timeout if that is shorter.
@@ -22,7 +23,7 @@ begin
     for v_attempt in 1..v_attempts loop
         begin
             perform set_config('lock_timeout', v_milliseconds::text, true);
-            lock table web.session in share row exclusive mode;
+            lock table web.session in exclusive mode;
             perform set_config('lock_timeout', v_lock_timeout, true);
             return;
         exception
@@ -58,7 +59,7 @@ begin
         and l.relation = v_table
         and l.database = v_database
         and l.granted
-        and l.mode not in ('AccessShareLock', 'RowShareLock')
+        and l.mode <> 'AccessShareLock'
         and l.pid is distinct from pg_backend_pid()
     order by a.xact_start, l.waitstart, l.pid
     limit 1;

@@ -37,6 +37,10 @@ begin
         from web.settings as n
     )
     for update;
+    -- The row is missing until the next install. Null would evict every session of the user.
+    if not found then
+        v_max_sessions := (select n.max_sessions_per_user from web.settings as n);
+    end if;
     if not v_has_bound then
         perform set_config('lock_timeout', '0', true);
     end if;

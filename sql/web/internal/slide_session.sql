@@ -7,7 +7,7 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- No indexed column changes, so that the update is heap-only.
+-- A part with an exception clause takes a transaction id of its own if it writes. So at read committed the update is in none.
 begin
     -- In a read-only transaction a later request slides. On a hot standby the update raises 25006 instead, so that a client
     -- notices that its primary was demoted.
@@ -16,29 +16,26 @@ begin
     end if;
 
     -- A request waits for no lock: clear_sessions may hold the table, or wait for a long transaction.
-    lock table web.session in row exclusive mode nowait;
+    begin
+        lock table web.session in row exclusive mode nowait;
+    exception
+        when lock_not_available then
+            return;
+    end;
 
-    update web.session as s
-    set
-        expires_at = web.expiry_after_use(s.expires_at, s.idle_timeout_seconds, s.absolute_expires_at),
-        slide_at = least(statement_timestamp() + make_interval(secs => s.slide_interval_seconds), s.absolute_expires_at),
-        last_used_at = statement_timestamp()
-    where s.key = (
-        -- A request waits for no row that another one saves, ends or locks.
-        select d.key
-        from web.session as d
-        where d.key = p_key
-            and d.expires_at > statement_timestamp()
-            and d.slide_at <= statement_timestamp()
-        for no key update skip locked
-    );
-exception
-    -- The table is locked, or the snapshot of a repeatable read transaction is older than the last slide. A later request
-    -- slides.
-    when lock_not_available or serialization_failure then
-        return;
+    if current_setting('transaction_isolation') = 'read committed' then
+        perform web.write_slide(p_key);
+    else
+        begin
+            perform web.write_slide(p_key);
+        exception
+            -- The snapshot is older than the last slide. A later request slides.
+            when serialization_failure then
+                return;
+        end;
+    end if;
 end;
 $function$;
 
 comment on function web.slide_session(bytea) is
-'Slide the expiry of a live session, if that is due and no other transaction holds its row. API: private';
+'Slide the expiry of a live session, if that is due and no other transaction holds its row or the table. API: private';
