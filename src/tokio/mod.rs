@@ -46,6 +46,9 @@
 //!
 //! A connection belongs to the runtime in which the first call opened it, and a call of another runtime may use it. When its
 //! runtime shuts down, the connection closes, and the next call opens another. Dropping a store needs no runtime.
+//!
+//! A current-thread runtime drives its connections only inside `block_on`. Outside of it, calls of other runtimes on those
+//! connections wait. Such programs need a store for each runtime.
 
 mod backend;
 mod borrowed;
