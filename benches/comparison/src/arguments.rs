@@ -32,6 +32,10 @@ pub struct Arguments {
     #[arg(long, value_delimiter = ',', default_value = "1,4,16", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub clients: Vec<u32>,
 
+    /// Requests in flight: load and save by as many threads and tasks, on a pool of 4 connections [default: none]
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub in_flight: Vec<u32>,
+
     /// Bytes of data in a session. All workloads use the first size; load, rolling and save by 4 clients use the others too
     #[arg(long, value_delimiter = ',', default_value = "300,4096")]
     pub bytes: Vec<usize>,

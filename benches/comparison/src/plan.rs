@@ -36,6 +36,8 @@ pub struct Plan {
     pub sizes: Vec<u32>,
     pub bytes: Vec<usize>,
     pub clients: Vec<u32>,
+    /// Requests in flight on a small pool; empty = this is not measured.
+    pub in_flight: Vec<u32>,
     pub workloads: Vec<Workload>,
     stores: Vec<StoreKind>,
     pub rounds: u32,
@@ -69,6 +71,7 @@ impl Plan {
             } else {
                 arguments.clients.clone()
             },
+            in_flight: arguments.in_flight.clone(),
             workloads: workloads(arguments),
             stores: arguments.stores.clone(),
             rounds: arguments.rounds.unwrap_or(5),

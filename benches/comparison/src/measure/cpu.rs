@@ -8,6 +8,11 @@ pub fn of_this_thread() -> u64 {
     schedstat("/proc/thread-self/schedstat")
 }
 
+/// Returns the processor time of all threads of this program so far.
+pub fn of_this_process() -> u64 {
+    of_process(std::process::id())
+}
+
 /// The processor time of each process of a server so far.
 pub struct ServerCpu(HashMap<u32, u64>);
 

@@ -9,6 +9,7 @@ use crate::stages::comparison::{Comparison, StoreResult};
 use crate::stages::pruning::Pruning;
 use crate::storage::DiskUsage;
 use crate::stores::connect_pg::pool::ConnectPg;
+use crate::stores::connect_pg::shared_pool::POOL_SIZE;
 use crate::stores::table_store::TableClient;
 
 /// Writes everything.
@@ -22,6 +23,7 @@ pub fn all(findings: &Findings, budgets: &[Budget]) -> String {
     let comparisons = findings.comparisons.iter().map(comparison_table);
     let tables = std::iter::once(disk_usage_table(&findings.disk_usage))
         .chain(comparisons)
+        .chain(in_flight_tables(&findings.in_flight))
         .chain(findings.pruning.iter().map(pruning_tables))
         .chain([budget_table(budgets)]);
     for table in tables {
@@ -128,6 +130,46 @@ fn comparison_table(comparison: &Comparison) -> String {
         table(&head, &rows),
         plural(*rounds)
     )
+}
+
+/// Writes a table for each workload, with all numbers of requests in flight.
+fn in_flight_tables(comparisons: &[Comparison]) -> Vec<String> {
+    let head = [
+        "store",
+        "in flight",
+        "calls/s",
+        "min to max",
+        "p50 µs",
+        "p99 µs",
+        "p99.9 µs",
+        "CPU µs/call, client + server",
+    ];
+    comparisons
+        .chunk_by(|a, b| a.workload == b.workload)
+        .map(|of_workload| {
+            let rows: Vec<Vec<String>> = of_workload
+                .iter()
+                .flat_map(|comparison| {
+                    comparison.stores.iter().map(|result| {
+                        let mut cells = comparison_row(comparison, result);
+                        cells.truncate(head.len() - 1);
+                        cells.insert(1, comparison.clients.to_string());
+                        cells
+                    })
+                })
+                .collect();
+            let first = &of_workload[0];
+            format!(
+                "### {} by requests in flight, {POOL_SIZE} connections: {} sessions of {} bytes\n\n{}\n{} rounds of {} s\n",
+                first.workload,
+                grouped(first.sessions),
+                first.bytes,
+                table(&head, &rows),
+                first.rounds,
+                first.seconds
+            )
+        })
+        .collect()
 }
 
 fn plural(count: u32) -> &'static str {

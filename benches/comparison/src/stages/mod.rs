@@ -4,6 +4,7 @@ pub mod allocations;
 pub mod bench;
 pub mod comparison;
 pub mod connect_pg_1_1_5;
+pub mod in_flight;
 pub mod pruning;
 pub mod round_trips;
 pub mod scale;
@@ -31,6 +32,8 @@ pub struct Findings {
     pub notes: Vec<String>,
     pub disk_usage: Vec<DiskUsage>,
     pub comparisons: Vec<Comparison>,
+    /// Loads and saves by more clients than connections.
+    pub in_flight: Vec<Comparison>,
     pub pruning: Option<Pruning>,
     pub allocations_per_load: Option<Allocations>,
     pub round_trips_per_load: Option<f64>,
@@ -51,6 +54,7 @@ pub fn run(plan: &Plan) -> Result<Findings> {
         notes: plan.notes(),
         disk_usage: Vec::new(),
         comparisons: Vec::new(),
+        in_flight: Vec::new(),
         pruning: None,
         allocations_per_load: None,
         round_trips_per_load: None,
@@ -69,6 +73,7 @@ pub fn run(plan: &Plan) -> Result<Findings> {
                     findings.scale =
                         Some((sessions, scale::measure(&bench, &table, sessions, bytes)?));
                 }
+                findings.in_flight = in_flight::measure(&bench, &table, sessions, bytes)?;
                 bench.progress("count allocations and round trips");
                 findings.allocations_per_load = Some(allocations::count(&bench.server, &table)?);
                 findings.round_trips_per_load = Some(round_trips::per_load(&bench.server, &table)?);

@@ -16,8 +16,9 @@ use crate::measure::payload::Payload;
 use crate::measure::workload::Workload;
 use crate::measure::{cpu, histogram};
 
-/// How many sessions a client keeps loaded, to save them.
+/// How many sessions a client keeps loaded, to save them, and all clients together.
 const MAX_KEPT: u32 = 4096;
+const MAX_KEPT_BY_ALL: u32 = 16_384;
 
 /// What one client did.
 pub struct Driven {
@@ -52,6 +53,19 @@ pub struct Driver<'a> {
     due_used: u32,
 }
 
+/// Returns the sessions that client `number` keeps loaded, to save them. No two clients save the same session, and no session is
+/// kept twice. They are spread over the whole table.
+pub(super) fn kept_sessions(job: &Job, number: u32, random: &mut SmallRng) -> Result<Vec<u32>> {
+    let each = job.sessions / job.clients;
+    let first: u32 = random.random_range(0..each);
+    (0..MAX_KEPT.min(each).min(MAX_KEPT_BY_ALL / job.clients))
+        .map(|n| {
+            let place = u64::from(first + n) * SPREAD % u64::from(each);
+            Ok(u32::try_from(place)? * job.clients + number)
+        })
+        .collect()
+}
+
 /// The result of one step.
 #[derive(PartialEq, Eq)]
 enum Step {
@@ -84,12 +98,7 @@ impl<'a> Driver<'a> {
             due_used: 0,
         };
         if job.workload == Workload::Save {
-            // No two clients save the same session, and no session is kept twice. They are spread over the whole table.
-            let each = job.sessions / job.clients;
-            let first: u32 = driver.random.random_range(0..each);
-            for n in 0..MAX_KEPT.min(each) {
-                let place = u64::from(first + n) * SPREAD % u64::from(each);
-                let session = u32::try_from(place)? * job.clients + number;
+            for session in kept_sessions(job, number, &mut driver.random)? {
                 driver.client.keep(&job.id(session))?;
                 driver.kept += 1;
             }

@@ -121,7 +121,11 @@ impl<S: ThreadedStore> ComparedStore for Threads<S> {
 }
 
 /// Adds up what the clients did.
-fn summarize(clients: Vec<Driven>, server_cpu: u64, created: &mut Vec<String>) -> Result<Measured> {
+pub(super) fn summarize(
+    clients: Vec<Driven>,
+    server_cpu: u64,
+    created: &mut Vec<String>,
+) -> Result<Measured> {
     let mut clients_cpu = 0;
     let mut all: Option<Measured> = None;
     let (mut first, mut last) = (None, None);

@@ -4,3 +4,5 @@ pub mod borrowed;
 pub mod client;
 pub mod data;
 pub mod pool;
+pub mod shared_pool;
+pub mod tasks;

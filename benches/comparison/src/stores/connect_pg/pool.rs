@@ -18,6 +18,15 @@ pub struct ConnectPg {
     kept: Vec<Session<Payload>>,
 }
 
+impl ConnectPg {
+    pub(super) fn new(store: Store) -> ConnectPg {
+        ConnectPg {
+            store,
+            kept: Vec::new(),
+        }
+    }
+}
+
 impl TableClient for ConnectPg {
     const NAME: &'static str = "connect-pg";
 
@@ -34,11 +43,9 @@ impl TableClient for ConnectPg {
             .config(server.config(RUNTIME_ROLE, &relation.database))
             .pool_size(clients)
             .connect()?;
-        let client = || ConnectPg {
-            store: store.clone(),
-            kept: Vec::new(),
-        };
-        Ok((0..clients).map(|_| client()).collect())
+        Ok((0..clients)
+            .map(|_| ConnectPg::new(store.clone()))
+            .collect())
     }
 }
 
