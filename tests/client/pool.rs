@@ -204,6 +204,5 @@ fn busy_pool_with_timeouts_and_lost_connections_leaks_nothing() {
     assert!(served > 0);
     let status = store.pool_status();
     assert_eq!((status.idle, status.waiting), (status.open, 0));
-    assert!(status.hand_offs > 0, "{status:?}");
     assert!(load());
 }

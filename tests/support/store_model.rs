@@ -208,24 +208,24 @@ impl Model {
         read_only: bool,
     ) -> (Reply, Pruning) {
         if read_only && request.writes() {
-            // For a session of a user, create_session reads the key before it writes.
+            // create_session checks some values before it writes, and reads the key for a session of a user.
             if let Request::Create {
                 session,
-                user_id: Some(_),
+                data,
+                user_id,
                 idle_timeout_seconds,
                 absolute_timeout_seconds,
-                ..
             } = request
-                && self.rows.contains_key(session)
             {
+                let exists = user_id.is_some() && self.rows.contains_key(session);
                 let is_too_long =
                     *idle_timeout_seconds.max(absolute_timeout_seconds) > Some(MAX_TIMEOUT_SECONDS);
-                let reply = if is_too_long {
-                    Reply::Refused("22023".to_owned())
-                } else {
-                    Reply::Exists
-                };
-                return (reply, Pruning::None);
+                if is_too_long && (exists || data.len() > 8192) {
+                    return (Reply::Refused("22023".to_owned()), Pruning::None);
+                }
+                if exists {
+                    return (Reply::Exists, Pruning::None);
+                }
             }
             return (Reply::Refused("25006".to_owned()), Pruning::None);
         }
