@@ -678,7 +678,9 @@ impl Run<'_> {
                     user_id: Some(_),
                     ..
                 }
-            ) {
+            )
+            && !request.has_too_long_timeout()
+        {
             // The sessions of a user are counted in read committed only.
             (Reply::Refused("25000".to_owned()), Pruning::None)
         } else {

@@ -132,6 +132,15 @@ pub enum Request {
 }
 
 impl Request {
+    /// Returns true if create_session refuses it before everything else.
+    pub fn has_too_long_timeout(&self) -> bool {
+        matches!(
+            self,
+            Request::Create { idle_timeout_seconds, absolute_timeout_seconds, .. }
+                if *idle_timeout_seconds.max(absolute_timeout_seconds) > Some(MAX_TIMEOUT_SECONDS)
+        )
+    }
+
     fn writes(&self) -> bool {
         !matches!(
             self,
@@ -207,25 +216,19 @@ impl Model {
         now: Micros,
         read_only: bool,
     ) -> (Reply, Pruning) {
+        if request.has_too_long_timeout() {
+            return (Reply::Refused("22023".to_owned()), Pruning::None);
+        }
         if read_only && request.writes() {
-            // create_session checks some values before it writes, and reads the key for a session of a user.
+            // For a session of a user, create_session reads the key before it writes.
             if let Request::Create {
                 session,
-                data,
-                user_id,
-                idle_timeout_seconds,
-                absolute_timeout_seconds,
+                user_id: Some(_),
+                ..
             } = request
+                && self.rows.contains_key(session)
             {
-                let exists = user_id.is_some() && self.rows.contains_key(session);
-                let is_too_long =
-                    *idle_timeout_seconds.max(absolute_timeout_seconds) > Some(MAX_TIMEOUT_SECONDS);
-                if is_too_long && (exists || data.len() > 8192) {
-                    return (Reply::Refused("22023".to_owned()), Pruning::None);
-                }
-                if exists {
-                    return (Reply::Exists, Pruning::None);
-                }
+                return (Reply::Exists, Pruning::None);
             }
             return (Reply::Refused("25006".to_owned()), Pruning::None);
         }
@@ -319,9 +322,6 @@ impl Model {
         settings: &Settings,
         now: Micros,
     ) -> (Reply, Pruning) {
-        if timeouts.0.max(timeouts.1) > Some(MAX_TIMEOUT_SECONDS) {
-            return (Reply::Refused("22023".to_owned()), Pruning::None);
-        }
         if self.rows.contains_key(&session) {
             return (Reply::Exists, Pruning::None);
         }

@@ -27,7 +27,8 @@ begin
         or octet_length(p_key) is distinct from 32
         or p_data is null
         or octet_length(p_data) > 8192
-        or least(p_idle_timeout_seconds, p_absolute_timeout_seconds) < 1
+        or p_idle_timeout_seconds is not null
+        or p_absolute_timeout_seconds is not null
         or p_user_id = ''
         or octet_length(p_user_id) > 1024
         or p_max_sessions < 0
@@ -45,7 +46,6 @@ begin
         -- Before a session is evicted: a call repeated after a lost answer must not evict another one. And a transaction on an
         -- old snapshot may still see a deleted row; a new row beside it would show the session twice.
         if exists (select from web.session as s where s.key = p_key) then
-            perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_user_id, p_max_sessions);
             return ('exists'::text, null::bigint, null::timestamptz, null::uuid, v_now);
         end if;
         if v_max_sessions > 0 and not web.enforce_session_limit(p_user_id, v_max_sessions) then
@@ -92,12 +92,13 @@ begin
     cross join lateral (
         select web.slide_interval(t.idle_timeout_seconds, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds) as slide_interval_seconds
     ) as i
-    where (greatest(p_idle_timeout_seconds, p_absolute_timeout_seconds) > n.max_timeout_seconds) is not true
     on conflict (key) do nothing
     returning 'created', s.version, s.expires_at, s.handle, v_now
     into v_created;
     if not found then
-        perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_user_id, p_max_sessions);
+        if not exists (select from web.settings) then
+            perform web.raise_missing_settings();
+        end if;
         return ('exists'::text, null::bigint, null::timestamptz, null::uuid, v_now);
     end if;
 
