@@ -132,7 +132,7 @@ pub enum Request {
 }
 
 impl Request {
-    /// Returns true if create_session refuses it before everything else.
+    /// Returns true if `create_session` refuses it before everything else.
     pub fn has_too_long_timeout(&self) -> bool {
         matches!(
             self,
