@@ -1,6 +1,7 @@
 //! Calls of many sessions as one call: what may travel together, and which reply is whose.
 
 use std::collections::HashSet;
+use std::vec;
 
 use tokio_postgres::Row;
 
@@ -135,8 +136,32 @@ impl<'a> Group<'a> {
         self.keys.len()
     }
 
+    /// Returns each member's part of what the group's call returned.
+    pub(crate) fn decode(&self, result: Result<Reply, Error>) -> GroupReply {
+        let reply = match result {
+            Ok(reply) => reply,
+            Err(error) => {
+                return GroupReply {
+                    may_have_executed: error.is_outcome_unknown(),
+                    ..GroupReply::default()
+                };
+            }
+        };
+        let repeated = reply.is_repeated();
+        let row_size = self.row_size(&reply);
+        let parts = self.parts(reply);
+        GroupReply {
+            may_have_executed: match parts {
+                Ok(_) => repeated,
+                Err(_) => self.call().changes(),
+            },
+            replies: parts.unwrap_or_default().into_iter(),
+            row_size,
+        }
+    }
+
     /// Returns the mean size of a row in a reply.
-    pub(crate) fn row_size(&self, reply: &Reply) -> Option<usize> {
+    fn row_size(&self, reply: &Reply) -> Option<usize> {
         match self.kind {
             GroupKind::Load | GroupKind::Peek => {
                 let rows = reply.rows();
@@ -148,8 +173,7 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// Returns for each member its part of the reply. A member without one makes the ordinary call.
-    pub(crate) fn decode(&self, reply: Reply) -> Result<Vec<Option<Reply>>, Error> {
+    fn parts(&self, reply: Reply) -> Result<Vec<Option<Reply>>, Error> {
         let repeated = reply.is_repeated();
         Ok(match self.kind {
             GroupKind::Load | GroupKind::Peek => {
@@ -163,6 +187,23 @@ impl<'a> Group<'a> {
                 (0..self.keys.len()).map(part).collect()
             }
         })
+    }
+}
+
+/// What the call of a group returned, for its members.
+#[derive(Default)]
+pub(crate) struct GroupReply {
+    replies: vec::IntoIter<Option<Reply>>,
+    /// True if the calls without a reply may have been executed.
+    pub(crate) may_have_executed: bool,
+    /// The mean size of a row.
+    pub(crate) row_size: Option<usize>,
+}
+
+impl GroupReply {
+    /// Returns the reply of the next member. One without a reply makes the ordinary call.
+    pub(crate) fn next_reply(&mut self) -> Option<Reply> {
+        self.replies.next().flatten()
     }
 }
 

@@ -63,7 +63,7 @@ mod store_status;
 
 pub(crate) use attribute_parameters::AttributeParameters;
 pub(crate) use call::{Call, Function, GroupKind, Waits};
-pub(crate) use group::{Admission, Group, GroupLimits, GroupedCall};
+pub(crate) use group::{Admission, Group, GroupLimits, GroupReply, GroupedCall};
 pub(crate) use reply::Reply;
 pub(crate) use schema_name::{SchemaName, quote};
 

@@ -272,33 +272,14 @@ impl Leader {
     }
 
     /// Gives each member its part of the reply.
-    pub(super) fn answer(&self, members: Members, group: Result<Reply, Error>) {
-        let (replies, may_have_executed) = self.decode(&members, group);
-        let replies = replies.into_iter().chain(std::iter::repeat_with(|| None));
-        let mut members = members;
-        for (waiting, reply) in members.waiting.drain(..).zip(replies) {
-            waiting.answer(reply, may_have_executed);
-        }
-    }
-
-    /// Returns the replies, and whether calls without a reply may have been executed.
-    fn decode(
-        &self,
-        members: &Members,
-        result: Result<Reply, Error>,
-    ) -> (Vec<Option<Reply>>, bool) {
-        let reply = match result {
-            Ok(reply) => reply,
-            Err(error) => return (Vec::new(), error.is_outcome_unknown()),
-        };
-        let may_have_executed = reply.is_repeated();
-        let group = members.group();
-        if let Some(size) = group.row_size(&reply) {
+    pub(super) fn answer(&self, mut members: Members, result: Result<Reply, Error>) {
+        let mut replies = members.group().decode(result);
+        if let Some(size) = replies.row_size {
             self.groups.row_size.store(size, Ordering::Relaxed);
         }
-        match group.decode(reply) {
-            Ok(replies) => (replies, may_have_executed),
-            Err(_) => (Vec::new(), group.call().changes()),
+        for waiting in members.waiting.drain(..) {
+            let reply = replies.next_reply();
+            waiting.answer(reply, replies.may_have_executed);
         }
     }
 }

@@ -110,11 +110,14 @@ impl Groups {
         let result = connection.execute(&checkout.connector, schema, &group.call(), false);
         // Before the replies: the next leader need not wait for those.
         drop(connection);
-        let (replies, may_have_executed) = self.decode(&group, result);
+        let mut replies = group.decode(result);
         drop(group);
-        let mut replies = replies.into_iter();
-        let own_reply = replies.next().flatten();
-        members.answer(replies, may_have_executed);
+        if let Some(size) = replies.row_size {
+            self.row_size.store(size, Ordering::Relaxed);
+        }
+        let may_have_executed = replies.may_have_executed;
+        let own_reply = replies.next_reply();
+        members.answer(replies);
         own_reply.map_or_else(
             || {
                 candidate.alone(Past {
@@ -124,26 +127,6 @@ impl Groups {
             },
             Ok,
         )
-    }
-
-    /// Returns the replies, and whether calls without a reply may have been executed.
-    fn decode(
-        &self,
-        group: &Group<'_>,
-        result: Result<Reply, Error>,
-    ) -> (Vec<Option<Reply>>, bool) {
-        let reply = match result {
-            Ok(reply) => reply,
-            Err(error) => return (Vec::new(), error.is_outcome_unknown()),
-        };
-        let may_have_executed = reply.is_repeated();
-        if let Some(size) = group.row_size(&reply) {
-            self.row_size.store(size, Ordering::Relaxed);
-        }
-        match group.decode(reply) {
-            Ok(replies) => (replies, may_have_executed),
-            Err(_) => (Vec::new(), group.call().changes()),
-        }
     }
 }
 

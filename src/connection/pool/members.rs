@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::waiter::{Message, Waiter};
-use crate::functions::{GroupedCall, Reply};
+use crate::functions::{GroupReply, GroupedCall};
 
 /// The threads that wait for what the leader of their group does. Each gets an answer, even if the leader panics.
 pub(super) struct Members {
@@ -29,14 +29,11 @@ impl Members {
     }
 
     /// Gives each thread its reply. One without a reply makes its call itself.
-    pub(super) fn answer(
-        mut self,
-        replies: impl Iterator<Item = Option<Reply>>,
-        may_have_executed: bool,
-    ) {
+    pub(super) fn answer(mut self, mut replies: GroupReply) {
+        let may_have_executed = replies.may_have_executed;
         self.may_have_executed = may_have_executed;
-        let replies = replies.chain(std::iter::repeat_with(|| None));
-        for (waiter, reply) in self.waiters.drain(..).zip(replies) {
+        for waiter in self.waiters.drain(..) {
+            let reply = replies.next_reply();
             tell(
                 &waiter,
                 reply.map_or(Message::Alone { may_have_executed }, Message::Reply),

@@ -13,7 +13,7 @@ use crate::connection::pool::queue::Purpose;
 use crate::connection::pool::status::PoolStatus;
 use crate::connection::pool::waiter::Waiter;
 use crate::connection::pool::waiting::{AcquireError, Turn, Waiting};
-use crate::functions::{Admission, Function, GroupedCall, LoadSession};
+use crate::functions::{Admission, Function, GroupReply, GroupedCall, LoadSession};
 use crate::session::SessionKey;
 
 const AT_ONCE: Duration = Duration::from_nanos(1);
@@ -218,7 +218,9 @@ fn member_of_group_waits_for_its_leader() {
         let waiting = scope.spawn(|| member.wait(AT_ONCE));
         // It gives up the queue before or after this, and gets the message.
         thread::yield_now();
-        members.answer(std::iter::once(None), true);
+        let mut no_replies = GroupReply::default();
+        no_replies.may_have_executed = true;
+        members.answer(no_replies);
         waiting.join().unwrap()
     });
     assert!(matches!(
