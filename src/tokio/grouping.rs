@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::groups::{Answer, Leader};
-use super::lease::execute;
+use super::lease::{Lease, execute};
 use super::limits::NoPlace;
 use super::open_connection::current_runtime;
 use super::pool_inner::PoolInner;
@@ -74,34 +74,32 @@ impl PoolInner {
         leader: &mut Leader,
     ) -> impl Future<Output = Result<(), NoPlace>> + Send {
         async move {
-            let prepares = self.connector.prepares_statements();
             // First the place, then the calls: all that come meanwhile are part of the group.
             match kind {
                 GroupKind::Load | GroupKind::Peek => {
-                    let mut lease = self.shared.take_for_group(self.timeout).await?;
-                    let Some(members) = leader.take_group() else {
-                        return Ok(());
-                    };
-                    let group = members.group();
-                    let reply = execute(&mut lease, prepares, schema, &group.call(), false).await;
-                    drop(group);
-                    drop(lease);
-                    leader.answer(members, reply);
+                    let lease = self.shared.take_for_group(self.timeout).await?;
+                    self.execute_on(lease, schema, leader).await;
                 }
                 GroupKind::Save => {
-                    let mut lease = self.exclusive.take_for_group(self.timeout).await?;
-                    let Some(members) = leader.take_group() else {
-                        return Ok(());
-                    };
-                    let group = members.group();
-                    let reply = execute(&mut lease, prepares, schema, &group.call(), false).await;
-                    drop(group);
-                    drop(lease);
-                    leader.answer(members, reply);
+                    let lease = self.exclusive.take_for_group(self.timeout).await?;
+                    self.execute_on(lease, schema, leader).await;
                 }
             }
             Ok(())
         }
+    }
+
+    async fn execute_on<L: Lease>(&self, mut lease: L, schema: &SchemaName, leader: &mut Leader) {
+        let Some(members) = leader.take_group() else {
+            return;
+        };
+        let prepares = self.connector.prepares_statements();
+        let group = members.group();
+        let reply = execute(&mut lease, prepares, schema, &group.call(), false).await;
+        drop(group);
+        // Before the replies: the next group need not wait for those.
+        drop(lease);
+        leader.answer(members, reply);
     }
 }
 
