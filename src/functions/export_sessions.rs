@@ -8,8 +8,21 @@ use crate::session::{SessionKey, SessionRecord};
 
 /// Returns live sessions in the order of their keys. For administrators.
 pub(crate) struct ExportSessions<'a> {
-    pub(crate) after: Option<&'a SessionKey>,
-    pub(crate) max_rows: i32,
+    after: Option<&'a SessionKey>,
+    max_rows: i32,
+}
+
+impl<'a> ExportSessions<'a> {
+    /// Exports a page of at most so many sessions, those after a key.
+    pub(crate) fn new(
+        after: Option<&'a SessionKey>,
+        max_rows: u32,
+    ) -> Result<ExportSessions<'a>, Error> {
+        match i32::try_from(max_rows) {
+            Ok(max_rows) if max_rows > 0 => Ok(ExportSessions { after, max_rows }),
+            _ => Err(Error::argument("a page must have 1 to 2147483647 rows")),
+        }
+    }
 }
 
 /// A time in the format of RFC 3339, which has no other years.
@@ -69,4 +82,19 @@ fn record(row: &Row) -> Result<SessionRecord, Error> {
         user_agent: column(row, 9)?,
         label: column(row, 10)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn page_has_1_to_2147483647_rows() {
+        for (max_rows, is_valid) in [(0, false), (1, true), (1 << 31, false)] {
+            let export = ExportSessions::new(None, max_rows);
+            assert_eq!(export.is_ok(), is_valid, "{max_rows}");
+            assert!(export.err().is_none_or(|e| e.is_invalid_argument()));
+        }
+        assert!(ExportSessions::new(None, (1 << 31) - 1).is_ok());
+    }
 }

@@ -97,12 +97,7 @@ impl<B: Backend> Store<B> {
         max_rows: u32,
     ) -> Result<Vec<SessionRecord>, Error> {
         let after = after.map(SessionKey::new);
-        let max_rows = i32::try_from(max_rows)
-            .map_err(|_| Error::argument("a page has at most 2147483647 rows"))?;
-        self.call(&ExportSessions {
-            after: after.as_ref(),
-            max_rows,
-        })
+        self.call(&ExportSessions::new(after.as_ref(), max_rows)?)
     }
 
     /// Creates sessions from records. Leaves a session alone whose key exists. Returns an outcome for each record.
