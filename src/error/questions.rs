@@ -170,8 +170,7 @@ impl Error {
     ///
     /// Also if the call would wait for ever: the [`with_locked`](crate::Store::with_locked) around it, on the same thread or
     /// in the same task, has locked the session that it needs. A user with the same name in another store counts as the same.
-    /// Also if other calls that may wait for a lock use their share of
-    /// the pool for as long. Nothing was changed.
+    /// Also if other calls that may wait for a lock use their share of the pool for as long. Nothing was changed.
     #[must_use]
     pub fn is_locked(&self) -> bool {
         matches!(self.0.kind, Kind::LockedByCaller | Kind::LockedInPool)
