@@ -74,11 +74,7 @@ impl FailedAttempt {
 
     /// Returns the error to report.
     pub(crate) fn into_error(self, outcome_unknown: bool) -> Error {
-        if outcome_unknown {
-            self.error.with_outcome_unknown()
-        } else {
-            self.error
-        }
+        self.error.with_outcome_unknown_if(outcome_unknown)
     }
 }
 

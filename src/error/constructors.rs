@@ -241,6 +241,14 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_outcome_unknown_if(self, is_unknown: bool) -> Error {
+        if is_unknown {
+            self.with_outcome_unknown()
+        } else {
+            self
+        }
+    }
+
     /// Records that nothing was done, because the transaction was not committed.
     pub(crate) fn with_nothing_done(mut self) -> Error {
         self.0.outcome_unknown = false;

@@ -175,12 +175,7 @@ fn run_transaction(
     if mode == Mode::Install {
         transaction.commit().map_err(|error| {
             let is_broken = error.code().is_none();
-            let error = Error::call(error);
-            if is_broken {
-                error.with_outcome_unknown()
-            } else {
-                error
-            }
+            Error::call(error).with_outcome_unknown_if(is_broken)
         })?;
     } else {
         transaction.rollback().map_err(Error::call)?;

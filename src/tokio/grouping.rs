@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::groups::{Answer, Leader};
-use super::lease::{Lease, execute};
+use super::lease::Lease;
 use super::limits::NoPlace;
 use super::open_connection::current_runtime;
 use super::pool_inner::PoolInner;
@@ -52,15 +52,14 @@ impl PoolInner {
         schema: &SchemaName,
         call: &Call<'_>,
     ) -> Option<Result<Reply, Error>> {
-        let prepares = self.connector.prepares_statements();
         match kind {
             GroupKind::Load | GroupKind::Peek => {
-                let mut lease = self.shared.try_take_for_load()?;
-                Some(execute(&mut lease, prepares, schema, call, false).await)
+                let lease = self.shared.try_take_for_load()?;
+                Some(self.execute_on(lease, schema, call, false).await)
             }
             GroupKind::Save => {
-                let mut lease = self.exclusive.try_take(call)?;
-                Some(execute(&mut lease, prepares, schema, call, false).await)
+                let lease = self.exclusive.try_take(call)?;
+                Some(self.execute_on(lease, schema, call, false).await)
             }
         }
     }
@@ -78,27 +77,25 @@ impl PoolInner {
             match kind {
                 GroupKind::Load | GroupKind::Peek => {
                     let lease = self.shared.take_for_group(self.timeout).await?;
-                    self.execute_on(lease, schema, leader).await;
+                    self.execute_group_on(lease, schema, leader).await;
                 }
                 GroupKind::Save => {
                     let lease = self.exclusive.take_for_group(self.timeout).await?;
-                    self.execute_on(lease, schema, leader).await;
+                    self.execute_group_on(lease, schema, leader).await;
                 }
             }
             Ok(())
         }
     }
 
-    async fn execute_on<L: Lease>(&self, mut lease: L, schema: &SchemaName, leader: &mut Leader) {
+    async fn execute_group_on<L: Lease>(&self, lease: L, schema: &SchemaName, leader: &mut Leader) {
         let Some(members) = leader.take_group() else {
             return;
         };
-        let prepares = self.connector.prepares_statements();
         let group = members.group();
-        let reply = execute(&mut lease, prepares, schema, &group.call(), false).await;
+        let call = group.call();
+        let reply = self.execute_on(lease, schema, &call, false).await;
         drop(group);
-        // Before the replies: the next group need not wait for those.
-        drop(lease);
         leader.answer(members, reply);
     }
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::exclusive::ExclusiveConnections;
 use super::groups::Groups;
-use super::lease::execute;
+use super::lease::{Lease, execute};
 use super::limits::{Deadline, Waits};
 use super::shared::SharedConnections;
 use crate::connection::Connector;
@@ -35,22 +35,27 @@ impl PoolInner {
         may_have_executed: bool,
         deadline: Deadline,
     ) -> Result<Reply, Error> {
-        let no_place = |error: Error| {
-            if may_have_executed {
-                error.with_outcome_unknown()
-            } else {
-                error
-            }
-        };
-        let prepares = self.connector.prepares_statements();
+        let no_place = |error: Error| error.with_outcome_unknown_if(may_have_executed);
         if call.can_be_pipelined() {
-            let lease = self.shared.take(deadline).await;
-            let mut lease = lease.map_err(no_place)?;
-            execute(&mut lease, prepares, schema, call, may_have_executed).await
+            let lease = self.shared.take(deadline).await.map_err(no_place)?;
+            self.execute_on(lease, schema, call, may_have_executed)
+                .await
         } else {
             let lease = self.exclusive.take(call, deadline).await;
-            let mut lease = lease.map_err(no_place)?;
-            execute(&mut lease, prepares, schema, call, may_have_executed).await
+            self.execute_on(lease.map_err(no_place)?, schema, call, may_have_executed)
+                .await
         }
+    }
+
+    /// Makes a call in a place of the pool, and releases that.
+    pub(super) async fn execute_on<L: Lease>(
+        &self,
+        mut lease: L,
+        schema: &SchemaName,
+        call: &Call<'_>,
+        may_have_executed: bool,
+    ) -> Result<Reply, Error> {
+        let prepares = self.connector.prepares_statements();
+        execute(&mut lease, prepares, schema, call, may_have_executed).await
     }
 }

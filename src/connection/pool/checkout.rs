@@ -46,13 +46,9 @@ impl Checkout {
         call: &Call<'_>,
         past: Past,
     ) -> Result<Reply, Error> {
-        let mut connection = self.acquire(call, past.ticket).map_err(|error| {
-            if past.may_have_executed {
-                error.with_outcome_unknown()
-            } else {
-                error
-            }
-        })?;
+        let mut connection = self
+            .acquire(call, past.ticket)
+            .map_err(|error| error.with_outcome_unknown_if(past.may_have_executed))?;
         connection.execute(&self.connector, schema, call, past.may_have_executed)
     }
 
