@@ -111,9 +111,14 @@ fn compare(
     } else if !has_schema(&mut transaction, options)? {
         return Ok(None);
     }
+    let history_use = if mode == Mode::Check {
+        HistoryUse::Check
+    } else {
+        HistoryUse::Foretell
+    };
     let runner = releases::runner();
     let (version, newest_sql) = releases::newest(&runner)?;
-    let has_history = lock_history(&mut transaction, HistoryUse::Read)?;
+    let has_history = lock_history(&mut transaction, history_use)?;
     let recorded = if has_history {
         check_history(&mut transaction, runner.get_migrations())?
     } else {
@@ -126,7 +131,7 @@ fn compare(
         .filter(|version| !recorded.contains(version))
         .collect();
     missing.sort_unstable();
-    let routine = routine::compare(&mut transaction, version, newest_sql)?;
+    let routine = routine::compare(&mut transaction, version, newest_sql, history_use)?;
     let Some(store_changes) = comparison::foretell(&mut transaction, options, newest_sql)? else {
         if mode == Mode::DryRun && !options.rehearses_upgrade() {
             return Err(Error::install(
@@ -246,7 +251,7 @@ fn apply(
     if has_history {
         check_history(transaction, runner.get_migrations())?;
     }
-    let released = routine::compare(transaction, version, &newest_sql)?;
+    let released = routine::compare(transaction, version, &newest_sql, HistoryUse::Write)?;
     let before = routine::digests(transaction)?;
     let recorded: Vec<i32> = run_releases(runner, transaction, has_history)?
         .iter()

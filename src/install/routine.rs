@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use postgres::Transaction;
 
 use super::comparison;
+use super::history::HistoryUse;
 use super::indexes::PostponedIndex;
 use super::options::InstallOptions;
 use super::releases;
@@ -38,18 +39,22 @@ const SHORT_SETTINGS: &str = r#"{"search_path=pg_catalog, pg_temp"}"#;
 ///
 /// # Errors
 ///
-/// The routine belongs to a role that is not trusted, or is newer than the release.
+/// The routine belongs to a role that is not trusted, or is newer than the release. A check only compares its text, so it
+/// trusts the owner of the database too.
 pub(super) fn compare(
     transaction: &mut Transaction<'_>,
     version: i32,
     released_sql: &str,
+    history_use: HistoryUse,
 ) -> Result<RoutineComparison, Error> {
     let rows = transaction
         .query(
             "select
                 p.oid::regprocedure::text,
                 pg_get_userbyid(p.proowner)::text,
-                r.rolsuper or r.rolname = current_user,
+                r.rolsuper
+                    or r.rolname = current_user
+                    or $1 and r.oid = (select d.datdba from pg_database as d where d.datname = current_database()),
                 coalesce(substring(obj_description(p.oid, 'pg_proc') from 'Release (\\d+)')::integer, 0),
                 md5(concat_ws(
                     E'\\n',
@@ -64,7 +69,7 @@ pub(super) fn compare(
             join pg_roles as r on r.oid = p.proowner
             where p.pronamespace = to_regnamespace('public')
                 and p.proname = 'correct_web'",
-            &[],
+            &[&(history_use == HistoryUse::Check)],
         )
         .map_err(Error::call)?;
     let mut actual = BTreeMap::new();

@@ -9,6 +9,7 @@ mod import_node_stores;
 mod import_tower_sessions;
 mod install;
 mod install_indexes;
+mod installer_role;
 #[cfg(unix)]
 mod print_sql;
 #[cfg(unix)]

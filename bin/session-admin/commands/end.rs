@@ -25,8 +25,8 @@ session-admin users USER lists a user's sessions and their handles. Exit status 
 fails after 10 seconds and names the process in the way. --terminate then ends the processes that lock the table against it, \
 prints them, and tries again. That needs a superuser, or a member of pg_signal_backend as well.
 
-Rights: a superuser, or a member of the owner role (by default nodepg_owner). The runtime role may use --user without \
---except-handle.
+Rights: a superuser, or a member of the owner role (by default nodepg_owner). An installer that is no superuser becomes one by: grant nodepg_owner to current_user. \
+The runtime role may use --user without --except-handle.
 
 Examples:
   session-admin end --handle 0b6b66a5-3f0c-4c55-9d3a-3a54e1c2a1f7          # a stolen phone

@@ -29,7 +29,8 @@ stay logged in. The output has no session ids and none can be computed from it. 
 --output FILE is written with mode 0600 and appears under its name when it is complete. A session that is live during the whole \
 export is in it; one that is created or ended meanwhile may be missing.
 
-Rights: a superuser, or a member of the owner role (by default nodepg_owner).
+Rights: a superuser, or a member of the owner role (by default nodepg_owner). \
+An installer that is no superuser becomes one by: grant nodepg_owner to current_user.
 
 Examples:
   session-admin export --output sessions.jsonl

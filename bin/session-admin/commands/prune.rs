@@ -26,7 +26,8 @@ clients are hardly slowed down. A session that was used after it was scheduled f
 Ctrl-C stops after the current batch; the batches before it are committed. One client prunes at a time. If another one \
 prunes now, this one retries for a few seconds and then stops with exit status 1.
 
-Rights: the runtime role, or a superuser.
+Rights: the runtime role, a superuser, or a member of the owner role (by default nodepg_owner). \
+An installer that is no superuser becomes one by: grant nodepg_owner to current_user.
 
 Examples:
   session-admin prune                                   # from cron or a systemd timer
@@ -73,7 +74,7 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
     let progress = progress("pruning");
     let (totals, end) = connection::store(&mut client, global)
         .and_then(|store| prune(args, &stop, &progress, |max_rows| store.prune(max_rows)))
-        .map_err(|error| call_failed("prune", &error, global, Rights::RuntimeRole))?;
+        .map_err(|error| call_failed("prune", &error, global, Rights::RuntimeOrOwnerRole))?;
     progress.finish_and_clear();
     report(global, &totals, end)
 }

@@ -18,7 +18,8 @@ const HELP: &str = "\
 Reads the whole session table once, and the server's statistics since their last reset. \"HOT\" is the share of \
 updates that wrote no index entry. It should be near 100 %.
 
-Rights: a superuser, or a member of the owner role (by default nodepg_owner).
+Rights: a superuser, or a member of the owner role (by default nodepg_owner). \
+An installer that is no superuser becomes one by: grant nodepg_owner to current_user.
 
 Examples:
   session-admin status

@@ -17,7 +17,8 @@ Lists the live sessions of a user, the last used one first. \"Last used\" is exa
 default 1 to 10 minutes). To end a session, pass its handle to session-admin end --handle. \
 Ids and data of sessions are not shown. Times are in UTC. Exit status 1 if the user has no live session.
 
-Rights: the runtime role, a member of the owner role (by default nodepg_owner), or a superuser.
+Rights: the runtime role, a superuser, or a member of the owner role (by default nodepg_owner). \
+An installer that is no superuser becomes one by: grant nodepg_owner to current_user.
 
 Examples:
   session-admin users 4711

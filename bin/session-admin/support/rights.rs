@@ -15,8 +15,6 @@ pub(crate) enum Rights {
     /// To read and change all sessions and the settings.
     OwnerRole,
     /// To call the functions of the application.
-    RuntimeRole,
-    /// To read the sessions of a user.
     RuntimeOrOwnerRole,
     /// To set the password of the runtime role.
     Password,
@@ -35,17 +33,22 @@ impl Rights {
                 "{SUPERUSER}, or as a role with CREATEROLE that owns the \
                  database. What a superuser installed, only a superuser can change. A DBA can run the output of session-admin print-sql"
             ),
-            Self::OwnerRole => format!(
-                "{SUPERUSER}, or as a member of the owner role: grant {} to USER",
-                quote_identifier(&format!("{}_owner", global.role))
+            Self::OwnerRole => format!("{SUPERUSER}, or {}", owner_member(global)),
+            Self::RuntimeOrOwnerRole => format!(
+                "connect as the runtime role of the store, or as a superuser, or {}",
+                owner_member(global)
             ),
-            Self::RuntimeRole => "connect as the runtime role of the store, or as a superuser".into(),
-            Self::RuntimeOrOwnerRole => {
-                "connect as the runtime role of the store, as a member of its owner role, or as a superuser".into()
-            }
             Self::Password => format!(
                 "{SUPERUSER}, as the role that installed the store, or as the runtime role itself with its present password"
             ),
         }
     }
+}
+
+/// A superuser needs no membership. A role that installed the store is no member, and may become one.
+fn owner_member(global: &GlobalArgs) -> String {
+    format!(
+        "as a member of the owner role; the role that installed the store can make itself one: grant {} to current_user",
+        quote_identifier(&format!("{}_owner", global.role))
+    )
 }

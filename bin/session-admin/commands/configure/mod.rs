@@ -23,7 +23,8 @@ NAME=VALUE sets one. Several are set together or not at all. An empty value clea
 
 Settings apply when a session is created or ended. Existing sessions keep their timeouts.
 
-Rights: a superuser, or a member of the owner role (by default nodepg_owner).
+Rights: a superuser, or a member of the owner role (by default nodepg_owner). \
+An installer that is no superuser becomes one by: grant nodepg_owner to current_user.
 
 Examples:
   session-admin configure

@@ -43,7 +43,8 @@ another user, make sure that the source's server does not log statements with th
 
 The idle timeout of a session is originalMaxAge or maxAge of its cookie, if the data has one; else the time left until its expiry.
 
-Rights: to read the source's table; in this database a superuser, or a member of the owner role (by default nodepg_owner).
+Rights: to read the source's table; in this database a superuser, or a member of the owner role (by default nodepg_owner). \
+An installer that is no superuser becomes one by: grant nodepg_owner to current_user.
 
 Examples:
   session-admin import --from connect-pg-simple --dry-run
