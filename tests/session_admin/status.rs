@@ -18,10 +18,14 @@ fn status_counts_sessions_by_state() {
         (&0.into(), &().into(), &().into())
     );
     let mut client = database.superuser();
+    // The rows expire after the last new row: a new row may prune.
     client
         .batch_execute(
             "select web.set_session_data('live ' || n, '{}', now() + interval '1 day') from generate_series(1, 5) as n;
-             select web.set_session_data('expired ' || n, '{}', now() - interval '1 second') from generate_series(1, 2) as n;
+             select web.set_session_data('expired ' || n, '{}', now() + interval '1 day') from generate_series(1, 2) as n;
+             update web.session
+             set expires_at = now() - interval '1 second', slide_at = now() - interval '1 second'
+             where key in (sha256('expired 1'), sha256('expired 2'));
              select web.destroy_session('live 1')",
         )
         .unwrap();
