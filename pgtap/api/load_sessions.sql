@@ -118,6 +118,8 @@ select results_eq(
 
 -- ---- The plan ----
 
+-- Its lock also keeps autovacuum from renewing the statistics: autovacuum does not see the rows of this transaction.
+analyze web.session;
 set local enable_seqscan = off;
 discard plans;
 create temporary table scans as select pg_temp.access('seq') as seq, pg_temp.rows_read() as rows;
