@@ -32,9 +32,22 @@ pub struct Arguments {
     #[arg(long, value_delimiter = ',', default_value = "1,4,16", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub clients: Vec<u32>,
 
-    /// Requests in flight: load and save by as many threads and tasks, on a pool of 4 connections [default: none]
-    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=256))]
+    /// Requests in flight: load, rolling and save by as many tasks and, up to 64, threads [default: 4,16,64,256; quick: those of
+    /// the budgets; 0 = none]
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u32).range(0..=1024))]
     pub in_flight: Vec<u32>,
+
+    /// Measure requests in flight by connect-pg only, with pools of these sizes
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u32).range(2..=64))]
+    pub pool_sizes: Vec<u32>,
+
+    /// Measure nothing but requests in flight
+    #[arg(long)]
+    pub only_in_flight: bool,
+
+    /// Measure nothing; print the tables of several runs, with their range, from what they wrote by --json
+    #[arg(long, value_delimiter = ',', value_name = "FILE")]
+    pub runs: Vec<PathBuf>,
 
     /// Bytes of data in a session. All workloads use the first size; load, rolling and save by 4 clients use the others too
     #[arg(long, value_delimiter = ',', default_value = "300,4096")]
@@ -64,7 +77,7 @@ pub struct Arguments {
     #[arg(long)]
     pub pruning: Option<u32>,
 
-    /// Write the two plots to this directory
+    /// Write the plots to this directory
     #[arg(long, value_name = "DIRECTORY")]
     pub plots: Option<PathBuf>,
 }

@@ -21,6 +21,7 @@ use arguments::Arguments;
 use plan::Plan;
 use report::Report;
 use report::budgets;
+use report::runs;
 
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
@@ -35,6 +36,10 @@ fn main() -> ExitCode {
 
 /// Returns true if every measured budget is met.
 fn run(arguments: &Arguments) -> Result<bool> {
+    if !arguments.runs.is_empty() {
+        runs::summarize(arguments)?;
+        return Ok(true);
+    }
     let plan = Plan::from_arguments(arguments);
     // An output that cannot be written must fail now, and not after the measurement.
     let report = Report::create(arguments)?;

@@ -9,12 +9,18 @@ use crate::measure::workload::Workload;
 use crate::server::transport::Transport;
 use crate::stores::bare_postgres::BarePostgres;
 use crate::stores::connect_pg::pool::ConnectPg;
+use crate::stores::connect_pg::shared_pool::SharedPool;
 use crate::stores::connect_pg_simple::ConnectPgSimple;
 use crate::stores::hand_written::HandWritten;
 use crate::stores::hand_written_users::HandWrittenUsers;
 use crate::stores::kind::StoreKind;
-use crate::stores::redis::RedisStore;
+use crate::stores::redis::{
+    REDIS_THREADS, REDIS_THREADS_ALWAYS, REDIS_THREADS_EVERY_SECOND, RedisStore,
+};
 use crate::stores::table_store::TableClient;
+use crate::stores::tasks::connect_pg::ConnectPgTasks;
+use crate::stores::tasks::redis::RedisTasks;
+use crate::stores::tasks::tower_sessions::SqlxTasks;
 use crate::stores::tower_sessions::TowerSessions;
 
 /// Clients at which the budgets are measured.
@@ -36,15 +42,51 @@ pub struct Plan {
     pub sizes: Vec<u32>,
     pub bytes: Vec<usize>,
     pub clients: Vec<u32>,
-    /// Requests in flight on a small pool; empty = this is not measured.
-    pub in_flight: Vec<u32>,
+    /// Requests in flight; None if they are not measured.
+    pub in_flight: Option<InFlightPlan>,
+    /// Measure nothing else.
+    pub only_in_flight: bool,
     pub workloads: Vec<Workload>,
     stores: Vec<StoreKind>,
     pub rounds: u32,
-    seconds: f64,
+    pub seconds: f64,
     /// Live sessions among which as many expired ones are pruned.
     pub pruning: u32,
     pub transport: Transport,
+}
+
+/// Which stores are measured with how many requests in flight.
+pub struct InFlightPlan {
+    pub counts: Vec<u32>,
+    /// Pools of connect-pg; empty = the default, beside the other stores.
+    pub pool_sizes: Vec<u32>,
+    only_budgets: bool,
+}
+
+impl InFlightPlan {
+    fn from_arguments(arguments: &Arguments) -> Option<InFlightPlan> {
+        let Arguments {
+            in_flight, quick, ..
+        } = arguments;
+        let is_restricted = !arguments.stores.is_empty() || !arguments.workloads.is_empty();
+        if in_flight.contains(&0) || (in_flight.is_empty() && *quick && is_restricted) {
+            return None;
+        }
+        Some(InFlightPlan {
+            counts: if in_flight.is_empty() {
+                vec![4, 16, 64, 256]
+            } else {
+                in_flight.clone()
+            },
+            pool_sizes: arguments.pool_sizes.clone(),
+            only_budgets: in_flight.is_empty() && *quick,
+        })
+    }
+
+    /// Returns true if a store is measured with so many requests in flight.
+    pub fn includes(&self, workload: Workload, store: &str, in_flight: u32) -> bool {
+        !self.only_budgets || in_flight_budget_needs(workload, store, in_flight)
+    }
 }
 
 impl Plan {
@@ -71,7 +113,8 @@ impl Plan {
             } else {
                 arguments.clients.clone()
             },
-            in_flight: arguments.in_flight.clone(),
+            in_flight: InFlightPlan::from_arguments(arguments),
+            only_in_flight: arguments.only_in_flight,
             workloads: workloads(arguments),
             stores: arguments.stores.clone(),
             rounds: arguments.rounds.unwrap_or(5),
@@ -184,4 +227,38 @@ pub fn budget_needs(workload: Workload, store: &str) -> bool {
             Workload::Create | Workload::Login => store == HandWrittenUsers::NAME,
             _ => false,
         }
+}
+
+/// Returns true if a budget is about the store with so many requests in flight.
+fn in_flight_budget_needs(workload: Workload, store: &str, in_flight: u32) -> bool {
+    let needs: &[(&str, &[u32])] = match workload {
+        Workload::Load => &[
+            (SharedPool::NAME, &[4, 64]),
+            (SharedPool::NOT_GROUPED, &[4]),
+            (ConnectPgTasks::NAME, &[4]),
+            (ConnectPgTasks::NOT_GROUPED, &[4]),
+        ],
+        Workload::Rolling => &[
+            (SharedPool::NAME, &[64]),
+            (REDIS_THREADS, &[64]),
+            (ConnectPgTasks::NAME, &[4, 64, 256]),
+            (RedisTasks::NAME, &[64, 256]),
+            (RedisTasks::PIPELINED, &[64, 256]),
+            (SqlxTasks::NAME, &[4, 64]),
+        ],
+        Workload::Save => &[
+            (SharedPool::NAME, &[64]),
+            (SharedPool::NOT_GROUPED, &[64]),
+            (REDIS_THREADS_EVERY_SECOND, &[64]),
+            (REDIS_THREADS_ALWAYS, &[64]),
+            (ConnectPgTasks::NAME, &[64]),
+            (ConnectPgTasks::NOT_GROUPED, &[64]),
+            (RedisTasks::EVERY_SECOND, &[64]),
+            (RedisTasks::ALWAYS, &[64]),
+        ],
+        _ => &[],
+    };
+    needs
+        .iter()
+        .any(|(name, counts)| *name == store && counts.contains(&in_flight))
 }

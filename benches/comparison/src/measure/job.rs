@@ -13,8 +13,10 @@ pub const WARM_UP_CALLS: u32 = 10;
 /// A step from one session to the next. It is a prime, so that every session comes once before any comes twice. It is large, so
 /// that neighbours in this order share no page of the table.
 pub const SPREAD: u64 = 0x9e37_79b1;
-/// More calls a second than any store makes, so that due sessions suffice for a run.
+/// More calls a second than any store makes, so that due sessions suffice for a run; by few clients, and by many.
 const MAX_CALLS: f64 = 100_000.0;
+const MAX_CALLS_BY_MANY: f64 = 400_000.0;
+const MANY_CLIENTS: u32 = 32;
 const MAX_SLIDES: f64 = 15_000.0;
 
 /// What a run does.
@@ -79,6 +81,8 @@ impl Job {
         let calls = self.seconds
             * if every_request_slides {
                 MAX_SLIDES
+            } else if self.clients >= MANY_CLIENTS {
+                MAX_CALLS_BY_MANY
             } else {
                 MAX_CALLS
             };

@@ -1,10 +1,10 @@
 //! The comparisons that the budgets are about.
 
-use crate::measure::spread::Spread;
 use crate::measure::workload::Workload;
 use crate::plan::{BUDGET_CLIENTS, BUDGET_SESSIONS};
 use crate::stages::Findings;
-use crate::stages::comparison::Comparison;
+use crate::stages::comparison::{Comparison, Ratio};
+use crate::stages::in_flight::Cell;
 use crate::stores::connect_pg::pool::ConnectPg;
 use crate::stores::table_store::TableClient;
 
@@ -30,16 +30,25 @@ impl<'a> Evidence<'a> {
             .find(|c| c.sessions == sessions)
     }
 
-    /// Returns the calls per second of connect-pg divided by those of a store.
-    pub fn ratio(&self, workload: Workload, store: &str) -> Option<Spread> {
+    /// Returns what connect-pg does divided by what a store does.
+    pub fn ratio(&self, workload: Workload, store: &str) -> Option<Ratio> {
         self.comparison(workload, store)?
             .ratio(ConnectPg::NAME, store)
     }
 
-    /// Returns the same, by calls for each second of the server's processor time.
-    pub fn server_cpu_ratio(&self, workload: Workload, store: &str) -> Option<Spread> {
-        self.comparison(workload, store)?
-            .server_cpu_ratio(ConnectPg::NAME, store)
+    /// Returns the cell of a store with so many requests in flight.
+    pub fn cell(&self, workload: Workload, store: &str, in_flight: u32) -> Option<&'a Cell> {
+        self.0.in_flight.as_ref()?.cell(workload, store, in_flight)
+    }
+
+    /// Returns what a store does divided by what another does, each with its number of requests in flight.
+    pub fn in_flight_ratio(
+        &self,
+        workload: Workload,
+        a: (&str, u32),
+        b: (&str, u32),
+    ) -> Option<Ratio> {
+        self.0.in_flight.as_ref()?.ratio(workload, a, b)
     }
 
     fn comparisons(&self, workload: Workload, store: &str) -> impl Iterator<Item = &'a Comparison> {

@@ -2,7 +2,9 @@
 
 pub mod budgets;
 pub mod evidence;
+mod in_flight_plots;
 pub mod plots;
+pub mod runs;
 pub mod tables;
 
 use std::fs::{self, File};

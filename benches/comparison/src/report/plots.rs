@@ -1,4 +1,4 @@
-//! Two plots: calls per second by clients, and p99 during pruning.
+//! The plots: calls per second by clients, p99 during pruning, and those of [`in_flight_plots`].
 
 use std::path::Path;
 
@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow};
 use plotters::coord::CoordTranslate;
 use plotters::prelude::*;
 
+use super::in_flight_plots;
 use crate::measure::number::{grouped, rounded};
 use crate::measure::workload::Workload;
 use crate::stages::Findings;
@@ -13,9 +14,9 @@ use crate::stages::comparison::Comparison;
 use crate::stages::pruning::Pruning;
 
 const SIZE: (u32, u32) = (800, 480);
-const FONT: &str = "sans-serif";
-/// Colours for colour-blind readers (Okabe and Ito), and one more: one for each store.
-const COLOURS: [RGBColor; 9] = [
+pub(super) const FONT: &str = "sans-serif";
+/// Colours for colour-blind readers (Okabe and Ito), and four more: one for each store.
+pub(super) const COLOURS: [RGBColor; 12] = [
     RGBColor(0x00, 0x72, 0xb2),
     RGBColor(0xd5, 0x5e, 0x00),
     RGBColor(0x00, 0x9e, 0x73),
@@ -25,9 +26,13 @@ const COLOURS: [RGBColor; 9] = [
     RGBColor(0x00, 0x00, 0x00),
     RGBColor(0x99, 0x99, 0x99),
     RGBColor(0x6b, 0x3f, 0x1d),
+    RGBColor(0x7a, 0x4f, 0xb5),
+    RGBColor(0xa8, 0xc6, 0x3a),
+    RGBColor(0xf0, 0x62, 0x92),
 ];
 
-/// Draws `calls-by-clients.svg` if several numbers of clients were measured, and `pruning.svg` if pruning was measured.
+/// Draws `calls-by-clients.svg` if several numbers of clients were measured, `pruning.svg` if pruning was measured, and the
+/// plots of requests in flight if those were.
 pub fn draw(directory: &Path, findings: &Findings) -> Result<()> {
     let caption = &findings.machine.line();
     let of_rolling = || {
@@ -46,6 +51,9 @@ pub fn draw(directory: &Path, findings: &Findings) -> Result<()> {
         calls_by_clients(&directory.join("calls-by-clients.svg"), &rolling, caption)
             .map_err(|error| anyhow!("calls-by-clients.svg: {error}"))?;
     }
+    if let Some(in_flight) = &findings.in_flight {
+        in_flight_plots::draw(directory, &[in_flight], caption)?;
+    }
     if let Some(pruning) = &findings.pruning {
         p99(&directory.join("pruning.svg"), pruning, caption)
             .map_err(|error| anyhow!("pruning.svg: {error}"))?;
@@ -53,7 +61,7 @@ pub fn draw(directory: &Path, findings: &Findings) -> Result<()> {
     Ok(())
 }
 
-type Drawn = Result<(), Box<dyn std::error::Error>>;
+pub(super) type Drawn = Result<(), Box<dyn std::error::Error>>;
 
 fn calls_by_clients(path: &Path, rolling: &[&Comparison], caption: &str) -> Drawn {
     let (Some(first), Some(last)) = (rolling.first(), rolling.last()) else {
@@ -162,10 +170,10 @@ fn p99(path: &Path, pruning: &Pruning, caption: &str) -> Drawn {
     Ok(())
 }
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
 /// Draws a title, and a caption below it.
-fn titled<'a>(
+pub(super) fn titled<'a>(
     root: &Area<'a>,
     title: &str,
     caption: &str,

@@ -4,13 +4,15 @@ use std::fmt::Write;
 
 use super::budgets::{Budget, Verdict};
 use crate::measure::number::{grouped, rounded};
+use crate::measure::spread::Spread;
 use crate::stages::Findings;
-use crate::stages::comparison::{Comparison, StoreResult};
+use crate::stages::comparison::{Comparison, Ratio, StoreResult};
+use crate::stages::in_flight::{Cell, InFlight};
 use crate::stages::pruning::Pruning;
 use crate::storage::DiskUsage;
 use crate::stores::connect_pg::pool::ConnectPg;
-use crate::stores::connect_pg::shared_pool::POOL_SIZE;
 use crate::stores::table_store::TableClient;
+use crate::stores::tasks::connect_pg::ConnectPgTasks;
 
 /// Writes everything.
 pub fn all(findings: &Findings, budgets: &[Budget]) -> String {
@@ -23,7 +25,7 @@ pub fn all(findings: &Findings, budgets: &[Budget]) -> String {
     let comparisons = findings.comparisons.iter().map(comparison_table);
     let tables = std::iter::once(disk_usage_table(&findings.disk_usage))
         .chain(comparisons)
-        .chain(in_flight_tables(&findings.in_flight))
+        .chain(findings.in_flight.iter().flat_map(in_flight_tables))
         .chain(findings.pruning.iter().map(pruning_tables))
         .chain([budget_table(budgets)]);
     for table in tables {
@@ -34,7 +36,7 @@ pub fn all(findings: &Findings, budgets: &[Budget]) -> String {
 }
 
 /// Writes a Markdown table with aligned columns. The first column is text, the others are numbers.
-fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let mut widths: Vec<usize> = head.iter().map(|cell| cell.chars().count()).collect();
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -117,6 +119,7 @@ fn comparison_table(comparison: &Comparison) -> String {
         "HOT %",
         "growth B/call",
         "connect-pg does",
+        "by processor time",
     ];
     let rows: Vec<Vec<String>> = comparison
         .stores
@@ -133,9 +136,10 @@ fn comparison_table(comparison: &Comparison) -> String {
 }
 
 /// Writes a table for each workload, with all numbers of requests in flight.
-fn in_flight_tables(comparisons: &[Comparison]) -> Vec<String> {
+fn in_flight_tables(measured: &InFlight) -> Vec<String> {
     let head = [
         "store",
+        "connections",
         "in flight",
         "calls/s",
         "min to max",
@@ -143,44 +147,50 @@ fn in_flight_tables(comparisons: &[Comparison]) -> Vec<String> {
         "p99 µs",
         "p99.9 µs",
         "CPU µs/call, client + server",
+        "connect-pg, tasks, does",
+        "by processor time",
     ];
-    comparisons
+    measured
+        .cells
         .chunk_by(|a, b| a.workload == b.workload)
         .map(|of_workload| {
-            let rows: Vec<Vec<String>> = of_workload
-                .iter()
-                .flat_map(|comparison| {
-                    comparison.stores.iter().map(|result| {
-                        let mut cells = comparison_row(comparison, result);
-                        cells.truncate(head.len() - 1);
-                        cells.insert(1, comparison.clients.to_string());
-                        cells
-                    })
-                })
-                .collect();
-            let first = &of_workload[0];
+            let mut rows: Vec<Vec<String>> = Vec::new();
+            let mut cells: Vec<&Cell> = of_workload.iter().collect();
+            // The rows of a store together.
+            let stores: Vec<(&str, &str)> = cells.iter().map(|cell| cell.line()).collect();
+            cells.sort_by_key(|cell| stores.iter().position(|&line| line == cell.line()));
+            for cell in cells {
+                let result = &cell.result;
+                let ours = measured.cell(cell.workload, ConnectPgTasks::NAME, cell.in_flight);
+                let ratio = ours
+                    .filter(|_| result.store != ConnectPgTasks::NAME)
+                    .map(|ours| Ratio::of(&ours.result, result));
+                let mut row = vec![
+                    result.store.clone(),
+                    cell.connections.clone(),
+                    cell.in_flight.to_string(),
+                ];
+                row.extend(result_cells(result));
+                row.extend(ratio_cells(ratio));
+                rows.push(row);
+            }
             format!(
-                "### {} by requests in flight, {POOL_SIZE} connections: {} sessions of {} bytes\n\n{}\n{} rounds of {} s\n",
-                first.workload,
-                grouped(first.sessions),
-                first.bytes,
+                "### {} by requests in flight: {} sessions of {} bytes\n\n{}\n{} rounds of {} s\n",
+                of_workload[0].workload,
+                grouped(measured.sessions),
+                measured.bytes,
                 table(&head, &rows),
-                first.rounds,
-                first.seconds
+                measured.rounds,
+                measured.seconds
             )
         })
         .collect()
 }
 
-fn plural(count: u32) -> &'static str {
-    if count == 1 { "" } else { "s" }
-}
-
-fn comparison_row(comparison: &Comparison, result: &StoreResult) -> Vec<String> {
+/// Writes what all tables show of a store: its speed, latencies and processor time.
+fn result_cells(result: &StoreResult) -> [String; 6] {
     let speed = result.calls_per_second;
-    let ratio = comparison.ratio(ConnectPg::NAME, &result.store);
-    let mut cells = vec![
-        result.store.clone(),
+    [
         rounded(speed.median),
         format!("{} to {}", rounded(speed.min), rounded(speed.max)),
         rounded(result.p50_us),
@@ -189,7 +199,26 @@ fn comparison_row(comparison: &Comparison, result: &StoreResult) -> Vec<String> 
         result.cpu_us.map_or_else(String::new, |(client, server)| {
             format!("{client:.0} + {server:.0}")
         }),
-    ];
+    ]
+}
+
+/// Writes a ratio by calls per second and by processor time.
+fn ratio_cells(ratio: Option<Ratio>) -> [String; 2] {
+    let cell =
+        |spread: Option<Spread>| spread.map_or_else(String::new, |spread| format!("{spread} x"));
+    [
+        cell(ratio.and_then(|ratio| ratio.calls)),
+        cell(ratio.and_then(|ratio| ratio.cpu)),
+    ]
+}
+
+fn plural(count: u32) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+fn comparison_row(comparison: &Comparison, result: &StoreResult) -> Vec<String> {
+    let mut cells = vec![result.store.clone()];
+    cells.extend(result_cells(result));
     match result.server {
         Some(server) => cells.extend([
             format!("{:.1}", server.wal_bytes),
@@ -202,10 +231,10 @@ fn comparison_row(comparison: &Comparison, result: &StoreResult) -> Vec<String> 
         ]),
         None => cells.resize(12, String::new()),
     }
-    cells.push(match ratio {
-        Some(ratio) if result.store != ConnectPg::NAME => format!("{ratio} x"),
-        _ => String::new(),
-    });
+    let ratio = comparison.ratio(ConnectPg::NAME, &result.store);
+    cells.extend(ratio_cells(
+        ratio.filter(|_| result.store != ConnectPg::NAME),
+    ));
     cells
 }
 
@@ -261,20 +290,22 @@ fn budget_table(budgets: &[Budget]) -> String {
         .iter()
         .map(|budget| {
             let verdict = match budget.verdict {
-                Verdict::Ok => "ok",
-                Verdict::Short => "SHORT",
-                Verdict::NotMeasured => "-",
+                Verdict::Met => "met".to_owned(),
+                Verdict::Missed => "MISSED".to_owned(),
+                Verdict::MissedExplained(place) => format!("MISSED, explained in {place}"),
+                Verdict::NotMeasured => "-".to_owned(),
             };
             vec![
                 budget.what.clone(),
                 budget.measured.clone(),
+                budget.beside.clone(),
                 budget.limit.clone(),
-                verdict.to_owned(),
+                verdict,
             ]
         })
         .collect();
     format!(
         "### Budgets\n\n{}",
-        table(&["what", "measured", "budget", ""], &rows)
+        table(&["what", "measured", "beside it", "budget", ""], &rows)
     )
 }

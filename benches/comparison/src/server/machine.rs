@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Result;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::postgres::Server;
@@ -14,7 +14,7 @@ use super::redis::Redis;
 use crate::measure::spread::Spread;
 
 /// The machine, its servers and their settings.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 pub struct Machine {
     pub date: String,
     pub processor: String,

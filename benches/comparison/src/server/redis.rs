@@ -3,14 +3,19 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
 use anyhow::{Context, Result, bail};
-use redis::{Client, Connection, cmd};
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, Connection, cmd};
 
 use super::transport::Transport;
+
+/// How many servers were started, for the names of their directories.
+static STARTED: AtomicU32 = AtomicU32::new(0);
 
 /// What Redis writes to disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +24,8 @@ pub enum Durability {
     None,
     /// Its log, flushed once a second.
     EverySecond,
+    /// Its log, flushed before each reply.
+    Always,
 }
 
 /// A private Redis server. Dropping it stops the server and removes its files.
@@ -37,8 +44,9 @@ impl Redis {
     /// Fails if the server does not start.
     pub fn start(transport: Transport, durability: Durability) -> Result<Redis> {
         let program = env::var_os("REDIS_SERVER").context("REDIS_SERVER is not set")?;
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let directory =
-            env::temp_dir().join(format!("bench-redis-{}-{durability:?}", std::process::id()));
+            env::temp_dir().join(format!("bench-redis-{}-{number}", std::process::id()));
         fs::create_dir_all(&directory)?;
         for port in free_ports() {
             // The kernel stops the server if this program is killed.
@@ -61,7 +69,14 @@ impl Redis {
                         "yes"
                     },
                 ])
-                .args(["--appendfsync", "everysec"])
+                .args([
+                    "--appendfsync",
+                    if durability == Durability::Always {
+                        "always"
+                    } else {
+                        "everysec"
+                    },
+                ])
                 .arg("--dir")
                 .arg(&directory)
                 .stdin(Stdio::null())
@@ -108,6 +123,19 @@ impl Redis {
     /// Opens a connection.
     pub fn connect(&self) -> Result<Connection> {
         Ok(Client::open(self.url.as_str())?.get_connection()?)
+    }
+
+    /// Opens a connection that many tasks can share.
+    pub async fn multiplexed(&self, response_timeout: Duration) -> Result<MultiplexedConnection> {
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(response_timeout));
+        Ok(Client::open(self.url.as_str())?
+            .get_multiplexed_async_connection_with_config(&config)
+            .await?)
+    }
+
+    /// Returns the server's address.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Returns the server's version.

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::measure::histogram::{self, microseconds};
 use crate::measure::job::Job;
@@ -26,7 +26,7 @@ pub struct Comparison {
 }
 
 /// What one store did.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 pub struct StoreResult {
     pub store: String,
     pub calls_per_second: Spread,
@@ -37,14 +37,14 @@ pub struct StoreResult {
     pub p999_us: f64,
     /// Microseconds of processor time per call: this program's and the server's.
     pub cpu_us: Option<(f64, f64)>,
-    /// The server's part of them in each round; `None` as above.
-    pub server_cpu_us: Option<Vec<f64>>,
+    /// The same in each round.
+    pub cpu_us_rounds: Option<Vec<(f64, f64)>>,
     /// What the server counted; `None` for a store that is not in PostgreSQL.
     pub server: Option<PerCall>,
 }
 
 /// What a call cost the server, on average.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
 pub struct PerCall {
     pub wal_bytes: f64,
     pub full_page_bytes: f64,
@@ -61,21 +61,38 @@ impl Comparison {
         self.stores.iter().find(|result| result.store == name)
     }
 
-    /// Returns the calls per second of `a` divided by those of `b`, round by round.
-    pub fn ratio(&self, a: &str, b: &str) -> Option<Spread> {
-        let (a, b) = (self.store(a)?, self.store(b)?);
-        Spread::of(a.rounds.iter().zip(&b.rounds).map(|(a, b)| a / b))
+    /// Returns what `a` does divided by what `b` does.
+    pub fn ratio(&self, a: &str, b: &str) -> Option<Ratio> {
+        Some(Ratio::of(self.store(a)?, self.store(b)?))
     }
+}
 
-    /// Returns the calls of `a` for each second of the server's processor time divided by those of `b`, round by round. Returns
-    /// `None` if a processor time is not known.
-    pub fn server_cpu_ratio(&self, a: &str, b: &str) -> Option<Spread> {
-        let of = |name| self.store(name)?.server_cpu_us.as_ref();
-        let (a, b) = (of(a)?, of(b)?);
-        if a.iter().chain(b).any(|&microseconds| microseconds <= 0.0) {
-            return None;
+/// What one store does divided by what another does in the same rounds. More is better for the first.
+#[derive(Debug, Clone, Copy)]
+pub struct Ratio {
+    /// Calls per second.
+    pub calls: Option<Spread>,
+    /// Calls for each second of processor time, of clients and server; `None` if it is not known.
+    pub cpu: Option<Spread>,
+    /// Calls for each second of the server's processor time; `None` as above.
+    pub server_cpu: Option<Spread>,
+}
+
+impl Ratio {
+    /// Divides round by round.
+    pub fn of(a: &StoreResult, b: &StoreResult) -> Ratio {
+        let by_cpu = |of: fn(&(f64, f64)) -> f64| {
+            let (a, b) = (a.cpu_us_rounds.as_ref()?, b.cpu_us_rounds.as_ref()?);
+            if a.iter().chain(b).any(|time| of(time) <= 0.0) {
+                return None;
+            }
+            Spread::of(a.iter().zip(b).map(|(a, b)| of(b) / of(a)))
+        };
+        Ratio {
+            calls: Spread::of(a.rounds.iter().zip(&b.rounds).map(|(a, b)| a / b)),
+            cpu: by_cpu(|(client, server)| client + server),
+            server_cpu: by_cpu(|(_, server)| *server),
         }
-        Spread::of(a.iter().zip(b).map(|(a, b)| b / a))
     }
 }
 
@@ -87,7 +104,7 @@ struct Rounds {
     counted: Counted,
     /// Processor time of the calls within the measured time.
     cpu: Option<CpuTime>,
-    server_cpu_us: Option<Vec<f64>>,
+    cpu_us: Option<Vec<(f64, f64)>>,
     timed_calls: u64,
 }
 
@@ -98,36 +115,11 @@ pub fn compare(
     job: &Job,
     rounds: u32,
 ) -> Result<Comparison> {
-    let stores: Vec<&dyn ComparedStore> = stores
+    let runs: Vec<(&dyn ComparedStore, Job)> = stores
         .iter()
-        .copied()
         .filter(|store| store.supports(job.workload))
+        .map(|&store| (store, job.clone()))
         .collect();
-    let mut results = Vec::new();
-    for _ in &stores {
-        results.push(Rounds {
-            calls_per_second: Vec::new(),
-            latencies: histogram::new()?,
-            calls: 0,
-            counted: Counted::default(),
-            cpu: Some(CpuTime::default()),
-            server_cpu_us: Some(Vec::new()),
-            timed_calls: 0,
-        });
-    }
-    server.checkpoint()?;
-    for round in 0..rounds {
-        let job = Job {
-            seed: u64::from(round) + 1,
-            ..job.clone()
-        };
-        for turn in 0..stores.len() {
-            let place = (turn + usize::try_from(round)?) % stores.len();
-            let (store, result) = (stores[place], &mut results[place]);
-            run_round(server, store, &job, result)
-                .with_context(|| format!("{} on {}", job.workload, store.name()))?;
-        }
-    }
     Ok(Comparison {
         workload: job.workload,
         sessions: job.sessions,
@@ -135,12 +127,45 @@ pub fn compare(
         clients: job.clients,
         rounds,
         seconds: job.seconds,
-        stores: stores
-            .iter()
-            .zip(results)
-            .map(|(store, rounds)| summarize(*store, rounds))
-            .collect::<Result<_>>()?,
+        stores: take_turns(server, &runs, rounds)?,
     })
+}
+
+/// Runs stores, each with a job of its own, in several rounds. In each round they take turns, starting with another one.
+pub fn take_turns(
+    server: &Server,
+    runs: &[(&dyn ComparedStore, Job)],
+    rounds: u32,
+) -> Result<Vec<StoreResult>> {
+    let mut results = Vec::new();
+    for _ in runs {
+        results.push(Rounds {
+            calls_per_second: Vec::new(),
+            latencies: histogram::new()?,
+            calls: 0,
+            counted: Counted::default(),
+            cpu: Some(CpuTime::default()),
+            cpu_us: Some(Vec::new()),
+            timed_calls: 0,
+        });
+    }
+    server.checkpoint()?;
+    for round in 0..rounds {
+        for turn in 0..runs.len() {
+            let place = (turn + usize::try_from(round)?) % runs.len();
+            let (store, job) = &runs[place];
+            let job = Job {
+                seed: u64::from(round) + 1,
+                ..job.clone()
+            };
+            run_round(server, *store, &job, &mut results[place])
+                .with_context(|| format!("{} on {}", job.workload, store.name()))?;
+        }
+    }
+    runs.iter()
+        .zip(results)
+        .map(|((store, _), rounds)| summarize(*store, rounds))
+        .collect()
 }
 
 #[allow(clippy::cast_precision_loss)] // counts
@@ -166,15 +191,16 @@ fn run_round(
         clients: sum.clients + more.clients,
         server: sum.server + more.server,
     });
-    result.server_cpu_us =
-        result
-            .server_cpu_us
-            .take()
-            .zip(measured.cpu)
-            .map(|(mut rounds, cpu)| {
-                rounds.push(cpu.server as f64 / 1000.0 / measured.calls.max(1) as f64);
-                rounds
-            });
+    result.cpu_us = result
+        .cpu_us
+        .take()
+        .zip(measured.cpu)
+        .map(|(mut rounds, cpu)| {
+            let per_call =
+                |nanoseconds: u64| nanoseconds as f64 / 1000.0 / measured.calls.max(1) as f64;
+            rounds.push((per_call(cpu.clients), per_call(cpu.server)));
+            rounds
+        });
     result
         .calls_per_second
         .push(measured.calls as f64 / measured.seconds.max(1e-9));
@@ -199,7 +225,7 @@ fn summarize(store: &dyn ComparedStore, rounds: Rounds) -> Result<StoreResult> {
             let per_call = |nanoseconds: u64| nanoseconds as f64 / 1000.0 / timed_calls;
             (per_call(cpu.clients), per_call(cpu.server))
         }),
-        server_cpu_us: rounds.server_cpu_us,
+        cpu_us_rounds: rounds.cpu_us,
         server: store.relation().map(|_| PerCall {
             wal_bytes: counted.wal as f64 / calls,
             full_page_bytes: counted.full_pages as f64 / calls,

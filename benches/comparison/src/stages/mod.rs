@@ -14,14 +14,15 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::measure::number::grouped;
-use crate::measure::spread::Spread;
 use crate::plan::{FEW_SESSIONS, Plan};
 use crate::server::machine::Machine;
 use crate::server::transport::Transport;
 use crate::storage::DiskUsage;
+use crate::stores::connect_pg::data::{self, Age};
 use allocations::Allocations;
 use bench::Bench;
-use comparison::Comparison;
+use comparison::{Comparison, Ratio};
+use in_flight::InFlight;
 use pruning::Pruning;
 
 /// All that was measured.
@@ -32,14 +33,14 @@ pub struct Findings {
     pub notes: Vec<String>,
     pub disk_usage: Vec<DiskUsage>,
     pub comparisons: Vec<Comparison>,
-    /// Loads and saves by more clients than connections.
-    pub in_flight: Vec<Comparison>,
+    /// Calls by more clients than connections.
+    pub in_flight: Option<InFlight>,
     pub pruning: Option<Pruning>,
     pub allocations_per_load: Option<Allocations>,
     pub round_trips_per_load: Option<f64>,
     /// Loads at the most sessions against loads at the fewest.
     #[serde(skip)]
-    pub scale: Option<(u32, Spread)>,
+    pub scale: Option<(u32, Ratio)>,
     /// Stores that are not available here, and why.
     #[serde(skip)]
     pub missing: Vec<(&'static str, String)>,
@@ -54,13 +55,26 @@ pub fn run(plan: &Plan) -> Result<Findings> {
         notes: plan.notes(),
         disk_usage: Vec::new(),
         comparisons: Vec::new(),
-        in_flight: Vec::new(),
+        in_flight: None,
         pruning: None,
         allocations_per_load: None,
         round_trips_per_load: None,
         scale: None,
         missing: bench.missing.clone(),
     };
+    if plan.only_in_flight {
+        let (sessions, bytes) = (plan.sizes[0], plan.bytes[0]);
+        let table = data::fill(
+            &bench.server,
+            "connect_pg_in_flight",
+            sessions,
+            bytes,
+            Age::Live,
+        )?;
+        findings.in_flight = in_flight::measure(&bench, &table, sessions, bytes)?;
+        bench.progress("done");
+        return Ok(findings);
+    }
     for (n, &bytes) in plan.bytes.iter().enumerate() {
         let is_first = n == 0;
         for &sessions in &plan.sizes {

@@ -3,11 +3,10 @@
 use anyhow::{Context, Result};
 
 use super::bench::Bench;
-use super::comparison::compare;
+use super::comparison::{Ratio, compare};
 use crate::measure::job::Job;
 use crate::measure::measured::Measured;
 use crate::measure::number::grouped;
-use crate::measure::spread::Spread;
 use crate::measure::workload::Workload;
 use crate::plan::FEW_SESSIONS;
 use crate::server::postgres::Relation;
@@ -18,7 +17,7 @@ use crate::stores::table_store::TableStore;
 use crate::stores::threads::Threads;
 
 /// Compares loads from a filled table with loads from a small one.
-pub fn measure(bench: &Bench<'_>, large: &Relation, sessions: u32, bytes: usize) -> Result<Spread> {
+pub fn measure(bench: &Bench<'_>, large: &Relation, sessions: u32, bytes: usize) -> Result<Ratio> {
     let server = &bench.server;
     bench.progress(&format!(
         "load at {} sessions and at {}",

@@ -5,20 +5,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use hdrhistogram::Histogram;
-use rand::rngs::SmallRng;
-use rand::{RngExt, SeedableRng};
-use rand_distr::{Distribution, Zipf};
 
+use super::choice::Choice;
 use super::store::StoreClient;
 use crate::measure::ids::{user_name, users};
-use crate::measure::job::{Job, SPREAD, WARM_UP_CALLS};
+use crate::measure::job::{Job, WARM_UP_CALLS};
 use crate::measure::payload::Payload;
 use crate::measure::workload::Workload;
 use crate::measure::{cpu, histogram};
-
-/// How many sessions a client keeps loaded, to save them, and all clients together.
-const MAX_KEPT: u32 = 4096;
-const MAX_KEPT_BY_ALL: u32 = 16_384;
 
 /// What one client did.
 pub struct Driven {
@@ -38,8 +32,7 @@ pub struct Driver<'a> {
     job: &'a Job,
     /// The number of the client.
     number: u32,
-    random: SmallRng,
-    zipf: Zipf<f64>,
+    choice: Choice,
     payload: Payload,
     /// Sessions that were created, here or in an earlier run, and have not been ended.
     created: Vec<String>,
@@ -49,21 +42,6 @@ pub struct Driver<'a> {
     /// How many sessions the lists of users' sessions held.
     listed: usize,
     calls: u64,
-    rolling_calls: u32,
-    due_used: u32,
-}
-
-/// Returns the sessions that client `number` keeps loaded, to save them. No two clients save the same session, and no session is
-/// kept twice. They are spread over the whole table.
-pub(super) fn kept_sessions(job: &Job, number: u32, random: &mut SmallRng) -> Result<Vec<u32>> {
-    let each = job.sessions / job.clients;
-    let first: u32 = random.random_range(0..each);
-    (0..MAX_KEPT.min(each).min(MAX_KEPT_BY_ALL / job.clients))
-        .map(|n| {
-            let place = u64::from(first + n) * SPREAD % u64::from(each);
-            Ok(u32::try_from(place)? * job.clients + number)
-        })
-        .collect()
 }
 
 /// The result of one step.
@@ -85,21 +63,17 @@ impl<'a> Driver<'a> {
             client,
             job,
             number,
-            random: SmallRng::seed_from_u64(job.seed ^ (u64::from(number) << 32)),
-            zipf: Zipf::new(f64::from(job.sessions), 1.0)?,
+            choice: Choice::new(job, number)?,
             payload: Payload::new(number, job.bytes),
             created,
             logged_in: Vec::new(),
             kept: 0,
             listed: 0,
             calls: 0,
-            // The clients slide at different moments.
-            rolling_calls: job.requests_per_slide / job.clients * number,
-            due_used: 0,
         };
         if job.workload == Workload::Save {
-            for session in kept_sessions(job, number, &mut driver.random)? {
-                driver.client.keep(&job.id(session))?;
+            for id in driver.choice.kept_sessions()? {
+                driver.client.keep(&id)?;
                 driver.kept += 1;
             }
         }
@@ -163,12 +137,11 @@ impl<'a> Driver<'a> {
     fn step(&mut self) -> Result<Step> {
         match self.job.workload {
             Workload::Load => {
-                let session = self.any_session();
-                let id = self.job.id(session);
+                let id = self.choice.any_session();
                 self.client.load(&id)?;
             }
             Workload::Rolling | Workload::Rolling20s | Workload::RollingSeldom => {
-                let Some(id) = self.rolling_session() else {
+                let Some(id) = self.choice.rolling_session() else {
                     return Ok(Step::NothingLeft);
                 };
                 self.client.rolling(&id)?;
@@ -178,7 +151,7 @@ impl<'a> Driver<'a> {
                 self.client.save(n)?;
             }
             Workload::UserSessions => {
-                let user = self.random.random_range(0..users(self.job.sessions));
+                let user = self.choice.below(users(self.job.sessions));
                 self.listed += self.client.user_sessions(&user_name(user))?;
             }
             Workload::Create => self.create()?,
@@ -199,15 +172,14 @@ impl<'a> Driver<'a> {
                 };
                 self.client.end(&id)?;
             }
-            Workload::Mix => match self.random.random_range(0..100) {
+            Workload::Mix => match self.choice.below(100) {
                 0..90 => {
-                    if let Some(id) = self.rolling_session() {
+                    if let Some(id) = self.choice.rolling_session() {
                         self.client.rolling(&id)?;
                     }
                 }
                 90..98 => {
-                    let session = self.popular_session();
-                    let id = self.job.id(session);
+                    let id = self.choice.popular_session();
                     self.client.change(&id)?;
                 }
                 98 => self.create()?,
@@ -225,45 +197,5 @@ impl<'a> Driver<'a> {
         let id = self.client.create(&self.payload)?;
         self.created.push(id);
         Ok(())
-    }
-
-    fn any_session(&mut self) -> u32 {
-        self.random.random_range(0..self.job.sessions)
-    }
-
-    fn popular_session(&mut self) -> u32 {
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        // from 1 to the number of sessions
-        let rank = self.zipf.sample(&mut self.random) as u64;
-        let spread = rank.wrapping_mul(SPREAD) % u64::from(self.job.sessions);
-        u32::try_from(spread).unwrap_or(0)
-    }
-
-    /// Returns the session of the next rolling request: one with a due slide at every `requests_per_slide`th request. Returns
-    /// `None` if every request slides and no due session is left.
-    fn rolling_session(&mut self) -> Option<String> {
-        self.rolling_calls += 1;
-        let every = self.job.requests_per_slide.max(1);
-        if self.job.requests_per_slide > 0 && self.rolling_calls.is_multiple_of(every) {
-            let n = self.due_used * self.job.clients + self.number;
-            if n < self.job.due_sessions() {
-                self.due_used += 1;
-                return Some(self.job.due_id(n));
-            }
-            if every == 1 {
-                return None;
-            }
-        }
-        loop {
-            let session = if self.job.workload == Workload::Mix {
-                self.popular_session()
-            } else {
-                self.any_session()
-            };
-            // Due sessions are chosen above.
-            if !self.job.is_due(session) {
-                return Some(self.job.id(session));
-            }
-        }
     }
 }

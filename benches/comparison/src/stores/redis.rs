@@ -5,12 +5,18 @@ use redis::{Connection, cmd, pipe};
 
 use super::copy::IDLE_TIMEOUT_SECONDS;
 use super::store::{StoreClient, ThreadedStore, live};
+use super::tower_sessions;
 use super::whole_session::{WholeSessionClient, WholeSessionStore};
 use crate::measure::ids::id_of;
 use crate::measure::payload::Payload;
 use crate::measure::workload::Workload;
 use crate::server::postgres::Relation;
 use crate::server::redis::{Durability, Redis};
+
+/// Redis with a connection for each thread, where tasks are shown beside it.
+pub const REDIS_THREADS: &str = "Redis, threads";
+pub const REDIS_THREADS_EVERY_SECOND: &str = "Redis, threads, fsync 1/s";
+pub const REDIS_THREADS_ALWAYS: &str = "Redis, threads, fsync always";
 
 /// Replaces the server's content by the sessions.
 pub fn fill(redis: &Redis, sessions: u32, bytes: usize) -> Result<()> {
@@ -35,13 +41,34 @@ pub fn fill(redis: &Redis, sessions: u32, bytes: usize) -> Result<()> {
     Ok(())
 }
 
-/// How GET and EXPIRE are sent.
+/// Adds the records that tower-sessions-redis-store would have stored.
+pub fn fill_tower(redis: &Redis, sessions: u32, bytes: usize) -> Result<()> {
+    let mut connection = redis.connect()?;
+    for first in (0..sessions).step_by(1000) {
+        let mut pipe = pipe();
+        for index in first..sessions.min(first + 1000) {
+            let record = tower_sessions::record(index, bytes, tower_sessions::expiry())?;
+            pipe.cmd("SET")
+                .arg(record.id.to_string())
+                .arg(rmp_serde::to_vec(&record)?)
+                .arg("EX")
+                .arg(IDLE_TIMEOUT_SECONDS)
+                .ignore();
+        }
+        pipe.query::<()>(&mut connection)?;
+    }
+    Ok(())
+}
+
+/// How a rolling request is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sending {
-    /// One after the other, as session stores do.
+    /// GET, then EXPIRE, as session stores do.
     OneByOne,
-    /// In one round trip.
+    /// GET and EXPIRE in one round trip.
     Pipelined,
+    /// One command, which Redis has since 6.2.
+    GetEx,
 }
 
 /// Redis with one way of sending commands.
@@ -63,18 +90,23 @@ impl ThreadedStore for RedisStore<'_> {
         match (self.redis.durability(), self.sending) {
             (Durability::None, Sending::OneByOne) => Self::NAME,
             (Durability::None, Sending::Pipelined) => "Redis, pipelined",
-            (Durability::EverySecond, Sending::OneByOne) => "Redis, fsync 1/s",
-            (Durability::EverySecond, Sending::Pipelined) => "Redis, pipelined, fsync 1/s",
+            (Durability::None, Sending::GetEx) => "Redis, GETEX",
+            (Durability::EverySecond, _) => "Redis, fsync 1/s",
+            (Durability::Always, _) => "Redis, fsync always",
         }
     }
 
     fn supports(&self, workload: Workload) -> bool {
         match self.sending {
+            // Beside the other two, only the durable write is of interest.
+            Sending::OneByOne if self.redis.durability() == Durability::Always => {
+                workload == Workload::Save
+            }
             Sending::OneByOne => !matches!(
                 workload,
                 Workload::Rolling20s | Workload::RollingSeldom | Workload::UserSessions
             ),
-            Sending::Pipelined => workload == Workload::Rolling,
+            Sending::Pipelined | Sending::GetEx => workload == Workload::Rolling,
         }
     }
 
@@ -140,6 +172,14 @@ impl WholeSessionStore for Commands {
                     .query(&mut self.connection)?;
                 parse(json)?;
             }
+            Sending::GetEx => {
+                let json = cmd("GETEX")
+                    .arg(key(id))
+                    .arg("EX")
+                    .arg(IDLE_TIMEOUT_SECONDS)
+                    .query(&mut self.connection)?;
+                parse(json)?;
+            }
         }
         Ok(())
     }
@@ -153,10 +193,10 @@ impl WholeSessionStore for Commands {
     }
 }
 
-fn key(id: &str) -> String {
+pub(super) fn key(id: &str) -> String {
     format!("sess:{id}")
 }
 
-fn parse(json: Option<String>) -> Result<Payload> {
+pub(super) fn parse(json: Option<String>) -> Result<Payload> {
     Ok(serde_json::from_str(&live(json)?)?)
 }

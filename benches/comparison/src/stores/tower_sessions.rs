@@ -42,11 +42,7 @@ pub fn fill(server: &Server, database: &str, sessions: u32, bytes: usize) -> Res
         &[Type::TEXT, Type::BYTEA, Type::TIMESTAMPTZ],
         sessions,
         |index, expires_at| {
-            let record = Record {
-                id: tower_id(&id_of(index))?,
-                data: data_of(&Payload::new(index, bytes))?,
-                expiry_date: expires_at.into(),
-            };
+            let record = record(index, bytes, expires_at.into())?;
             Ok(vec![
                 Box::new(record.id.to_string()),
                 Box::new(rmp_serde::to_vec(&record)?),
@@ -67,16 +63,10 @@ pub struct TowerSessions {
 impl TowerSessions {
     fn open(server: &Server, database: &str) -> Result<TowerSessions> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let options = PgConnectOptions::new_without_pgpass()
-            .host(server.host())
-            .port(server.port())
-            .username(TABLE_OWNER)
-            .password(server.password())
-            .database(database);
         let pool = runtime.block_on(
             PgPoolOptions::new()
                 .max_connections(1)
-                .connect_with(options),
+                .connect_with(connect_options(server, database)),
         )?;
         Ok(TowerSessions {
             store: PostgresStore::new(pool),
@@ -170,8 +160,27 @@ impl StoreClient for TowerSessions {
     }
 }
 
+/// Returns how the store connects to a database.
+pub(super) fn connect_options(server: &Server, database: &str) -> PgConnectOptions {
+    PgConnectOptions::new_without_pgpass()
+        .host(server.host())
+        .port(server.port())
+        .username(TABLE_OWNER)
+        .password(server.password())
+        .database(database)
+}
+
+/// Returns session number `index` of a filled store.
+pub(super) fn record(index: u32, bytes: usize, expiry_date: OffsetDateTime) -> Result<Record> {
+    Ok(Record {
+        id: tower_id(&id_of(index))?,
+        data: data_of(&Payload::new(index, bytes))?,
+        expiry_date,
+    })
+}
+
 /// Returns an id of 128 bits: the first half of the given id, or the store's own id.
-fn tower_id(id: &str) -> Result<Id> {
+pub(super) fn tower_id(id: &str) -> Result<Id> {
     if id.len() == 22 {
         return Ok(id.parse()?);
     }
@@ -184,12 +193,12 @@ fn data_of(payload: &Payload) -> Result<HashMap<String, Value>> {
     Ok(serde_json::from_value(serde_json::to_value(payload)?)?)
 }
 
-fn change(record: &mut Record) {
+pub(super) fn change(record: &mut Record) {
     if let Some(views) = record.data.get_mut("views") {
         *views = Value::from(views.as_u64().unwrap_or_default() + 1);
     }
 }
 
-fn expiry() -> OffsetDateTime {
+pub(super) fn expiry() -> OffsetDateTime {
     OffsetDateTime::now_utc() + Duration::seconds(i64::from(IDLE_TIMEOUT_SECONDS))
 }

@@ -5,4 +5,3 @@ pub mod client;
 pub mod data;
 pub mod pool;
 pub mod shared_pool;
-pub mod tasks;

@@ -3,7 +3,9 @@
 use anyhow::Result;
 use connect_pg::Store;
 
+use super::data;
 use super::pool::ConnectPg;
+use crate::measure::job::Job;
 use crate::measure::workload::Workload;
 use crate::server::postgres::{RUNTIME_ROLE, Relation, Server};
 use crate::stores::store::{StoreClient, ThreadedStore};
@@ -13,32 +15,35 @@ pub const POOL_SIZE: u32 = 4;
 
 /// connect-pg on such a pool.
 pub struct SharedPool<'a> {
-    server: &'a Server,
-    relation: Relation,
-    group_calls: bool,
+    pub server: &'a Server,
+    pub relation: Relation,
+    pub pool_size: u32,
+    pub group_calls: bool,
 }
 
-impl<'a> SharedPool<'a> {
-    pub fn new(server: &'a Server, relation: Relation, group_calls: bool) -> SharedPool<'a> {
-        SharedPool {
-            server,
-            relation,
-            group_calls,
-        }
-    }
+impl SharedPool<'_> {
+    pub const NAME: &'static str = "connect-pg, threads";
+    pub const NOT_GROUPED: &'static str = "connect-pg, threads, not grouped";
 }
 
 impl ThreadedStore for SharedPool<'_> {
     fn name(&self) -> &'static str {
         if self.group_calls {
-            "connect-pg, threads"
+            Self::NAME
         } else {
-            "connect-pg, threads, not grouped"
+            Self::NOT_GROUPED
         }
     }
 
     fn supports(&self, workload: Workload) -> bool {
-        matches!(workload, Workload::Load | Workload::Save)
+        matches!(
+            workload,
+            Workload::Load | Workload::Rolling | Workload::Save
+        )
+    }
+
+    fn prepare(&self, job: &Job) -> Result<()> {
+        data::make_due(self.server, &self.relation.database, job)
     }
 
     fn relation(&self) -> Option<Relation> {
@@ -52,7 +57,7 @@ impl ThreadedStore for SharedPool<'_> {
     fn connect(&self, clients: u32) -> Result<Vec<Box<dyn StoreClient>>> {
         let store = Store::builder()
             .config(self.server.config(RUNTIME_ROLE, &self.relation.database))
-            .pool_size(POOL_SIZE)
+            .pool_size(self.pool_size)
             .group_calls(self.group_calls)
             .connect()?;
         let client = || Box::new(ConnectPg::new(store.clone())) as Box<dyn StoreClient>;
