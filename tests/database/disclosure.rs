@@ -117,7 +117,7 @@ const CALLS: &[&str] = &[
     "select web.clear_sessions()",
 ];
 
-/// The settings that make a server print most. Each further setting is tried in addition.
+/// The settings that make a server print most. Each further setting is tried in addition. PostgreSQL 14 has not all of them.
 const PRINT_MOST: &str = "
     set client_min_messages = 'debug5';
     set debug_print_parse = on;
@@ -128,7 +128,7 @@ const PRINT_MOST: &str = "
     set log_parameter_max_length_on_error = -1;
     set trace_notify = on;
     set trace_sort = on;
-    set stats_fetch_consistency = 'none'";
+    select set_config(s.name, 'none', false) from pg_settings as s where s.name = 'stats_fetch_consistency'";
 
 /// Returns the forms in which a server prints bytes, without white space: text, hexadecimal, octal escapes, lists of signed
 /// and of unsigned bytes (in node trees), and base64 (in XML).

@@ -379,6 +379,10 @@ fn check_finds_harm_around_store() {
     let definer =
         "returns setof text language sql security definer as 'select data from web.session'";
     let not_by_hint = "drop publication everything";
+    let is_since_15: bool = value(
+        &mut client,
+        "select current_setting('server_version_num')::integer >= 150000",
+    );
     for (harm, word, repair) in [
         (format!("grant {role} to {mallory}"), "member_of_runtime_role", None),
         (format!("alter role {role} connection limit 0"), "role_connection_limit_low", None),
@@ -415,6 +419,10 @@ fn check_finds_harm_around_store() {
             None,
         ),
     ] {
+        // PostgreSQL 14 has no publication of a schema.
+        if harm.contains("for tables in schema") && !is_since_15 {
+            continue;
+        }
         client.batch_execute(&harm).unwrap();
         let report = check_json(&database, 1);
         assert_eq!(words(&report, "findings"), [word], "{harm}");

@@ -22,12 +22,12 @@ impl Installed {
                 database.name
             ))
             .unwrap();
-        let installed = Self {
+        let store = Self {
             database,
             installer,
         };
-        installed.run(&["install"]).expect(0);
-        installed
+        store.run(&["install"]).expect(0);
+        store
     }
 
     /// Runs the program as the installer.

@@ -11,6 +11,8 @@ mod install;
 mod install_indexes;
 mod installer_role;
 #[cfg(unix)]
+mod moves;
+#[cfg(unix)]
 mod print_sql;
 #[cfg(unix)]
 mod prune;

@@ -53,43 +53,7 @@ impl CopiedServer {
 
         // The primary's file may be changed by another test at this moment. The directory is private, so `trust` is safe.
         fs::write(data.join("pg_hba.conf"), "local all all trust\n").map_err(|e| e.to_string())?;
-
-        // PostgreSQL refuses to run as root.
-        let mut command =
-            if succeeded(Command::new("id").arg("-u").output()).is_ok_and(|id| id.trim() == "0") {
-                succeeded(
-                    Command::new("chown")
-                        .arg("-R")
-                        .arg("postgres:")
-                        .arg(&directory)
-                        .output(),
-                )?;
-                let mut command = Command::new("setpriv");
-                command
-                    .args([
-                        "--reuid=postgres",
-                        "--regid=postgres",
-                        "--init-groups",
-                        "--pdeathsig=QUIT",
-                        "--",
-                    ])
-                    .arg(programs.join("postgres"));
-                command
-            } else {
-                Command::new(programs.join("postgres"))
-            };
-        let server = command
-            .arg("-D")
-            .arg(&data)
-            .args(["-c", "listen_addresses=", "-c", "logging_collector=off"])
-            .arg("-c")
-            .arg(format!("unix_socket_directories={}", directory.display()))
-            .args(settings.iter().flat_map(|setting| ["-c", setting]))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(directory.join("log")).map_err(|e| e.to_string())?)
-            .spawn()
-            .map_err(|e| e.to_string())?;
+        let server = spawn(programs, &directory, settings)?;
         Ok(Self { directory, server })
     }
 
@@ -126,8 +90,63 @@ impl Drop for CopiedServer {
     }
 }
 
+/// Starts the server whose data are in `directory`/data. Its socket and its log are in the directory too.
+pub(super) fn spawn(programs: &Path, directory: &Path, settings: &[&str]) -> Result<Child, String> {
+    give_to_server_user(directory)?;
+    as_server_user(&programs.join("postgres"))
+        .arg("-D")
+        .arg(directory.join("data"))
+        .args(["-c", "listen_addresses=", "-c", "logging_collector=off"])
+        .arg("-c")
+        .arg(format!("unix_socket_directories={}", directory.display()))
+        .args(settings.iter().flat_map(|setting| ["-c", setting]))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(directory.join("log")).map_err(|e| e.to_string())?)
+        .spawn()
+        .map_err(|e| e.to_string())
+}
+
+/// Returns true if the tests run as root. PostgreSQL refuses to, so its programs run as the user `postgres`.
+fn is_root() -> bool {
+    succeeded(Command::new("id").arg("-u").output()).is_ok_and(|id| id.trim() == "0")
+}
+
+/// Makes the server's user the owner of a directory and its content.
+pub(super) fn give_to_server_user(directory: &Path) -> Result<(), String> {
+    if is_root() {
+        succeeded(
+            Command::new("chown")
+                .arg("-R")
+                .arg("postgres:")
+                .arg(directory)
+                .output(),
+        )?;
+    }
+    Ok(())
+}
+
+/// Returns a program of PostgreSQL, to be run as the server's user.
+pub(super) fn as_server_user(program: &Path) -> Command {
+    if is_root() {
+        let mut command = Command::new("setpriv");
+        command
+            .args([
+                "--reuid=postgres",
+                "--regid=postgres",
+                "--init-groups",
+                "--pdeathsig=QUIT",
+                "--",
+            ])
+            .arg(program);
+        command
+    } else {
+        Command::new(program)
+    }
+}
+
 /// Returns the output of a command, or its errors if it failed.
-fn succeeded(output: std::io::Result<Output>) -> Result<String, String> {
+pub(super) fn succeeded(output: std::io::Result<Output>) -> Result<String, String> {
     let output = output.map_err(|e| e.to_string())?;
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())

@@ -3,6 +3,8 @@
 pub(crate) mod case;
 pub(crate) mod copied_server;
 pub(crate) mod environment;
+#[cfg(feature = "admin")]
+pub(crate) mod fresh_server;
 pub(crate) mod node;
 pub(crate) mod proxy;
 pub(crate) mod raw_store;

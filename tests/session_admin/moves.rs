@@ -1,0 +1,295 @@
+//! A store moves to another server: by dump and restore, by `pg_upgrade`, and by logical replication. The servers are of the test
+//! alone, because their roles move too.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use postgres::Client;
+
+use crate::support::fresh_server::FreshServer;
+use crate::support::server::value;
+use crate::support::skip::skip;
+use crate::support::wait::wait_until;
+
+const DATABASE: &str = "shop";
+
+/// Returns the value, or reports why the test cannot run here.
+fn or_skip<T>(result: Result<T, String>) -> Option<T> {
+    result.map_err(|reason| skip(&reason)).ok()
+}
+
+fn data(client: &mut Client, id: &str) -> Option<String> {
+    let row = client
+        .query_opt("select web.get_session_data($1)", &[&id])
+        .unwrap();
+    row.map(|row| row.get(0))
+}
+
+/// Creates a database with a store, a live session, and a session that was ended.
+fn fill(server: &mut FreshServer) -> Client {
+    server
+        .connect("postgres")
+        .batch_execute(&format!("create database {DATABASE}"))
+        .unwrap();
+    server.session_admin(DATABASE, &["install"]).expect(0);
+    server
+        .session_admin(DATABASE, &["rotate-password"])
+        .expect(0);
+    server
+        .session_admin(DATABASE, &["configure", "idle_timeout_seconds=3600"])
+        .expect(0);
+    let mut client = server.connect(DATABASE);
+    client
+        .batch_execute(
+            "select web.set_session_data('live', '{\"views\":1}', null);
+             select web.set_session_data('ended', '{}', null);
+             select web.end_session(sha256('ended'))",
+        )
+        .unwrap();
+    server.session_admin(DATABASE, &["check"]).expect(0);
+    client
+}
+
+/// Fails the test unless the store of [`fill`] works here as it did there.
+#[track_caller]
+fn assert_moved(server: &mut FreshServer) {
+    let mut client = server.connect(DATABASE);
+    assert_eq!(data(&mut client, "live").unwrap(), "{\"views\":1}");
+    assert_eq!(data(&mut client, "ended"), None);
+    let saved: String = value(
+        &mut client,
+        "select outcome from web.save_session(sha256('ended'), '{}')",
+    );
+    assert_eq!(saved, "gone");
+    let timeout: i32 = value(&mut client, "select idle_timeout_seconds from web.settings");
+    assert_eq!(timeout, 3600);
+    let is_scram: bool = value(
+        &mut client,
+        "select rolpassword like 'SCRAM-%' from pg_authid where rolname = 'nodepg'",
+    );
+    assert!(is_scram);
+}
+
+/// A dump has no privileges on row types, and role settings only with `--create`. An install repairs both.
+#[track_caller]
+fn assert_install_repairs(server: &FreshServer) {
+    server
+        .session_admin(DATABASE, &["check"])
+        .expect(1)
+        .says(&["drift privilege USAGE on type session to PUBLIC should not be there"])
+        .hides("is missing")
+        .hides("warning");
+    server.session_admin(DATABASE, &["install"]).expect(0);
+    server.session_admin(DATABASE, &["check"]).expect(0);
+}
+
+/// Returns a program that connects to a server: that of the server's version, or else that on PATH.
+fn client_program(server: &FreshServer, name: &str) -> Command {
+    let own: PathBuf = server.programs.join(name);
+    let mut command = Command::new(if own.exists() { own } else { name.into() });
+    server.set_login(&mut command, "postgres");
+    command
+}
+
+fn output(command: &mut Command) -> Result<Output, String> {
+    let output = command
+        .output()
+        .map_err(|error| format!("{command:?}: {error}"))?;
+    if output.status.success() {
+        Ok(output)
+    } else {
+        Err(format!(
+            "{command:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        ))
+    }
+}
+
+/// Returns the major version of a program, or the reason why there is none.
+fn version(command: &mut Command) -> Result<u32, String> {
+    let output = output(command.arg("--version"))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.split(|c: char| !c.is_ascii_digit())
+        .find_map(|number| number.parse().ok())
+        .ok_or(text)
+}
+
+/// Moves the roles and the database by dump and restore, as docs/operations.md says. Skips if there is no `pg_dump` for the servers.
+fn move_by_dump(old: &mut FreshServer, new: &mut FreshServer) -> Result<(), String> {
+    fill(old);
+    let server_version: i32 = value(
+        &mut old.connect("postgres"),
+        "select current_setting('server_version_num')::integer / 10000",
+    );
+    for program in ["pg_dump", "pg_dumpall", "pg_restore", "psql"] {
+        let of_old = version(&mut client_program(old, program))?;
+        if program.starts_with("pg_dump") && of_old < server_version.unsigned_abs() {
+            return Err(format!(
+                "{program} of version {of_old} cannot read a server of version {server_version}"
+            ));
+        }
+    }
+    let roles = output(client_program(old, "pg_dumpall").arg("--roles-only")).unwrap();
+    let roles_file = new.directory.join("roles.sql");
+    std::fs::write(&roles_file, roles.stdout).unwrap();
+    let dump = new.directory.join("dump");
+    output(
+        client_program(old, "pg_dump")
+            .args(["--format=custom", DATABASE, "--file"])
+            .arg(&dump),
+    )
+    .unwrap();
+    // The superuser exists, so psql reports one error and goes on.
+    output(
+        client_program(new, "psql")
+            .args(["--no-psqlrc", "--quiet", "--file"])
+            .arg(&roles_file),
+    )
+    .unwrap();
+    // pg_restore of an older version sets a parameter that a newer server may not know. It reports that and goes on.
+    let restored = client_program(new, "pg_restore")
+        .args(["--create", "--dbname=postgres"])
+        .arg(&dump)
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&restored.stderr).into_owned();
+    assert!(restored.status.success(), "{errors}");
+    Ok(())
+}
+
+#[test]
+fn dump_restores_into_fresh_cluster() {
+    let Some((mut old, mut new)) =
+        or_skip(FreshServer::new(&[]).and_then(|old| Ok((old, FreshServer::new(&[])?))))
+    else {
+        return;
+    };
+    if or_skip(move_by_dump(&mut old, &mut new)).is_some() {
+        assert_moved(&mut new);
+        assert_install_repairs(&new);
+        assert_moved(&mut new);
+    }
+}
+
+#[test]
+fn dump_of_version_14_restores_into_18() {
+    let Some((mut old, mut new)) = or_skip(
+        FreshServer::of_version(14).and_then(|old| Ok((old, FreshServer::of_version(18)?))),
+    ) else {
+        return;
+    };
+    if or_skip(move_by_dump(&mut old, &mut new)).is_some() {
+        assert_moved(&mut new);
+        assert_install_repairs(&new);
+        assert_moved(&mut new);
+    }
+}
+
+// The packages of the npm registry lack pg_upgrade, so it runs where the operating system's package has it.
+#[test]
+fn pg_upgrade_keeps_store() {
+    let Some((mut old, mut new)) =
+        or_skip(FreshServer::new(&[]).and_then(|old| Ok((old, FreshServer::new(&[])?))))
+    else {
+        return;
+    };
+    let pg_upgrade = new.programs.join("pg_upgrade");
+    if !pg_upgrade.exists() {
+        skip("there is no pg_upgrade beside the programs of this server");
+        return;
+    }
+    fill(&mut old);
+    old.stop();
+    new.stop();
+    let upgraded = new
+        .own_program("pg_upgrade")
+        .arg("--old-bindir")
+        .arg(&old.programs)
+        .arg("--new-bindir")
+        .arg(&new.programs)
+        .arg("--old-datadir")
+        .arg(old.data())
+        .arg("--new-datadir")
+        .arg(new.data())
+        .arg("--socketdir")
+        .arg(&new.directory)
+        .arg("--username=postgres")
+        .output()
+        .unwrap();
+    assert!(
+        upgraded.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&upgraded.stdout),
+        String::from_utf8_lossy(&upgraded.stderr)
+    );
+    new.start(&[]).unwrap();
+    assert_moved(&mut new);
+    assert_install_repairs(&new);
+    assert_moved(&mut new);
+}
+
+/// Returns every column of every session.
+fn sessions(client: &mut Client) -> String {
+    value(
+        client,
+        "select coalesce(jsonb_agg(to_jsonb(s) order by s.key), '[]')::text from web.session as s",
+    )
+}
+
+#[test]
+fn logical_replication_moves_sessions() {
+    let Some((mut old, mut new)) = or_skip(
+        FreshServer::new(&["wal_level=logical"]).and_then(|old| Ok((old, FreshServer::new(&[])?))),
+    ) else {
+        return;
+    };
+    let mut publisher = fill(&mut old);
+    new.connect("postgres")
+        .batch_execute(&format!("create database {DATABASE}"))
+        .unwrap();
+    new.session_admin(DATABASE, &["install"]).expect(0);
+    new.session_admin(DATABASE, &["rotate-password"]).expect(0);
+    new.session_admin(DATABASE, &["configure", "idle_timeout_seconds=3600"])
+        .expect(0);
+    let mut subscriber = new.connect(DATABASE);
+
+    publisher
+        .batch_execute("create publication moving for table web.session")
+        .unwrap();
+    old.session_admin(DATABASE, &["check"])
+        .expect(1)
+        .says(&["warning", "publication moving"]);
+    subscriber
+        .batch_execute(&format!(
+            "create subscription moving connection '{}' publication moving",
+            old.connection_string(DATABASE)
+        ))
+        .unwrap();
+    // Meanwhile sessions are created, saved, rotated, ended and deleted.
+    publisher
+        .batch_execute(
+            "select web.set_session_data('new', '{\"views\":1}', null);
+             select web.save_session(sha256('new'), '{\"views\":2}');
+             select web.set_session_data('before', '{}', null);
+             select web.rotate_session(sha256('before'), sha256('after'));
+             select web.set_session_data('ended later', '{}', null);
+             select web.end_session(sha256('ended later'));
+             select web.set_session_data('deleted', '{}', null);
+             delete from web.session where key = sha256('deleted')",
+        )
+        .unwrap();
+    let expected = sessions(&mut publisher);
+    wait_until("the new server has every change", || {
+        sessions(&mut subscriber) == expected
+    });
+    subscriber
+        .batch_execute("drop subscription moving")
+        .unwrap();
+    assert_moved(&mut new);
+    assert_eq!(data(&mut subscriber, "new").unwrap(), "{\"views\":2}");
+    assert!(data(&mut subscriber, "after").is_some());
+    for id in ["before", "ended later", "deleted"] {
+        assert_eq!(data(&mut subscriber, id), None, "{id}");
+    }
+    new.session_admin(DATABASE, &["check"]).expect(0);
+}
