@@ -91,7 +91,7 @@ as $$
 declare
     v_id constant text := 'past ' || expire;
 begin
-    -- One call in four prunes, perhaps the row that it has just inserted.
+    -- One call in sixteen prunes, perhaps the row that it has just inserted.
     loop
         perform web.set_session_data(v_id, '{}', expire);
         exit when exists (select from pg_temp.stored(v_id));

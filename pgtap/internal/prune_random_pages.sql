@@ -1,16 +1,16 @@
 -- prune_random_pages: some inserts delete expired sessions and old tombstones of a few pages.
 begin;
 \ir ../lib/store.sql
-select plan(17);
+select plan(18);
 
--- Sessions 1 to 10 of this kind, and none beside them.
-create function pg_temp.ten(kind text)
+-- Sessions 1 to 40 of this kind, and none beside them.
+create function pg_temp.forty(kind text)
 returns void
 language plpgsql
 security definer
 as $$
 begin
-    -- One page, whatever other tests have left.
+    -- A page or two, whatever other tests have left.
     truncate web.session;
     insert into web.session (expires_at, slide_at, last_used_at, version, created_at, absolute_expires_at, prune_after, idle_timeout_seconds, slide_interval_seconds, key, ended_at, data)
     select
@@ -18,7 +18,7 @@ begin
         '-infinity', now(), 1, now(), '2100-01-01', now() + interval '1 hour', 60, 30, sha256(n::text::bytea),
         case kind when 'ended' then now() - interval '3000 s' when 'ended long ago' then now() - interval '3700 s' end,
         '{}'
-    from generate_series(1, 10) as n;
+    from generate_series(1, 40) as n;
 end;
 $$;
 
@@ -28,7 +28,7 @@ language sql
 security definer
 as $$
     select count(*)::integer
-    from generate_series(1, 10) as n
+    from generate_series(1, 40) as n
     where exists (select from web.session as s where s.key = sha256(n::text::bytea));
 $$;
 
@@ -48,35 +48,44 @@ $$;
 -- ---- How many, and which ----
 
 set local role nodepg_owner;
-select pg_temp.ten('expired') \g /dev/null
+select pg_temp.forty('expired') \g /dev/null
 select web.prune_random_pages() \g /dev/null
-select is(pg_temp.left_over_count(), 2, 'expired: eight of ten are deleted');
+select is(pg_temp.left_over_count(), 8, 'expired: 32 of forty are deleted');
 select web.prune_random_pages() \g /dev/null
-select is(pg_temp.left_over_count(), 0, 'next call: the other two');
-select pg_temp.ten('live') \g /dev/null
+select is(pg_temp.left_over_count(), 0, 'next call: the other eight');
+select pg_temp.forty('live') \g /dev/null
 select web.prune_random_pages() \g /dev/null
-select is(pg_temp.left_over_count(), 10, 'live sessions: kept');
-select pg_temp.ten('ended') \g /dev/null
+select is(pg_temp.left_over_count(), 40, 'live sessions: kept');
+select pg_temp.forty('ended') \g /dev/null
 select web.prune_random_pages() \g /dev/null
-select is(pg_temp.left_over_count(), 10, 'tombstones within retention: kept');
-select pg_temp.ten('ended long ago') \g /dev/null
+select is(pg_temp.left_over_count(), 40, 'tombstones within retention: kept');
+select pg_temp.forty('ended long ago') \g /dev/null
 select web.prune_random_pages() \g /dev/null
-select is(pg_temp.left_over_count(), 2, 'tombstones after retention: deleted');
+select is(pg_temp.left_over_count(), 8, 'tombstones after retention: deleted');
+
+savepoint settings;
+reset role;
+delete from web.settings;
+set local role nodepg_owner;
+select pg_temp.forty('ended') \g /dev/null
+select web.prune_random_pages() \g /dev/null
+select is(pg_temp.left_over_count(), 40, 'without settings: tombstones are kept');
+rollback to savepoint settings;
 
 -- ---- The functions that prune ----
 
--- Each of them in a quarter of its calls: in 60 calls none with a probability of 3 in 100 million.
+-- Each of them in a sixteenth of its calls: in 300 calls none with a probability of 4 in a billion.
 set local role nodepg;
 create function pg_temp.prunes(call text)
 returns boolean
 language plpgsql
 as $$
 begin
-    perform pg_temp.ten('expired');
-    for i in 1..60 loop
+    perform pg_temp.forty('expired');
+    for i in 1..300 loop
         execute replace(call, '<i>', i::text);
     end loop;
-    return pg_temp.left_over_count() < 10;
+    return pg_temp.left_over_count() < 40;
 end;
 $$;
 select is(pg_temp.prunes(c.call), c.prunes, format('%s: %s', c.call, case when c.prunes then 'prunes' else 'does not prune' end))
@@ -103,7 +112,7 @@ insert into web.session (prune_after, key, data)
 select now(), sha256(n::text::bytea), repeat('x', 1000)
 from generate_series(1, 2000) as n;
 set local role nodepg_owner;
-select cmp_ok(pg_temp.tuples_read($$ select web.prune_random_pages() $$), '<=', 40::bigint, 'one call reads four pages at most');
+select cmp_ok(pg_temp.tuples_read($$ select web.prune_random_pages() $$), '<=', 160::bigint, 'one call reads sixteen pages at most');
 do $$
 begin
     for i in 1..4000 loop

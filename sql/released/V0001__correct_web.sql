@@ -670,39 +670,52 @@ set search_path = pg_catalog, pg_temp$head$,
 $body$
 -- Never overwrites a row: otherwise a caller could take over, or be given, the session of another visitor. For a key in use
 -- the application generates a new id (OWASP ASVS 5.0, 7.2.4).
+--
+-- PostgreSQL compiles every expression at each call. So one condition tells the ordinary call, and the timeouts are computed once.
 declare
     v_now constant timestamptz := statement_timestamp();
     v_max_sessions integer;
     v_created web.created_session;
 begin
-    -- All values are checked before the insert, because the DETAIL of a constraint violation would show the row.
-    if current_setting('transaction_isolation') = 'serializable'
-        or octet_length(p_key) is distinct from 32
-        or p_data is null
-        or octet_length(p_data) > 8192
-        or p_idle_timeout_seconds is not null
-        or p_absolute_timeout_seconds is not null
-        or p_user_id = ''
-        or octet_length(p_user_id) > 1024
-        or p_max_sessions < 0
-    then
-        perform web.check_key(p_key);
-        perform web.check_data(p_data);
-        perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_user_id, p_max_sessions);
-    end if;
+    if (
+        current_setting('transaction_isolation') = 'read committed'
+        and octet_length(p_key) = 32
+        -- The smallest value that max_data_bytes may have, so that the settings need not be read.
+        and octet_length(p_data) <= 8192
+        and p_idle_timeout_seconds is null
+        and p_absolute_timeout_seconds is null
+        and p_user_id is null
+        and p_max_sessions is null
+    ) is not true then
+        -- All values are checked before the insert, because the DETAIL of a constraint violation would show the row.
+        if current_setting('transaction_isolation') = 'serializable'
+            or octet_length(p_key) is distinct from 32
+            or p_data is null
+            or octet_length(p_data) > 8192
+            or p_idle_timeout_seconds is not null
+            or p_absolute_timeout_seconds is not null
+            or p_user_id = ''
+            or octet_length(p_user_id) > 1024
+            or p_max_sessions < 0
+        then
+            perform web.check_key(p_key);
+            perform web.check_data(p_data);
+            perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_user_id, p_max_sessions);
+        end if;
 
-    if p_user_id is not null or current_setting('transaction_isolation') <> 'read committed' then
-        if p_user_id is not null then
-            v_max_sessions := web.lock_user(p_user_id);
-            v_max_sessions := coalesce(p_max_sessions, v_max_sessions);
-        end if;
-        -- Before a session is evicted: a call repeated after a lost answer must not evict another one. And a transaction on an
-        -- old snapshot may still see a deleted row; a new row beside it would show the session twice.
-        if exists (select from web.session as s where s.key = p_key) then
-            return ('exists'::text, null::bigint, null::timestamptz, null::uuid, v_now);
-        end if;
-        if v_max_sessions > 0 and not web.enforce_session_limit(p_user_id, v_max_sessions) then
-            return ('limit_reached'::text, null::bigint, null::timestamptz, null::uuid, v_now);
+        if p_user_id is not null or current_setting('transaction_isolation') <> 'read committed' then
+            if p_user_id is not null then
+                v_max_sessions := web.lock_user(p_user_id);
+                v_max_sessions := coalesce(p_max_sessions, v_max_sessions);
+            end if;
+            -- Before a session is evicted: a call repeated after a lost answer must not evict another one. And a transaction on an
+            -- old snapshot may still see a deleted row; a new row beside it would show the session twice.
+            if exists (select from web.session as s where s.key = p_key) then
+                return ('exists'::text, null::bigint, null::timestamptz, null::uuid, v_now);
+            end if;
+            if v_max_sessions > 0 and not web.enforce_session_limit(p_user_id, v_max_sessions) then
+                return ('limit_reached'::text, null::bigint, null::timestamptz, null::uuid, v_now);
+            end if;
         end if;
     end if;
 
@@ -721,30 +734,33 @@ begin
         data
     )
     select
-        e.expires_at,
-        least(v_now + make_interval(secs => i.slide_interval_seconds), e.expires_at),
-        t.absolute_expires_at,
-        e.expires_at,
+        t.expires_at,
+        v_now + make_interval(secs => least(t.slide_interval_seconds, t.absolute_timeout_seconds)),
+        v_now + make_interval(secs => t.absolute_timeout_seconds),
+        t.expires_at,
         t.idle_timeout_seconds,
-        i.slide_interval_seconds,
+        t.slide_interval_seconds,
         p_key,
         p_user_id,
         p_client_address,
         left(p_user_agent, 512),
         left(p_label, 256),
         p_data
-    from web.settings as n
-    cross join lateral (
+    from (
         select
-            coalesce(p_idle_timeout_seconds, n.idle_timeout_seconds) as idle_timeout_seconds,
-            v_now + make_interval(secs => coalesce(p_absolute_timeout_seconds, n.absolute_timeout_seconds)) as absolute_expires_at
+            v_now + make_interval(secs => least(a.idle_timeout_seconds, a.absolute_timeout_seconds)) as expires_at,
+            web.slide_interval(a.idle_timeout_seconds, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds) as slide_interval_seconds,
+            a.idle_timeout_seconds,
+            a.absolute_timeout_seconds
+        from web.settings as n
+        cross join lateral (
+            select
+                coalesce(p_idle_timeout_seconds, n.idle_timeout_seconds) as idle_timeout_seconds,
+                coalesce(p_absolute_timeout_seconds, n.absolute_timeout_seconds) as absolute_timeout_seconds
+        ) as a
+        -- Keeps the planner from copying an expression to each of its uses.
+        offset 0
     ) as t
-    cross join lateral (
-        select web.expiry_after_use(null, t.idle_timeout_seconds, t.absolute_expires_at) as expires_at
-    ) as e
-    cross join lateral (
-        select web.slide_interval(t.idle_timeout_seconds, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds) as slide_interval_seconds
-    ) as i
     on conflict (key) do nothing
     returning 'created', s.version, s.expires_at, s.handle, v_now
     into v_created;
@@ -755,7 +771,7 @@ begin
         return ('exists'::text, null::bigint, null::timestamptz, null::uuid, v_now);
     end if;
 
-    if random() < 0.25 then
+    if random() < 0.0625 then
         perform web.prune_random_pages();
     end if;
     return v_created;
@@ -1726,7 +1742,7 @@ begin
         )
         on conflict (key) do nothing;
         if found then
-            if random() < 0.25 then
+            if random() < 0.0625 then
                 perform web.prune_random_pages();
             end if;
             return;
@@ -2174,7 +2190,7 @@ begin
         return false;
     end if;
 
-    if random() < 0.25 then
+    if random() < 0.0625 then
         perform web.prune_random_pages();
     end if;
     return true;
@@ -2464,50 +2480,79 @@ set debug_print_plan = off
 set enable_seqscan = off
 set jit = off$head$,
 $body$
--- For stores without a pruner, a part of the inserts calls this. Four pages bound the work, even if an old snapshot keeps millions
--- of deleted rows. Random pages keep callers from probing keys.
+-- For stores without a pruner, every sixteenth insert calls this, for about one page an insert. Sixteen pages bound the work, even
+-- if an old snapshot keeps millions of deleted rows. Random pages keep callers from probing keys.
 --
 -- No sequential scan: a plan that was made for a small table stays in use when the table grows. The cost of a disabled scan would
 -- start the compiler (jit).
 declare
     v_now constant timestamptz := statement_timestamp();
     v_forgotten timestamptz;
-    v_first bigint;
-    v_removed record;
+    v_is_announced boolean;
+    v_found tid[];
+    v_handles uuid[];
+    v_handle uuid;
 begin
     -- On an older snapshot, a row that was used since would be an error.
     if current_setting('transaction_isolation') <> 'read committed' then
         return;
     end if;
-    v_forgotten := v_now - (select make_interval(secs => n.tombstone_retention_seconds) from web.settings as n);
-    v_first := floor(random() * pg_relation_size(web.session_table()) / current_setting('block_size')::integer)::bigint;
 
-    for v_removed in
+    -- Without a lock: most calls find nothing. A missing row of settings gives null.
+    select f.forgotten, n.notify_channel is not null, array(
+        select d.ctid
+        from web.session as d
+        where d.ctid >= ('(' || p.first_page || ',0)')::tid
+            and d.ctid < ('(' || p.first_page + 16 || ',0)')::tid
+            and d.expires_at <= v_now
+            and coalesce(d.ended_at <= f.forgotten, true)
+        limit 32
+    )
+    into v_forgotten, v_is_announced, v_found
+    from web.settings as n
+    cross join lateral (
+        select v_now - make_interval(secs => n.tombstone_retention_seconds) as forgotten
+    ) as f
+    cross join (
+        -- The table by its row type, as in session_table().
+        select floor(random() * pg_relation_size(t.typrelid) / current_setting('block_size')::integer)::bigint as first_page
+        from pg_type as t
+        where t.oid = pg_typeof(null::web.session)
+    ) as p;
+    if v_found is null or v_found = '{}' then
+        return;
+    end if;
+
+    with deleted as (
         delete from web.session as s
         where s.ctid = any (
                 array(
                     select d.ctid
                     from web.session as d
-                    where d.ctid >= (select format('(%s,0)', v_first)::tid)
-                        and d.ctid < (select format('(%s,0)', v_first + 4)::tid)
+                    -- Hidden from the planner, which would otherwise plan for each number of rows.
+                    where d.ctid = any ((select v_found)::tid[])
                         and d.expires_at <= v_now
                         and coalesce(d.ended_at <= v_forgotten, true)
-                    limit 8
                     for update skip locked
                 )
             )
             and s.expires_at <= v_now
             and coalesce(s.ended_at <= v_forgotten, true)
         returning s.handle, s.ended_at
-    loop
-        if v_removed.ended_at is null then
-            perform web.notify_session_end(v_removed.handle, 'expired');
-        end if;
-    end loop;
+    )
+    select array_agg(d.handle)
+    into v_handles
+    from deleted as d
+    where d.ended_at is null;
+    if v_is_announced and v_handles is not null then
+        foreach v_handle in array v_handles loop
+            perform web.notify_session_end(v_handle, 'expired');
+        end loop;
+    end if;
 end;
 $body$,
         'web.prune_random_pages()',
-        'Delete up to 8 expired sessions and old tombstones of four neighboring pages of the table, chosen at random. API: private'
+        'Delete up to 32 expired sessions and old tombstones of sixteen neighboring pages of the table, chosen at random. API: private'
         ],
         array[
         'internal',

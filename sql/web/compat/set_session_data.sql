@@ -95,7 +95,7 @@ begin
         )
         on conflict (key) do nothing;
         if found then
-            if random() < 0.25 then
+            if random() < 0.0625 then
                 perform web.prune_random_pages();
             end if;
             return;

@@ -39,7 +39,7 @@ begin
         return false;
     end if;
 
-    if random() < 0.25 then
+    if random() < 0.0625 then
         perform web.prune_random_pages();
     end if;
     return true;
