@@ -2506,7 +2506,6 @@ begin
             and d.ctid < ('(' || p.first_page + 16 || ',0)')::tid
             and d.expires_at <= v_now
             and coalesce(d.ended_at <= f.forgotten, true)
-        limit 32
     )
     into v_forgotten, v_is_announced, v_found
     from web.settings as n
@@ -2533,6 +2532,7 @@ begin
                     where d.ctid = any ((select v_found)::tid[])
                         and d.expires_at <= v_now
                         and coalesce(d.ended_at <= v_forgotten, true)
+                    limit 32
                     for update skip locked
                 )
             )

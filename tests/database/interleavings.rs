@@ -1046,7 +1046,8 @@ fn new_row_in_transaction_deletes_rows_with_it() {
             Meeting::let_prune(&mut meeting.other);
             meeting.call_passes(|client| client.set("some other", "{}"));
             meeting.close(Rollback);
-            assert_eq!(meeting.rows(), EXPIRED + 1 - 32);
+            // The other transaction has deleted the 8 rows that were not locked.
+            assert_eq!(meeting.rows(), EXPIRED + 1 - 8);
         });
     }
 }
