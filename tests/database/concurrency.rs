@@ -70,7 +70,7 @@ type Use = fn(&mut Client, &str) -> Micros;
 
 #[test]
 fn concurrent_uses_slide_forward_only() {
-    const ROUNDS: usize = 300;
+    const ROUNDS: usize = 150;
     const IDS: [&str; 3] = ["a", "b", "c"];
     let load: Use = |client, id| {
         let loaded = client.load(id).unwrap().expect("a live session");
@@ -121,7 +121,7 @@ fn increment(client: &mut Client, id: &str, author: Option<usize>) {
 // find a conflict.
 #[test]
 fn concurrent_versioned_saves_lose_no_change() {
-    const ROUNDS: usize = 25;
+    const ROUNDS: usize = 15;
     for with_author in [true, false] {
         case(format!("with author: {with_author}"), || {
             let store = RawStore::new();

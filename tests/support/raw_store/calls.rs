@@ -2,7 +2,7 @@
 
 use postgres::{Error, GenericClient};
 
-use super::{Micros, key_of};
+use super::{Micros, grouping, key_of};
 
 /// What `load_session` returns.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -76,6 +76,12 @@ impl<C: GenericClient> Calls for C {
     }
 
     fn save(&mut self, id: &str, data: &str, version: Option<i64>) -> Result<SaveOutcome, Error> {
+        if let Some(saved) = grouping::save_in_group(self, &key_of(id), data, version)? {
+            return Ok(SaveOutcome::Saved {
+                version: saved.get("version"),
+                expires_at: saved.get("expires_at"),
+            });
+        }
         let row = self.query_one(
             "select outcome, version, expires_at from web.save_session($1, $2, $3)",
             &[&key_of(id), &data, &version],
@@ -154,13 +160,17 @@ impl<C: GenericClient> Calls for C {
 }
 
 fn load(client: &mut impl GenericClient, id: &str, slide: bool) -> Result<Option<Loaded>, Error> {
-    let row = client.query_opt(
-        "select data, version, expires_at from web.load_session($1, $2)",
-        &[&key_of(id), &slide],
-    )?;
+    let key = key_of(id);
+    let row = match grouping::load_in_group(client, &key, slide)? {
+        None => client.query_opt(
+            "select data, version, expires_at from web.load_session($1, $2)",
+            &[&key, &slide],
+        )?,
+        row => row,
+    };
     Ok(row.map(|row| Loaded {
-        data: row.get(0),
-        version: row.get(1),
-        expires_at: row.get(2),
+        data: row.get("data"),
+        version: row.get("version"),
+        expires_at: row.get("expires_at"),
     }))
 }

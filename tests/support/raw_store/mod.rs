@@ -15,8 +15,10 @@ use postgres::{
 use sha2::{Digest, Sha256};
 
 mod calls;
+mod grouping;
 
 pub use calls::{Calls, PruneOutcome, SaveOutcome};
+pub use grouping::{Grouping, load_in_group, save_in_group};
 
 use super::server::quoted;
 use super::test_database::TestDatabase;
@@ -53,7 +55,8 @@ impl RawStore {
             .unwrap();
     }
 
-    /// Runs the same work in so many threads, each with its own connection, and returns the results.
+    /// Runs the same work in so many threads, each with its own connection, and returns the results. Some threads load and
+    /// save in groups, and others do not.
     pub fn at_once<T: Send>(
         &self,
         threads: usize,
@@ -69,7 +72,7 @@ impl RawStore {
                     let (start, work) = (&start, &work);
                     scope.spawn(move || {
                         start.wait();
-                        work(number, &mut client)
+                        Grouping::of_client(number).scope(|| work(number, &mut client))
                     })
                 })
                 .collect();
