@@ -9,7 +9,7 @@ use postgres::Client;
 use postgres::fallible_iterator::FallibleIterator;
 
 use super::event::SessionEvent;
-use super::reconnect::{MAX_SILENCE, reconnect_pause};
+use super::reconnect::{MAX_SILENCE, Reconnects};
 use super::session_ended::SessionEnded;
 use crate::connection::{Connector, close_off_runtime, query_unnamed};
 use crate::error::Error;
@@ -30,6 +30,7 @@ pub struct SessionListener {
     connector: Arc<Connector>,
     schema: SchemaName,
     open: Option<OpenListener>,
+    reconnects: Reconnects,
 }
 
 struct OpenListener {
@@ -47,6 +48,7 @@ impl SessionListener {
             connector,
             schema,
             open: None,
+            reconnects: Reconnects::default(),
         };
         async_context::run_blocking(|| listener.connect())?;
         Ok(listener)
@@ -64,10 +66,8 @@ impl SessionListener {
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Option<SessionEvent>, Error> {
         async_context::refuse()?;
         let end = Instant::now().checked_add(timeout);
-        let mut failures = 0;
         loop {
             let left = end.map_or(timeout, |end| end.saturating_duration_since(Instant::now()));
-            let was_open = self.open.is_some();
             let error = match self.recv_once(left) {
                 Ok(None) if !left.is_zero() => continue,
                 Ok(event) => return Ok(event),
@@ -77,22 +77,21 @@ impl SessionListener {
             if left.is_zero() || !error.is_unavailable() {
                 return Err(error);
             }
-            if !was_open {
-                thread::sleep(reconnect_pause(failures).min(left));
-                failures += 1;
-            }
         }
     }
 
     /// Waits for at most `timeout`. It may return None sooner.
     fn recv_once(&mut self, timeout: Duration) -> Result<Option<SessionEvent>, Error> {
         let Some(open) = &mut self.open else {
+            thread::sleep(self.reconnects.next_pause().min(timeout));
             self.connect()?;
             return Ok(Some(SessionEvent::Lagged));
         };
         let silence = open.last_heard.elapsed();
         if silence >= MAX_SILENCE {
-            if open.current_channel(&self.schema)? == open.channel {
+            let channel = open.current_channel(&self.schema)?;
+            self.reconnects.answered();
+            if channel == open.channel {
                 open.last_heard = Instant::now();
             } else {
                 // The next turn connects, listens to the new channel, and reports the gap.
@@ -106,6 +105,7 @@ impl SessionListener {
             return Ok(None);
         };
         open.last_heard = Instant::now();
+        self.reconnects.answered();
         Ok(SessionEnded::from_payload(notification.payload()).map(SessionEvent::Ended))
     }
 

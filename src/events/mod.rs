@@ -11,5 +11,5 @@ pub use event::SessionEvent;
 pub use listener::SessionListener;
 pub use listener_thread::ListenerThread;
 #[cfg(feature = "tokio")]
-pub(crate) use reconnect::{MAX_SILENCE, reconnect_pause};
+pub(crate) use reconnect::{MAX_SILENCE, Reconnects};
 pub use session_ended::SessionEnded;

@@ -10,8 +10,46 @@ pub(crate) const MAX_SILENCE: Duration = Duration::from_secs(30);
 /// The longest pause between two attempts to connect.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
+/// The connections that were lost, and the attempts to connect that failed, since a listener was last answered.
+#[derive(Debug, Default)]
+pub(crate) struct Reconnects(u32);
+
+impl Reconnects {
+    /// Notes that the connection works.
+    pub(crate) fn answered(&mut self) {
+        self.0 = 0;
+    }
+
+    /// Returns the pause before the next attempt to connect. There is none after a connection that worked.
+    pub(crate) fn next_pause(&mut self) -> Duration {
+        let pause = self.0.checked_sub(1).map(reconnect_pause);
+        self.0 = self.0.saturating_add(1);
+        pause.unwrap_or_default()
+    }
+}
+
 /// Returns the pause after so many failed attempts.
-pub(crate) fn reconnect_pause(failures: u32) -> Duration {
+fn reconnect_pause(failures: u32) -> Duration {
     let pause = Duration::from_millis(100 << failures.min(6)).min(MAX_PAUSE);
     pause / 2 + random_delay::up_to(pause / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // A server or a proxy may accept each connection and lose it at once.
+    #[test]
+    fn pauses_grow_until_a_connection_works() {
+        let mut reconnects = Reconnects::default();
+        for _ in 0..2 {
+            assert_eq!(reconnects.next_pause(), Duration::ZERO);
+            for at_most in [100, 200, 400, 800, 1600, 3200, 5000, 5000] {
+                let pause = reconnects.next_pause();
+                let at_most = Duration::from_millis(at_most);
+                assert!((at_most / 2..=at_most).contains(&pause), "{pause:?}");
+            }
+            reconnects.answered();
+        }
+    }
 }

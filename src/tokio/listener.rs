@@ -17,7 +17,7 @@ use super::owned_task::OwnedTask;
 use super::store::Store;
 use crate::connection::Connector;
 use crate::error::Error;
-use crate::events::{MAX_SILENCE, SessionEnded, SessionEvent, reconnect_pause};
+use crate::events::{MAX_SILENCE, Reconnects, SessionEnded, SessionEvent};
 use crate::functions::{Function, NotifyChannel, Reply, SchemaName, quote};
 
 /// The events that wait for the application. Further ones are dropped and reported as [`SessionEvent::Lagged`].
@@ -73,6 +73,7 @@ impl Store {
             connector: self.connector(),
             schema: self.schema.clone(),
             open: None,
+            reconnects: Reconnects::default(),
         };
         listening.connect().await?;
         let (sender, events) = mpsc::channel(MAX_WAITING);
@@ -116,6 +117,7 @@ struct Listening {
     connector: Arc<Connector>,
     schema: SchemaName,
     open: Option<OpenListener>,
+    reconnects: Reconnects,
 }
 
 struct OpenListener {
@@ -126,21 +128,15 @@ struct OpenListener {
 
 impl Listening {
     async fn run(mut self, events: mpsc::Sender<Event>) {
-        let mut failures = 0;
         loop {
             match self.next().await {
                 Ok(None) => {}
-                Ok(Some(event)) => {
-                    failures = 0;
-                    send(&events, Ok(event));
-                }
+                Ok(Some(event)) => send(&events, Ok(event)),
                 Err(error) => {
                     let was_open = self.open.take().is_some();
                     // A lost connection is reported when it is replaced, or cannot be.
                     if !was_open || !error.is_unavailable() {
                         send(&events, Err(error));
-                        sleep(reconnect_pause(failures)).await;
-                        failures += 1;
                     }
                 }
             }
@@ -150,18 +146,22 @@ impl Listening {
     /// Waits for the next event. It may return None sooner.
     async fn next(&mut self) -> Result<Option<SessionEvent>, Error> {
         let Some(open) = &mut self.open else {
+            sleep(self.reconnects.next_pause()).await;
             self.connect().await?;
             return Ok(Some(SessionEvent::Lagged));
         };
         match timeout(MAX_SILENCE, open.payloads.recv()).await {
             Ok(Some(payload)) => {
+                self.reconnects.answered();
                 return Ok(SessionEnded::from_payload(&payload).map(SessionEvent::Ended));
             }
             // The connection is lost.
             Ok(None) => self.open = None,
             // The question also finds a broken connection.
             Err(_) => {
-                if current_channel(&open.client, &self.schema).await? != open.channel {
+                let channel = current_channel(&open.client, &self.schema).await?;
+                self.reconnects.answered();
+                if channel != open.channel {
                     // The next turn connects, listens to the new channel, and reports the gap.
                     self.open = None;
                 }

@@ -160,6 +160,25 @@ fn foreign_notifications_are_ignored() {
     assert_eq!(ended(&mut listener), (session.handle(), EndReason::Logout));
 }
 
+// Without an event in between, it pauses before all but the first.
+#[test]
+fn connection_that_is_lost_again_and_again_is_replaced_each_time() {
+    let database = TestDatabase::new();
+    turn_on(&database);
+    let store = database.store();
+    let mut listener = store.listen().unwrap();
+    for _ in 0..4 {
+        database.terminate_connections();
+        assert_eq!(
+            listener.recv_timeout(PATIENCE).unwrap(),
+            Some(SessionEvent::Lagged)
+        );
+    }
+    let session = create(&store, ());
+    assert!(store.end(session.id()).unwrap());
+    assert_eq!(ended(&mut listener), (session.handle(), EndReason::Logout));
+}
+
 #[test]
 fn lost_connection_is_replaced_and_reported() {
     let database = TestDatabase::new();

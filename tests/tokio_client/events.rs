@@ -75,6 +75,22 @@ fn stream_returns_each_ended_session() {
     });
 }
 
+// Without an event in between, it pauses before all but the first.
+#[test]
+fn connection_that_is_lost_again_and_again_is_replaced_each_time() {
+    run(async |database| {
+        execute(database, TURN_ON);
+        let store = connect(database).await;
+        let mut listener = store.listen().await.unwrap();
+        for _ in 0..4 {
+            outside(|| database.terminate_connections());
+            assert_eq!(next(&mut listener).await.unwrap(), SessionEvent::Lagged);
+        }
+        let handle = end_one(&store).await;
+        assert_eq!(ended(&mut listener).await, (handle, EndReason::Logout));
+    });
+}
+
 #[test]
 fn lost_connection_is_replaced_and_reported() {
     run(async |database| {
