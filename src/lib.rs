@@ -5,6 +5,8 @@
 //! no access to tables. All that this library sends is `select … from "web".function($1, …)`. `session-admin install` or
 //! `select correct_web()` installs and upgrades the functions.
 //!
+//! Applications on tokio, with axum or actix-web for example, use `connect_pg::tokio::Store`: see [async runtimes](#async-runtimes).
+//!
 //! The store promises:
 //!
 //! - An ended session stays ended. A slow request that saves after the logout gets [`SaveOutcome::Gone`].
@@ -213,7 +215,7 @@ pub mod tokio;
 #[doc(no_inline)]
 pub use {postgres, tokio_postgres, uuid};
 
-pub use connection::{Backend, Borrowed, Pool, PoolStatus};
+pub use connection::{Backend, Borrowed, Lent, Pool, PoolStatus};
 pub use error::{Error, ErrorKind, ParseSessionIdError};
 pub use events::{ListenerThread, SessionEnded, SessionEvent, SessionListener};
 #[cfg(feature = "admin")]

@@ -1,7 +1,7 @@
 use std::cell::{RefCell, RefMut};
 use std::fmt;
 
-use postgres::GenericClient;
+use postgres::{Client, IsolationLevel, Transaction};
 
 use super::backend::Backend;
 use super::backend::sealed::{Executor, Work};
@@ -18,7 +18,35 @@ pub struct Borrowed<'a, C> {
     client: RefCell<&'a mut C>,
 }
 
-impl<'a, C: GenericClient> Borrowed<'a, C> {
+/// What the application lends: a [`Client`] or a [`Transaction`]. This trait is sealed.
+pub trait Lent: sealed::Lent {}
+
+impl Lent for Client {}
+impl Lent for Transaction<'_> {}
+
+mod sealed {
+    pub trait Lent: postgres::GenericClient {
+        /// Begins a transaction, or a savepoint of the one that is lent.
+        fn begin(&mut self) -> Result<postgres::Transaction<'_>, postgres::Error>;
+    }
+}
+
+impl sealed::Lent for Client {
+    fn begin(&mut self) -> Result<Transaction<'_>, postgres::Error> {
+        // Whatever the role's default: after waiting for a lock, the call must see what the lock's holder wrote.
+        self.build_transaction()
+            .isolation_level(IsolationLevel::ReadCommitted)
+            .start()
+    }
+}
+
+impl sealed::Lent for Transaction<'_> {
+    fn begin(&mut self) -> Result<Transaction<'_>, postgres::Error> {
+        self.transaction()
+    }
+}
+
+impl<'a, C: Lent> Borrowed<'a, C> {
     pub(crate) fn new(client: &'a mut C) -> Borrowed<'a, C> {
         Borrowed {
             client: RefCell::new(client),
@@ -33,9 +61,9 @@ impl<'a, C: GenericClient> Borrowed<'a, C> {
     }
 }
 
-impl<C: GenericClient> Backend for Borrowed<'_, C> {}
+impl<C: Lent> Backend for Borrowed<'_, C> {}
 
-impl<C: GenericClient> Executor for Borrowed<'_, C> {
+impl<C: Lent> Executor for Borrowed<'_, C> {
     const USABLE_AFTER_ERROR: bool = false;
 
     fn execute(&self, schema: &SchemaName, call: &Call<'_>) -> Result<Reply, Error> {
@@ -54,7 +82,7 @@ impl<C: GenericClient> Executor for Borrowed<'_, C> {
     ) -> Result<R, E> {
         async_context::refuse()?;
         let mut client = self.client()?;
-        let mut transaction = client.transaction().map_err(Error::call)?;
+        let mut transaction = client.begin().map_err(Error::call)?;
         let rows = unnamed::query(&mut transaction, schema, first)
             .map_err(|error| retry::final_error(error, first.changes()))?;
         unnamed::finish(transaction, Reply::new(rows), work)

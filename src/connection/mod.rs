@@ -9,7 +9,7 @@ mod retry;
 mod unnamed;
 
 pub use backend::Backend;
-pub use borrowed::Borrowed;
+pub use borrowed::{Borrowed, Lent};
 pub(crate) use connector::{ConnectSource, Connector};
 pub(crate) use lazy_connection::close_off_runtime;
 pub(crate) use pool::{GroupMode, PoolOptions};

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use postgres::{GenericClient, Transaction};
+use postgres::Transaction;
 
 use super::lock_registry;
-use crate::connection::{Backend, Borrowed, Connector, Pool, PoolStatus};
+use crate::connection::{Backend, Borrowed, Connector, Lent, Pool, PoolStatus};
 use crate::error::Error;
 use crate::functions::operations::{Next, Operation};
 use crate::functions::{Call, Function, Reply, SchemaName, json};
@@ -74,10 +74,6 @@ impl Store<Pool> {
     pub(crate) fn connector(&self) -> Arc<Connector> {
         self.backend.connector()
     }
-
-    pub(crate) fn schema_name(&self) -> &SchemaName {
-        &self.schema
-    }
 }
 
 impl Clone for Store<Pool> {
@@ -90,7 +86,7 @@ impl Clone for Store<Pool> {
     }
 }
 
-impl<'a, C: GenericClient> Store<Borrowed<'a, C>> {
+impl<'a, C: Lent> Store<Borrowed<'a, C>> {
     /// Returns a store on a connection or a transaction of the application's own.
     ///
     /// In a transaction the session changes when, and only if, the transaction commits. A session that is gone or was changed
@@ -141,6 +137,10 @@ impl<'a, C: GenericClient> Store<Borrowed<'a, C>> {
 }
 
 impl<B: Backend> Store<B> {
+    pub(crate) fn schema_name(&self) -> &SchemaName {
+        &self.schema
+    }
+
     /// Returns the same store on a transaction.
     pub(super) fn within<'a, 'b>(
         &self,
@@ -180,7 +180,7 @@ impl<B: Backend> Store<B> {
         W: FnOnce(&mut Transaction<'_>, F::Output) -> Result<R, E>,
     {
         let call = first.call();
-        lock_registry::check_self_deadlock(&call)?;
+        lock_registry::check_self_deadlock(&self.schema, &call)?;
         self.backend
             .in_transaction(&self.schema, &call, |transaction, reply| {
                 work(transaction, F::decode(reply)?)
@@ -189,7 +189,7 @@ impl<B: Backend> Store<B> {
 
     /// Makes a call. Its data is sent as it is, or in ASCII to a database that has refused a character: SQLSTATE 22P05.
     fn execute(&self, call: &Call<'_>) -> Result<Reply, Error> {
-        lock_registry::check_self_deadlock(call)?;
+        lock_registry::check_self_deadlock(&self.schema, call)?;
         let data = call.data().filter(|data| !data.is_ascii());
         let Some(data) = data else {
             return self.backend.execute(&self.schema, call);

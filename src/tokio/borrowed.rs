@@ -38,7 +38,8 @@ mod sealed {
 }
 
 impl sealed::Lent for Client {
-    const BEGIN: &'static str = "start transaction";
+    // Whatever the role's default: after waiting for a lock, the call must see what the lock's holder wrote.
+    const BEGIN: &'static str = "start transaction isolation level read committed";
     const COMMIT: &'static str = "commit";
     const ROLLBACK: &'static str = "rollback";
 }

@@ -1,9 +1,11 @@
 //! Sessions under a lock.
 
+use std::thread;
 use std::time::Duration;
 
-use super::{builder, connect, create, outside, run};
+use super::{builder, client, connect, create, outside, run, runtime};
 use crate::support::case::case;
+use crate::support::server::quoted;
 use crate::support::test_database::{TestDatabase, updated};
 use crate::support::wait::wait_until;
 use connect_pg::tokio::Store;
@@ -95,6 +97,40 @@ fn locked_session_is_readable_and_second_lock_times_out() {
         }
         assert_eq!(load(&store, &id).await, 7);
     });
+}
+
+// The role's default would fail with 40001 after the wait.
+#[test]
+fn with_locked_on_borrowed_client_sees_change_of_lock_holder_in_any_default_isolation() {
+    let database = TestDatabase::new();
+    let role = quoted(&database.role);
+    let threads = runtime();
+    for isolation in ["read committed", "repeatable read"] {
+        let set = format!("alter role {role} set default_transaction_isolation = '{isolation}'");
+        database.superuser().batch_execute(&set).unwrap();
+        let (store, id, holder) = threads.block_on(async {
+            let store = connect(&database).await;
+            let id = create(&store, 1_u32).await.id().clone();
+            let holder = Holder::lock(&store, &id).await;
+            (store, id, holder)
+        });
+        let lock_on_client = async || {
+            let mut client = client(&database).await;
+            let work = async |session: &mut Session<u32>| {
+                session.data += 1;
+                Ok::<_, Error>(())
+            };
+            let borrowed = Store::on(&mut client);
+            updated(borrowed.with_locked(&id, PATIENCE, work).await);
+        };
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| runtime().block_on(lock_on_client()));
+            database.wait_until_blocked(1);
+            threads.block_on(holder.unlock());
+            waiting.join().unwrap();
+        });
+        assert_eq!(threads.block_on(load(&store, &id)), 3);
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The connection of a subcommand.
 
-use connect_pg::{Borrowed, ConnectionSettings, Error, Store};
-use postgres::{Client, GenericClient};
+use connect_pg::{Borrowed, ConnectionSettings, Error, Lent, Store};
+use postgres::Client;
 
 use crate::support::call_error::{connect_failed, names_refused};
 use crate::support::cli_error::CliError;
@@ -20,7 +20,7 @@ pub(crate) fn open(global: &GlobalArgs) -> Result<Client, CliError> {
 }
 
 /// Returns the store on a connection or in a transaction.
-pub(crate) fn store<'a, C: GenericClient>(
+pub(crate) fn store<'a, C: Lent>(
     client: &'a mut C,
     global: &GlobalArgs,
 ) -> Result<Store<Borrowed<'a, C>>, Error> {

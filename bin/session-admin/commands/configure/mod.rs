@@ -6,7 +6,7 @@ mod validate;
 
 use std::error::Error;
 
-use postgres::GenericClient;
+use connect_pg::Lent;
 
 use self::settings::Setting;
 use self::validate::Assignment;
@@ -84,10 +84,7 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
     Ok(ExitStatus::Yes)
 }
 
-fn read(
-    client: &mut impl GenericClient,
-    global: &GlobalArgs,
-) -> Result<Vec<Setting>, connect_pg::Error> {
+fn read(client: &mut impl Lent, global: &GlobalArgs) -> Result<Vec<Setting>, connect_pg::Error> {
     let settings = connection::store(client, global)?.settings()?;
     Ok(settings.into_iter().map(Setting::from).collect())
 }
