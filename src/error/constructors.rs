@@ -100,6 +100,13 @@ impl Error {
         Error::new(Kind::LockedInPool)
     }
 
+    /// Returns the error of a call that would wait for a connection that its own caller keeps.
+    pub(crate) fn pool_kept_by_caller() -> Error {
+        Error::argument(
+            "the with_locked around this call keeps every connection that it could use: raise pool_size",
+        )
+    }
+
     pub(crate) fn pool_closed() -> Error {
         Error::new(Kind::PoolClosed)
     }

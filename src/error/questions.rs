@@ -169,7 +169,8 @@ impl Error {
     /// Returns true if another client locked the session for longer than the call waits: SQLSTATE 55P03.
     ///
     /// Also if the call would wait for ever: the [`with_locked`](crate::Store::with_locked) around it, on the same thread or
-    /// in the same task, has locked the session that it needs. A user with the same name in another store counts as the same.
+    /// in the same task, has locked the session that it needs. A user with the same name in another database counts as the same, if the
+    /// schemas have the same name.
     /// Also if other calls that may wait for a lock use their share of the pool for as long. Nothing was changed.
     #[must_use]
     pub fn is_locked(&self) -> bool {

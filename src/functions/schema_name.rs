@@ -1,7 +1,7 @@
 use crate::error::Error;
 
 /// The schema of a store, as it stands in SQL.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchemaName {
     quoted: String,
 }

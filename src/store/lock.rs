@@ -108,7 +108,7 @@ impl<B: Backend> Store<B> {
             };
             let mut session = locked.into_session(id.clone(), key)?;
             let result = {
-                let _held = HeldLock::new(key, session.user_id());
+                let _held = HeldLock::new(self.schema_name(), key, session.user_id());
                 work(&mut session)?
             };
             check_same_session(&session, key)?;

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 
 use crate::error::Error;
-use crate::functions::{Call, Waits};
+use crate::functions::{Call, SchemaName, Waits};
 use crate::session::SessionKey;
 
 thread_local! {
@@ -15,6 +15,7 @@ thread_local! {
 
 /// A lock that a caller holds.
 pub(crate) struct Held {
+    schema: SchemaName,
     key: SessionKey,
     user_id: Option<String>,
 }
@@ -23,8 +24,8 @@ pub(crate) struct Held {
 pub(crate) struct HeldLock(());
 
 impl HeldLock {
-    pub(crate) fn new(key: SessionKey, user_id: Option<&str>) -> HeldLock {
-        HELD.with_borrow_mut(|held| held.push(Held::new(key, user_id)));
+    pub(crate) fn new(schema: &SchemaName, key: SessionKey, user_id: Option<&str>) -> HeldLock {
+        HELD.with_borrow_mut(|held| held.push(Held::new(schema, key, user_id)));
         HeldLock(())
     }
 }
@@ -37,20 +38,21 @@ impl Drop for HeldLock {
 }
 
 /// Refuses a call that would wait for a session that this thread has locked.
-pub(crate) fn check_self_deadlock(call: &Call<'_>) -> Result<(), Error> {
+pub(crate) fn check_self_deadlock(schema: &SchemaName, call: &Call<'_>) -> Result<(), Error> {
     if !call.may_block() {
         return Ok(());
     }
-    HELD.with_borrow(|held| check_held(held, call))
+    HELD.with_borrow(|held| check_held(held, schema, call))
 }
 
 /// Refuses a call that would wait for a lock that its caller holds.
 pub(crate) fn check_held<'a>(
     held: impl IntoIterator<Item = &'a Held>,
+    schema: &SchemaName,
     call: &Call<'_>,
 ) -> Result<(), Error> {
     let mut held = held.into_iter();
-    if held.any(|held| held.would_block(call.waits())) {
+    if held.any(|held| held.schema == *schema && held.would_block(call.waits())) {
         Err(Error::locked_by_caller())
     } else {
         Ok(())
@@ -58,8 +60,9 @@ pub(crate) fn check_held<'a>(
 }
 
 impl Held {
-    pub(crate) fn new(key: SessionKey, user_id: Option<&str>) -> Held {
+    pub(crate) fn new(schema: &SchemaName, key: SessionKey, user_id: Option<&str>) -> Held {
         Held {
+            schema: schema.clone(),
             key,
             user_id: user_id.map(ToOwned::to_owned),
         }
@@ -81,14 +84,12 @@ impl Held {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::functions::{EndUserSessions, Function};
 
     #[test]
     fn held_session_blocks_what_waits_for_it() {
         let (held, other) = (SessionKey::new([1; 32]), SessionKey::new([2; 32]));
-        let lock = Held {
-            key: held,
-            user_id: Some("ada".to_owned()),
-        };
+        let lock = Held::new(&SchemaName::default(), held, Some("ada"));
         let user = |user_id, except| Waits::ForUser { user_id, except };
         for (waits, blocks) in [
             (Waits::Never, false),
@@ -100,6 +101,17 @@ mod tests {
             (user("bob", None), false),
         ] {
             assert_eq!(lock.would_block(waits), blocks);
+        }
+    }
+
+    // The users of another store in the database are others, whatever their names.
+    #[test]
+    fn held_session_blocks_nothing_in_other_schema() {
+        let (web, shop) = (SchemaName::default(), SchemaName::new("shop").unwrap());
+        let lock = Held::new(&web, SessionKey::new([1; 32]), Some("ada"));
+        let end = EndUserSessions::new("ada", None).unwrap().call();
+        for (schema, is_refused) in [(web, true), (shop, false)] {
+            assert_eq!(check_held([&lock], &schema, &end).is_err(), is_refused);
         }
     }
 }

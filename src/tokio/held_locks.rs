@@ -5,7 +5,7 @@ use std::iter::successors;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::functions::Call;
+use crate::functions::{Call, SchemaName};
 use crate::store::{Held, check_held};
 
 tokio::task_local! {
@@ -27,20 +27,21 @@ pub(super) async fn holding<W: Future>(held: Held, pool: Option<usize>, work: W)
     HELD.scope(locks, work).await
 }
 
-/// Returns true if this task holds a lock on a connection of this pool.
-pub(super) fn is_holding(pool: usize) -> bool {
+/// Returns how many connections of this pool keep locks of this task.
+pub(super) fn count(pool: usize) -> usize {
     HELD.try_with(|locks| {
         successors(Some(&**locks), |locks| locks.outer.as_deref())
-            .any(|locks| locks.pool == Some(pool))
+            .filter(|locks| locks.pool == Some(pool))
+            .count()
     })
-    .unwrap_or(false)
+    .unwrap_or(0)
 }
 
 /// Refuses a call that would wait for a session that this task has locked. What the task has spawned is another task.
-pub(super) fn check_self_deadlock(call: &Call<'_>) -> Result<(), Error> {
+pub(super) fn check_self_deadlock(schema: &SchemaName, call: &Call<'_>) -> Result<(), Error> {
     HELD.try_with(|locks| {
         let locks = successors(Some(&**locks), |locks| locks.outer.as_deref());
-        check_held(locks.map(|locks| &locks.held), call)
+        check_held(locks.map(|locks| &locks.held), schema, call)
     })
     .unwrap_or(Ok(()))
 }

@@ -71,7 +71,7 @@ impl<B: Backend> Store<B> {
         let Some(mut locked) = self.lock(id, lock_timeout).await? else {
             return Ok(UpdateOutcome::Gone);
         };
-        let held = Held::new(locked.session.key, locked.session.user_id());
+        let held = Held::new(&self.schema, locked.session.key, locked.session.user_id());
         match held_locks::holding(held, self.backend.pool(), work(&mut locked.session)).await {
             Ok(result) => {
                 let outcome = self.save_locked(locked).await?;
@@ -96,7 +96,7 @@ impl<B: Backend> Store<B> {
             let key = id.key();
             let lock = LockSession::new(&key, lock_timeout)?;
             let call = lock.call();
-            held_locks::check_self_deadlock(&call)?;
+            held_locks::check_self_deadlock(&self.schema, &call)?;
             let (transaction, reply) = self.backend.begin(&self.schema, &call).await?;
             let session = LockSession::decode(reply).and_then(|locked| {
                 locked

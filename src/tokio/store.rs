@@ -174,7 +174,7 @@ impl<B: Backend> Store<B> {
 
     /// Makes a call. Its data is sent as it is, or in ASCII to a database that has refused a character: SQLSTATE 22P05.
     async fn execute_encoded(&self, call: &Call<'_>) -> Result<Reply, Error> {
-        held_locks::check_self_deadlock(call)?;
+        held_locks::check_self_deadlock(&self.schema, call)?;
         let Some(data) = call.data().filter(|data| !data.is_ascii()) else {
             return self.backend.execute(&self.schema, call).await;
         };

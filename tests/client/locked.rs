@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::assert_unavailable;
 use crate::support::proxy::Proxy;
+use crate::support::server::quoted;
 use crate::support::test_database::{TestDatabase, create, updated};
 use crate::support::wait::wait_until;
 use connect_pg::{
@@ -568,6 +569,79 @@ fn deadlock_of_two_transactions_is_detected() {
     assert_eq!([load(&store, &one), load(&store, &two)], [2, 3]);
 }
 
+// The role's default would fail with 40001 after the wait.
+#[test]
+fn with_locked_on_borrowed_client_sees_change_of_lock_holder_in_any_default_isolation() {
+    let database = TestDatabase::new();
+    let role = quoted(&database.role);
+    for isolation in ["read committed", "repeatable read"] {
+        database
+            .superuser()
+            .batch_execute(&format!(
+                "alter role {role} set default_transaction_isolation = '{isolation}'"
+            ))
+            .unwrap();
+        let store = database.store();
+        let id = create(&store, 1).id().clone();
+        let mut client = database.client();
+        thread::scope(|scope| {
+            let waiting = while_locked(&store, &id, || {
+                let id = &id;
+                let client = &mut client;
+                let waiting =
+                    scope.spawn(move || Store::on(client).with_locked(id, PATIENCE, add_one));
+                database.wait_until_blocked(1);
+                waiting
+            });
+            updated(waiting.join().unwrap());
+        });
+        assert_eq!(updated(store.update(&id, |n: &mut u32| *n += 1)).data, 4);
+    }
+}
+
+// Each call would wait for a connection that its own thread keeps.
+#[test]
+fn call_under_lock_on_only_connection_is_refused() {
+    let database = TestDatabase::new();
+    for size in [1, 2] {
+        let store = database.builder().pool_size(size).connect().unwrap();
+        let [id, second] = [1, 2].map(|n: u32| create(&store, n).id().clone());
+        let mut other = create(&store, 5);
+        let mut use_store = || {
+            let results = [
+                ("load", store.load::<u32>(other.id()).map(drop)),
+                ("save", store.save(&mut other).map(drop)),
+                (
+                    "create",
+                    store.create(1, &SessionAttributes::new()).map(drop),
+                ),
+                (
+                    "with_locked",
+                    store.with_locked(other.id(), PATIENCE, add_one).map(drop),
+                ),
+            ];
+            for (name, result) in results {
+                let error = result.expect_err(name);
+                assert!(error.is_invalid_argument(), "{name}: {error}");
+                assert!(error.to_string().contains("pool_size"), "{error}");
+            }
+            // Another store has a pool of its own.
+            assert_eq!(load(&database.store(), &id), 1);
+            Ok::<_, Error>(())
+        };
+        let outcome = store.with_locked(&id, PATIENCE, |session: &mut Session<u32>| {
+            session.data = 4;
+            if size == 1 {
+                return use_store();
+            }
+            let inner = |_: &mut Session<u32>| use_store();
+            store.with_locked(&second, PATIENCE, inner).map(drop)
+        });
+        updated(outcome);
+        assert_eq!(load(&store, &id), 4);
+    }
+}
+
 #[test]
 fn too_long_lock_timeout_is_refused() {
     let database = TestDatabase::new();
@@ -612,7 +686,7 @@ struct Counters {
 #[test]
 fn sixteen_clients_lose_no_update() {
     const CLIENTS: u32 = 16;
-    const UPDATES: u32 = 1000;
+    const UPDATES: u32 = 100;
     let database = TestDatabase::new();
     let store = database.builder().pool_size(CLIENTS).connect().unwrap();
     let id = create(&store, Counters::default()).id().clone();

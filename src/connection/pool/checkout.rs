@@ -32,10 +32,19 @@ impl Checkout {
     /// Returns what a call wants a place for, if it is made by itself.
     pub(super) fn purpose(&self, call: &Call<'_>) -> Purpose {
         // A call inside a transaction lets that end, and so one more of the calls that may block.
-        if call.may_block() && !InTransaction::is_on(&self.places) {
+        if call.may_block() && InTransaction::count(&self.places) == 0 {
             Purpose::Blockable
         } else {
             Purpose::Prompt
+        }
+    }
+
+    /// Refuses a call that would wait for a connection that its own thread keeps.
+    pub(super) fn check_self_deadlock(&self) -> Result<(), Error> {
+        if InTransaction::count(&self.places) < self.places.size() {
+            Ok(())
+        } else {
+            Err(Error::pool_kept_by_caller())
         }
     }
 

@@ -17,9 +17,10 @@ impl InTransaction {
         InTransaction(())
     }
 
-    /// Returns true if this thread is in a transaction on a connection of this pool.
-    pub(super) fn is_on(pool: &Arc<Places>) -> bool {
-        POOLS.with_borrow(|pools| pools.contains(&Arc::as_ptr(pool).addr()))
+    /// Returns how many connections of this pool this thread uses for transactions.
+    pub(super) fn count(pool: &Arc<Places>) -> usize {
+        let pool = Arc::as_ptr(pool).addr();
+        POOLS.with_borrow(|pools| pools.iter().filter(|other| **other == pool).count())
     }
 }
 

@@ -39,6 +39,10 @@ impl Places {
         }
     }
 
+    pub(super) fn size(&self) -> usize {
+        self.options.size as usize
+    }
+
     pub(super) fn status(&self) -> PoolStatus {
         let counts = self.lock().counts();
         let count = |length| u32::try_from(length).unwrap_or(u32::MAX);

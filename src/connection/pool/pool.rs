@@ -69,6 +69,7 @@ impl Executor for Pool {
 
     fn execute(&self, schema: &SchemaName, call: &Call<'_>) -> Result<Reply, Error> {
         async_context::refuse()?;
+        self.checkout.check_self_deadlock()?;
         self.groups.execute(&self.checkout, schema, call)
     }
 
@@ -79,6 +80,7 @@ impl Executor for Pool {
         work: impl Work<R, E>,
     ) -> Result<R, E> {
         async_context::refuse()?;
+        self.checkout.check_self_deadlock()?;
         let mut connection = self.checkout.acquire(first, None)?;
         let _in_transaction = InTransaction::on(&self.checkout.places);
         connection.in_transaction(&self.checkout.connector, schema, first, work)
