@@ -9,7 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::held_locks;
 use super::lease::Lease;
-use super::limits::{Deadline, Limits, NoPlace, Places};
+use super::limits::{Deadline, Limits, NoPlace, Places, Waits};
 use super::open_connection::OpenConnection;
 use crate::connection::Connector;
 use crate::error::Error;
@@ -20,6 +20,7 @@ pub(super) struct ExclusiveConnections {
     connector: Arc<Connector>,
     limits: Limits,
     places: Places,
+    count: usize,
     /// For calls that may wait for a locked session. They leave one place to all others.
     blockable: Places,
     /// The one that was released last is at the back.
@@ -36,14 +37,15 @@ impl ExclusiveConnections {
     pub(super) fn new(
         connector: Arc<Connector>,
         limits: Limits,
-        places: Places,
-        blockable: Places,
+        count: usize,
+        waits: &Arc<Waits>,
     ) -> Arc<ExclusiveConnections> {
         Arc::new(ExclusiveConnections {
             connector,
             limits,
-            places,
-            blockable,
+            places: Places::new(count, waits),
+            count,
+            blockable: Places::new((count - 1).max(1), waits),
             idle: Mutex::default(),
             open: Arc::default(),
         })
@@ -61,7 +63,7 @@ impl ExclusiveConnections {
             at,
         });
         // A call inside a transaction lets that end, and so one more of the calls that may block.
-        let blockable = if call.may_block() && !held_locks::is_holding(self.address()) {
+        let blockable = if call.may_block() && held_locks::count(self.address()) == 0 {
             let permit = self.blockable.take(at).await;
             Some(permit.map_err(|reason| match reason {
                 NoPlace::Closed => Error::pool_closed(),
@@ -79,6 +81,15 @@ impl ExclusiveConnections {
         Ok(self.lease(permit, blockable))
     }
 
+    /// Refuses a call that would wait for a connection that its own task keeps.
+    pub(super) fn check_self_deadlock(self: &Arc<Self>) -> Result<(), Error> {
+        if held_locks::count(self.address()) < self.count {
+            Ok(())
+        } else {
+            Err(Error::pool_kept_by_caller())
+        }
+    }
+
     /// Returns what tells this pool from others.
     pub(super) fn address(self: &Arc<Self>) -> usize {
         Arc::as_ptr(self).addr()
@@ -86,7 +97,7 @@ impl ExclusiveConnections {
 
     /// Takes a place for a call if one is free.
     pub(super) fn try_take(self: &Arc<Self>, call: &Call<'_>) -> Option<ExclusiveLease> {
-        let blockable = if call.may_block() && !held_locks::is_holding(self.address()) {
+        let blockable = if call.may_block() && held_locks::count(self.address()) == 0 {
             Some(self.blockable.try_take()?)
         } else {
             None
@@ -200,6 +211,15 @@ struct Place {
     _blockable: Option<OwnedSemaphorePermit>,
 }
 
+impl Place {
+    // It takes all of the place: a closure that names one field captures that alone, and the permits are free at once.
+    fn release(self, connection: Option<Counted>) {
+        if let Some(connection) = connection {
+            self.pool.release(connection);
+        }
+    }
+}
+
 /// The use of a connection by one caller.
 pub(super) struct ExclusiveLease {
     /// None after the drop has handed it over.
@@ -240,11 +260,14 @@ impl Lease for ExclusiveLease {
         if let Some(connection) = &self.connection {
             return Ok(Arc::clone(&connection.open));
         }
-        let Some(place) = &self.place else {
-            return Err(Error::pool_closed());
+        let open_place = || {
+            let place = self.place.as_ref();
+            place.filter(|place| !place.pool.places.is_closed())
         };
+        let place = open_place().ok_or_else(Error::pool_closed)?;
         let count = Count::new(&place.pool.open);
         let open = Arc::new(OpenConnection::open(&place.pool.connector).await?);
+        open_place().ok_or_else(Error::pool_closed)?;
         self.connection = Some(Counted {
             open: Arc::clone(&open),
             _count: count,
@@ -272,7 +295,7 @@ impl Drop for ExclusiveLease {
             return;
         };
         if self.progress == Progress::Ready || !connection.open.is_usable() {
-            place.pool.release(connection);
+            place.release(Some(connection));
             return;
         }
         // The caller was cancelled, or its work failed or panicked.
@@ -280,9 +303,7 @@ impl Drop for ExclusiveLease {
         let open = Arc::clone(&connection.open);
         open.after_last_reply(rolls_back, move |open, is_usable| {
             drop(open);
-            if is_usable {
-                place.pool.release(connection);
-            }
+            place.release(is_usable.then_some(connection));
         });
     }
 }

@@ -154,7 +154,11 @@ impl Groups {
     /// Returns how many calls wait.
     pub(super) fn waiting(&self) -> u32 {
         let lines = [&self.loads, &self.peeks, &self.saves];
-        let waiting: usize = lines.map(|line| line.lock().waiting.len()).iter().sum();
+        let in_line = |line: &Line| {
+            let state = line.lock();
+            state.waiting.iter().filter(|w| !w.is_dropped()).count()
+        };
+        let waiting: usize = lines.map(in_line).iter().sum();
         u32::try_from(waiting).unwrap_or(u32::MAX)
     }
 

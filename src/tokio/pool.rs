@@ -33,7 +33,8 @@ const MAX_SAVE_GROUPS: usize = 2;
 /// other. The other connections serve one call at a time: those that change something, because they may wait for a session
 /// that another client has locked, and those that read the whole table. So a save that waits delays no load. A
 /// [`with_locked`](super::Store::with_locked) keeps such a connection while its closure works. The calls that may wait for a
-/// locked session leave one such connection to the others, and to the calls in those closures.
+/// locked session leave one such connection to the others, and to the calls in those closures. A pool of 2 has only one. So it
+/// [refuses](crate::Error::is_invalid_argument) calls in those closures, except those that only read.
 ///
 /// Loads and saves that would wait for a connection [share the next call](crate::StoreBuilder::group_calls) of the database. For
 /// that, two loads or groups of loads are under way on each connection.
@@ -67,22 +68,22 @@ impl Pool {
             idle_timeout,
         };
         let waits = Arc::default();
-        let places = |count: u32, each: usize| Places::new(count as usize * each, &waits);
+        let shared_places = |each: usize| Places::new(shared as usize * each, &waits);
         let connector = Arc::new(parts.connector);
         Ok(Pool {
             inner: Arc::new(PoolInner {
                 shared: SharedConnections::new(
                     Arc::clone(&connector),
                     limits,
-                    places(shared, MAX_PIPELINED),
-                    places(shared, MAX_PIPELINED_LOADS),
+                    shared_places(MAX_PIPELINED),
+                    shared_places(MAX_PIPELINED_LOADS),
                     shared as usize,
                 ),
                 exclusive: ExclusiveConnections::new(
                     Arc::clone(&connector),
                     limits,
-                    places(exclusive, 1),
-                    places(exclusive.saturating_sub(1).max(1), 1),
+                    exclusive as usize,
+                    &waits,
                 ),
                 groups: Groups::new(
                     group_mode,
@@ -143,6 +144,9 @@ impl Executor for Pool {
     }
 
     async fn execute(&self, schema: &SchemaName, call: &Call<'_>) -> Result<Reply, Error> {
+        if !call.can_be_pipelined() {
+            self.inner.exclusive.check_self_deadlock()?;
+        }
         match call.group() {
             Some(kind) if self.inner.groups.mode != GroupMode::Never => {
                 self.inner.execute_groupable(kind, schema, call).await
@@ -161,6 +165,7 @@ impl Executor for Pool {
         schema: &SchemaName,
         first: &Call<'_>,
     ) -> Result<(PoolTransaction, Reply), Error> {
+        self.inner.exclusive.check_self_deadlock()?;
         let deadline = self.inner.deadline();
         let mut lease = self.inner.exclusive.take(first, deadline).await?;
         let reply = begin(&mut lease, schema, first).await?;

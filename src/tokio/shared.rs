@@ -138,9 +138,13 @@ impl SharedConnections {
 }
 
 impl SharedConnection {
-    /// Returns the connection, or the task that opens one.
-    fn state(&self, connector: &Arc<Connector>, limits: Limits) -> Result<State, Error> {
+    /// Returns the connection, or the task that opens one. None is opened after the pool is closed.
+    fn state(&self, pool: &SharedConnections) -> Result<State, Error> {
+        let (connector, limits) = (&pool.connector, pool.limits);
         let mut state = lock(&self.state);
+        if pool.places.is_closed() {
+            return Ok(State::Unopened);
+        }
         match &*state {
             State::Open(open)
                 if open.is_usable() && !limits.is_expired(open, self.idle_since()) =>
@@ -189,15 +193,17 @@ fn open(
     let (sender, receiver) = watch::channel(None);
     let (connector, state) = (Arc::clone(connector), Arc::clone(state));
     current_runtime()?.spawn(async move {
-        let opened = OpenConnection::open(&connector).await.map(Arc::new);
+        let mut opened = OpenConnection::open(&connector).await.map(Arc::new);
         {
             let mut state = lock(&state);
-            // Otherwise the store was closed meanwhile.
             if matches!(&*state, State::Opening(_)) {
                 *state = match &opened {
                     Ok(open) => State::Open(Arc::clone(open)),
                     Err(_) => State::Unopened,
                 };
+            } else {
+                // The store was closed meanwhile.
+                opened = Err(Error::pool_closed());
             }
         }
         sender.send_replace(Some(opened));
@@ -225,8 +231,7 @@ impl Place {
 
     /// Returns the connection when it is open. Returns None if the task that opens it ended with its runtime.
     async fn open(&self) -> Result<Option<Arc<OpenConnection>>, Error> {
-        let pool = &self.pool;
-        match self.connection().state(&pool.connector, pool.limits)? {
+        match self.connection().state(&self.pool)? {
             State::Open(open) => Ok(Some(open)),
             State::Opening(mut result) => match result.wait_for(Option::is_some).await.as_deref() {
                 Ok(Some(Ok(open))) => Ok(Some(Arc::clone(open))),

@@ -172,7 +172,7 @@ impl Drop for TestDatabase {
 }
 
 /// Sets which loads and saves travel in groups: those that wait, or as `CONNECT_PG_TEST_GROUPS` says, `all` or `none`.
-pub fn with_groups(builder: StoreBuilder) -> StoreBuilder {
+pub fn with_groups<S>(builder: StoreBuilder<S>) -> StoreBuilder<S> {
     match env::var("CONNECT_PG_TEST_GROUPS").as_deref() {
         Ok("all") => builder.group_all_calls(),
         Ok("none") => builder.group_calls(false),

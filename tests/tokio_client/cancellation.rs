@@ -1,12 +1,13 @@
 //! Futures that are dropped: at random moments, while they wait, and under a lock.
 
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
 use super::locked::Holder;
-use super::{VARIANTS, builder, create, outside, run};
-use crate::support::test_database::updated;
+use super::{VARIANTS, builder, connect, create, outside, run};
+use crate::support::test_database::{TestDatabase, updated};
 use crate::support::wait::wait_until;
 use connect_pg::tokio::Store;
 use connect_pg::{Error, SaveOutcome, Session, SessionAttributes, SessionId};
@@ -158,10 +159,42 @@ fn dropped_save_that_waits_for_lock_keeps_only_its_own_connection() {
     });
 }
 
+// Its place is in use until the server has replied, so no further connection is opened.
+#[test]
+fn dropped_save_that_waits_for_lock_keeps_its_place() {
+    run(async |database| {
+        let other = connect(database).await;
+        let mut session = create(&other, 1_u32).await;
+        let holder = Holder::lock(&other, session.id()).await;
+        let store = builder(database).pool_size(2).connect().await.unwrap();
+        let next = create(&store, 5_u32).await;
+        session.data = 9;
+        let saving = tokio::spawn({
+            let store = store.clone();
+            async move { store.save(&mut session).await }
+        });
+        outside(|| database.wait_until_blocked(1));
+        saving.abort();
+        assert!(saving.await.unwrap_err().is_cancelled());
+        let ending = tokio::spawn({
+            let (store, id) = (store.clone(), next.id().clone());
+            async move { store.end(&id).await.unwrap() }
+        });
+        wait_until("a call waits for the only connection for changes", || {
+            store.pool_status().waiting == 1
+        });
+        holder.unlock().await;
+        assert!(ending.await.unwrap());
+        assert_eq!(store.pool_status().open, 2);
+    });
+}
+
 #[test]
 fn dropped_save_may_be_executed() {
     run(async |database| {
-        let store = builder(database).connect().await.unwrap();
+        // In a group it would wait for the task that leads that.
+        let store = builder(database).group_calls(true);
+        let store = store.connect().await.unwrap();
         let mut session = create(&store, 1_u32).await;
         let id = session.id().clone();
         session.data = 2;
@@ -224,6 +257,187 @@ fn dropped_lock_rolls_back_and_unlocks() {
             assert!(session.data < 99);
         }
         assert_eq!(store.load::<u32>(&id).await.unwrap().unwrap().data, 4);
+    });
+}
+
+/// Polls a future when it is woken, but only so often. Returns true if it was ready by then.
+async fn drop_after(polls: u32, future: impl Future<Output = ()>) -> bool {
+    let mut future = pin!(future);
+    let mut left = polls;
+    std::future::poll_fn(|context| {
+        if future.as_mut().poll(context).is_ready() {
+            return Poll::Ready(true);
+        }
+        left -= 1;
+        if left == 0 {
+            Poll::Ready(false)
+        } else {
+            Poll::Pending
+        }
+    })
+    .await
+}
+
+/// A call with the outcome left out.
+type AnyCall<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+type MakeCall = fn(&Store, Session<u32>) -> AnyCall<'_>;
+
+/// Each kind of call, on a session of a user.
+const CALLS: [(&str, MakeCall); 17] = [
+    ("load", |store, session| {
+        Box::pin(async move { drop(store.load::<u32>(session.id()).await) })
+    }),
+    ("peek", |store, session| {
+        Box::pin(async move { drop(store.peek::<u32>(session.id()).await) })
+    }),
+    ("touch", |store, session| {
+        Box::pin(async move { drop(store.touch(session.id()).await) })
+    }),
+    ("info", |store, session| {
+        Box::pin(async move { drop(store.info(session.id()).await) })
+    }),
+    ("user_sessions", |store, _| {
+        Box::pin(async move { drop(store.user_sessions("ada").await) })
+    }),
+    ("count", |store, _| {
+        Box::pin(async move { drop(store.count().await) })
+    }),
+    ("create", |store, _| {
+        Box::pin(async move { drop(store.create(1, &SessionAttributes::new()).await) })
+    }),
+    ("save", |store, mut session| {
+        session.data += 1;
+        Box::pin(async move { drop(store.save(&mut session).await) })
+    }),
+    ("update", |store, session| {
+        Box::pin(async move { drop(store.update(session.id(), |n: &mut u32| *n += 1).await) })
+    }),
+    ("with_locked", |store, session| {
+        Box::pin(async move {
+            let work = async |session: &mut Session<u32>| {
+                tokio::task::yield_now().await;
+                session.data += 1;
+                Ok::<_, Error>(())
+            };
+            drop(store.with_locked(session.id(), PATIENCE, work).await);
+        })
+    }),
+    ("rotate", |store, mut session| {
+        Box::pin(async move { drop(store.rotate(&mut session, Duration::ZERO).await) })
+    }),
+    ("login", |store, mut session| {
+        Box::pin(async move {
+            let attributes = SessionAttributes::new();
+            drop(store.login(&mut session, "bob", &attributes).await);
+        })
+    }),
+    ("logout", |store, mut session| {
+        Box::pin(async move { drop(store.logout(&mut session).await) })
+    }),
+    ("end", |store, session| {
+        Box::pin(async move { drop(store.end(session.id()).await) })
+    }),
+    ("end_user_sessions", |store, session| {
+        Box::pin(async move { drop(store.end_user_sessions("ada", Some(session.id())).await) })
+    }),
+    ("prune", |store, _| {
+        Box::pin(async move { drop(store.prune(10).await) })
+    }),
+    ("listen", |store, _| {
+        Box::pin(async move { drop(store.listen().await) })
+    }),
+];
+
+/// Makes every kind of call and drops it after one poll, two, and so on until it is made. `store` is asked for the store of each
+/// call. After each, the only connection for reads and the only one for changes are usable.
+async fn drop_at_each_await(database: &TestDatabase, mut store: impl FnMut() -> Store) {
+    let other = connect(database).await;
+    for (name, call) in CALLS {
+        for polls in 1.. {
+            assert!(polls < 200, "{name} does not end");
+            let attributes = SessionAttributes::new().user_id("ada");
+            let session = other.create(1_u32, &attributes).await.unwrap();
+            let id = session.id().clone();
+            let store = store();
+            let is_made = drop_after(polls, call(&store, session)).await;
+            let next_calls = async {
+                let mut next = create(&store, 7_u32).await;
+                next.data = 8;
+                assert_eq!(store.save(&mut next).await.unwrap(), SaveOutcome::Saved);
+                let loaded = store.load::<u32>(next.id()).await.unwrap();
+                assert_eq!(loaded.unwrap().data, 8);
+                assert!(store.end(next.id()).await.unwrap());
+                until_idle(&store).await;
+            };
+            let in_time = timeout(PATIENCE, next_calls).await;
+            assert!(in_time.is_ok(), "{name} dropped after {polls} polls");
+            if let Some(session) = other.load::<u32>(&id).await.unwrap() {
+                let adds_one = matches!(name, "save" | "update" | "with_locked");
+                let changed = 1 + u32::from(adds_one);
+                assert!((1..=changed).contains(&session.data), "{name}");
+                assert!(!is_made || session.data == changed, "{name} was lost");
+            } else {
+                let ends = matches!(name, "rotate" | "login" | "logout" | "end");
+                assert!(ends, "{name} ended the session");
+            }
+            if is_made {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn call_dropped_at_each_await_leaves_every_connection_usable() {
+    run(async |database| {
+        for variant in VARIANTS {
+            let store = variant(builder(database)).pool_size(2).build().unwrap();
+            drop_at_each_await(database, || store.clone()).await;
+            let status = store.pool_status();
+            assert_eq!((status.open, status.idle, status.waiting), (2, 2, 0));
+        }
+    });
+}
+
+// The call connects, and prepares its statement.
+#[test]
+fn call_dropped_while_it_connects_leaves_every_connection_usable() {
+    run(async |database| {
+        let store = || builder(database).pool_size(2).build().unwrap();
+        drop_at_each_await(database, store).await;
+        outside(|| database.wait_until_disconnected());
+    });
+}
+
+// The connection for changes is in use. A call that waits for it is dropped, and has done nothing.
+#[test]
+fn call_dropped_while_it_waits_for_connection_has_done_nothing() {
+    run(async |database| {
+        for variant in VARIANTS {
+            let store = variant(builder(database)).pool_size(2).build().unwrap();
+            let busy = create(&store, 1_u32).await.id().clone();
+            let attributes = SessionAttributes::new().user_id("ada");
+            let session = store.create(1_u32, &attributes).await.unwrap();
+            let holder = Holder::lock(&store, &busy).await;
+            for (name, call) in CALLS {
+                let waits = !matches!(
+                    name,
+                    "load" | "peek" | "touch" | "info" | "user_sessions" | "update" | "listen"
+                );
+                if waits {
+                    let is_made = drop_after(1, call(&store, session.clone())).await;
+                    assert!(!is_made, "{name} did not wait");
+                }
+            }
+            assert_eq!(store.pool_status().waiting, 0);
+            holder.unlock().await;
+            let loaded = store.load::<u32>(session.id()).await.unwrap().unwrap();
+            assert_eq!((loaded.data, loaded.version()), (1, session.version()));
+            assert_eq!(store.count().await.unwrap(), 2);
+            assert!(store.end(session.id()).await.unwrap());
+            assert!(store.end(&busy).await.unwrap());
+            until_idle(&store).await;
+        }
     });
 }
 

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::locked::Holder;
-use super::pool::through;
-use super::{builder, connect, create, execute, outside, run};
+use super::{connect, create, execute, outside, run};
 use crate::support::proxy::Proxy;
 use crate::support::test_database::{TestDatabase, updated};
 use crate::support::wait::wait_until;
@@ -13,6 +12,15 @@ use connect_pg::{
     Error, RotateOutcome, SaveOutcome, Session, SessionAttributes, SessionId, StoreBuilder,
 };
 use tokio::task::JoinHandle;
+
+// Groups of calls that would wait, whatever CONNECT_PG_TEST_GROUPS says.
+fn builder(database: &TestDatabase) -> StoreBuilder<Store> {
+    super::builder(database).group_calls(true)
+}
+
+fn through(proxy: &Proxy, database: &TestDatabase) -> StoreBuilder<Store> {
+    super::pool::through(proxy, database).group_calls(true)
+}
 
 /// Returns a store with one connection for loads and one for changes.
 fn two_connections(builder: StoreBuilder<Store>) -> Store {

@@ -21,7 +21,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::block_in_place;
 use tokio_postgres::{Client, NoTls};
 
-use crate::support::test_database::TestDatabase;
+use crate::support::test_database::{TestDatabase, with_groups};
 
 /// Runs a test in a runtime of two threads.
 fn run(test: impl AsyncFnOnce(&TestDatabase)) {
@@ -54,14 +54,14 @@ async fn client(database: &TestDatabase) -> Client {
 }
 
 fn builder(database: &TestDatabase) -> StoreBuilder<Store> {
-    Store::builder()
-        .database_url(&database.url())
-        .schema(&database.schema)
+    let builder = Store::builder().database_url(&database.url());
+    with_groups(builder.schema(&database.schema))
 }
 
-/// Prepared statements or not; groups where calls would wait, or always.
-const VARIANTS: [fn(StoreBuilder<Store>) -> StoreBuilder<Store>; 4] = [
+/// Prepared statements or not; groups where calls would wait, always, or never.
+const VARIANTS: [fn(StoreBuilder<Store>) -> StoreBuilder<Store>; 5] = [
     |builder| builder,
+    |builder| builder.group_calls(false),
     |builder| builder.prepare_statements(false),
     |builder| builder.group_all_calls(),
     |builder| builder.prepare_statements(false).group_all_calls(),

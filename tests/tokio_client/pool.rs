@@ -5,19 +5,20 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use super::locked::Holder;
 use super::{builder, connect, create, outside, run, runtime};
 use crate::support::case::case;
 use crate::support::proxy::Proxy;
-use crate::support::test_database::TestDatabase;
+use crate::support::test_database::{TestDatabase, updated, with_groups};
+use crate::support::wait::wait_until;
 use connect_pg::tokio::Store;
-use connect_pg::{Error, ErrorKind, Session, SessionId, StoreBuilder};
+use connect_pg::{Error, ErrorKind, Session, SessionAttributes, SessionId, StoreBuilder};
 
 const PATIENCE: Duration = Duration::from_mins(5);
 
 pub fn through(proxy: &Proxy, database: &TestDatabase) -> StoreBuilder<Store> {
-    Store::builder()
-        .config(proxy.config(database))
-        .schema(&database.schema)
+    let builder = Store::builder().config(proxy.config(database));
+    with_groups(builder.schema(&database.schema))
 }
 
 fn connections(store: &Store) -> (u32, u32, u32, u32) {
@@ -37,6 +38,103 @@ fn pool_status_counts_open_and_idle_connections() {
         let work = async |_: &mut Session<i32>| Ok::<_, Error>(connections(&store));
         let within = store.with_locked(&id, PATIENCE, work).await.unwrap();
         assert_eq!(within.updated(), Some((3, 2, 1, 0)));
+    });
+}
+
+#[test]
+fn pool_status_counts_calls_that_wait_and_hand_offs() {
+    run(async |database| {
+        let store = builder(database).pool_size(2).build().unwrap();
+        let id = create(&store, 1_u32).await.id().clone();
+        let before = store.pool_status().hand_offs;
+        let holder = Holder::lock(&store, &id).await;
+        let ends: Vec<_> = (0..3)
+            .map(|_| {
+                let (store, id) = (store.clone(), id.clone());
+                tokio::spawn(async move { store.end(&id).await.unwrap() })
+            })
+            .collect();
+        wait_until("three calls wait", || store.pool_status().waiting == 3);
+        assert_eq!(store.pool_status().hand_offs, before);
+        holder.unlock().await;
+        let mut ended = 0;
+        for end in ends {
+            ended += u32::from(end.await.unwrap());
+        }
+        assert_eq!(ended, 1);
+        let status = store.pool_status();
+        assert_eq!((status.waiting, status.hand_offs), (0, before + 3));
+    });
+}
+
+// The only connection for changes is that of the lock, so the call would wait for itself.
+#[test]
+fn change_under_lock_on_only_connection_for_changes_is_refused() {
+    type Refused = (&'static str, Result<(), Error>);
+    run(async |database| {
+        let store = builder(database).pool_size(2).connect().await.unwrap();
+        let id = create(&store, 1_u32).await.id().clone();
+        let mut other = create(&store, 5_u32).await;
+        let work = async |locked: &mut Session<u32>| {
+            other.data = 6;
+            let lock_other = async |_: &mut Session<u32>| Ok::<_, Error>(());
+            let results: [Refused; 5] = [
+                ("save", store.save(&mut other).await.map(drop)),
+                ("end", store.end(other.id()).await.map(drop)),
+                (
+                    "create",
+                    store.create(1, &SessionAttributes::new()).await.map(drop),
+                ),
+                ("count", store.count().await.map(drop)),
+                (
+                    "with_locked",
+                    store
+                        .with_locked(other.id(), PATIENCE, lock_other)
+                        .await
+                        .map(drop),
+                ),
+            ];
+            for (name, result) in results {
+                let error = result.expect_err(name);
+                assert!(error.is_invalid_argument(), "{name}: {error}");
+                assert!(error.to_string().contains("pool_size"), "{error}");
+            }
+            // Reads use another connection.
+            assert_eq!(store.load::<u32>(other.id()).await?.unwrap().data, 5);
+            // Another task waits for its turn.
+            let spawned = tokio::spawn({
+                let (store, id) = (store.clone(), other.id().clone());
+                async move { store.end(&id).await.unwrap() }
+            });
+            locked.data = 2;
+            Ok::<_, Error>(spawned)
+        };
+        let spawned = updated(store.with_locked(&id, PATIENCE, work).await);
+        assert!(spawned.await.unwrap());
+        assert_eq!(store.load::<u32>(&id).await.unwrap().unwrap().data, 2);
+    });
+}
+
+// The call got its place before, and would open a connection now.
+#[test]
+fn call_with_place_opens_no_connection_after_close() {
+    run(async |database| {
+        let proxy = outside(|| Proxy::to(database));
+        let store = through(&proxy, database).pool_size(2).build().unwrap();
+        let id = SessionId::generate().unwrap();
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        // The first poll takes the place, and begins to connect.
+        let mut end = pin!(store.end(&id));
+        let mut info = pin!(store.info(&id));
+        assert!(end.as_mut().poll(&mut context).is_pending());
+        assert!(info.as_mut().poll(&mut context).is_pending());
+        store.close();
+        proxy.refuse();
+        for error in [end.await.unwrap_err(), info.await.map(drop).unwrap_err()] {
+            assert!(error.is_unavailable(), "{error}");
+        }
+        assert_eq!(store.pool_status().open, 0);
+        outside(|| database.wait_until_disconnected());
     });
 }
 
