@@ -142,6 +142,11 @@ impl<'a> Waiting<'a> {
             self.ticket = None;
             return self.accept(message);
         }
+        self.give_up()
+    }
+
+    /// Leaves the queue after the timeout. Takes what was decided for this thread meanwhile.
+    pub(super) fn give_up(mut self) -> Result<Turn<'a>, AcquireError> {
         let allowed = self.places.lock().allows(self.purpose);
         match self.leave() {
             // The call is on its way, in another thread's group.

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use crate::connection::pool::members::Members;
 use crate::connection::pool::options::{GroupMode, PoolOptions};
+use crate::connection::pool::place::PooledConnection;
 use crate::connection::pool::places::Places;
-use crate::connection::pool::queue::Purpose;
+use crate::connection::pool::queue::{Purpose, Ticket};
 use crate::connection::pool::status::PoolStatus;
 use crate::connection::pool::waiter::Waiter;
 use crate::connection::pool::waiting::{AcquireError, Turn, Waiting};
@@ -193,15 +194,18 @@ fn prompt_caller_passes_blockable_one_that_may_have_no_place() {
     assert!(second_blockable.has_arrived());
 }
 
-/// Returns a thread's place in the queue of loads, and its waiter.
-fn enqueue_load(places: &Places) -> Waiting<'_> {
+fn grouped_load() -> Arc<GroupedCall> {
     let key = SessionKey::new([7; 32]);
     let load = LoadSession {
         key: &key,
         slide: true,
     };
-    let call = GroupedCall::new(&load.call()).unwrap();
-    let waiter = Arc::new(Waiter::of(Arc::new(call)));
+    Arc::new(GroupedCall::new(&load.call()).unwrap())
+}
+
+/// Returns a thread's place in the queue of loads.
+fn enqueue_load(places: &Places) -> Waiting<'_> {
+    let waiter = Arc::new(Waiter::of(grouped_load()));
     places.enqueue(&mut places.lock(), Purpose::Loads, None, waiter)
 }
 
@@ -250,6 +254,234 @@ fn panic_of_leader_leaves_members_alone() {
         drop(leader);
         assert!(places.acquire(Purpose::Prompt, None, AT_ONCE).is_ok());
     }
+}
+
+/// What becomes of a waiting thread between its timeout and the moment when it leaves the queue.
+#[derive(Clone, Copy, Debug)]
+enum Meanwhile {
+    Nothing,
+    Released,
+    Answered,
+    LeaderPanicked,
+    Closed,
+}
+
+#[test]
+fn caller_that_gives_up_keeps_what_was_decided_for_it_meanwhile() {
+    use Meanwhile::{Answered, Closed, LeaderPanicked, Nothing, Released};
+    for meanwhile in [Nothing, Released, Answered, LeaderPanicked, Closed] {
+        let places = places(1);
+        let leader = places.acquire(Purpose::Loads, None, AT_ONCE).unwrap();
+        let waiting = enqueue_load(&places);
+        let members = || Members::new(leader.take_group(|_| Admission::Joins), false);
+        match meanwhile {
+            Nothing | Released => {}
+            Answered => members().answer(GroupReply::default()),
+            LeaderPanicked => drop(members()),
+            Closed => places.close(),
+        }
+        let leader = match meanwhile {
+            Released => {
+                drop(leader);
+                None
+            }
+            _ => Some(leader),
+        };
+        let expected = match (meanwhile, waiting.give_up()) {
+            (Nothing, Err(AcquireError::Timeout))
+            | (Closed, Err(AcquireError::Closed))
+            | (Released, Ok(Turn::Lead(_))) => true,
+            (Answered | LeaderPanicked, Ok(Turn::Alone { may_have_executed })) => {
+                !may_have_executed
+            }
+            _ => false,
+        };
+        assert!(expected, "{meanwhile:?}");
+        drop(leader);
+        assert_eq!(places.status().waiting, 0);
+        let next = places.acquire(Purpose::Prompt, None, AT_ONCE).err();
+        let expected = matches!(meanwhile, Closed).then_some(AcquireError::Closed);
+        assert_eq!(next, expected, "{meanwhile:?}");
+    }
+}
+
+/// What the threads of a stress test did.
+#[derive(Default)]
+struct Tally {
+    in_use: AtomicU32,
+    led: AtomicU64,
+    /// Calls that leaders took along.
+    taken: AtomicU64,
+    /// Calls that were taken along, as their own threads learned.
+    alone: AtomicU64,
+    late: AtomicU64,
+}
+
+/// One thread of a stress test.
+struct Stress<'a> {
+    places: &'a Places,
+    tally: &'a Tally,
+    call: Arc<GroupedCall>,
+    closes: bool,
+    random: u32,
+}
+
+impl Stress<'_> {
+    const SIZE: u32 = 4;
+
+    fn below(&mut self, limit: u32) -> u32 {
+        self.random = self
+            .random
+            .wrapping_mul(1_664_525)
+            .wrapping_add(1_013_904_223);
+        (self.random >> 8) % limit
+    }
+
+    fn purpose(&mut self) -> Purpose {
+        match self.below(3) {
+            0 => Purpose::Loads,
+            1 => Purpose::Peeks,
+            _ => Purpose::Saves,
+        }
+    }
+
+    /// Waits for ever, or for about as long as another thread needs.
+    fn timeout(&mut self) -> Duration {
+        match self.below(3) {
+            0 => LONG,
+            _ => Duration::from_micros(u64::from(self.below(40))),
+        }
+    }
+
+    /// Makes one call: by itself, or in a group. A part of them panics with a place.
+    fn make_call(&mut self) {
+        let timeout = self.timeout();
+        if self.below(3) == 0 {
+            let purpose = [Purpose::Prompt, Purpose::Blockable][self.below(2) as usize];
+            self.use_alone(purpose, None, timeout);
+            return;
+        }
+        let purpose = self.purpose();
+        match self.places.join(purpose, &self.call, timeout) {
+            Ok((Turn::Lead(connection), _)) => self.lead(purpose, connection),
+            Ok((Turn::Alone { .. }, ticket)) => {
+                self.tally.alone.fetch_add(1, Ordering::SeqCst);
+                self.use_alone(Purpose::Blockable, ticket, LONG);
+            }
+            Ok((Turn::Reply(_), _)) => panic!("no leader replies"),
+            Err(error) => self.note(error, timeout),
+        }
+    }
+
+    fn use_alone(&mut self, purpose: Purpose, ticket: Option<Ticket>, timeout: Duration) {
+        match self.places.acquire(purpose, ticket, timeout) {
+            Ok(_connection) => self.use_place(),
+            Err(error) => self.note(error, timeout),
+        }
+    }
+
+    fn lead(&mut self, purpose: Purpose, mut connection: PooledConnection<'_>) {
+        let mut most = self.below(4);
+        let group = connection.take_group(|_| match most.checked_sub(1) {
+            Some(left) => {
+                most = left;
+                Admission::Joins
+            }
+            None => Admission::Full,
+        });
+        self.tally.led.fetch_add(1, Ordering::SeqCst);
+        self.tally
+            .taken
+            .fetch_add(group.len() as u64, Ordering::SeqCst);
+        let members = Members::new(group, true);
+        if purpose == Purpose::Saves && members.is_empty() {
+            connection.become_blockable();
+        }
+        self.use_place();
+        if self.below(2) == 0 {
+            drop(connection);
+            members.answer(GroupReply::default());
+        } else {
+            members.answer(GroupReply::default());
+            drop(connection);
+        }
+    }
+
+    fn use_place(&mut self) {
+        assert!(self.tally.in_use.fetch_add(1, Ordering::SeqCst) < Self::SIZE);
+        if self.below(3) == 0 {
+            thread::yield_now();
+        }
+        self.tally.in_use.fetch_sub(1, Ordering::SeqCst);
+        if self.below(20) == 0 {
+            // Without the panic hook, which would print it.
+            std::panic::resume_unwind(Box::new("on purpose"));
+        }
+    }
+
+    fn note(&self, error: AcquireError, timeout: Duration) {
+        match error {
+            AcquireError::Timeout | AcquireError::Blocked => {
+                assert_ne!(timeout, LONG, "{error:?}");
+                self.tally.late.fetch_add(1, Ordering::SeqCst);
+            }
+            AcquireError::Closed => assert!(self.closes, "the pool is open"),
+        }
+    }
+}
+
+// The pool is closed in half of the rounds, while threads hold places, wait and lead. Each thread ends, and each call that a leader
+// took along was answered once.
+#[test]
+fn groups_timeouts_panics_and_close_lose_no_place_and_no_answer() {
+    const THREADS: u32 = 10;
+    const CALLS: u32 = 300;
+    let (mut taken, mut late) = (0, 0);
+    for round in 0..10_u32 {
+        let places = places(Stress::SIZE);
+        let tally = Tally::default();
+        let closes = round % 2 == 1;
+        thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let (places, tally) = (&places, &tally);
+                scope.spawn(move || {
+                    let mut stress = Stress {
+                        places,
+                        tally,
+                        call: grouped_load(),
+                        closes,
+                        random: round * THREADS + thread,
+                    };
+                    for call in 0..CALLS {
+                        if closes && thread == 0 && call == CALLS / 2 {
+                            places.close();
+                        }
+                        let result = catch_unwind(AssertUnwindSafe(|| stress.make_call()));
+                        if let Err(panic) = result {
+                            assert_eq!(panic.downcast_ref(), Some(&"on purpose"));
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(tally.taken.load(Ordering::SeqCst), tally.alone.into_inner());
+        let status = places.status();
+        assert_eq!((status.open, status.idle, status.waiting), (0, 0, 0));
+        let most_blockable = if closes { 0 } else { Stress::SIZE / 2 };
+        let blockable: Vec<_> = (0..Stress::SIZE)
+            .map_while(|_| places.acquire(Purpose::Blockable, None, AT_ONCE).ok())
+            .collect();
+        assert_eq!(blockable.len(), most_blockable as usize);
+        let rest: Vec<_> = (0..=Stress::SIZE)
+            .map_while(|_| places.acquire(Purpose::Prompt, None, AT_ONCE).ok())
+            .collect();
+        let all = if closes { 0 } else { Stress::SIZE };
+        assert_eq!(blockable.len() + rest.len(), all as usize);
+        assert!(tally.led.into_inner() > 0);
+        taken += tally.taken.into_inner();
+        late += tally.late.into_inner();
+    }
+    assert!(taken > 0 && late > 0, "{taken} taken along, {late} late");
 }
 
 // More threads than places, with timeouts as short as a call, and panics. In the end no place is missing.
