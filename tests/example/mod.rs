@@ -1,3 +1,5 @@
-//! The example application.
+//! The examples.
 
+#[cfg(feature = "tokio")]
+mod async_store;
 mod web_application;

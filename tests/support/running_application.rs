@@ -118,7 +118,8 @@ impl Drop for Application {
 
 /// Returns the program with the environment of the runtime role, without the password.
 pub fn command(database: &TestDatabase) -> Command {
-    let mut command = Command::new(program());
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let mut command = Command::new(PROGRAM.get_or_init(|| example("web_application", &[])));
     set_tcp_login(&mut command, &database.name, &database.role);
     command
         .env("LISTEN", "127.0.0.1:0")
@@ -131,33 +132,25 @@ pub fn command(database: &TestDatabase) -> Command {
     command
 }
 
-/// Returns the program that `cargo test` or `cargo nextest run` built. With `--test …` they do not build it. So it is built here if
-/// it is missing, or older than one of its sources in the list that cargo keeps.
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let test = std::env::current_exe().unwrap();
-        let profile = test.ancestors().nth(2).unwrap();
-        let program = profile.join("examples").join("web_application");
-        if !is_current(&program) {
-            let mut build = Command::new(env!("CARGO"));
-            build
-                .args([
-                    "build",
-                    "--quiet",
-                    "--example",
-                    "web_application",
-                    "--target-dir",
-                ])
-                .arg(profile.parent().unwrap())
-                .current_dir(env!("CARGO_MANIFEST_DIR"));
-            if !cfg!(debug_assertions) {
-                build.arg("--release");
-            }
-            assert!(build.status().unwrap().success(), "{build:?}");
+/// Returns the program that `cargo test` or `cargo nextest run` built of an example. With `--test …` they do not build it. So it is
+/// built here if it is missing, or older than one of its sources in the list that cargo keeps. `options` name its features.
+pub fn example(name: &str, options: &[&str]) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let profile = test.ancestors().nth(2).unwrap();
+    let program = profile.join("examples").join(name);
+    if !is_current(&program) {
+        let mut build = Command::new(env!("CARGO"));
+        build
+            .args(["build", "--quiet", "--example", name, "--target-dir"])
+            .arg(profile.parent().unwrap())
+            .args(options)
+            .current_dir(env!("CARGO_MANIFEST_DIR"));
+        if !cfg!(debug_assertions) {
+            build.arg("--release");
         }
-        program
-    })
+        assert!(build.status().unwrap().success(), "{build:?}");
+    }
+    program
 }
 
 fn is_current(program: &Path) -> bool {
