@@ -27,9 +27,9 @@ impl<B: Backend> Store<B> {
     /// as it was. Calls that change or end the session, a logout among them, wait without limit, so `work` should be quick.
     ///
     /// With a pool, `work` holds one of its connections. All calls that may wait for a lock use
-    /// [half of them](crate::StoreBuilder::pool_size) at most, except calls that `work` makes on the same thread. On a connection [of the application's own](Store::on) it runs in a
-    /// transaction there. In a transaction of the application's it runs under a savepoint, and the session stays locked until
-    /// that transaction ends.
+    /// [half of them](crate::StoreBuilder::pool_size) at most, except calls that `work` makes on the same thread. On a connection
+    /// [of the application's own](Store::on) it runs in a transaction there. In a transaction of the application's it runs under a
+    /// savepoint, and the session stays locked until that transaction ends.
     ///
     /// If the session expires during `work`, nothing is saved, and the outcome is [`Gone`](UpdateOutcome::Gone).
     ///
@@ -37,7 +37,7 @@ impl<B: Backend> Store<B> {
     ///
     /// `work` changes the session that it is given. It must not change or end that session through the store, because that
     /// waits for `work` itself. On the same thread such a call [is refused](Error::is_locked); on another it waits. For
-    /// other calls in `work` the pool needs another connection.
+    /// other calls in `work` the pool needs another connection; without one [they are refused](Error::is_invalid_argument).
     ///
     /// Two threads that lock two sessions in opposite order, one call inside the other, wait for each other until the
     /// `lock_timeout` of one ends. They have two connections each, so the server sees no deadlock. In transactions of the

@@ -27,7 +27,8 @@ impl<B: Backend> Store<B> {
     /// millisecond. If `work` fails or panics, or if the future is dropped before it begins to commit, nothing is saved.
     ///
     /// A call in `work` that would wait for the locked session [is refused](Error::is_locked). In a task that `work` spawns
-    /// it waits.
+    /// it waits. Other calls that change something need another connection, so a [`pool_size`](crate::StoreBuilder::pool_size) of
+    /// 3 at least; without one [they are refused](Error::is_invalid_argument).
     ///
     /// # Errors
     ///
