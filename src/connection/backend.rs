@@ -6,8 +6,6 @@ use sealed::Executor;
 pub trait Backend: Executor {}
 
 pub(crate) mod sealed {
-    use postgres::Transaction;
-
     use crate::error::Error;
     use crate::functions::{Call, Reply, SchemaName};
 
@@ -29,7 +27,13 @@ pub(crate) mod sealed {
     }
 
     /// What follows the first call of a transaction, given its reply.
-    pub trait Work<R, E>: FnOnce(&mut Transaction<'_>, Reply) -> Result<R, E> {}
+    pub trait Work<R, E>: FnOnce(&mut dyn OpenTransaction, Reply) -> Result<R, E> {}
 
-    impl<F: FnOnce(&mut Transaction<'_>, Reply) -> Result<R, E>, R, E> Work<R, E> for F {}
+    impl<F: FnOnce(&mut dyn OpenTransaction, Reply) -> Result<R, E>, R, E> Work<R, E> for F {}
+
+    /// A transaction in which a call was made.
+    pub trait OpenTransaction {
+        /// Makes another call in it.
+        fn execute(&mut self, schema: &SchemaName, call: &Call<'_>) -> Result<Reply, Error>;
+    }
 }

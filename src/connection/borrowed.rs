@@ -68,7 +68,7 @@ impl<C: Lent> Executor for Borrowed<'_, C> {
 
     fn execute(&self, schema: &SchemaName, call: &Call<'_>) -> Result<Reply, Error> {
         async_context::refuse()?;
-        unnamed::query(&mut **self.client()?, schema, call)
+        unnamed::query_blocking(&mut **self.client()?, schema, call)
             .map(Reply::new)
             .map_err(|error| retry::final_error(error, call.changes()))
     }
@@ -83,7 +83,7 @@ impl<C: Lent> Executor for Borrowed<'_, C> {
         async_context::refuse()?;
         let mut client = self.client()?;
         let mut transaction = client.begin().map_err(Error::call)?;
-        let rows = unnamed::query(&mut transaction, schema, first)
+        let rows = unnamed::query_blocking(&mut transaction, schema, first)
             .map_err(|error| retry::final_error(error, first.changes()))?;
         unnamed::finish(transaction, Reply::new(rows), work)
     }

@@ -1,18 +1,35 @@
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use postgres::{Client, NoTls};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
+use super::driven_client::DrivenClient;
+use super::server_session::ServerSession;
 use crate::error::{ConnectionTarget, Error};
-#[cfg(feature = "tokio")]
-use crate::settings::Drive;
-use crate::settings::{ConnectionSettings, read_password_file};
+use crate::settings::{ConnectionSettings, Drive, login_timeout, read_password_file};
 
 /// Makes the connections of a pool.
 pub(crate) struct Connector {
     source: ConnectSource,
-    prepare_statements: bool,
+    /// None means: where they are sure to be found again.
+    prepare_statements: Option<bool>,
+    call_timeout: Duration,
+}
+
+/// How statements are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Statements {
+    Unnamed,
+    /// Prepared, once each.
+    Prepared,
+    /// The same, but another program's statement may have the same name.
+    Marked,
 }
 
 /// Where to connect to.
@@ -25,16 +42,35 @@ pub(crate) enum ConnectSource {
 }
 
 impl Connector {
-    pub(crate) fn new(source: ConnectSource, prepare_statements: bool) -> Connector {
+    pub(crate) fn new(
+        source: ConnectSource,
+        prepare_statements: Option<bool>,
+        call_timeout: Duration,
+    ) -> Connector {
         Connector {
             source,
             prepare_statements,
+            call_timeout,
         }
     }
 
-    /// Returns true if statements are prepared on the connection, once each. Otherwise they are unnamed.
+    /// Returns true if statements may be prepared on a connection.
     pub(crate) fn prepares_statements(&self) -> bool {
-        self.prepare_statements
+        self.prepare_statements != Some(false)
+    }
+
+    /// Returns how statements are sent on this connection.
+    pub(crate) fn statements_on(&self, session: ServerSession) -> Statements {
+        match (self.prepare_statements, session.is_direct) {
+            (Some(false), _) | (None, false) => Statements::Unnamed,
+            (Some(true) | None, true) => Statements::Prepared,
+            (Some(true), false) => Statements::Marked,
+        }
+    }
+
+    /// Returns how long a call waits for the server's reply.
+    pub(crate) fn call_timeout(&self) -> Duration {
+        self.call_timeout
     }
 
     /// Connects, on a thread that is known to be allowed to block.
@@ -49,8 +85,49 @@ impl Connector {
         }
     }
 
+    /// Opens a connection for calls, without blocking. A task of the runtime drives it.
+    pub(crate) async fn open(&self, runtime: &Handle) -> Result<DrivenClient, Error> {
+        let task = Mutex::new(None);
+        let client = self
+            .connect_async(&|connection| {
+                let driven = runtime.spawn(async move {
+                    // A broken connection shows in its calls.
+                    let _: Result<(), tokio_postgres::Error> = connection.await;
+                });
+                let mut task = task.lock().unwrap_or_else(PoisonError::into_inner);
+                // That of a server which was not accepted.
+                if let Some(earlier) = task.replace(driven) {
+                    earlier.abort();
+                }
+            })
+            .await;
+        let task = task.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let (client, task) = match (client, task) {
+            (Ok(client), Some(task)) => (client, task),
+            (Ok(_), None) => return Err(Error::no_runtime()),
+            (Err(error), task) => {
+                // Its server may never answer.
+                task.inspect(JoinHandle::abort);
+                return Err(error);
+            }
+        };
+        let set_up = ServerSession::set_up(&client, self.statement_timeout());
+        match timeout(self.call_timeout, set_up).await {
+            Ok(Ok(session)) => Ok(DrivenClient::new(client, task, session)),
+            Ok(Err(error)) => Err(Error::call(error)),
+            Err(_) => {
+                task.abort();
+                Err(Error::call_timeout(self.call_timeout))
+            }
+        }
+    }
+
+    /// Returns how long the server works on a statement: shorter than a call waits, so that its answer is known.
+    fn statement_timeout(&self) -> Duration {
+        self.call_timeout - (self.call_timeout / 10).min(Duration::from_secs(1))
+    }
+
     /// Connects without blocking. `drive` runs the connection.
-    #[cfg(feature = "tokio")]
     pub(crate) async fn connect_async(
         &self,
         drive: &Drive<'_>,
@@ -67,7 +144,6 @@ impl Connector {
     }
 }
 
-#[cfg(feature = "tokio")]
 async fn connect_async(
     config: &Config,
     password_file: Option<PathBuf>,
@@ -79,10 +155,23 @@ async fn connect_async(
         config.password(password.map_err(|_| Error::no_runtime())??);
     }
     let has_password = config.get_password().is_some();
-    let (client, connection) = config
-        .connect(NoTls)
-        .await
-        .map_err(|error| Error::connect(error, has_password))?;
+    let connecting = async {
+        let connected = config.connect(NoTls).await;
+        connected.map_err(|error| Error::connect(error, has_password))
+    };
+    // The driver's limit is that of each address, without the login.
+    let hosts = config
+        .get_hosts()
+        .len()
+        .max(config.get_hostaddrs().len())
+        .max(1);
+    let hosts = u32::try_from(hosts).unwrap_or(u32::MAX);
+    let (client, connection) = match config.get_connect_timeout() {
+        None => connecting.await?,
+        Some(limit) => timeout(limit.saturating_mul(hosts), connecting)
+            .await
+            .unwrap_or_else(|_| Err(Error::unreachable(login_timeout())))?,
+    };
     drive(connection);
     Ok(client)
 }

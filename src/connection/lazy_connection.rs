@@ -1,16 +1,14 @@
-use std::mem::ManuallyDrop;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use postgres::{Client, IsolationLevel, Row, Statement, Transaction};
+use tokio_postgres::Row;
 
 use super::backend::sealed::Work;
+use super::call_limit::CallLimit;
 use super::connector::Connector;
+use super::open_connection::{BegunTransaction, OpenConnection};
 use super::retry::{Attempt, Decision, FailedAttempt};
-use super::unnamed;
 use crate::error::Error;
 use crate::functions::{Call, Reply, SchemaName};
-use crate::runtime::async_context;
 
 /// A connection of the pool, opened when a call needs it.
 ///
@@ -20,13 +18,6 @@ use crate::runtime::async_context;
 pub(crate) struct LazyConnection {
     /// Boxed, because the pool moves it under its lock.
     open: Option<Box<OpenConnection>>,
-}
-
-struct OpenConnection {
-    client: Client,
-    since: Instant,
-    /// The prepared statements, by the text of their [calls](Call::statement).
-    statements: Vec<(&'static str, Statement)>,
 }
 
 impl LazyConnection {
@@ -41,8 +32,9 @@ impl LazyConnection {
     ) -> Result<Reply, Error> {
         let mut attempt = Attempt::first(connector.prepares_statements());
         attempt.may_have_executed = may_have_executed;
+        let mut limit = CallLimit::new(connector.call_timeout(), call);
         loop {
-            let failed = match self.attempt(connector, schema, call) {
+            let failed = match self.attempt(connector, schema, call, &mut limit) {
                 Ok(rows) => return Ok(Reply::repeated(rows, attempt.may_have_executed)),
                 Err(failed) => failed,
             };
@@ -73,11 +65,15 @@ impl LazyConnection {
     ) -> Result<R, E> {
         // A stale prepared statement would abort the transaction, so nothing is prepared.
         let mut attempt = Attempt::first(false);
+        let mut limit = CallLimit::new(connector.call_timeout(), first);
         loop {
-            let failed = match self.begin(connector, schema, first) {
-                Ok((transaction, rows)) => {
+            let failed = match self.begin(connector, schema, first, &mut limit) {
+                Ok((mut transaction, rows)) => {
                     let reply = Reply::repeated(rows, attempt.may_have_executed);
-                    return unnamed::finish(transaction, reply, work);
+                    // A transaction that is dropped rolls back.
+                    let result = work(&mut transaction, reply)?;
+                    transaction.commit()?;
+                    return Ok(result);
                 }
                 Err(failed) => failed,
             };
@@ -95,23 +91,19 @@ impl LazyConnection {
 
     /// Returns true if the next caller finds it connected.
     pub(crate) fn is_usable(&self) -> bool {
-        self.open
-            .as_ref()
-            .is_some_and(|open| !open.client.is_closed())
+        self.open.as_ref().is_some_and(|open| open.is_usable())
     }
 
     /// Returns true if it has been connected for this long.
     pub(crate) fn is_older_than(&self, lifetime: Duration) -> bool {
         self.open
             .as_ref()
-            .is_some_and(|open| open.since.elapsed() >= lifetime)
+            .is_some_and(|open| open.is_older_than(lifetime))
     }
 
     /// Closes the connection.
     pub(crate) fn discard(&mut self) {
-        if let Some(open) = self.open.take() {
-            close_off_runtime(open.client);
-        }
+        self.open = None;
     }
 
     /// Connects, unless it is connected.
@@ -122,12 +114,20 @@ impl LazyConnection {
     fn connected(&mut self, connector: &Connector) -> Result<&mut OpenConnection, Error> {
         match &mut self.open {
             Some(open) => Ok(open),
-            none => Ok(none.insert(Box::new(OpenConnection {
-                client: connector.connect()?,
-                since: Instant::now(),
-                statements: Vec::new(),
-            }))),
+            none => Ok(none.insert(Box::new(OpenConnection::open(connector)?))),
         }
+    }
+
+    fn begin(
+        &mut self,
+        connector: &Connector,
+        schema: &SchemaName,
+        first: &Call<'_>,
+        limit: &mut CallLimit,
+    ) -> Result<(BegunTransaction<'_>, Vec<Row>), FailedAttempt> {
+        self.connected(connector)
+            .map_err(FailedAttempt::before_sending)?
+            .begin(schema, first, limit)
     }
 
     fn attempt(
@@ -135,99 +135,16 @@ impl LazyConnection {
         connector: &Connector,
         schema: &SchemaName,
         call: &Call<'_>,
+        limit: &mut CallLimit,
     ) -> Result<Vec<Row>, FailedAttempt> {
-        let open = self
-            .connected(connector)
-            .map_err(FailedAttempt::before_sending)?;
-        if connector.prepares_statements() {
-            open.query_prepared(schema, call)
-        } else {
-            unnamed::query(&mut open.client, schema, call).map_err(FailedAttempt::after_sending)
-        }
-    }
-
-    fn begin(
-        &mut self,
-        connector: &Connector,
-        schema: &SchemaName,
-        first: &Call<'_>,
-    ) -> Result<(Transaction<'_>, Vec<Row>), FailedAttempt> {
         self.connected(connector)
             .map_err(FailedAttempt::before_sending)?
-            .begin(schema, first)
+            .query(schema, call, limit)
     }
 
     fn forget_statement(&mut self, call: &Call<'_>) {
         if let Some(open) = &mut self.open {
-            open.statements
-                .retain(|(text, _)| *text != call.statement());
+            open.forget_statement(call);
         }
     }
-}
-
-impl OpenConnection {
-    fn begin(
-        &mut self,
-        schema: &SchemaName,
-        first: &Call<'_>,
-    ) -> Result<(Transaction<'_>, Vec<Row>), FailedAttempt> {
-        // Whatever the role's default: after waiting for a lock, the call must see what the lock's holder wrote.
-        let mut transaction = self
-            .client
-            .build_transaction()
-            .isolation_level(IsolationLevel::ReadCommitted)
-            .start()
-            .map_err(|error| FailedAttempt::before_sending(Error::call(error)))?;
-        let rows = unnamed::query(&mut transaction, schema, first)
-            .map_err(FailedAttempt::after_sending)?;
-        Ok((transaction, rows))
-    }
-
-    fn query_prepared(
-        &mut self,
-        schema: &SchemaName,
-        call: &Call<'_>,
-    ) -> Result<Vec<Row>, FailedAttempt> {
-        let at = self.prepare(schema, call)?;
-        self.client
-            .query(&self.statements[at].1, &call.values())
-            .map_err(FailedAttempt::after_sending)
-    }
-
-    /// Prepares the call's statement, unless that is done. Returns its index.
-    fn prepare(&mut self, schema: &SchemaName, call: &Call<'_>) -> Result<usize, FailedAttempt> {
-        let prepared = self
-            .statements
-            .iter()
-            .position(|(text, _)| *text == call.statement());
-        if let Some(at) = prepared {
-            return Ok(at);
-        }
-        let statement = self
-            .client
-            .prepare_typed(&call.sql(schema), &call.types())
-            .map_err(|error| FailedAttempt::before_sending(Error::call(error)))?;
-        self.statements.push((call.statement(), statement));
-        Ok(self.statements.len() - 1)
-    }
-}
-
-impl Drop for LazyConnection {
-    fn drop(&mut self) {
-        self.discard();
-    }
-}
-
-/// Closes a connection, on a thread of its own inside a runtime: a client that is dropped in a task sends a message, waits,
-/// and so panics.
-pub(crate) fn close_off_runtime(client: Client) {
-    if !async_context::in_runtime() {
-        drop(client);
-        return;
-    }
-    // Without a thread the connection leaks until the process ends, which is better than a panic.
-    let client = ManuallyDrop::new(client);
-    let _ = thread::Builder::new()
-        .name("connect-pg close".to_owned())
-        .spawn(move || drop(ManuallyDrop::into_inner(client)));
 }

@@ -3,6 +3,8 @@
 //! Every function can be called again. A save of data that is stored is `saved`, and an ended session stays ended. A key that
 //! exists after a lost `create` is the one that was generated. So a call whose connection broke is repeated once.
 
+use std::time::Duration;
+
 use crate::error::Error;
 use crate::functions::Call;
 
@@ -66,6 +68,31 @@ impl FailedAttempt {
         }
     }
 
+    /// The same, of this call.
+    pub(crate) fn of_call(error: postgres::Error, call: &Call<'_>) -> FailedAttempt {
+        let mut failed = FailedAttempt::after_sending(error);
+        if !call.may_block() {
+            failed.error = failed.error.without_wait_for_session();
+        }
+        failed
+    }
+
+    /// The same, of what came before the call.
+    pub(crate) fn with_nothing_sent(self) -> FailedAttempt {
+        FailedAttempt {
+            sent: false,
+            ..self
+        }
+    }
+
+    /// The call was sent, and the server did not answer in time.
+    pub(crate) fn timed_out(timeout: Duration) -> FailedAttempt {
+        FailedAttempt {
+            error: Error::call_timeout(timeout),
+            sent: true,
+        }
+    }
+
     /// Decides what follows.
     pub(crate) fn decide(&self, call: &Call<'_>, attempt: Attempt) -> Decision {
         let failure = Failure::of(&self.error);
@@ -80,8 +107,17 @@ impl FailedAttempt {
 
 /// Returns the error of a call or commit that is not repeated.
 pub(crate) fn final_error(error: postgres::Error, changes: bool) -> Error {
-    let failed = FailedAttempt::after_sending(error);
-    let decision = decide(Failure::of(&failed.error), true, changes, Attempt::ONLY);
+    final_failure(FailedAttempt::after_sending(error), changes)
+}
+
+/// Returns the error of an attempt that is not repeated.
+pub(crate) fn final_failure(failed: FailedAttempt, changes: bool) -> Error {
+    let decision = decide(
+        Failure::of(&failed.error),
+        failed.sent,
+        changes,
+        Attempt::ONLY,
+    );
     failed.into_error(
         decision
             == Decision::Return {
@@ -94,6 +130,8 @@ pub(crate) fn final_error(error: postgres::Error, changes: bool) -> Error {
 enum Failure {
     /// The connection broke, or the server closes it.
     ConnectionLost,
+    /// The server did not answer in time, so there is no time for another attempt.
+    TimedOut,
     /// The server is a standby. It executed nothing, and another connection may lead to the primary.
     ReadOnly,
     /// The server has lost the prepared statement, or an install has changed what it returns. Nothing was executed.
@@ -107,6 +145,8 @@ impl Failure {
     fn of(error: &Error) -> Failure {
         if error.is_read_only() {
             Failure::ReadOnly
+        } else if error.is_call_timeout() {
+            Failure::TimedOut
         } else if error.is_connection_lost() {
             Failure::ConnectionLost
         } else if error.is_stale_statement() {
@@ -132,8 +172,8 @@ pub(crate) enum Decision {
 
 fn decide(failure: Failure, sent: bool, changes: bool, attempt: Attempt) -> Decision {
     let lost = matches!(failure, Failure::ConnectionLost | Failure::ReadOnly);
-    let may_have_executed =
-        attempt.may_have_executed || sent && changes && failure == Failure::ConnectionLost;
+    let no_answer = matches!(failure, Failure::ConnectionLost | Failure::TimedOut);
+    let may_have_executed = attempt.may_have_executed || sent && changes && no_answer;
     match failure {
         _ if lost && attempt.can_reconnect => Decision::Reconnect(Attempt {
             can_reconnect: false,
@@ -188,7 +228,7 @@ mod tests {
     #[test]
     fn decide_follows_the_table() {
         use Decision::{PrepareAnew, Reconnect};
-        use Failure::{ConnectionLost, InvalidCall, Other, ReadOnly, StaleStatement};
+        use Failure::{ConnectionLost, InvalidCall, Other, ReadOnly, StaleStatement, TimedOut};
 
         let prepared = |attempt| Attempt {
             statement: Statement::PreparedAnew,
@@ -212,6 +252,11 @@ mod tests {
             (Other, false, true, REPEATED, RETURN_UNKNOWN),
             (InvalidCall, true, true, REPEATED, RETURN),
             (InvalidCall, false, true, REPEATED, RETURN_UNKNOWN),
+            // There is no time for a second attempt.
+            (TimedOut, true, true, FIRST, RETURN_UNKNOWN),
+            (TimedOut, true, false, FIRST, RETURN),
+            (TimedOut, false, true, FIRST, RETURN),
+            (TimedOut, true, false, REPEATED, RETURN_UNKNOWN),
             // What the server refuses is returned.
             (Other, true, true, FIRST, RETURN),
             (InvalidCall, true, true, FIRST, RETURN),
@@ -247,6 +292,7 @@ mod tests {
             ),
             // On a connection that the application lends, nothing is repeated.
             (ConnectionLost, true, true, Attempt::ONLY, RETURN_UNKNOWN),
+            (TimedOut, true, true, Attempt::ONLY, RETURN_UNKNOWN),
             (ConnectionLost, true, false, Attempt::ONLY, RETURN),
             (ReadOnly, true, true, Attempt::ONLY, RETURN),
             (StaleStatement, true, true, Attempt::ONLY, RETURN),

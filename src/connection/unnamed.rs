@@ -2,18 +2,31 @@
 
 use postgres::{GenericClient, Row, Transaction};
 
-use super::backend::sealed::Work;
+use tokio_postgres::Client;
+
+use super::backend::sealed::{OpenTransaction, Work};
 use super::retry;
 use crate::error::Error;
 use crate::functions::{Call, Reply, SchemaName};
 
 /// Makes a call as an unnamed statement, which works behind a transaction pooler too.
-pub(crate) fn query(
+pub(crate) fn query_blocking(
     client: &mut impl GenericClient,
     schema: &SchemaName,
     call: &Call<'_>,
 ) -> Result<Vec<Row>, postgres::Error> {
     client.query_typed(&call.sql(schema), &call.typed_values())
+}
+
+/// Makes a call as an unnamed statement, without blocking.
+pub(crate) async fn query_unnamed(
+    client: &Client,
+    schema: &SchemaName,
+    call: &Call<'_>,
+) -> Result<Vec<Row>, postgres::Error> {
+    client
+        .query_typed(&call.sql(schema), &call.typed_values())
+        .await
 }
 
 /// Goes on in a transaction whose first call is made, and commits.
@@ -28,4 +41,12 @@ pub(crate) fn finish<R, E: From<Error>>(
         .commit()
         .map_err(|error| retry::final_error(error, true))?;
     Ok(result)
+}
+
+impl OpenTransaction for Transaction<'_> {
+    fn execute(&mut self, schema: &SchemaName, call: &Call<'_>) -> Result<Reply, Error> {
+        query_blocking(self, schema, call)
+            .map(Reply::new)
+            .map_err(|error| retry::final_error(error, call.changes()))
+    }
 }

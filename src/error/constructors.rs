@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 
-use super::kind::{Kind, breaks_connection, is_connection_fatal};
+use super::kind::{Kind, breaks_connection};
 use super::redacted::{JsonPosition, ServerMessage, TooDeep};
 use super::{ConnectionTarget, Error, Inner};
 
@@ -38,7 +38,6 @@ impl Error {
     }
 
     /// Returns the error of a thread that is in no runtime of tokio, or whose runtime is shutting down.
-    #[cfg(feature = "tokio")]
     pub(crate) fn no_runtime() -> Error {
         Error::new(Kind::NoRuntime)
     }
@@ -49,11 +48,19 @@ impl Error {
         Error::postgres(if broken { Kind::Broken } else { Kind::Server }, error)
     }
 
+    /// Returns the same error of a call that waits for no session.
+    pub(crate) fn without_wait_for_session(mut self) -> Error {
+        if self.0.kind == Kind::Server && self.is_locked() {
+            self.0.kind = Kind::TableLocked;
+        }
+        self
+    }
+
     /// Returns the error of a call of the application's own. Without an SQLSTATE it may be a mistake of the application: a
     /// row that is missing, a column of another type.
     pub(super) fn application(error: tokio_postgres::Error) -> Error {
-        let broken = match error.code() {
-            Some(code) => is_connection_fatal(code),
+        let broken = match error.as_db_error() {
+            Some(_) => breaks_connection(&error),
             None => error.is_closed() || source_is_io(&error),
         };
         Error::postgres(
@@ -86,6 +93,11 @@ impl Error {
                 .with_source(ServerMessage::new(server)),
             None => Error::new(kind).with_source(error),
         }
+    }
+
+    /// Returns the error of a server that did not answer in time.
+    pub(crate) fn call_timeout(timeout: Duration) -> Error {
+        Error::new(Kind::CallTimeout(timeout))
     }
 
     pub(crate) fn pool_timeout(timeout: Duration) -> Error {

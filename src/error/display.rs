@@ -39,6 +39,10 @@ impl Error {
                     ": give StoreBuilder::password_file, PGPASSWORD or ~/.pgpass (mode 0600)",
                 )
             }
+            Kind::CallTimeout(timeout) => write!(
+                f,
+                "the server did not answer within {timeout:?} (call_timeout): it is overloaded, or cannot be reached any more"
+            ),
             Kind::PoolTimeout(timeout) => write!(
                 f,
                 "no connection of the pool became free within {timeout:?}: raise pool_size, or shorten the transactions"
@@ -84,7 +88,9 @@ impl Error {
     }
 
     fn server_summary(&self) -> &'static str {
-        if self.is_not_installed() {
+        if self.is_mixed_up_statement() {
+            "programs share this connection through a pooler, and another one's prepared statement has the same name: use StoreBuilder::prepare_statements(false), or leave that setting out"
+        } else if self.is_not_installed() {
             "the session store is not in this database and schema: run `session-admin install`"
         } else if self.is_permission_denied() {
             "the role may not call the session store: run `session-admin check`"
@@ -93,7 +99,9 @@ impl Error {
         } else if self.is_untranslatable() {
             "the database's encoding cannot hold a character of the text: create the database with encoding UTF8"
         } else if self.is_locked() {
-            "another client keeps the session locked"
+            "another client keeps the session locked, or the table of sessions"
+        } else if self.is_canceled() {
+            "the server canceled the call, which took too long, or by request"
         } else {
             "the database refused the call"
         }
@@ -104,12 +112,14 @@ impl Error {
             Kind::AsyncContext => {
                 "the synchronous store cannot block inside an async runtime: use connect_pg::tokio::Store (feature tokio)"
             }
-            #[cfg(feature = "tokio")]
             Kind::NoRuntime => {
                 "the asynchronous store needs a running tokio runtime: call it in a task"
             }
             Kind::Broken if self.is_read_only() => "the server is read-only (a standby)",
             Kind::Broken => "the connection to the database broke",
+            Kind::TableLocked => {
+                "the table of sessions stayed locked: end the command that locks it"
+            }
             Kind::PoolClosed => "the session store is closed",
             Kind::SessionLimit => {
                 "the user has as many sessions as the store allows (its settings max_sessions_per_user, reject_over_limit)"

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{Severity, SqlState};
 
 /// What kind of failure an [`Error`](crate::Error) is. From [`Error::kind`](crate::Error::kind).
 ///
@@ -43,7 +43,6 @@ pub(super) enum Kind {
     /// The call would block a thread of an async runtime.
     AsyncContext,
     /// The call needs a runtime of tokio.
-    #[cfg(feature = "tokio")]
     NoRuntime,
     /// No connection could be made.
     Connect,
@@ -51,6 +50,10 @@ pub(super) enum Kind {
     NoPassword,
     /// A connection broke, or the server closed it.
     Broken,
+    /// The server did not answer in time.
+    CallTimeout(Duration),
+    /// The table stayed locked: the call waits for no session.
+    TableLocked,
     /// Every connection of the pool stayed in use.
     PoolTimeout(Duration),
     /// Every connection of the pool for calls that may wait for a row stayed in use.
@@ -101,10 +104,26 @@ pub(super) enum Kind {
 /// Returns true if the connection is of no more use after this error. Without an SQLSTATE the socket failed, the connection is
 /// closed, or the bytes made no sense. Parameters cannot be at fault, because each has a `ToSql` of this library.
 pub(super) fn breaks_connection(error: &tokio_postgres::Error) -> bool {
-    error.code().is_none_or(is_connection_fatal)
+    error
+        .as_db_error()
+        .is_none_or(|server| ends_connection(server.code(), server.parsed_severity()))
 }
 
-/// Returns true if the server is going away, or cannot write as a demoted primary.
+/// Returns true if the server closes the connection after this error, or cannot write.
+///
+/// After FATAL and PANIC it does, whatever the SQLSTATE: 53100 is a refused call, or a crash of the server while it wrote the
+/// commit. After ERROR it goes on, except as a standby. 08P01 then means one message that it refused.
+fn ends_connection(code: &SqlState, severity: Option<Severity>) -> bool {
+    match severity {
+        Some(Severity::Fatal | Severity::Panic) => true,
+        _ => is_connection_fatal(code) && *code != SqlState::PROTOCOL_VIOLATION,
+    }
+}
+
+/// `transaction_timeout` of PostgreSQL 17, which the driver does not name.
+const TRANSACTION_TIMEOUT: &str = "25P04";
+
+/// Returns true if the server is going away, ends what the connection does, or cannot write as a demoted primary.
 pub(super) fn is_connection_fatal(code: &SqlState) -> bool {
     code.code().starts_with("08")
         || [
@@ -114,10 +133,76 @@ pub(super) fn is_connection_fatal(code: &SqlState) -> bool {
             SqlState::DATABASE_DROPPED,
             SqlState::IDLE_SESSION_TIMEOUT,
             SqlState::READ_ONLY_SQL_TRANSACTION,
+            SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+        ]
+        .contains(code)
+        || code.code() == TRANSACTION_TIMEOUT
+}
+
+pub(super) fn is_unavailable_code(code: &SqlState) -> bool {
+    is_connection_fatal(code)
+        || code.code().starts_with("53")
+        || [
+            SqlState::QUERY_CANCELED,
+            SqlState::SYSTEM_ERROR,
+            SqlState::IO_ERROR,
         ]
         .contains(code)
 }
 
-pub(super) fn is_unavailable_code(code: &SqlState) -> bool {
-    is_connection_fatal(code) || code.code().starts_with("53") || *code == SqlState::QUERY_CANCELED
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Appendix A of the manual: all codes of the classes 08, 53, 57 and 58, and those of other classes that end a connection.
+    #[test]
+    fn codes_that_end_connections_follow_the_table() {
+        use Severity::{Error, Fatal, Panic};
+        // Code, severity, the connection has ended, the same call may succeed later.
+        for (code, severity, ends, unavailable) in [
+            ("08000", Error, true, true),
+            ("08001", Error, true, true),
+            ("08003", Error, true, true),
+            ("08004", Fatal, true, true),
+            ("08006", Error, true, true),
+            ("08007", Error, true, true),
+            ("08P01", Error, false, true),
+            ("08P01", Fatal, true, true),
+            ("25006", Error, true, true),
+            ("25P03", Fatal, true, true),
+            ("25P04", Fatal, true, true),
+            ("53000", Error, false, true),
+            ("53100", Error, false, true),
+            ("53100", Panic, true, true),
+            ("53200", Error, false, true),
+            ("53200", Fatal, true, true),
+            ("53300", Fatal, true, true),
+            ("53400", Error, false, true),
+            ("55P03", Error, false, false),
+            ("57000", Error, false, false),
+            ("57014", Error, false, true),
+            ("57P01", Fatal, true, true),
+            ("57P02", Fatal, true, true),
+            ("57P03", Fatal, true, true),
+            ("57P04", Fatal, true, true),
+            ("57P05", Fatal, true, true),
+            ("58000", Error, false, true),
+            ("58000", Panic, true, true),
+            ("58030", Error, false, true),
+            ("58030", Panic, true, true),
+            ("58P01", Panic, true, false),
+            ("XX000", Error, false, false),
+            ("XX000", Fatal, true, false),
+            ("XX000", Panic, true, false),
+            ("XX001", Error, false, false),
+            ("22023", Error, false, false),
+        ] {
+            let state = SqlState::from_code(code);
+            let found = (
+                ends_connection(&state, Some(severity)),
+                is_unavailable_code(&state),
+            );
+            assert_eq!(found, (ends, unavailable), "{code} {severity:?}");
+        }
+    }
 }

@@ -78,14 +78,22 @@ impl Error {
     ///
     /// - no connection could be made, or a connection broke;
     /// - a named [password file](crate::StoreBuilder::password_file) cannot be read;
+    /// - the server did not answer within the [call timeout](crate::StoreBuilder::call_timeout);
     /// - the pool stayed busy for its whole [timeout](crate::StoreBuilder::pool_timeout), or is [closed](crate::Store::close);
-    /// - SQLSTATE class 08 (connection) or class 53 (resources, too many connections);
+    /// - SQLSTATE class 08 (connection), class 53 (resources, too many connections), 58000 and 58030 (input and output);
     /// - SQLSTATE 57P01 to 57P05 (shutdown, crash, starting up) or 57014 (canceled, as by `statement_timeout`);
+    /// - SQLSTATE 25P03 and 25P04 (`transaction_timeout` and the like), and every error after which the server closes the connection;
+    /// - SQLSTATE 55P03 of a call that waits for no session: an administrator's command keeps the table locked;
     /// - SQLSTATE 25006 (the server is read-only: a standby).
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         match self.0.kind {
-            Kind::Broken | Kind::PoolTimeout(_) | Kind::PoolBlocked(_) | Kind::PoolClosed => true,
+            Kind::Broken
+            | Kind::CallTimeout(_)
+            | Kind::TableLocked
+            | Kind::PoolTimeout(_)
+            | Kind::PoolBlocked(_)
+            | Kind::PoolClosed => true,
             Kind::Connect => self.0.code.as_ref().is_none_or(is_unavailable_code),
             _ => self.0.code.as_ref().is_some_and(is_unavailable_code),
         }
@@ -117,7 +125,8 @@ impl Error {
     /// the application's mistake or the deployment's, not the visitor's: see [`is_malformed_id`](Error::is_malformed_id).
     #[must_use]
     pub fn is_invalid_argument(&self) -> bool {
-        matches!(self.0.kind, Kind::Argument(_) | Kind::Settings) || self.has_class("22")
+        matches!(self.0.kind, Kind::Argument(_) | Kind::Settings)
+            || self.has_class("22") && !self.is_mixed_up_statement()
     }
 
     /// Returns true if a text is not a [session id](crate::SessionId): a [`ParseSessionIdError`](crate::ParseSessionIdError) that
@@ -175,7 +184,8 @@ impl Error {
     #[must_use]
     pub fn is_locked(&self) -> bool {
         matches!(self.0.kind, Kind::LockedByCaller | Kind::LockedInPool)
-            || self.0.kind != Kind::Application && self.has_code(&[SqlState::LOCK_NOT_AVAILABLE])
+            || !matches!(self.0.kind, Kind::Application | Kind::TableLocked)
+                && self.has_code(&[SqlState::LOCK_NOT_AVAILABLE])
     }
 
     /// Returns true if there is nothing to [listen](crate::Store::listen) to, because the store sends no notifications.
@@ -230,7 +240,12 @@ impl Error {
 
     /// Returns true if the connection that gave this error is of no more use: broken, closed, or to a server that cannot write.
     pub(crate) fn is_connection_lost(&self) -> bool {
-        self.0.kind == Kind::Broken
+        self.0.kind == Kind::Broken || self.is_call_timeout()
+    }
+
+    /// Returns true if the server did not answer in time.
+    pub(crate) fn is_call_timeout(&self) -> bool {
+        matches!(self.0.kind, Kind::CallTimeout(_))
     }
 
     /// Returns true if the server executed nothing because it is read-only.
@@ -244,6 +259,24 @@ impl Error {
             SqlState::FEATURE_NOT_SUPPORTED,
             SqlState::INVALID_SQL_STATEMENT_NAME,
         ])
+    }
+
+    /// Returns true if a prepared statement was another program's, or was prepared by one: 26000 (it does not exist here), 42P05 (it
+    /// exists already), 08P01 (it has other parameters), 22P03 and 22012 (the same, found later). Nothing was executed.
+    pub(crate) fn is_mixed_up_statement(&self) -> bool {
+        self.0.kind == Kind::Server
+            && self.has_code(&[
+                SqlState::INVALID_SQL_STATEMENT_NAME,
+                SqlState::DUPLICATE_PSTATEMENT,
+                SqlState::PROTOCOL_VIOLATION,
+                SqlState::INVALID_BINARY_REPRESENTATION,
+                SqlState::DIVISION_BY_ZERO,
+            ])
+    }
+
+    /// Returns true if the server canceled the call: `statement_timeout`, or by request.
+    pub(crate) fn is_canceled(&self) -> bool {
+        self.has_code(&[SqlState::QUERY_CANCELED])
     }
 
     /// Returns true if the database's encoding cannot hold a character.

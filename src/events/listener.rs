@@ -11,7 +11,7 @@ use postgres::fallible_iterator::FallibleIterator;
 use super::event::SessionEvent;
 use super::reconnect::{MAX_SILENCE, Reconnects};
 use super::session_ended::SessionEnded;
-use crate::connection::{Connector, close_off_runtime, query_unnamed};
+use crate::connection::{Connector, close_off_runtime, query_blocking};
 use crate::error::Error;
 use crate::functions::{Function, NotifyChannel, Reply, SchemaName, quote};
 use crate::runtime::async_context;
@@ -134,7 +134,7 @@ impl SessionListener {
 impl OpenListener {
     fn current_channel(&mut self, schema: &SchemaName) -> Result<String, Error> {
         let rows =
-            query_unnamed(&mut self.client, schema, &NotifyChannel.call()).map_err(Error::call)?;
+            query_blocking(&mut self.client, schema, &NotifyChannel.call()).map_err(Error::call)?;
         NotifyChannel::decode(Reply::new(rows))?.ok_or_else(Error::notifications_off)
     }
 }

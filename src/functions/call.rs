@@ -46,6 +46,7 @@ pub(crate) trait Function<'a> {
             parameters: self.parameters(),
             locks: Self::LOCKS,
             group: self.group(),
+            mark: None,
         }
     }
 }
@@ -95,6 +96,15 @@ pub struct Call<'a> {
     parameters: Parameters<'a>,
     locks: Locks,
     group: Option<GroupKind>,
+    mark: Option<Mark>,
+}
+
+/// What a statement compares before its function runs.
+#[derive(Clone, Copy)]
+struct Mark {
+    value: i32,
+    /// The number of the parameter.
+    parameter: usize,
 }
 
 impl<'a> Call<'a> {
@@ -105,7 +115,25 @@ impl<'a> Call<'a> {
 
     /// Returns the statement's text in SQL.
     pub(crate) fn sql(&self, schema: &SchemaName) -> String {
-        self.statement.replace("{schema}", schema.quoted())
+        let sql = self.statement.replace("{schema}", schema.quoted());
+        match self.mark {
+            None => sql,
+            // Without columns the condition is checked once, before the function runs. If it does not hold: 22012.
+            Some(Mark { value, parameter }) => format!(
+                "select q.* from ({sql}) as q where (1 operator(pg_catalog./) \
+                 ((${parameter} operator(pg_catalog.=) ({value}))::pg_catalog.int4)) operator(pg_catalog.=) 1"
+            ),
+        }
+    }
+
+    /// Returns the same call with a mark, for connections that programs share: if its name is that of another program's
+    /// statement there, the server refuses the call and executes nothing.
+    pub(crate) fn marked(&self, schema: &SchemaName) -> Call<'a> {
+        let value = hash(&self.sql(schema));
+        let mut call = *self;
+        let parameter = call.parameters.add(Parameter::Integer(Some(value)));
+        call.mark = Some(Mark { value, parameter });
+        call
     }
 
     /// Returns true if the call changes more than the time of expiry.
@@ -219,6 +247,14 @@ impl<'a> Call<'a> {
     }
 }
 
+/// FNV-1a. Programs compare the values, so it never changes.
+fn hash(text: &str) -> i32 {
+    let hash = text.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
+    i32::from_be_bytes(hash.to_be_bytes())
+}
+
 /// The values of a call, on the stack.
 pub(crate) struct Values<'a> {
     values: [&'a (dyn ToSql + Sync); Parameters::MAX],
@@ -251,6 +287,25 @@ mod tests {
             TouchSession { key: &KEY }.call().sql(&schema),
             "select touch_session from \"a\"\"b\".touch_session($1)"
         );
+    }
+
+    #[test]
+    fn mark_is_that_of_the_statement_in_its_schema() {
+        let touch = TouchSession { key: &KEY };
+        let (web, shop) = (SchemaName::default(), SchemaName::new("shop").unwrap());
+        let call = touch.call().marked(&web);
+        let mark = hash("select touch_session from \"web\".touch_session($1)");
+        assert_eq!(
+            call.sql(&web),
+            format!(
+                "select q.* from (select touch_session from \"web\".touch_session($1)) as q where \
+                 (1 operator(pg_catalog./) (($2 operator(pg_catalog.=) ({mark}))::pg_catalog.int4)) operator(pg_catalog.=) 1"
+            )
+        );
+        assert_eq!(call.types(), [Type::BYTEA, Type::INT4]);
+        assert_eq!(call.key(), Some(&KEY));
+        let elsewhere = touch.call().marked(&shop);
+        assert_ne!(call.sql(&web), elsewhere.sql(&web));
     }
 
     #[test]

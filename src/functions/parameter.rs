@@ -176,11 +176,18 @@ pub(crate) struct Parameters<'a> {
 }
 
 impl<'a> Parameters<'a> {
-    /// The most parameters that a function takes.
-    pub(crate) const MAX: usize = 11;
+    /// The most parameters that a function takes, and a [mark](crate::functions::Call::marked).
+    pub(crate) const MAX: usize = 12;
 
     pub(crate) fn as_slice(&self) -> &[Parameter<'a>] {
         &self.values[..self.len]
+    }
+
+    /// Adds one, and returns its number.
+    pub(crate) fn add(&mut self, parameter: Parameter<'a>) -> usize {
+        self.values[self.len] = parameter;
+        self.len += 1;
+        self.len
     }
 
     pub(crate) fn replace_data(&mut self, data: &'a str) {
@@ -194,7 +201,7 @@ impl<'a> Parameters<'a> {
 
 impl<'a, const N: usize> From<[Parameter<'a>; N]> for Parameters<'a> {
     fn from(parameters: [Parameter<'a>; N]) -> Parameters<'a> {
-        const { assert!(N <= Parameters::MAX) };
+        const { assert!(N < Parameters::MAX) };
         let mut values = [Parameter::Flag(false); Parameters::MAX];
         values[..N].copy_from_slice(&parameters);
         Parameters { values, len: N }

@@ -28,7 +28,7 @@ impl PruneOptions {
     /// Sets the time between two runs, which must be more than zero. Default: 5 minutes.
     ///
     /// Each wait is up to a quarter shorter or longer at random. The first wait is random, up to the interval, so that
-    /// servers that start together do not prune together. Each run that fails doubles the wait, up to one hour (or up to
+    /// servers that start together do not prune together. Each run that fails doubles the wait, up to 15 minutes (or up to
     /// the interval, if that is longer).
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> PruneOptions {
@@ -47,7 +47,7 @@ impl PruneOptions {
 
     /// Sets a callback for logs and metrics. The pruner's thread calls it at the end of each run. Default: none.
     ///
-    /// Without it, only [`Pruner::last_run`](crate::Pruner::last_run) shows an [error](PruneRun::error).
+    /// Without it, an [error](PruneRun::error) is a warning for the crate `log`.
     #[must_use]
     pub fn on_run(mut self, report: impl Fn(&PruneRun) + Send + 'static) -> PruneOptions {
         self.on_run = Some(Box::new(report));

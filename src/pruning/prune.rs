@@ -16,8 +16,8 @@ impl Store {
     /// Any number of servers may prune at once: one batch runs at a time, and a pruner that finds another at work leaves the
     /// rest to it. This call and the drop are safe inside an async runtime.
     ///
-    /// **Errors of a run are silent by default**: this library logs nothing. Report them in [`PruneOptions::on_run`], or
-    /// watch [`Pruner::last_run`].
+    /// Report the errors of runs in [`PruneOptions::on_run`]. Without that callback, each is a warning for the crate `log`.
+    /// [`Pruner::last_run`] and [`Pruner::failures`] show them too.
     ///
     /// # Errors
     ///

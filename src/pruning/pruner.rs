@@ -12,8 +12,8 @@ use crate::store::Store;
 
 /// A thread that prunes a store until this value is dropped. [`Store::start_pruning`] returns one.
 ///
-/// Dropping it waits for the batch that is running, at most 5 seconds. If the server does not answer in that time, the
-/// thread ends later by itself. The drop is safe inside an async runtime.
+/// Dropping it does not wait for the server. A batch that is running is finished, and then the thread ends by itself. The drop is
+/// safe inside an async runtime.
 #[must_use = "pruning stops when the pruner is dropped"]
 pub struct Pruner {
     last_run: LastRun,
@@ -38,6 +38,12 @@ impl Pruner {
     pub fn last_run(&self) -> Option<Arc<PruneRun>> {
         self.last_run.get()
     }
+
+    /// Returns how many runs have failed in a row. 0 if the last one succeeded, or before the first one has ended.
+    #[must_use]
+    pub fn failures(&self) -> u32 {
+        self.last_run.failures()
+    }
 }
 
 impl fmt::Debug for Pruner {
@@ -59,8 +65,8 @@ fn prune_until_stopped(store: &Store, mut schedule: Schedule, stop: &StopSignal)
 /// Prunes batch after batch until nothing is left, or until the thread should stop.
 fn prune_all(store: &Store, batch_size: u32, stop: &StopSignal) -> PruneRun {
     let mut run = PruneRun::new();
-    while !stop.is_set() {
-        let pause = run.add(store.prune(batch_size));
+    while let Some(batch) = stop.detached(|| store.prune(batch_size)) {
+        let pause = run.add(batch);
         if pause.is_none_or(|pause| stop.is_set_within(pause)) {
             break;
         }

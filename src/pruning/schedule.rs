@@ -11,25 +11,35 @@ use crate::runtime::random_delay;
 use crate::runtime::worker_thread::run_callback;
 
 /// The longest wait after errors, unless the interval is longer.
-const MAX_BACK_OFF: Duration = Duration::from_secs(3600);
+const MAX_BACK_OFF: Duration = Duration::from_secs(15 * 60);
 
 /// The waits between the runs of a pruner.
 pub(crate) struct Schedule {
     options: PruneOptions,
-    failures: u32,
     last_run: LastRun,
 }
 
 /// The last run of a pruner that ended.
 #[derive(Clone, Default)]
-pub(crate) struct LastRun(Arc<Mutex<Option<Arc<PruneRun>>>>);
+pub(crate) struct LastRun(Arc<Mutex<Ended>>);
+
+#[derive(Default)]
+struct Ended {
+    run: Option<Arc<PruneRun>>,
+    /// How many have failed in a row.
+    failures: u32,
+}
 
 impl LastRun {
     pub(crate) fn get(&self) -> Option<Arc<PruneRun>> {
-        self.lock().clone()
+        self.lock().run.clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Arc<PruneRun>>> {
+    pub(crate) fn failures(&self) -> u32 {
+        self.lock().failures
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Ended> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -43,7 +53,6 @@ impl Schedule {
         }
         Ok(Schedule {
             options,
-            failures: 0,
             last_run: LastRun::default(),
         })
     }
@@ -64,16 +73,23 @@ impl Schedule {
     /// Reports a run that has ended. Returns the wait before the next one.
     pub(crate) fn finish(&mut self, run: PruneRun) -> Duration {
         let run = Arc::new(run);
-        self.failures = if run.error().is_some() {
-            self.failures + 1
-        } else {
-            0
+        let failures = {
+            let mut ended = self.last_run.lock();
+            ended.failures = match run.error() {
+                Some(_) => ended.failures.saturating_add(1),
+                None => 0,
+            };
+            ended.run = Some(Arc::clone(&run));
+            ended.failures
         };
-        *self.last_run.lock() = Some(Arc::clone(&run));
-        if let Some(report) = &self.options.on_run {
-            run_callback(|| report(&run));
+        match (&self.options.on_run, run.error()) {
+            (Some(report), _) => run_callback(|| report(&run)),
+            (None, Some(error)) => {
+                run_callback(|| log::warn!("pruning failed, {failures} times in a row: {error}"));
+            }
+            (None, None) => {}
         }
-        wait_after(self.options.interval, self.failures)
+        wait_after(self.options.interval, failures)
     }
 }
 
@@ -100,12 +116,12 @@ mod tests {
     }
 
     #[test]
-    fn failures_lengthen_the_wait_up_to_an_hour() {
+    fn failures_lengthen_the_wait_up_to_15_minutes() {
         assert!(wait_after(MINUTE, 3) >= MINUTE * 6);
-        for failures in [7, 31, 32, 33, u32::MAX] {
+        for failures in [4, 7, 31, 32, 33, u32::MAX] {
             let wait = wait_after(MINUTE, failures);
             assert!(
-                (2700..=4500).contains(&wait.as_secs()),
+                (675..=1125).contains(&wait.as_secs()),
                 "{failures} {wait:?}"
             );
         }

@@ -120,7 +120,7 @@ impl FailedAttempts {
 }
 
 /// Returns the error of a host that accepted the connection and was silent for too long.
-pub(super) fn login_timeout() -> std::io::Error {
+pub(crate) fn login_timeout() -> std::io::Error {
     std::io::Error::new(
         std::io::ErrorKind::TimedOut,
         "the server did not complete the login within connect_timeout",

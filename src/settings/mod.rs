@@ -3,7 +3,6 @@
 mod attempt;
 mod config;
 mod connect;
-#[cfg(feature = "tokio")]
 mod connect_async;
 mod connection_settings;
 mod conninfo;
@@ -23,7 +22,7 @@ mod tls;
 #[cfg(test)]
 mod tests;
 
-#[cfg(feature = "tokio")]
+pub(crate) use attempt::login_timeout;
 pub(crate) use connect_async::Drive;
 pub use connection_settings::ConnectionSettings;
 pub(crate) use password_file::read_password_file;

@@ -13,8 +13,12 @@ use crate::settings::ConnectionSettings;
 
 /// The longest wait for a connection, unless the settings name one.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest wait for the reply to a call, unless the settings name one.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// A server process keeps its caches for as long as it lives, and a host name may lead elsewhere by then.
 const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
+/// Below it, the server could not answer in time.
+const MIN_CALL_TIMEOUT: Duration = Duration::from_millis(10);
 /// The connections of a synchronous store.
 const DEFAULT_POOL_SIZE: u32 = 4;
 /// More connections than any server accepts.
@@ -53,7 +57,8 @@ pub struct StoreBuilder<S = Store> {
     pool_timeout: Duration,
     connection_max_lifetime: Duration,
     connection_idle_timeout: Option<Duration>,
-    prepare_statements: bool,
+    prepare_statements: Option<bool>,
+    call_timeout: Duration,
     group_mode: GroupMode,
     ascii_json: bool,
     store: PhantomData<fn() -> S>,
@@ -123,7 +128,8 @@ impl<S> StoreBuilder<S> {
             pool_timeout: CONNECT_TIMEOUT,
             connection_max_lifetime: MAX_LIFETIME,
             connection_idle_timeout: None,
-            prepare_statements: true,
+            prepare_statements: None,
+            call_timeout: CALL_TIMEOUT,
             group_mode: GroupMode::Waiting,
             ascii_json: false,
             store: PhantomData,
@@ -201,13 +207,31 @@ impl<S> StoreBuilder<S> {
         self
     }
 
-    /// Sets whether statements are prepared, once on each connection. Default: true.
+    /// Sets whether statements are prepared, once on each connection. Default: on connections straight to the server.
     ///
-    /// `false` sends each call as an unnamed statement, which a transaction pooler needs (PgBouncer's
-    /// `pool_mode = transaction` before 1.21, or without `max_prepared_statements`). A call is one round trip either way. An
-    /// unnamed one costs the server about half as much again, because it is parsed and planned each time.
+    /// Each new connection finds out whether there is a pooler in between. Behind a pooler, each call is an unnamed statement: on a
+    /// connection of the server that programs share, a name could be another program's statement. A call is one round trip either
+    /// way. An unnamed one costs the server about half as much again, because it is parsed and planned each time.
+    ///
+    /// `true` prepares behind a pooler too. That is for session pooling (PgBouncer's `pool_mode = session`) and for poolers that
+    /// keep track of statements (PgBouncer 1.21 with `max_prepared_statements`). `false` never prepares.
     pub fn prepare_statements(mut self, prepare: bool) -> StoreBuilder<S> {
-        self.prepare_statements = prepare;
+        self.prepare_statements = Some(prepare);
+        self
+    }
+
+    /// Sets how long a call waits for the server's reply, from 10 milliseconds to 24 hours. Default: 30 s.
+    ///
+    /// The server gets a `statement_timeout` that is a tenth shorter, by one second at most, and ends a call that is too slow. So the
+    /// error (SQLSTATE 57014) says that nothing was changed. If the server does not answer at all, since it is frozen or a network
+    /// drops its packets, the call gives up at this time and closes the connection. It is not repeated, and the outcome of a change
+    /// [is unknown](Error::is_outcome_unknown). Both errors are [unavailable](Error::is_unavailable). A
+    /// [`with_locked`](Store::with_locked) waits for its `lock_timeout` in addition.
+    ///
+    /// A `statement_timeout` of the role, or of the connection string (`options=-c statement_timeout=5s`), stays as it is. So does a
+    /// `lock_timeout`; without one it is 10 s. Behind a pooler the connection sets neither: set them for the role.
+    pub fn call_timeout(mut self, timeout: Duration) -> StoreBuilder<S> {
+        self.call_timeout = timeout;
         self
     }
 
@@ -255,6 +279,11 @@ impl<S> StoreBuilder<S> {
                 "the pool timeout must be more than zero, and 24 hours at most",
             ));
         }
+        if self.call_timeout < MIN_CALL_TIMEOUT || self.call_timeout > MAX_POOL_TIMEOUT {
+            return Err(Error::argument(
+                "the call timeout must be 10 milliseconds at least, and 24 hours at most",
+            ));
+        }
         let idle_timeout = self.connection_idle_timeout;
         if self.connection_max_lifetime.is_zero()
             || idle_timeout.is_some_and(|timeout| timeout.is_zero())
@@ -288,7 +317,7 @@ impl<S> StoreBuilder<S> {
                 }
             }
         };
-        let connector = Connector::new(source, self.prepare_statements);
+        let connector = Connector::new(source, self.prepare_statements, self.call_timeout);
         let options = PoolOptions {
             size: pool_size,
             max_lifetime: self.connection_max_lifetime,
@@ -342,6 +371,7 @@ impl<S> fmt::Debug for StoreBuilder<S> {
             .field("connection_max_lifetime", &self.connection_max_lifetime)
             .field("connection_idle_timeout", &self.connection_idle_timeout)
             .field("prepare_statements", &self.prepare_statements)
+            .field("call_timeout", &self.call_timeout)
             .field("group_mode", &self.group_mode)
             .field("ascii_json", &self.ascii_json)
             .finish_non_exhaustive()

@@ -112,7 +112,7 @@ impl<B: Backend> Store<B> {
                 work(&mut session)?
             };
             check_same_session(&session, key)?;
-            match self.within(transaction).save_data(&session) {
+            match self.save_data_in(transaction, &session) {
                 Ok(reply) => Ok(if finish_locked(reply, &mut session)? {
                     UpdateOutcome::Updated((result, session))
                 } else {

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::save_outcome::SaveOutcome;
 use super::store::Store;
-use crate::connection::Backend;
+use crate::connection::{Backend, OpenTransaction};
 use crate::error::Error;
 use crate::functions::operations::Create;
 use crate::functions::{
@@ -162,5 +162,21 @@ impl<B: Backend> Store<B> {
             data: &json,
             version: session.version,
         })
+    }
+
+    pub(super) fn save_data_in<T: Serialize>(
+        &self,
+        transaction: &mut dyn OpenTransaction,
+        session: &Session<T>,
+    ) -> Result<SaveReply, Error> {
+        let json = json::encode(&session.data)?;
+        self.call_in(
+            transaction,
+            &SaveSession {
+                key: &session.key,
+                data: &json,
+                version: session.version,
+            },
+        )
     }
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use postgres::Transaction;
-
 use super::lock_registry;
-use crate::connection::{Backend, Borrowed, Connector, Lent, Pool, PoolStatus};
+use crate::connection::{
+    Backend, Borrowed, Connector, Lent, OpenTransaction, Pool, PoolStatus,
+};
 use crate::error::Error;
 use crate::functions::operations::{Next, Operation};
 use crate::functions::{Call, Function, Reply, SchemaName, json};
@@ -141,16 +141,23 @@ impl<B: Backend> Store<B> {
         &self.schema
     }
 
-    /// Returns the same store on a transaction.
-    pub(super) fn within<'a, 'b>(
+    /// Calls one function in a transaction. A character that the database cannot hold aborts it.
+    pub(super) fn call_in<'a, F: Function<'a>>(
         &self,
-        transaction: &'a mut Transaction<'b>,
-    ) -> Store<Borrowed<'a, Transaction<'b>>> {
-        Store {
-            backend: Borrowed::new(transaction),
-            schema: self.schema.clone(),
-            ascii: Arc::clone(&self.ascii),
-        }
+        transaction: &mut dyn OpenTransaction,
+        function: &F,
+    ) -> Result<F::Output, Error> {
+        let call = function.call();
+        lock_registry::check_self_deadlock(&self.schema, &call)?;
+        let data = call.data().filter(|data| !data.is_ascii());
+        let reply = match data {
+            Some(data) if self.ascii.load(Ordering::Relaxed) => {
+                let data = json::to_ascii(data);
+                transaction.execute(&self.schema, &call.with_data(&data))
+            }
+            _ => transaction.execute(&self.schema, &call),
+        };
+        reply.and_then(F::decode)
     }
 
     /// Calls one function.
@@ -177,7 +184,7 @@ impl<B: Backend> Store<B> {
     where
         F: Function<'a>,
         E: From<Error>,
-        W: FnOnce(&mut Transaction<'_>, F::Output) -> Result<R, E>,
+        W: FnOnce(&mut dyn OpenTransaction, F::Output) -> Result<R, E>,
     {
         let call = first.call();
         lock_registry::check_self_deadlock(&self.schema, &call)?;

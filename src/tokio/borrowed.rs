@@ -8,8 +8,7 @@ use tokio_postgres::{Client, GenericClient, Transaction};
 
 use super::backend::Backend;
 use super::backend::sealed::{Executor, OpenTransaction};
-use super::open_connection::query_unnamed;
-use crate::connection::final_error;
+use crate::connection::{final_error, query_unnamed};
 use crate::error::Error;
 use crate::functions::{Call, Reply, SchemaName};
 

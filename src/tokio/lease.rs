@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio_postgres::Row;
 
 use super::open_connection::OpenConnection;
-use crate::connection::{Attempt, Decision, FailedAttempt};
+use crate::connection::{Attempt, CallLimit, Decision, FailedAttempt};
 use crate::error::Error;
 use crate::functions::{Call, Reply, SchemaName};
 
@@ -35,8 +35,9 @@ pub(super) async fn execute<L: Lease>(
 ) -> Result<Reply, Error> {
     let mut attempt = Attempt::first(prepares);
     attempt.may_have_executed = may_have_executed;
+    let mut limit = None;
     loop {
-        let failed = match attempt_once(lease, schema, call).await {
+        let failed = match attempt_once(lease, schema, call, &mut limit).await {
             Ok(rows) => return Ok(Reply::repeated(rows, attempt.may_have_executed)),
             Err(failed) => failed,
         };
@@ -57,13 +58,15 @@ async fn attempt_once<L: Lease>(
     lease: &mut L,
     schema: &SchemaName,
     call: &Call<'_>,
+    limit: &mut Option<CallLimit>,
 ) -> Result<Vec<Row>, FailedAttempt> {
     let open = lease
         .connected()
         .await
         .map_err(FailedAttempt::before_sending)?;
     lease.set_under_way(true);
-    let result = open.query(schema, call).await;
+    let limit = limit.get_or_insert_with(|| CallLimit::new(open.call_timeout(), call));
+    let result = open.query(schema, call, limit).await;
     lease.set_under_way(false);
     result
 }

@@ -12,10 +12,10 @@ use tokio::time::{sleep, timeout};
 use tokio_postgres::tls::NoTlsStream;
 use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
 
-use super::open_connection::{current_runtime, query_unnamed};
+use super::open_connection::current_runtime;
 use super::owned_task::OwnedTask;
 use super::store::Store;
-use crate::connection::Connector;
+use crate::connection::{Connector, query_unnamed};
 use crate::error::Error;
 use crate::events::{MAX_SILENCE, Reconnects, SessionEnded, SessionEvent};
 use crate::functions::{Function, NotifyChannel, Reply, SchemaName, quote};

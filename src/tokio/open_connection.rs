@@ -1,22 +1,27 @@
 //! An open connection, which a task of its own drives.
 
+use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
-use tokio_postgres::{Client, Row, Statement};
+use tokio::time::{timeout, timeout_at};
+use tokio_postgres::{Row, Statement};
 
-use crate::connection::{Connector, FailedAttempt};
+use crate::connection::{
+    CallLimit, Connector, DrivenClient, FailedAttempt, Statements, query_unnamed,
+};
 use crate::error::Error;
 use crate::functions::{Call, SchemaName};
 
 /// A connection whose task ends after the last reply once this value is dropped.
 pub(super) struct OpenConnection {
-    client: Client,
+    client: DrivenClient,
     since: Instant,
     runtime: Handle,
-    prepares: bool,
+    sent_as: Statements,
+    call_timeout: Duration,
     /// The prepared statements, by the text of their [calls](Call::statement).
     statements: Mutex<Vec<(&'static str, Prepared)>>,
 }
@@ -27,24 +32,20 @@ type Prepared = Arc<OnceCell<Statement>>;
 impl OpenConnection {
     pub(super) async fn open(connector: &Connector) -> Result<OpenConnection, Error> {
         let runtime = current_runtime()?;
-        let drive = |connection| {
-            runtime.spawn(async move {
-                // A broken connection shows in its calls.
-                let _: Result<(), tokio_postgres::Error> = connection.await;
-            });
-        };
-        let client = connector.connect_async(&drive).await?;
+        let client = connector.open(&runtime).await?;
         Ok(OpenConnection {
-            client,
             since: Instant::now(),
-            prepares: connector.prepares_statements(),
+            sent_as: connector.statements_on(client.session()),
+            call_timeout: connector.call_timeout(),
+            client,
             statements: Mutex::default(),
             runtime,
         })
     }
 
-    pub(super) fn client(&self) -> &Client {
-        &self.client
+    /// Returns how long a call waits for the server's reply.
+    pub(super) fn call_timeout(&self) -> Duration {
+        self.call_timeout
     }
 
     /// Returns true unless the connection is known to be broken.
@@ -57,8 +58,8 @@ impl OpenConnection {
         self.since.elapsed() >= lifetime
     }
 
-    /// Runs `release` when the server has replied to all that was sent, `rollback` included if a transaction may be open.
-    /// Its argument is true if the connection is of further use.
+    /// Runs `release` when the server has replied to all that was sent, `rollback` included if a transaction may be open, or
+    /// when it has not replied in the time of a call. Its argument is true if the connection is of further use.
     pub(super) fn after_last_reply(
         self: Arc<OpenConnection>,
         rolls_back: bool,
@@ -66,12 +67,18 @@ impl OpenConnection {
     ) {
         let runtime = self.runtime.clone();
         runtime.spawn(async move {
-            let replied = if rolls_back {
-                self.client.batch_execute("rollback").await
-            } else {
-                self.client.check_connection().await
+            let last_reply = async {
+                if rolls_back {
+                    self.client.batch_execute("rollback").await
+                } else {
+                    self.client.check_connection().await
+                }
             };
-            release(self, replied.is_ok());
+            let replied = timeout(self.call_timeout, last_reply).await;
+            if replied.is_err() {
+                self.client.abandon();
+            }
+            release(self, matches!(replied, Ok(Ok(()))));
         });
     }
 
@@ -80,19 +87,70 @@ impl OpenConnection {
         &self,
         schema: &SchemaName,
         call: &Call<'_>,
+        limit: &mut CallLimit,
     ) -> Result<Vec<Row>, FailedAttempt> {
-        if !self.prepares {
-            return query_unnamed(&self.client, schema, call)
-                .await
-                .map_err(FailedAttempt::after_sending);
-        }
+        let marked;
+        let call = match self.sent_as {
+            Statements::Unnamed => return self.query_unnamed(schema, call, limit).await,
+            Statements::Prepared => call,
+            Statements::Marked => {
+                marked = call.marked(schema);
+                &marked
+            }
+        };
+        let query = self.query_prepared(schema, call);
+        self.within(limit, query).await?
+    }
+
+    /// Makes a call once, as an unnamed statement.
+    pub(super) async fn query_unnamed(
+        &self,
+        schema: &SchemaName,
+        call: &Call<'_>,
+        limit: &mut CallLimit,
+    ) -> Result<Vec<Row>, FailedAttempt> {
+        self.within(limit, query_unnamed(&self.client, schema, call))
+            .await?
+            .map_err(|error| FailedAttempt::of_call(error, call))
+    }
+
+    /// Begins a transaction.
+    pub(super) async fn begin(&self, limit: &mut CallLimit) -> Result<(), FailedAttempt> {
+        let begin = limit.begin(self.client.session());
+        self.run(&begin, limit).await
+    }
+
+    /// Runs a statement without parameters.
+    pub(super) async fn run(&self, sql: &str, limit: &mut CallLimit) -> Result<(), FailedAttempt> {
+        self.within(limit, self.client.batch_execute(sql))
+            .await?
+            .map_err(FailedAttempt::after_sending)
+    }
+
+    /// Waits for the server no longer than the limit. After that, the connection is of no more use to any call.
+    async fn within<T>(
+        &self,
+        limit: &mut CallLimit,
+        work: impl Future<Output = T>,
+    ) -> Result<T, FailedAttempt> {
+        timeout_at(limit.give_up().into(), work).await.map_err(|_| {
+            self.client.abandon();
+            limit.timed_out()
+        })
+    }
+
+    async fn query_prepared(
+        &self,
+        schema: &SchemaName,
+        call: &Call<'_>,
+    ) -> Result<Vec<Row>, FailedAttempt> {
         let prepared = self.prepared(call);
         let statement = prepared
             .get_or_try_init(|| self.prepare(schema, call))
             .await?;
         let result = self.client.query(statement, &call.values()).await;
         result
-            .map_err(FailedAttempt::after_sending)
+            .map_err(|error| FailedAttempt::of_call(error, call))
             .inspect_err(|failed| {
                 if failed.error.is_stale_statement() {
                     self.forget(&prepared);
@@ -136,17 +194,6 @@ impl OpenConnection {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Makes a call as an unnamed statement, which works behind a transaction pooler too.
-pub(super) async fn query_unnamed(
-    client: &Client,
-    schema: &SchemaName,
-    call: &Call<'_>,
-) -> Result<Vec<Row>, tokio_postgres::Error> {
-    client
-        .query_typed(&call.sql(schema), &call.typed_values())
-        .await
 }
 
 /// Returns the runtime of the task that calls.

@@ -9,11 +9,11 @@ use super::exclusive::{ExclusiveConnections, ExclusiveLease};
 use super::groups::Groups;
 use super::lease::Lease;
 use super::limits::{Limits, Places};
-use super::open_connection::query_unnamed;
 use super::pool_inner::PoolInner;
 use super::shared::{MAX_PIPELINED, MAX_PIPELINED_LOADS, SharedConnections};
 use crate::connection::{
-    Attempt, Connector, Decision, FailedAttempt, GroupMode, PoolOptions, PoolStatus, final_error,
+    Attempt, CallLimit, Connector, Decision, FailedAttempt, GroupMode, PoolOptions, PoolStatus,
+    final_failure,
 };
 use crate::error::Error;
 use crate::functions::{Call, Reply, SchemaName};
@@ -168,8 +168,10 @@ impl Executor for Pool {
         self.inner.exclusive.check_self_deadlock()?;
         let deadline = self.inner.deadline();
         let mut lease = self.inner.exclusive.take(first, deadline).await?;
-        let reply = begin(&mut lease, schema, first).await?;
-        Ok((PoolTransaction { lease }, reply))
+        let mut limit = CallLimit::new(self.inner.connector.call_timeout(), first);
+        let reply = begin(&mut lease, schema, first, &mut limit).await?;
+        let limit = limit.of_calls_that_follow();
+        Ok((PoolTransaction { lease, limit }, reply))
     }
 }
 
@@ -177,26 +179,29 @@ impl Executor for Pool {
 pub struct PoolTransaction {
     /// Dropped, it rolls back.
     lease: ExclusiveLease,
+    limit: CallLimit,
 }
 
 impl OpenTransaction for PoolTransaction {
     async fn execute(&mut self, schema: &SchemaName, call: &Call<'_>) -> Result<Reply, Error> {
         let open = self.lease.connected().await?;
-        query_unnamed(open.client(), schema, call)
+        let mut limit = self.limit;
+        open.query_unnamed(schema, call, &mut limit)
             .await
             .map(Reply::new)
-            .map_err(|error| final_error(error, call.changes()))
+            .map_err(|failed| final_failure(failed, call.changes()))
     }
 
     async fn commit(mut self) -> Result<(), Error> {
         let open = self.lease.connected().await?;
-        let committed = open.client().batch_execute("commit").await;
+        let mut limit = self.limit;
+        let committed = open.run("commit", &mut limit).await;
         self.lease.set_in_transaction(false);
-        committed.map_err(|error| final_error(error, true))
+        committed.map_err(|failed| final_failure(failed, true))
     }
 
     async fn rollback(mut self) {
-        rollback(&mut self.lease).await;
+        rollback(&mut self.lease, self.limit).await;
     }
 }
 
@@ -205,11 +210,12 @@ async fn begin(
     lease: &mut ExclusiveLease,
     schema: &SchemaName,
     first: &Call<'_>,
+    limit: &mut CallLimit,
 ) -> Result<Reply, Error> {
     // A stale prepared statement would abort the transaction, so nothing is prepared.
     let mut attempt = Attempt::first(false);
     loop {
-        let failed = match begin_once(lease, schema, first).await {
+        let failed = match begin_once(lease, schema, first, limit).await {
             Ok(rows) => return Ok(Reply::repeated(rows, attempt.may_have_executed)),
             Err(failed) => failed,
         };
@@ -218,7 +224,7 @@ async fn begin(
         }
         match failed.decide(first, attempt) {
             Decision::Return { outcome_unknown } => {
-                rollback(lease).await;
+                rollback(lease, limit.of_calls_that_follow()).await;
                 return Err(failed.into_error(outcome_unknown));
             }
             Decision::Reconnect(next) | Decision::PrepareAnew(next) => attempt = next,
@@ -230,26 +236,23 @@ async fn begin_once(
     lease: &mut ExclusiveLease,
     schema: &SchemaName,
     first: &Call<'_>,
+    limit: &mut CallLimit,
 ) -> Result<Vec<Row>, FailedAttempt> {
     let open = lease
         .connected()
         .await
         .map_err(FailedAttempt::before_sending)?;
     lease.set_in_transaction(true);
-    // Whatever the role's default: after waiting for a lock, the call must see what the lock's holder wrote.
-    open.client()
-        .batch_execute("start transaction isolation level read committed")
+    open.begin(limit)
         .await
-        .map_err(|error| FailedAttempt::before_sending(Error::call(error)))?;
-    query_unnamed(open.client(), schema, first)
-        .await
-        .map_err(FailedAttempt::after_sending)
+        .map_err(FailedAttempt::with_nothing_sent)?;
+    open.query_unnamed(schema, first, limit).await
 }
 
 /// Ends a transaction that failed. The error of the failure says more than one of the rollback.
-async fn rollback(lease: &mut ExclusiveLease) {
+async fn rollback(lease: &mut ExclusiveLease, mut limit: CallLimit) {
     if let Some(open) = lease.in_transaction() {
-        let _ = open.client().batch_execute("rollback").await;
+        let _ = open.run("rollback", &mut limit).await;
         lease.set_in_transaction(false);
     }
 }

@@ -28,8 +28,8 @@ impl Store {
     /// Any number of servers may prune at once: one batch runs at a time, and a pruner that finds another at work leaves the
     /// rest to it.
     ///
-    /// **Errors of a run are silent by default**: this library logs nothing. Report them in [`PruneOptions::on_run`], which runs
-    /// in the task and should not block, or watch [`Pruner::last_run`].
+    /// Report the errors of runs in [`PruneOptions::on_run`], which runs in the task and should not block. Without that callback,
+    /// each is a warning for the crate `log`. [`Pruner::last_run`] and [`Pruner::failures`] show them too.
     ///
     /// # Errors
     ///
@@ -86,6 +86,12 @@ impl Pruner {
     #[must_use]
     pub fn last_run(&self) -> Option<Arc<PruneRun>> {
         self.last_run.get()
+    }
+
+    /// Returns how many runs have failed in a row. 0 if the last one succeeded, or before the first one has ended.
+    #[must_use]
+    pub fn failures(&self) -> u32 {
+        self.last_run.failures()
     }
 }
 

@@ -5,7 +5,9 @@ pub(crate) mod copied_server;
 pub(crate) mod environment;
 #[cfg(feature = "admin")]
 pub(crate) mod fresh_server;
+pub(crate) mod frozen;
 pub(crate) mod node;
+pub(crate) mod pgbouncer;
 pub(crate) mod proxy;
 pub(crate) mod raw_store;
 pub(crate) mod repository;

@@ -25,6 +25,7 @@ struct Shared {
     /// How many replies to pass on before one is lost.
     lose_reply_after: AtomicUsize,
     refuse: AtomicBool,
+    silent: AtomicBool,
 }
 
 impl Proxy {
@@ -37,6 +38,7 @@ impl Proxy {
                 connections: AtomicUsize::new(0),
                 lose_reply_after: AtomicUsize::new(usize::MAX),
                 refuse: AtomicBool::new(false),
+                silent: AtomicBool::new(false),
             }),
         };
         let config = database.config();
@@ -101,6 +103,12 @@ impl Proxy {
             .store(replies, Ordering::SeqCst);
     }
 
+    /// Drops what both sides send from now on, as a network does that drops packets, or passes it on again. What was dropped is
+    /// lost, so a connection that was silent is of no more use.
+    pub fn set_silent(&self, silent: bool) {
+        self.shared.silent.store(silent, Ordering::SeqCst);
+    }
+
     /// Refuses new connections from now on.
     pub fn refuse(&self) {
         self.shared.refuse.store(true, Ordering::SeqCst);
@@ -137,6 +145,9 @@ impl Shared {
             }
             started = true;
             head.extend(body);
+            if self.silent.load(Ordering::SeqCst) {
+                continue;
+            }
             if server.write_all(&head).is_err() {
                 break;
             }
@@ -148,6 +159,9 @@ impl Shared {
         let mut buffer = [0; 16 * 1024];
         while let Ok(length @ 1..) = server.read(&mut buffer) {
             // The server sends a small reply when it is ready for the next query, so after the commit.
+            if self.silent.load(Ordering::SeqCst) {
+                continue;
+            }
             if self.loses_reply() || client.write_all(&buffer[..length]).is_err() {
                 break;
             }

@@ -1,0 +1,137 @@
+//! A private PgBouncer in front of the server of this run.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use connect_pg::{Store, StoreBuilder};
+
+use super::environment::tcp_address;
+use super::temporary_directory::TemporaryDirectory;
+use super::test_database::{TestDatabase, with_groups};
+use super::wait::wait_until;
+
+/// A running PgBouncer, which listens on a free port. Dropping it ends it.
+pub struct PgBouncer {
+    server: Child,
+    port: u16,
+    _directory: TemporaryDirectory,
+}
+
+impl PgBouncer {
+    /// Starts one for the runtime role of a database, with these settings (`name = value`). Returns the reason if there is none.
+    pub fn start(database: &TestDatabase, settings: &[&str]) -> Result<PgBouncer, String> {
+        let program = program().ok_or("there is no pgbouncer (Debian and Ubuntu: pgbouncer)")?;
+        let directory = TemporaryDirectory::new();
+        // Another program may take the free port first.
+        for _ in 0..20 {
+            if let Some((server, port)) = try_start(&program, &directory, database, settings) {
+                return Ok(PgBouncer {
+                    server,
+                    port,
+                    _directory: directory,
+                });
+            }
+        }
+        let log = fs::read_to_string(directory.path().join("log")).unwrap_or_default();
+        panic!("pgbouncer does not start:\n{log}");
+    }
+
+    /// Returns how the runtime role connects through it, as a connection string.
+    pub fn url(&self, database: &TestDatabase) -> String {
+        let (port, name, role, password) = (
+            self.port,
+            &database.name,
+            &database.role,
+            &database.password,
+        );
+        format!("host=127.0.0.1 port={port} dbname={name} user={role} password={password}")
+    }
+
+    /// Returns a builder for a store behind it.
+    pub fn builder(&self, database: &TestDatabase) -> StoreBuilder {
+        let builder = Store::builder().database_url(&self.url(database));
+        with_groups(builder.schema(&database.schema))
+    }
+}
+
+impl Drop for PgBouncer {
+    fn drop(&mut self) {
+        self.server.kill().ok();
+        self.server.wait().ok();
+    }
+}
+
+fn program() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let administrators = Path::new("/usr/sbin").to_owned();
+    std::env::split_paths(&path)
+        .chain([administrators])
+        .map(|directory| directory.join("pgbouncer"))
+        .find(|program| program.is_file())
+}
+
+fn try_start(
+    program: &Path,
+    directory: &TemporaryDirectory,
+    database: &TestDatabase,
+    settings: &[&str],
+) -> Option<(Child, u16)> {
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| listener.local_addr())
+        .unwrap()
+        .port();
+    let (host, server_port) = tcp_address();
+    let path = directory.path();
+    fs::write(
+        path.join("userlist.txt"),
+        format!("\"{}\" \"{}\"\n", database.role, database.password),
+    )
+    .unwrap();
+    fs::write(
+        path.join("pgbouncer.ini"),
+        format!(
+            "[databases]\n* = host={host} port={server_port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
+             unix_socket_dir =\nauth_type = scram-sha-256\nauth_file = {}\n{}\n",
+            path.join("userlist.txt").display(),
+            settings.join("\n")
+        ),
+    )
+    .unwrap();
+    let mut command = if is_root() {
+        // PgBouncer refuses to run as root.
+        let changed = Command::new("chown")
+            .args(["-R", "postgres:"])
+            .arg(path)
+            .status();
+        assert!(changed.unwrap().success());
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--reuid=postgres", "--regid=postgres", "--init-groups"])
+            .args(["--pdeathsig=KILL", "--"])
+            .arg(program);
+        command
+    } else {
+        Command::new(program)
+    };
+    let log = fs::File::create(path.join("log")).unwrap();
+    let mut server = command
+        .arg(path.join("pgbouncer.ini"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let mut has_ended = false;
+    wait_until("pgbouncer accepts connections", || {
+        has_ended = server.try_wait().unwrap().is_some();
+        has_ended || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+    });
+    (!has_ended).then_some((server, port))
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    id.is_ok_and(|id| id.stdout.trim_ascii() == b"0")
+}
