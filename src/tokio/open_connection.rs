@@ -32,7 +32,8 @@ type Prepared = Arc<OnceCell<Statement>>;
 impl OpenConnection {
     pub(super) async fn open(connector: &Connector) -> Result<OpenConnection, Error> {
         let runtime = current_runtime()?;
-        let client = connector.open(&runtime).await?;
+        // Boxed, because the compiler limits the depth of futures in futures, and a caller adds its own.
+        let client = Box::pin(connector.open(&runtime)).await?;
         Ok(OpenConnection {
             since: Instant::now(),
             sent_as: connector.statements_on(client.session()),
@@ -146,7 +147,7 @@ impl OpenConnection {
     ) -> Result<Vec<Row>, FailedAttempt> {
         let prepared = self.prepared(call);
         let statement = prepared
-            .get_or_try_init(|| self.prepare(schema, call))
+            .get_or_try_init(|| Box::pin(self.prepare(schema, call)))
             .await?;
         let result = self.client.query(statement, &call.values()).await;
         result
