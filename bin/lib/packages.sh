@@ -80,10 +80,12 @@ apt_get() {
 }
 
 # install_packages PACKAGE…: installs without creating or starting a server. Debian's PostgreSQL creates a cluster
-# "main" unless a file in this directory says otherwise. The subshell's trap removes that file after the install.
+# "main" unless a file in this directory says otherwise. Other packages start no service while a policy refuses it (invoke-rc.d).
+# The subshell's trap removes both files after the install.
 install_packages() (
     directory=/etc/postgresql-common/createcluster.d
     file="$directory/zz-no-main-cluster-$$.conf"
+    policy=/usr/sbin/policy-rc.d own_policy=no
     made=()
     for parent in /etc/postgresql-common "$directory"; do
         if [[ ! -d "$parent" ]]; then made=("$parent" "${made[@]}"); fi
@@ -92,6 +94,7 @@ install_packages() (
     # shellcheck disable=SC2317 # the trap calls it
     undo() {
         as_root rm -f -- "$file"
+        if [[ "$own_policy" == yes ]]; then as_root rm -f -- "$policy"; fi
         if ((${#made[@]} > 0)); then as_root rmdir -- "${made[@]}" 2>/dev/null || true; fi
     }
     trap undo EXIT
@@ -100,6 +103,11 @@ install_packages() (
     as_root mkdir -p -- "$directory"
     printf 'create_main_cluster = false\n' | as_root tee -- "$file" >/dev/null
 
+    if [[ ! -e "$policy" ]]; then
+        own_policy=yes
+        printf '#!/bin/sh\nexit 101\n' | as_root tee -- "$policy" >/dev/null
+        as_root chmod 0755 -- "$policy"
+    fi
     server_packages=no
     for package in "$@"; do
         if [[ "$package" =~ ^postgresql ]]; then server_packages=yes; fi
