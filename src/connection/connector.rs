@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
+use super::activity::Activity;
 use super::driven_client::DrivenClient;
 use super::server_session::ServerSession;
 use crate::error::{ConnectionTarget, Error};
@@ -20,6 +21,8 @@ pub(crate) struct Connector {
     /// None means: where they are sure to be found again.
     prepare_statements: Option<bool>,
     call_timeout: Duration,
+    /// Of the pool that the connections are for.
+    activity: Activity,
 }
 
 /// How statements are sent.
@@ -51,6 +54,7 @@ impl Connector {
             source,
             prepare_statements,
             call_timeout,
+            activity: Activity::default(),
         }
     }
 
@@ -66,6 +70,10 @@ impl Connector {
             (Some(true) | None, true) => Statements::Prepared,
             (Some(true), false) => Statements::Marked,
         }
+    }
+
+    pub(crate) fn activity(&self) -> &Activity {
+        &self.activity
     }
 
     /// Returns how long a call waits for the server's reply.
@@ -87,6 +95,7 @@ impl Connector {
 
     /// Opens a connection for calls, without blocking. A task of the runtime drives it.
     pub(crate) async fn open(&self, runtime: &Handle) -> Result<DrivenClient, Error> {
+        let _opening = self.activity.opening();
         let task = Mutex::new(None);
         let client = self
             .connect_async(&|connection| {

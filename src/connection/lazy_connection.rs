@@ -71,7 +71,10 @@ impl LazyConnection {
                 Ok((mut transaction, rows)) => {
                     let reply = Reply::repeated(rows, attempt.may_have_executed);
                     // A transaction that is dropped rolls back.
-                    let result = work(&mut transaction, reply)?;
+                    let result = {
+                        let _in_closure = connector.activity().in_closure();
+                        work(&mut transaction, reply)?
+                    };
                     transaction.commit()?;
                     return Ok(result);
                 }

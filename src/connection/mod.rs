@@ -1,5 +1,6 @@
 //! Connections: the pool, and those that the application lends.
 
+mod activity;
 mod backend;
 mod blocking_client;
 mod borrowed;
@@ -14,6 +15,8 @@ mod retry;
 mod server_session;
 mod unnamed;
 
+#[cfg(feature = "tokio")]
+pub(crate) use activity::Activity;
 pub use backend::Backend;
 pub(crate) use backend::sealed::OpenTransaction;
 pub use borrowed::{Borrowed, Lent};

@@ -6,7 +6,7 @@ use tokio_postgres::error::SqlState;
 
 use super::kind::{Kind, breaks_connection};
 use super::redacted::{JsonPosition, ServerMessage, TooDeep};
-use super::{ConnectionTarget, Error, Inner};
+use super::{ConnectionTarget, Error, InUse, Inner};
 
 impl Error {
     pub(super) fn new(kind: Kind) -> Error {
@@ -100,8 +100,8 @@ impl Error {
         Error::new(Kind::CallTimeout(timeout))
     }
 
-    pub(crate) fn pool_timeout(timeout: Duration) -> Error {
-        Error::new(Kind::PoolTimeout(timeout))
+    pub(crate) fn pool_timeout(timeout: Duration, in_use: InUse) -> Error {
+        Error::new(Kind::PoolTimeout(timeout, in_use))
     }
 
     pub(crate) fn pool_blocked(timeout: Duration) -> Error {

@@ -2,7 +2,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use super::kind::Kind;
-use super::{ConnectionTarget, Error, ParseSessionIdError};
+use super::{ConnectionTarget, Error, InUse, ParseSessionIdError};
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -43,10 +43,13 @@ impl Error {
                 f,
                 "the server did not answer within {timeout:?} (call_timeout): it is overloaded, or cannot be reached any more"
             ),
-            Kind::PoolTimeout(timeout) => write!(
-                f,
-                "no connection of the pool became free within {timeout:?}: raise pool_size, or shorten the transactions"
-            ),
+            Kind::PoolTimeout(timeout, in_use) => {
+                write!(
+                    f,
+                    "no connection of the pool became free within {timeout:?}: "
+                )?;
+                fmt_in_use(f, in_use)
+            }
             Kind::PoolBlocked(timeout) => write!(
                 f,
                 "calls that may wait for locked sessions used their share of the pool for {timeout:?}: shorten what runs under a lock, or raise pool_size"
@@ -161,11 +164,54 @@ impl fmt::Debug for Error {
     }
 }
 
+/// Writes what all connections of a pool are in use for, then what to do.
+fn fmt_in_use(f: &mut fmt::Formatter<'_>, in_use: InUse) -> fmt::Result {
+    match in_use {
+        InUse {
+            opening: 0,
+            in_closures: 0,
+        } => f.write_str(
+            "all wait for replies of the server: look for locks there before you raise pool_size",
+        ),
+        InUse {
+            opening,
+            in_closures: 0,
+        } => write!(
+            f,
+            "{opening} of them are being opened, the others wait for replies of the server: look at the server"
+        ),
+        InUse {
+            opening,
+            in_closures,
+        } => write!(
+            f,
+            "{in_closures} of them are in closures of with_locked, {opening} are being opened: shorten the closures, or raise pool_size"
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use tokio_postgres::error::SqlState;
 
     use super::*;
+
+    #[test]
+    fn pool_timeout_tells_what_connections_are_in_use_for() {
+        for (opening, in_closures, advice) in [
+            (0, 0, "look for locks"),
+            (2, 0, "2 of them are being opened"),
+            (0, 3, "3 of them are in closures"),
+            (1, 3, "1 are being opened: shorten the closures"),
+        ] {
+            let in_use = InUse {
+                opening,
+                in_closures,
+            };
+            let error = Error::pool_timeout(std::time::Duration::from_secs(10), in_use);
+            assert!(error.to_string().contains(advice), "{error}");
+        }
+    }
 
     #[test]
     fn conflict_shows_what_ended_it() {

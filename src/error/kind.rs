@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use tokio_postgres::error::{Severity, SqlState};
 
+use super::InUse;
+
 /// What kind of failure an [`Error`](crate::Error) is. From [`Error::kind`](crate::Error::kind).
 ///
 /// An error may leave it open whether a change was made: see [`Error::is_outcome_unknown`](crate::Error::is_outcome_unknown).
@@ -55,7 +57,7 @@ pub(super) enum Kind {
     /// The table stayed locked: the call waits for no session.
     TableLocked,
     /// Every connection of the pool stayed in use.
-    PoolTimeout(Duration),
+    PoolTimeout(Duration, InUse),
     /// Every connection of the pool for calls that may wait for a row stayed in use.
     PoolBlocked(Duration),
     /// The same, as long as the call was to wait for the lock of a session.

@@ -80,6 +80,13 @@ pub(crate) struct ConnectionTarget {
     pub(crate) warnings: Vec<String>,
 }
 
+/// What the connections of a pool are in use for, besides calls that wait for the server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct InUse {
+    pub(crate) opening: u32,
+    pub(crate) in_closures: u32,
+}
+
 /// For the application's own calls on a connection that it lends to a store, so that `?` takes both.
 ///
 /// [`code`](Error::code), [`is_unavailable`](Error::is_unavailable) and the like answer as for the store's calls. But a missing

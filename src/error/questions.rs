@@ -91,7 +91,7 @@ impl Error {
             Kind::Broken
             | Kind::CallTimeout(_)
             | Kind::TableLocked
-            | Kind::PoolTimeout(_)
+            | Kind::PoolTimeout(..)
             | Kind::PoolBlocked(_)
             | Kind::PoolClosed => true,
             Kind::Connect => self.0.code.as_ref().is_none_or(is_unavailable_code),
@@ -246,6 +246,11 @@ impl Error {
     /// Returns true if the server did not answer in time.
     pub(crate) fn is_call_timeout(&self) -> bool {
         matches!(self.0.kind, Kind::CallTimeout(_))
+    }
+
+    /// Returns true if the server accepts no further connection, for all roles or for this one.
+    pub(crate) fn is_out_of_connections(&self) -> bool {
+        self.0.kind == Kind::Connect && self.has_code(&[SqlState::TOO_MANY_CONNECTIONS])
     }
 
     /// Returns true if the server executed nothing because it is read-only.

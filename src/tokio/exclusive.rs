@@ -76,7 +76,7 @@ impl ExclusiveConnections {
         let permit = self.places.take(at).await;
         let permit = permit.map_err(|reason| match reason {
             NoPlace::Closed => Error::pool_closed(),
-            NoPlace::Timeout => Error::pool_timeout(timeout),
+            NoPlace::Timeout => Error::pool_timeout(timeout, self.connector.activity().in_use()),
         })?;
         Ok(self.lease(permit, blockable))
     }
@@ -136,6 +136,7 @@ impl ExclusiveConnections {
             }),
             connection,
             progress: Progress::Ready,
+            refused: Vec::new(),
         }
     }
 
@@ -226,6 +227,8 @@ pub(super) struct ExclusiveLease {
     place: Option<Place>,
     connection: Option<Counted>,
     progress: Progress,
+    /// The places of connections that the server did not accept.
+    refused: Vec<OwnedSemaphorePermit>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -260,19 +263,47 @@ impl Lease for ExclusiveLease {
         if let Some(connection) = &self.connection {
             return Ok(Arc::clone(&connection.open));
         }
-        let open_place = || {
-            let place = self.place.as_ref();
-            place.filter(|place| !place.pool.places.is_closed())
-        };
-        let place = open_place().ok_or_else(Error::pool_closed)?;
-        let count = Count::new(&place.pool.open);
-        let open = Arc::new(OpenConnection::open(&place.pool.connector).await?);
-        open_place().ok_or_else(Error::pool_closed)?;
-        self.connection = Some(Counted {
-            open: Arc::clone(&open),
-            _count: count,
-        });
-        Ok(open)
+        let place = self.place.as_ref().ok_or_else(Error::pool_closed)?;
+        let (pool, give_up) = (
+            Arc::clone(&place.pool),
+            Instant::now() + place.pool.limits.wait,
+        );
+        loop {
+            if pool.places.is_closed() {
+                return Err(Error::pool_closed());
+            }
+            let count = Count::new(&pool.open);
+            let error = match OpenConnection::open(&pool.connector).await {
+                Ok(open) => {
+                    if pool.places.is_closed() {
+                        return Err(Error::pool_closed());
+                    }
+                    let open = Arc::new(open);
+                    self.connection = Some(Counted {
+                        open: Arc::clone(&open),
+                        _count: count,
+                    });
+                    return Ok(open);
+                }
+                Err(error) => error,
+            };
+            drop(count);
+            if !error.is_out_of_connections() || pool.open.load(Ordering::Relaxed) == 0 {
+                return Err(error);
+            }
+            // The server accepts no more. One that is open will be released. This place stays in use, so that fewer calls wait for
+            // more.
+            let Ok(permit) = pool.places.take(give_up).await else {
+                return Err(error);
+            };
+            self.refused.push(permit);
+            let idle = pool.idle().pop_back();
+            if let Some(idle) = idle.filter(|idle| idle.connection.open.is_usable()) {
+                let open = Arc::clone(&idle.connection.open);
+                self.connection = Some(idle.connection);
+                return Ok(open);
+            }
+        }
     }
 
     fn discard(&mut self) {

@@ -33,7 +33,7 @@ impl PoolInner {
         if let Some(leader) = joined.leader.take() {
             current_runtime()?.spawn(lead(Arc::clone(self), schema.clone(), leader));
         }
-        match joined.answer(deadline).await? {
+        match joined.answer(deadline, self.connector.activity()).await? {
             Answer::Reply(reply) => Ok(reply),
             Answer::Refused => self.execute_alone(schema, call, false, deadline).await,
             // The time of the group's call was no wait for a place.

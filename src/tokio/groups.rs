@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
 use super::limits::Deadline;
-use crate::connection::GroupMode;
+use crate::connection::{Activity, GroupMode};
 use crate::error::Error;
 use crate::functions::{Admission, Group, GroupKind, GroupLimits, GroupedCall, Reply};
 
@@ -92,14 +92,18 @@ pub(super) struct Joined {
 
 impl Joined {
     /// Waits for the answer. Gives up at the deadline, unless a group has made the call by then.
-    pub(super) async fn answer(self, deadline: Deadline) -> Result<Answer, Error> {
+    pub(super) async fn answer(
+        self,
+        deadline: Deadline,
+        in_use: &Activity,
+    ) -> Result<Answer, Error> {
         let Joined {
             mut answer, state, ..
         } = self;
         let answered = match timeout_at(deadline.at.into(), &mut answer).await {
             Ok(answered) => answered,
             Err(_) if state.leave_line(WaitState::LEFT) => {
-                return Err(Error::pool_timeout(deadline.timeout));
+                return Err(Error::pool_timeout(deadline.timeout, in_use.in_use()));
             }
             Err(_) => answer.await,
         };

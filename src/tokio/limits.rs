@@ -14,6 +14,8 @@ use super::open_connection::OpenConnection;
 pub(super) struct Limits {
     pub(super) max_lifetime: Duration,
     pub(super) idle_timeout: Option<Duration>,
+    /// How long a call waits for a connection.
+    pub(super) wait: Duration,
 }
 
 impl Limits {

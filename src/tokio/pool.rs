@@ -66,6 +66,7 @@ impl Pool {
         let limits = Limits {
             max_lifetime,
             idle_timeout,
+            wait: parts.pool_timeout,
         };
         let waits = Arc::default();
         let shared_places = |each: usize| Places::new(shared as usize * each, &waits);
@@ -171,7 +172,15 @@ impl Executor for Pool {
         let mut limit = CallLimit::new(self.inner.connector.call_timeout(), first);
         let reply = begin(&mut lease, schema, first, &mut limit).await?;
         let limit = limit.of_calls_that_follow();
-        Ok((PoolTransaction { lease, limit }, reply))
+        let closure = InClosure::new(&self.inner.connector);
+        Ok((
+            PoolTransaction {
+                lease,
+                limit,
+                _closure: closure,
+            },
+            reply,
+        ))
     }
 }
 
@@ -180,6 +189,23 @@ pub struct PoolTransaction {
     /// Dropped, it rolls back.
     lease: ExclusiveLease,
     limit: CallLimit,
+    _closure: InClosure,
+}
+
+/// Counts a closure of the application's, until it is dropped.
+struct InClosure(Arc<Connector>);
+
+impl InClosure {
+    fn new(connector: &Arc<Connector>) -> InClosure {
+        connector.activity().count_closure(true);
+        InClosure(Arc::clone(connector))
+    }
+}
+
+impl Drop for InClosure {
+    fn drop(&mut self) {
+        self.0.activity().count_closure(false);
+    }
 }
 
 impl OpenTransaction for PoolTransaction {

@@ -71,7 +71,9 @@ impl SharedConnections {
         let permit = self.places.take(deadline.at).await;
         let permit = permit.map_err(|reason| match reason {
             NoPlace::Closed => Error::pool_closed(),
-            NoPlace::Timeout => Error::pool_timeout(deadline.timeout),
+            NoPlace::Timeout => {
+                Error::pool_timeout(deadline.timeout, self.connector.activity().in_use())
+            }
         })?;
         Ok(self.lease(permit, None))
     }
@@ -134,6 +136,17 @@ impl SharedConnections {
         for connection in &self.connections {
             *lock(&connection.state) = State::Unopened;
         }
+    }
+}
+
+impl SharedConnections {
+    /// Returns an open connection, and its number.
+    fn open_elsewhere(&self) -> Option<(usize, Arc<OpenConnection>)> {
+        let mut connections = self.connections.iter().enumerate();
+        connections.find_map(|(at, connection)| match &*lock(&connection.state) {
+            State::Open(open) if open.is_usable() => Some((at, Arc::clone(open))),
+            _ => None,
+        })
     }
 }
 
@@ -258,15 +271,35 @@ pub(super) struct SharedLease {
     is_under_way: bool,
 }
 
+impl SharedLease {
+    /// Moves the call to another connection.
+    fn move_to(&mut self, at: usize) {
+        if let Some(place) = &mut self.place {
+            place.connection().under_way.fetch_sub(1, Ordering::Relaxed);
+            place.at = at;
+            place.connection().under_way.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
 impl Lease for SharedLease {
     async fn connected(&mut self) -> Result<Arc<OpenConnection>, Error> {
         let Some(place) = &self.place else {
             return Err(Error::pool_closed());
         };
         // The runtime of another caller may shut down while its task opens the connection.
-        let opened = match place.open().await? {
-            Some(open) => Some(open),
-            None => place.open().await?,
+        let opened = match place.open().await {
+            Ok(None) => place.open().await,
+            opened => opened,
+        };
+        let opened = match opened {
+            Err(error) if error.is_out_of_connections() => {
+                let other = place.pool.open_elsewhere();
+                let (at, open) = other.ok_or(error)?;
+                self.move_to(at);
+                Some(open)
+            }
+            opened => opened?,
         };
         let open = opened.ok_or_else(Error::no_runtime)?;
         self.open = Some(Arc::clone(&open));

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::in_transaction::InTransaction;
-use super::place::PooledConnection;
+use super::place::{PooledConnection, RefusedPlace};
 use super::places::Places;
 use super::queue::{Purpose, Ticket};
 use super::waiting::{AcquireError, Turn};
@@ -55,17 +55,69 @@ impl Checkout {
         call: &Call<'_>,
         past: Past,
     ) -> Result<Reply, Error> {
-        let mut connection = self
+        let connection = self
             .acquire(call, past.ticket)
             .map_err(|error| error.with_outcome_unknown_if(past.may_have_executed))?;
-        connection.execute(&self.connector, schema, call, past.may_have_executed)
+        self.execute_on(connection, schema, call, past)
+    }
+
+    /// Makes a call by itself on a connection. If the server accepts no further connection, waits for one that is open.
+    pub(super) fn execute_on<'a>(
+        &'a self,
+        mut connection: PooledConnection<'a>,
+        schema: &SchemaName,
+        call: &Call<'_>,
+        mut past: Past,
+    ) -> Result<Reply, Error> {
+        // Their places stay in use until the call is made, so that fewer threads wait for more.
+        let mut refused = Vec::new();
+        loop {
+            let made = connection.execute(&self.connector, schema, call, past.may_have_executed);
+            let error = match made {
+                Err(error) if error.is_out_of_connections() => error,
+                made => return made,
+            };
+            past.may_have_executed |= error.is_outcome_unknown();
+            refused.push(connection.into_refused());
+            if !self.places.has_accepted() {
+                return Err(error);
+            }
+            connection = match self.acquire(call, past.ticket) {
+                Ok(next) => next,
+                Err(_) => return Err(error),
+            };
+        }
+    }
+
+    /// Acquires a connection for a transaction, and opens it. If the server accepts no further connection, waits for one that is
+    /// open. The second value stays until the transaction has ended.
+    pub(super) fn acquire_open<'a>(
+        &'a self,
+        call: &Call<'_>,
+    ) -> Result<(PooledConnection<'a>, Vec<RefusedPlace<'a>>), Error> {
+        let mut refused = Vec::new();
+        let mut connection = self.acquire(call, None)?;
+        loop {
+            match connection.connect(&self.connector) {
+                Err(error) if error.is_out_of_connections() => {
+                    refused.push(connection.into_refused());
+                    if !self.places.has_accepted() {
+                        return Err(error);
+                    }
+                    connection = self.acquire(call, None).map_err(|_| error)?;
+                }
+                // The first call replaces a connection that broke.
+                Err(error) if !error.is_connection_lost() => return Err(error),
+                _ => return Ok((connection, refused)),
+            }
+        }
     }
 
     /// Opens a connection.
     pub(super) fn open_one(&self) -> Result<(), Error> {
         let acquired = self.places.acquire(Purpose::Prompt, None, self.timeout);
         acquired
-            .map_err(|error| pool_error(error, self.timeout))?
+            .map_err(|error| self.pool_error(error, self.timeout))?
             .connect(&self.connector)
     }
 
@@ -75,7 +127,7 @@ impl Checkout {
         call: &Call<'_>,
     ) -> Result<Option<PooledConnection<'_>>, Error> {
         let acquired = self.places.try_acquire(self.purpose(call));
-        acquired.map_err(|error| pool_error(error, self.timeout))
+        acquired.map_err(|error| self.pool_error(error, self.timeout))
     }
 
     /// Acquires a connection for a group, or waits until the call was part of another thread's.
@@ -85,7 +137,7 @@ impl Checkout {
         call: &Arc<GroupedCall>,
     ) -> Result<(Turn<'_>, Option<Ticket>), Error> {
         let joined = self.places.join(purpose, call, self.timeout);
-        joined.map_err(|error| pool_error(error, self.timeout))
+        joined.map_err(|error| self.pool_error(error, self.timeout))
     }
 
     /// Uses a connection for a call by itself, if that is allowed.
@@ -107,15 +159,17 @@ impl Checkout {
             .acquire(self.purpose(call), ticket, timeout)
             .map_err(|error| match error {
                 AcquireError::Blocked if give_up.is_some() => Error::locked_in_pool(),
-                error => pool_error(error, timeout),
+                error => self.pool_error(error, timeout),
             })
     }
-}
 
-fn pool_error(error: AcquireError, timeout: Duration) -> Error {
-    match error {
-        AcquireError::Timeout => Error::pool_timeout(timeout),
-        AcquireError::Blocked => Error::pool_blocked(timeout),
-        AcquireError::Closed => Error::pool_closed(),
+    fn pool_error(&self, error: AcquireError, timeout: Duration) -> Error {
+        match error {
+            AcquireError::Timeout => {
+                Error::pool_timeout(timeout, self.connector.activity().in_use())
+            }
+            AcquireError::Blocked => Error::pool_blocked(timeout),
+            AcquireError::Closed => Error::pool_closed(),
+        }
     }
 }

@@ -54,8 +54,8 @@ impl Groups {
             return checkout.execute(schema, call, Past::default());
         };
         if self.mode == GroupMode::Waiting {
-            if let Some(mut connection) = checkout.try_acquire(call)? {
-                return connection.execute(&checkout.connector, schema, call, false);
+            if let Some(connection) = checkout.try_acquire(call)? {
+                return checkout.execute_on(connection, schema, call, Past::default());
             }
         }
         let Some(own) = GroupedCall::new(call) else {
@@ -103,7 +103,7 @@ impl Groups {
         let members = Members::new(waiters, call.changes());
         let may_go_alone = members.is_empty() && self.mode == GroupMode::Waiting;
         if may_go_alone && checkout.adapt(call, &mut connection) {
-            return connection.execute(&checkout.connector, schema, call, false);
+            return checkout.execute_on(connection, schema, call, past);
         }
         let group = Group::new(*kind, iter::once(&**own).chain(members.calls()));
         connection.count_group(group.len());

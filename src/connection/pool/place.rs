@@ -59,6 +59,17 @@ impl<'a> PooledConnection<'a> {
         self.places.lock().count_group(calls);
     }
 
+    /// Keeps the place in use without a connection, because the server accepts no more of them.
+    pub(super) fn into_refused(mut self) -> RefusedPlace<'a> {
+        self.discard();
+        if self.purpose == Purpose::Blockable {
+            self.places.lock().become_prompt();
+            self.purpose = Purpose::Prompt;
+        }
+        self.places.count_refused(true);
+        RefusedPlace { place: self }
+    }
+
     /// Uses the connection for a call that may wait for a row, if one more of them is allowed.
     pub(super) fn become_blockable(&mut self) -> bool {
         let allowed = self.places.lock().become_blockable();
@@ -66,6 +77,17 @@ impl<'a> PooledConnection<'a> {
             self.purpose = Purpose::Blockable;
         }
         allowed
+    }
+}
+
+/// A place in use whose connection the server has refused.
+pub(super) struct RefusedPlace<'a> {
+    place: PooledConnection<'a>,
+}
+
+impl Drop for RefusedPlace<'_> {
+    fn drop(&mut self) {
+        self.place.places.count_refused(false);
     }
 }
 

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Instant;
@@ -20,6 +21,8 @@ use crate::connection::lazy_connection::LazyConnection;
 pub(super) struct Places {
     options: PoolOptions,
     queue: Mutex<PlaceQueue>,
+    /// How many places are in use without a connection, because the server accepts no more of them.
+    refused: AtomicU32,
 }
 
 pub(super) type PlaceQueue = Queue<IdleConnection, Arc<Waiter>>;
@@ -36,6 +39,7 @@ impl Places {
         Places {
             options,
             queue: Mutex::new(Queue::new(options.size)),
+            refused: AtomicU32::new(0),
         }
     }
 
@@ -56,6 +60,20 @@ impl Places {
             grouped_calls: counts.grouped_calls,
             largest_group: counts.largest_group,
         }
+    }
+
+    pub(super) fn count_refused(&self, is_refused: bool) {
+        if is_refused {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+        } else {
+            self.refused.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Returns true if a connection is open or may become so, and so can be waited for.
+    pub(super) fn has_accepted(&self) -> bool {
+        let open = self.options.size - self.lock().counts().unopened;
+        open > self.refused.load(Ordering::SeqCst)
     }
 
     /// Closes the idle connections now, and the others when they are released. Nothing can be acquired any more.

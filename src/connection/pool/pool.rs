@@ -81,7 +81,7 @@ impl Executor for Pool {
     ) -> Result<R, E> {
         async_context::refuse()?;
         self.checkout.check_self_deadlock()?;
-        let mut connection = self.checkout.acquire(first, None)?;
+        let (mut connection, _refused) = self.checkout.acquire_open(first)?;
         let _in_transaction = InTransaction::on(&self.checkout.places);
         connection.in_transaction(&self.checkout.connector, schema, first, work)
     }

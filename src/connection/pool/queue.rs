@@ -210,6 +210,11 @@ impl<C, W> Queue<C, W> {
         allowed
     }
 
+    /// Makes the place of a call that may wait for a row one for another call.
+    pub(super) fn become_prompt(&mut self) {
+        self.blockable -= 1;
+    }
+
     /// Removes a caller that no longer waits. Returns false if it has been given something before.
     pub(super) fn cancel(&mut self, ticket: Ticket) -> bool {
         let line = &mut self.waiting[ticket.purpose as usize];

@@ -209,7 +209,10 @@ mod tests {
     fn lost_reply_and_failed_load_return_outcome_unknown() {
         for reply in [
             Ok(CreateReplies::Load(None)),
-            Err(Error::pool_timeout(std::time::Duration::ZERO)),
+            Err(Error::pool_timeout(
+                std::time::Duration::ZERO,
+                crate::error::InUse::default(),
+            )),
         ] {
             with_create(|create| {
                 assert!(matches!(create.next(Ok(EXISTS_REPEATED)), Ok(Next::Call)));
