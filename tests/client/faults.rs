@@ -1,6 +1,7 @@
 //! A server that does not answer: each call ends with an error that tells what is known, and the next one works.
 
 use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use super::assert_unavailable;
@@ -192,6 +193,85 @@ fn timeouts_of_role_and_connection_string_stay() {
         .unwrap();
     let found = reported(&url);
     assert!(found.contains("7s 10s"), "{found}");
+}
+
+#[test]
+fn pool_works_with_connections_that_server_accepts() {
+    let database = TestDatabase::new();
+    let mut superuser = database.superuser();
+    superuser
+        .batch_execute(&format!(
+            "alter role {} connection limit 2",
+            quoted(&database.role)
+        ))
+        .unwrap();
+    let store = database.builder().pool_size(8).connect().unwrap();
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let mut session = create(&store, 0);
+                for _ in 0..10 {
+                    for (name, call, _) in CALLS {
+                        case(name, || call(&store, &mut session).unwrap());
+                        let found = store.load(session.id()).unwrap();
+                        session = found.expect("a live session");
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn pool_without_connection_returns_refusal_of_server() {
+    let database = TestDatabase::new();
+    let mut superuser = database.superuser();
+    superuser
+        .batch_execute(&format!(
+            "alter role {} connection limit 0",
+            quoted(&database.role)
+        ))
+        .unwrap();
+    let store = database.builder().pool_size(4).build().unwrap();
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let error = store.count().unwrap_err();
+                assert_unavailable(&error);
+                assert_eq!(error.code(), Some(SqlState::TOO_MANY_CONNECTIONS.code()));
+            });
+        }
+    });
+}
+
+#[test]
+fn error_of_busy_pool_tells_what_connections_are_in_use_for() {
+    let database = TestDatabase::new();
+    let proxy = Proxy::to(&database);
+    let store = proxy.builder(&database).call_timeout(CALL_TIMEOUT);
+    let store = store.pool_size(1).pool_timeout(Duration::from_millis(20));
+    let store = store.connect().unwrap();
+    let session = create(&store, 1);
+    let busy = || store.count().unwrap_err().to_string();
+
+    let work = |_: &mut Session<i32>| -> Result<(), Error> {
+        let error = thread::scope(|scope| scope.spawn(busy).join().unwrap());
+        assert!(error.contains("1 of them are in closures"), "{error}");
+        Ok(())
+    };
+    let lock_timeout = Duration::from_millis(10);
+    let outcome = store.with_locked(session.id(), lock_timeout, work);
+    assert!(outcome.unwrap().updated().is_some());
+
+    proxy.set_silent(true);
+    let sent = proxy.round_trips();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| store.count().unwrap_err());
+        wait_until("a call is under way", || proxy.round_trips() > sent);
+        let error = busy();
+        assert!(error.contains("all wait for replies"), "{error}");
+        assert_unavailable(&waiting.join().unwrap());
+    });
 }
 
 #[test]

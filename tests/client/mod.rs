@@ -5,6 +5,7 @@ mod borrowed;
 mod connections;
 mod errors;
 mod events;
+mod failover;
 mod faults;
 mod groups;
 mod locked;

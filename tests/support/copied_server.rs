@@ -21,15 +21,30 @@ pub struct CopiedServer {
 impl CopiedServer {
     /// Makes a copy that replays what the server writes. Returns the reason if it cannot.
     pub fn standby() -> Result<Self, String> {
-        Self::start(&["--write-recovery-conf"], &[])
+        Self::start(&["--write-recovery-conf"], &[], None)
+    }
+
+    /// Makes a copy of this copy that replays what it writes. Returns the reason if it cannot.
+    pub fn own_standby(&self) -> Result<Self, String> {
+        Self::start(&["--write-recovery-conf"], &[], Some(&self.directory))
+    }
+
+    /// Returns the directory of its socket.
+    pub fn socket_directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Makes a copy that is a server of its own, with these settings (`name=value`). Returns the reason if it cannot.
     pub fn with_settings(settings: &[&str]) -> Result<Self, String> {
-        Self::start(&[], settings)
+        Self::start(&[], settings, None)
     }
 
-    fn start(backup_options: &[&str], settings: &[&str]) -> Result<Self, String> {
+    /// Copies the server whose socket is in `source`, or the server of this run.
+    fn start(
+        backup_options: &[&str],
+        settings: &[&str],
+        source: Option<&Path>,
+    ) -> Result<Self, String> {
         let programs = env::var("PG_BINDIR")
             .map_err(|_| "PG_BINDIR is not set: not under bin/with-pg".to_owned())?;
         let programs = Path::new(&programs);
@@ -39,7 +54,11 @@ impl CopiedServer {
             .create(&directory)
             .map_err(|e| e.to_string())?;
         let data = directory.join("data");
-        let copied = Command::new(programs.join("pg_basebackup"))
+        let mut backup = Command::new(programs.join("pg_basebackup"));
+        if let Some(source) = source {
+            backup.env("PGHOST", source);
+        }
+        let copied = backup
             .args(["--checkpoint=fast", "--wal-method=stream", "--no-sync"])
             .args(backup_options)
             .arg("--no-password")
@@ -52,7 +71,11 @@ impl CopiedServer {
         }
 
         // The primary's file may be changed by another test at this moment. The directory is private, so `trust` is safe.
-        fs::write(data.join("pg_hba.conf"), "local all all trust\n").map_err(|e| e.to_string())?;
+        fs::write(
+            data.join("pg_hba.conf"),
+            "local all all trust\nlocal replication all trust\n",
+        )
+        .map_err(|e| e.to_string())?;
         let server = spawn(programs, &directory, settings)?;
         Ok(Self { directory, server })
     }

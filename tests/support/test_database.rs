@@ -9,6 +9,7 @@ use postgres::config::Host;
 use serde::Serialize;
 use tokio_postgres::Config;
 
+use super::pgbouncer::PgBouncer;
 use super::repository::{files, read};
 use super::server::{connect, quoted, random, superuser_config, unique_name};
 use super::wait::wait_until;
@@ -20,6 +21,8 @@ pub struct TestDatabase {
     pub schema: String,
     pub role: String,
     pub password: String,
+    /// In front of the stores, if `CONNECT_PG_TEST_POOLER` says so.
+    pooler: Option<PgBouncer>,
 }
 
 impl TestDatabase {
@@ -29,7 +32,11 @@ impl TestDatabase {
     }
 
     pub fn with(schema: &str, encoding: &str) -> TestDatabase {
-        let database = TestDatabase::without_store(schema, encoding);
+        let mut database = TestDatabase::without_store(schema, encoding);
+        database.pooler = env::var("CONNECT_PG_TEST_POOLER").ok().map(|mode| {
+            let mode = format!("pool_mode = {mode}");
+            PgBouncer::start(&database, &[&mode, "default_pool_size = 20"]).unwrap()
+        });
         let mut client = database.superuser();
         for file in files("sql/released", "sql") {
             client.batch_execute(&read(&file)).unwrap();
@@ -66,6 +73,7 @@ impl TestDatabase {
             name,
             schema: schema.to_owned(),
             password: random(),
+            pooler: None,
         }
     }
 
@@ -91,6 +99,9 @@ impl TestDatabase {
 
     /// Returns how the runtime role connects, as a connection string.
     pub fn url(&self) -> String {
+        if let Some(pooler) = &self.pooler {
+            return pooler.url(self);
+        }
         let host = match &self.config().get_hosts()[0] {
             Host::Tcp(name) => name.clone(),
             Host::Unix(directory) => directory.display().to_string(),

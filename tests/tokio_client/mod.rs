@@ -5,6 +5,7 @@ mod cancellation;
 mod concurrency;
 mod connections;
 mod events;
+mod faults;
 mod groups;
 mod locked;
 mod many_tasks;
