@@ -133,7 +133,8 @@ impl Connector {
 
     /// Returns how long the server works on a statement: shorter than a call waits, so that its answer is known.
     fn statement_timeout(&self) -> Duration {
-        self.call_timeout - (self.call_timeout / 10).min(Duration::from_secs(1))
+        let margin = (self.call_timeout / 10).min(Duration::from_secs(1));
+        self.call_timeout.saturating_sub(margin)
     }
 
     /// Connects without blocking. `drive` runs the connection.

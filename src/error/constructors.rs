@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 
+use super::in_use::InUse;
 use super::kind::{Kind, breaks_connection};
 use super::redacted::{JsonPosition, ServerMessage, TooDeep};
-use super::{ConnectionTarget, Error, InUse, Inner};
+use super::{ConnectionTarget, Error, Inner};
 
 impl Error {
     pub(super) fn new(kind: Kind) -> Error {

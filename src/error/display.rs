@@ -1,8 +1,9 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use super::in_use::InUse;
 use super::kind::Kind;
-use super::{ConnectionTarget, Error, InUse, ParseSessionIdError};
+use super::{ConnectionTarget, Error, ParseSessionIdError};
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

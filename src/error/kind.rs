@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio_postgres::error::{Severity, SqlState};
 
-use super::InUse;
+use super::in_use::InUse;
 
 /// What kind of failure an [`Error`](crate::Error) is. From [`Error::kind`](crate::Error::kind).
 ///

@@ -2,6 +2,7 @@
 
 mod constructors;
 mod display;
+mod in_use;
 mod kind;
 mod parse_session_id_error;
 mod questions;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use tokio_postgres::error::SqlState;
 
+pub(crate) use in_use::InUse;
 pub use kind::ErrorKind;
 pub use parse_session_id_error::ParseSessionIdError;
 
@@ -78,13 +80,6 @@ pub(crate) struct ConnectionTarget {
     pub(crate) server: String,
     /// What is odd about the settings, one sentence each.
     pub(crate) warnings: Vec<String>,
-}
-
-/// What the connections of a pool are in use for, besides calls that wait for the server.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct InUse {
-    pub(crate) opening: u32,
-    pub(crate) in_closures: u32,
 }
 
 /// For the application's own calls on a connection that it lends to a store, so that `?` takes both.

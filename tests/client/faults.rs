@@ -293,10 +293,7 @@ fn drop_of_pruner_does_not_wait_for_server() {
     wait_until("a batch is under way", || proxy.round_trips() > sent);
     while runs.try_recv().is_ok() {}
     drop(pruner);
-    assert!(
-        !matches!(runs.try_recv(), Ok(_)),
-        "the drop waited for the run"
-    );
+    assert!(runs.try_recv().is_err(), "the drop waited for the run");
 }
 
 #[test]
