@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use super::lock_registry;
-use crate::connection::{
-    Backend, Borrowed, Connector, Lent, OpenTransaction, Pool, PoolStatus,
-};
+use crate::connection::{Backend, Borrowed, Connector, Lent, OpenTransaction, Pool, PoolStatus};
 use crate::error::Error;
 use crate::functions::operations::{Next, Operation};
 use crate::functions::{Call, Function, Reply, SchemaName, json};
