@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     check, completions, configure, end, export, import, install, print_sql, prune, rotate_password,
-    status, users,
+    status, uninstall, users,
 };
 use crate::support::global_args::GlobalArgs;
 
@@ -46,6 +46,7 @@ pub(crate) enum Command {
     Configure(configure::Args),
     Export(export::Args),
     Import(import::Args),
+    Uninstall(uninstall::Args),
     PrintSql(print_sql::Args),
     Completions(completions::Args),
 }

@@ -12,7 +12,7 @@ use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
 use commands::{
     check, completions, configure, end, export, import, install, print_sql, prune, rotate_password,
-    status, users,
+    status, uninstall, users,
 };
 use exit::ExitStatus;
 use support::cli_error::CliError;
@@ -41,6 +41,7 @@ fn run(cli: &Cli) -> Result<ExitStatus, CliError> {
         Command::Configure(args) => configure::run(global, args),
         Command::Export(args) => export::run(global, args),
         Command::Import(args) => import::run(global, args),
+        Command::Uninstall(args) => uninstall::run(global, args),
         Command::PrintSql(args) => print_sql::run(global, args),
         Command::Completions(args) => completions::run(Cli::command(), args),
     }

@@ -220,6 +220,12 @@ impl Error {
         Error::with_code(Kind::Install, SqlState::LOCK_NOT_AVAILABLE).with_source(what)
     }
 
+    /// Returns the error of an uninstall of what is in use. The text names what uses it.
+    #[cfg(feature = "install")]
+    pub(crate) fn in_use(what: String) -> Error {
+        Error::with_code(Kind::Install, SqlState::DEPENDENT_OBJECTS_STILL_EXIST).with_source(what)
+    }
+
     /// Returns the error of an install that has done everything but build an index.
     #[cfg(feature = "install")]
     pub(crate) fn index_not_built(index: &str, error: &Error) -> Error {

@@ -189,7 +189,7 @@ fn run_transaction(
 }
 
 /// Checks that the server is no standby. A standby refuses each kind of statement with another SQLSTATE.
-fn check_primary(client: &mut Client) -> Result<(), Error> {
+pub(super) fn check_primary(client: &mut Client) -> Result<(), Error> {
     let is_standby: bool = client
         .query_one("select pg_catalog.pg_is_in_recovery()", &[])
         .and_then(|row| row.try_get(0))

@@ -40,9 +40,11 @@ mod report;
 mod routine;
 mod script;
 mod transaction;
+mod uninstall;
 
 pub use apply::{check, dry_run, install};
 pub use locks::LOCK_KEY;
 pub use options::InstallOptions;
 pub use report::{Change, InstallReport};
 pub use script::script;
+pub use uninstall::{Roles, plan_uninstall, uninstall};

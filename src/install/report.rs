@@ -54,7 +54,7 @@ impl Change {
         read().map_err(Error::column)
     }
 
-    fn new(action: &str, kind: &str, object: impl Into<String>) -> Change {
+    pub(super) fn new(action: &str, kind: &str, object: impl Into<String>) -> Change {
         Change {
             action: action.into(),
             kind: kind.into(),

@@ -8,7 +8,7 @@ use crate::support::case::case;
 use crate::support::session_admin::{Database, bare_command, run};
 use crate::support::temporary_directory::TemporaryDirectory;
 
-const SUBCOMMANDS: [&str; 12] = [
+const SUBCOMMANDS: [&str; 13] = [
     "install",
     "check",
     "rotate-password",
@@ -19,6 +19,7 @@ const SUBCOMMANDS: [&str; 12] = [
     "configure",
     "export",
     "import",
+    "uninstall",
     "print-sql",
     "completions",
 ];

@@ -20,4 +20,5 @@ mod prune;
 mod rotate_password;
 mod sessions;
 mod status;
+mod uninstall;
 mod upgrade_connect_pg;

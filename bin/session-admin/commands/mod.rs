@@ -11,4 +11,5 @@ pub(crate) mod print_sql;
 pub(crate) mod prune;
 pub(crate) mod rotate_password;
 pub(crate) mod status;
+pub(crate) mod uninstall;
 pub(crate) mod users;

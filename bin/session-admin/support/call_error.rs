@@ -122,6 +122,9 @@ pub(crate) fn call_failed(
         {
             RENAME.into()
         }
+        Some(code) if *code == SqlState::DEPENDENT_OBJECTS_STILL_EXIST => {
+            "nothing was changed; drop or move what is named above, or keep the roles, then run it again".into()
+        }
         Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => {
             "another session is changing the same objects, or has an open transaction on them; try again \
              (pg_stat_activity and pg_locks show it)"

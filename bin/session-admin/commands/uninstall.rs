@@ -1,0 +1,101 @@
+//! `session-admin uninstall`
+
+use std::fmt::Write;
+
+use connect_pg::install::{Change, Roles, plan_uninstall, uninstall};
+use serde_json::json;
+
+use crate::exit::ExitStatus;
+use crate::support::call_error::{call_failed, names_refused};
+use crate::support::change_list::json_changes;
+use crate::support::cli_error::CliError;
+use crate::support::connection;
+use crate::support::global_args::{Format, GlobalArgs};
+use crate::support::output;
+use crate::support::rights::Rights;
+use crate::support::text::{counted, one_line};
+
+const HELP: &str = "\
+Prints what it would drop, and exits with status 1. With --yes it drops that in one transaction, and every session with it. \
+With the last store of the database it drops correct_web() and the history of releases. \
+Stop the application first.
+
+Nothing that depends on the store is dropped: a view, a foreign key, or another object in the schema makes it fail. \
+The two roles stay, without settings and privileges in this database. --drop-roles drops them. That fails if a role is used in \
+another database.
+
+Rights: a superuser, or the role that installed the store.
+
+Examples:
+  session-admin uninstall
+  session-admin export --output sessions.jsonl && session-admin uninstall --yes --drop-roles
+
+--format json prints {\"done\":…, \"changes\":[as install's changes]}.";
+
+/// Drop the store and all its sessions
+#[derive(clap::Args)]
+#[command(after_help = HELP)]
+pub(crate) struct Args {
+    /// Confirm that the store and all its sessions are dropped
+    #[arg(long)]
+    yes: bool,
+    /// Drop the runtime role and the owner role too
+    #[arg(long)]
+    drop_roles: bool,
+}
+
+pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliError> {
+    let mut client = connection::open(global)?;
+    let options = global
+        .install_options()
+        .map_err(|error| names_refused(&error))?
+        .on_wait(|text| output::remark(&one_line(text)));
+    let roles = if args.drop_roles {
+        Roles::Drop
+    } else {
+        Roles::Keep
+    };
+    let changes = if args.yes {
+        uninstall(&mut client, &options, roles)
+    } else {
+        plan_uninstall(&mut client, &options, roles)
+    };
+    let changes = match changes {
+        Ok(changes) => changes,
+        Err(error) if error.is_not_installed() => {
+            return Err(CliError::new(
+                format!(
+                    "there is no store in schema {:?} with role {:?} in this database; nothing was dropped",
+                    global.schema, global.role
+                ),
+                "name the store with --schema, --role and --database-url",
+            ));
+        }
+        Err(error) => return Err(call_failed("uninstall", &error, global, Rights::Install)),
+    };
+    match global.format {
+        Format::Json => output::print_json(&json!({
+            "done": args.yes,
+            "changes": json_changes(&changes),
+        }))?,
+        Format::Text => print_text(args, &changes)?,
+    }
+    Ok(ExitStatus::of(args.yes))
+}
+
+fn print_text(args: &Args, changes: &[Change]) -> Result<(), CliError> {
+    let prefix = if args.yes { "" } else { "would be " };
+    let mut lines = String::new();
+    for change in changes {
+        let (kind, object) = (one_line(&change.kind), one_line(&change.object));
+        let _ = writeln!(lines, "{prefix}removed {kind} {object}");
+    }
+    output::print(&lines)?;
+    let count = i64::try_from(changes.len()).unwrap_or(i64::MAX);
+    output::remark(&if args.yes {
+        format!("Uninstalled ({}).", counted(count, "change", "changes"))
+    } else {
+        "Nothing was dropped. All sessions would be lost. Confirm with --yes.".to_owned()
+    });
+    Ok(())
+}
