@@ -25,6 +25,8 @@ declare
     v_absolute_expires_at timestamptz;
     v_handle uuid;
     v_is_other_user boolean;
+    -- Null for a rotation, which is not announced.
+    v_is_announced boolean;
     v_changed web.saved_session;
 begin
     if current_setting('transaction_isolation') = 'serializable'
@@ -55,8 +57,11 @@ begin
             into v_changed;
         else
             -- Only a change of the key could change these before the update.
-            select s.handle, coalesce(s.user_id <> p_user_id collate "default", p_user_id is null)
-            into v_handle, v_is_other_user
+            select
+                s.handle,
+                coalesce(s.user_id <> p_user_id collate "default", p_user_id is null),
+                (select n.notify_channel is not null from web.settings as n)
+            into v_handle, v_is_other_user, v_is_announced
             from web.session as s
             where s.key = p_old_key
                 and s.expires_at > v_now;
@@ -115,7 +120,7 @@ begin
     end if;
 
     -- Without a grace no time is stored: after the clock was set back, or for a load that began before, it would be in the future.
-    if web.insert_tombstone(p_old_key, 'rotated', p_new_key, nullif(p_grace_seconds, 0)) and p_change <> 'rotate' then
+    if web.insert_tombstone(p_old_key, 'rotated', p_new_key, nullif(p_grace_seconds, 0)) and v_is_announced then
         -- A web socket of this session may belong to an attacker who knows the old id: it must reconnect with the new one.
         perform web.notify_session_end(v_handle, case when v_is_other_user then 'logout' else 'rotated' end);
     end if;
