@@ -182,6 +182,7 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | (none) | the synchronous client |
+//! | `tls` | on by default: TLS by rustls. Without it, [a connector of your own](StoreBuilder::connector) makes TLS connections |
 //! | `tokio` | the module `tokio`: the asynchronous client |
 //! | `install` | the module `install`: install, check and upgrade the store from a program of your own |
 //! | `admin` | the program `session-admin`; for `cargo install connect-pg --features admin` |
@@ -216,7 +217,7 @@ pub mod tokio;
 pub use {postgres, tokio_postgres, uuid};
 
 pub use connection::{Backend, Borrowed, Lent, Pool, PoolStatus};
-pub use error::{Error, ErrorKind, ParseSessionIdError};
+pub use error::{Error, ErrorKind, ParseSessionIdError, TlsFailure};
 pub use events::{ListenerThread, SessionEnded, SessionEvent, SessionListener};
 #[cfg(feature = "admin")]
 #[doc(hidden)]

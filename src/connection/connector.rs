@@ -1,8 +1,9 @@
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use postgres::{Client, NoTls};
+use postgres::Client;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -13,7 +14,10 @@ use super::activity::Activity;
 use super::driven_client::DrivenClient;
 use super::server_session::ServerSession;
 use crate::error::{ConnectionTarget, Error};
-use crate::settings::{ConnectionSettings, Drive, login_timeout, read_password_file};
+use crate::settings::{
+    ConnectionSettings, CustomConnector, Drive, TlsConnector, login_timeout, read_password_file,
+    secure_config,
+};
 
 /// Makes the connections of a pool.
 pub(crate) struct Connector {
@@ -37,10 +41,11 @@ pub(crate) enum Statements {
 
 /// Where to connect to.
 pub(crate) enum ConnectSource {
-    Settings(ConnectionSettings),
+    Settings(Box<ConnectionSettings>),
     Config {
-        config: Config,
+        config: Box<Config>,
         password_file: Option<PathBuf>,
+        tls: Option<CustomConnector>,
     },
 }
 
@@ -88,7 +93,8 @@ impl Connector {
             ConnectSource::Config {
                 config,
                 password_file,
-            } => connect(config, password_file.as_deref())
+                tls,
+            } => connect(config, password_file.as_deref(), tls.as_ref())
                 .map_err(|error| error.at(connection_target(config))),
         }
     }
@@ -138,35 +144,40 @@ impl Connector {
     }
 
     /// Connects without blocking. `drive` runs the connection.
-    pub(crate) async fn connect_async(
-        &self,
-        drive: &Drive<'_>,
+    pub(crate) async fn connect_async<'a>(
+        &'a self,
+        drive: &'a Drive<'a>,
     ) -> Result<tokio_postgres::Client, Error> {
-        match &self.source {
-            ConnectSource::Settings(settings) => settings.connect_async(drive).await,
+        // Without its type, which would make the types of all callers' futures deep.
+        let connecting: Pin<Box<dyn Future<Output = _> + Send + 'a>> = match &self.source {
+            ConnectSource::Settings(settings) => Box::pin(settings.connect_async(drive)),
             ConnectSource::Config {
                 config,
                 password_file,
-            } => connect_async(config, password_file.clone(), drive)
-                .await
-                .map_err(|error| error.at(connection_target(config))),
-        }
+                tls,
+            } => Box::pin(async move {
+                connect_async(config, password_file.clone(), tls.clone(), drive)
+                    .await
+                    .map_err(|error| error.at(connection_target(config)))
+            }),
+        };
+        connecting.await
     }
 }
 
 async fn connect_async(
     config: &Config,
     password_file: Option<PathBuf>,
+    tls: Option<CustomConnector>,
     drive: &Drive<'_>,
 ) -> Result<tokio_postgres::Client, Error> {
-    let mut config = config.clone();
-    if let Some(path) = password_file {
-        let password = tokio::task::spawn_blocking(move || read_password_file(&path)).await;
-        config.password(password.map_err(|_| Error::no_runtime())??);
-    }
+    let config = config.clone();
+    let prepared =
+        tokio::task::spawn_blocking(move || prepare(config, password_file.as_deref(), tls)).await;
+    let (config, connector) = prepared.map_err(|_| Error::no_runtime())??;
     let has_password = config.get_password().is_some();
     let connecting = async {
-        let connected = config.connect(NoTls).await;
+        let connected = config.connect(connector).await;
         connected.map_err(|error| Error::connect(error, has_password))
     };
     // The driver's limit is that of each address, without the login.
@@ -186,15 +197,29 @@ async fn connect_async(
     Ok(client)
 }
 
-fn connect(config: &Config, password_file: Option<&Path>) -> Result<Client, Error> {
-    let mut config = config.clone();
+fn connect(
+    config: &Config,
+    password_file: Option<&Path>,
+    tls: Option<&CustomConnector>,
+) -> Result<Client, Error> {
+    let (config, connector) = prepare(config.clone(), password_file, tls.cloned())?;
+    let has_password = config.get_password().is_some();
+    postgres::Config::from(config)
+        .connect(connector)
+        .map_err(|error| Error::connect(error, has_password))
+}
+
+/// Reads the files that a connection needs.
+fn prepare(
+    mut config: Config,
+    password_file: Option<&Path>,
+    tls: Option<CustomConnector>,
+) -> Result<(Config, TlsConnector), Error> {
     if let Some(path) = password_file {
         config.password(read_password_file(path)?);
     }
-    let has_password = config.get_password().is_some();
-    postgres::Config::from(config)
-        .connect(NoTls)
-        .map_err(|error| Error::connect(error, has_password))
+    let connector = secure_config(&mut config, tls)?;
+    Ok((config, connector))
 }
 
 /// Returns where the driver's configuration leads to, for an error.

@@ -7,6 +7,7 @@ use tokio_postgres::error::SqlState;
 use super::in_use::InUse;
 use super::kind::{Kind, breaks_connection};
 use super::redacted::{JsonPosition, ServerMessage, TooDeep};
+use super::tls_failure::{TlsError, TlsFailure};
 use super::{ConnectionTarget, Error, Inner};
 
 impl Error {
@@ -17,6 +18,7 @@ impl Error {
             code: None,
             source: None,
             target: None,
+            hint: None,
         }))
     }
 
@@ -76,6 +78,9 @@ impl Error {
 
     /// Returns the error of a failed connection attempt.
     pub(crate) fn connect(error: tokio_postgres::Error, has_password: bool) -> Error {
+        if let Some(refusal) = tls_error(&error) {
+            return Error::new(Kind::Tls(refusal.failure)).with_source(refusal.clone());
+        }
         // The driver does not show its kinds. Without a source, it was a timeout; an I/O error is an outage too. Any other
         // error without a message of the server is a missing password or setting.
         let outage = error.source().is_none() || source_is_io(&error);
@@ -149,6 +154,23 @@ impl Error {
     /// Adds the target of the connection.
     pub(crate) fn at(mut self, target: ConnectionTarget) -> Error {
         self.0.target = Some(target);
+        self
+    }
+
+    /// Returns the error of a connection that would not be as safe as its settings ask.
+    pub(crate) fn tls(refusal: TlsError) -> Error {
+        Error::new(Kind::Tls(refusal.failure)).with_source(refusal)
+    }
+
+    /// Returns the same error of a server that refused a login, as one of TLS. The text gives the hint.
+    pub(crate) fn into_tls(mut self, failure: TlsFailure, hint: &'static str) -> Error {
+        self.0.kind = Kind::Tls(failure);
+        self.with_hint(hint)
+    }
+
+    /// Adds what to do, for an error whose text does not say so.
+    pub(crate) fn with_hint(mut self, hint: &'static str) -> Error {
+        self.0.hint = Some(hint);
         self
     }
 
@@ -259,6 +281,7 @@ impl Error {
             code: self.0.code.clone(),
             source: self.0.source.clone(),
             target: self.0.target.clone(),
+            hint: self.0.hint,
         }))
     }
 
@@ -286,4 +309,13 @@ fn source_is_io(error: &tokio_postgres::Error) -> bool {
     error
         .source()
         .is_some_and(<dyn StdError>::is::<std::io::Error>)
+}
+
+/// Returns the refusal of this library that the driver passes on.
+fn tls_error(error: &tokio_postgres::Error) -> Option<&TlsError> {
+    let source = error.source()?;
+    source.downcast_ref::<TlsError>().or_else(|| {
+        let io = source.downcast_ref::<std::io::Error>()?;
+        io.get_ref()?.downcast_ref::<TlsError>()
+    })
 }

@@ -13,6 +13,9 @@ impl fmt::Display for Error {
             write!(f, ": {cause}")?;
             source = cause.source();
         }
+        if let Some(hint) = self.0.hint {
+            write!(f, "; {hint}")?;
+        }
         for warning in self.0.target.iter().flat_map(|target| &target.warnings) {
             write!(f, "; {warning}")?;
         }
@@ -27,7 +30,9 @@ impl Error {
     /// Writes what failed, then what to do.
     fn fmt_summary(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.kind {
-            Kind::Connect => self.fmt_target(f, "cannot connect", "cannot connect to the database"),
+            Kind::Connect | Kind::Tls(_) => {
+                self.fmt_target(f, "cannot connect", "cannot connect to the database")
+            }
             Kind::Settings => self.fmt_target(f, "cannot log in", "invalid connection settings"),
             Kind::NoPassword => {
                 match &self.0.target {

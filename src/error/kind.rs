@@ -4,6 +4,8 @@ use tokio_postgres::error::{Severity, SqlState};
 
 use super::in_use::InUse;
 
+use super::tls_failure::TlsFailure;
+
 /// What kind of failure an [`Error`](crate::Error) is. From [`Error::kind`](crate::Error::kind).
 ///
 /// An error may leave it open whether a change was made: see [`Error::is_outcome_unknown`](crate::Error::is_outcome_unknown).
@@ -36,6 +38,8 @@ pub enum ErrorKind {
     AsyncContext,
     /// A newer version of connect-pg installed the store. Only functions of the module `install` return it.
     NewerDatabase,
+    /// [`Error::is_tls`](crate::Error::is_tls): the connection would not be as safe as its settings ask.
+    Tls,
     /// Anything else: see [`Error::code`](crate::Error::code) and [`Error::get_ref`](crate::Error::get_ref).
     Other,
 }
@@ -48,6 +52,8 @@ pub(super) enum Kind {
     NoRuntime,
     /// No connection could be made.
     Connect,
+    /// The connection would not be as safe as its settings ask.
+    Tls(TlsFailure),
     /// The server asks for a password, and there is none.
     NoPassword,
     /// A connection broke, or the server closed it.

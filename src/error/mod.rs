@@ -7,6 +7,7 @@ mod kind;
 mod parse_session_id_error;
 mod questions;
 mod redacted;
+mod tls_failure;
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -16,6 +17,8 @@ use tokio_postgres::error::SqlState;
 pub(crate) use in_use::InUse;
 pub use kind::ErrorKind;
 pub use parse_session_id_error::ParseSessionIdError;
+pub(crate) use tls_failure::TlsError;
+pub use tls_failure::TlsFailure;
 
 use kind::Kind;
 
@@ -70,6 +73,8 @@ struct Inner {
     source: Option<Arc<dyn StdError + Send + Sync>>,
     /// Where a connection was to lead to.
     target: Option<ConnectionTarget>,
+    /// What to do, if the error of the server does not say so.
+    hint: Option<&'static str>,
 }
 
 /// Where a connection was to lead to, without the password.

@@ -6,6 +6,9 @@ use super::Error;
 use super::kind::{ErrorKind, Kind, is_unavailable_code};
 #[cfg(feature = "admin")]
 use super::redacted::ServerMessage;
+#[cfg(feature = "admin")]
+use super::tls_failure::TlsError;
+use super::tls_failure::TlsFailure;
 
 impl Error {
     /// Returns the kind of failure.
@@ -38,6 +41,7 @@ impl Error {
             Kind::Conflict(_) => ErrorKind::Conflict,
             Kind::SessionLimit => ErrorKind::SessionLimit,
             Kind::NotificationsOff => ErrorKind::NotificationsOff,
+            Kind::Tls(_) => ErrorKind::Tls,
             #[cfg(feature = "install")]
             Kind::Newer => ErrorKind::NewerDatabase,
             _ if self.is_unavailable() => ErrorKind::Unavailable,
@@ -150,6 +154,24 @@ impl Error {
             || self.has_class("28")
     }
 
+    /// Returns true if the client refused a connection that is not as safe as its settings ask, or the server refused the
+    /// client's certificate. [`tls_failure`](Error::tls_failure) says why.
+    ///
+    /// The settings are wrong, or something between client and server is. Do not retry with weaker settings.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.tls_failure().is_some()
+    }
+
+    /// Returns why the connection is not as safe as its settings ask, or None for any other error.
+    #[must_use]
+    pub fn tls_failure(&self) -> Option<TlsFailure> {
+        match self.0.kind {
+            Kind::Tls(failure) => Some(failure),
+            _ => None,
+        }
+    }
+
     /// Returns true if the session's data could not be turned into JSON, or the stored JSON does not fit the type.
     ///
     /// The stored session is unchanged. After a deployment that changed the type, load it as a `serde_json::Value`, or
@@ -218,6 +240,20 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.0.code.as_ref().map(SqlState::code)
+    }
+
+    /// Returns what a [TLS failure](Error::tls_failure) is, and what to do, for session-admin.
+    #[cfg(feature = "admin")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn tls_message(&self) -> Option<(String, String)> {
+        let (text, hint) = match self.get_ref()?.downcast_ref::<TlsError>() {
+            Some(refusal) => (refusal.text().to_owned(), Some(&*refusal.hint)),
+            None if self.is_tls() => (self.server_message()?.0, None),
+            None => return None,
+        };
+        let hints: Vec<&str> = hint.into_iter().chain(self.0.hint).collect();
+        Some((text, hints.join("; ")))
     }
 
     /// Returns the message and the hint of the server, for session-admin.

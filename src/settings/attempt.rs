@@ -6,24 +6,44 @@ use tokio_postgres::error::SqlState;
 use super::connection_settings::ConnectionSettings;
 use super::host::Host;
 use super::target_session_attrs::TargetSessionAttrs;
-use crate::error::Error;
+use super::tls::{TlsConnector, Transport};
+use crate::error::{Error, TlsFailure};
+
+/// A host to try.
+pub(super) type Candidate = (Host, TargetSessionAttrs);
 
 /// One attempt to connect to one host.
 pub(super) struct Attempt {
     host: Host,
     target_session_attrs: TargetSessionAttrs,
     has_password: bool,
+    /// Another transport can be tried.
+    has_other_transport: bool,
+    is_strict_by_default: bool,
     pub(super) config: Config,
+    pub(super) connector: TlsConnector,
 }
 
 /// The attempts that failed so far.
 #[derive(Default)]
 pub(super) struct FailedAttempts {
     last: Option<Error>,
+    /// The error of the first transport to the host, and whether that was TLS.
+    first_transport: Option<(Error, bool)>,
+}
+
+/// What to try after an attempt that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// The other transport to the same host.
+    Transport,
+    Host,
 }
 
 /// Why an attempt failed.
 pub(super) enum AttemptError {
+    /// The host may accept the connection with TLS, or without.
+    TryOtherTransport { error: Error, was_tls: bool },
     /// The next host may accept the connection.
     TryNext(Error),
     /// The next host is not tried.
@@ -32,7 +52,7 @@ pub(super) enum AttemptError {
 
 impl ConnectionSettings {
     /// Returns the hosts to try, in order, each with the servers that are accepted there.
-    pub(super) fn candidates(&self) -> Vec<(Host, TargetSessionAttrs)> {
+    pub(super) fn candidates(&self) -> Vec<Candidate> {
         let mut hosts = self.hosts();
         if self.random_order {
             shuffle(&mut hosts);
@@ -44,19 +64,33 @@ impl ConnectionSettings {
             .collect()
     }
 
-    /// Prepares an attempt. Password files are read now.
+    /// Returns the attempts to make for a candidate.
+    pub(super) fn transports(&self, (host, _): &Candidate) -> &'static [Transport] {
+        self.tls.transports(host)
+    }
+
+    /// Prepares an attempt. The password file and the files of TLS are read now.
     pub(super) fn attempt(
         &self,
-        (host, target_session_attrs): (Host, TargetSessionAttrs),
+        (host, target_session_attrs): Candidate,
+        transport: Transport,
     ) -> Result<Attempt, AttemptError> {
+        self.check().map_err(AttemptError::Stop)?;
         let password = self.password_for(&host).map_err(AttemptError::Stop)?;
         let mut config = self.base_config(password.as_deref());
         host.add_to(&mut config);
+        let connector = self
+            .tls
+            .connector(&host, transport, &mut config)
+            .map_err(AttemptError::Stop)?;
         Ok(Attempt {
-            host,
             target_session_attrs,
             has_password: password.is_some(),
+            has_other_transport: self.tls.transports(&host).last() != Some(&transport),
+            is_strict_by_default: self.tls.is_strict_by_default(&host),
+            host,
             config,
+            connector,
         })
     }
 }
@@ -68,12 +102,50 @@ impl Attempt {
         let is_final = error
             .code()
             .is_some_and(|code| *code != SqlState::CANNOT_CONNECT_NOW);
-        let error = Error::connect(error, self.has_password);
-        if is_final {
-            AttemptError::Stop(error)
-        } else {
+        let error = self.of_login(Error::connect(error, self.has_password));
+        // As in libpq: what a server said, or did in the handshake, is final for this transport only.
+        let is_final = is_final || error.is_tls();
+        if !is_final {
             AttemptError::TryNext(error)
+        } else if self.has_other_transport && self.used_its_transport() {
+            AttemptError::TryOtherTransport {
+                error,
+                was_tls: self.connector.watch.has_tls(),
+            }
+        } else {
+            AttemptError::Stop(error)
         }
+    }
+
+    /// Returns false if the connection was to have TLS, and the server had none. Then it was one without.
+    fn used_its_transport(&self) -> bool {
+        self.connector.transport == Transport::Plain || self.connector.watch.has_tls()
+    }
+
+    /// Returns the error with what was seen of the login.
+    fn of_login(&self, error: Error) -> Error {
+        let watch = &self.connector.watch;
+        let refused = error.code() == Some(SqlState::INVALID_AUTHORIZATION_SPECIFICATION.code());
+        if refused && watch.is_binding() {
+            return error.into_tls(
+                TlsFailure::ChannelBinding,
+                "the server has another TLS connection than this client: find what terminates TLS between them; \
+                 channel_binding=disable accepts it",
+            );
+        }
+        if refused && watch.certificate_requested() && !watch.certificate_sent() {
+            return error.into_tls(
+                TlsFailure::ClientCertificate,
+                "the server asked for a client certificate and got none: set sslcert and sslkey",
+            );
+        }
+        if self.is_strict_by_default && (error.is_tls() || error.is_invalid_argument()) {
+            return error.with_hint(
+                "no sslmode is set, so the server must prove its name (verify-full); to choose otherwise, set sslmode: \
+                 verify-ca, require (encryption alone), or disable (no TLS)",
+            );
+        }
+        error
     }
 
     /// Returns the query to send on the new connection, if the kind of server matters.
@@ -101,13 +173,26 @@ impl Attempt {
 }
 
 impl FailedAttempts {
-    /// Adds one. Returns its error if the search for a host is over.
-    pub(super) fn add(&mut self, error: AttemptError) -> Result<(), Error> {
+    /// Adds one, and says what to try next. Returns its error if the search for a host is over.
+    pub(super) fn add(&mut self, error: AttemptError) -> Result<Next, Error> {
         match error {
-            AttemptError::Stop(error) => Err(error),
+            // What was said over TLS counts for more.
+            AttemptError::Stop(error) => Err(match self.first_transport.take() {
+                Some((first, was_tls))
+                    if was_tls || error.tls_failure() == Some(TlsFailure::NotOffered) =>
+                {
+                    first
+                }
+                _ => error,
+            }),
             AttemptError::TryNext(error) => {
                 self.last = Some(error);
-                Ok(())
+                self.first_transport = None;
+                Ok(Next::Host)
+            }
+            AttemptError::TryOtherTransport { error, was_tls } => {
+                self.first_transport = Some((error, was_tls));
+                Ok(Next::Transport)
             }
         }
     }
@@ -164,7 +249,9 @@ mod tests {
     fn check_reply(text: &str, reply: bool) -> Result<(), AttemptError> {
         let settings = settings(text);
         let candidate = settings.candidates().remove(0);
-        settings.attempt(candidate)?.check_reply(Ok(reply))
+        settings
+            .attempt(candidate, Transport::Plain)?
+            .check_reply(Ok(reply))
     }
 
     #[test]
@@ -202,7 +289,7 @@ mod tests {
         let settings = settings("host=a,b").password_file("/nonexistent/password");
         let candidate = settings.candidates().remove(0);
         assert!(matches!(
-            settings.attempt(candidate),
+            settings.attempt(candidate, Transport::Plain),
             Err(AttemptError::Stop(_))
         ));
     }

@@ -1,22 +1,26 @@
 //! The settings as a configuration of the driver.
 
 use tokio_postgres::Config;
-use tokio_postgres::config::{LoadBalanceHosts, SslMode, TargetSessionAttrs as DriverAttrs};
+use tokio_postgres::config::{
+    LoadBalanceHosts, SslMode as DriverMode, SslNegotiation, TargetSessionAttrs as DriverAttrs,
+};
 
 use super::connection_settings::ConnectionSettings;
 use super::target_session_attrs::TargetSessionAttrs;
+use super::tls::SslMode;
 use crate::error::Error;
 
 impl ConnectionSettings {
     /// Returns the settings as a configuration of the driver. Password files are read now.
     ///
     /// Prefer [`connect`](Self::connect). It supports what a [`Config`] does not: a different password for each host, a time
-    /// limit that includes the login, and all values of `target_session_attrs`.
+    /// limit that includes the login, all values of `target_session_attrs`, `require_auth`, and what `sslmode` verifies. With
+    /// `require` and stricter modes, the connector that the [`Config`] is used with must verify the server.
     ///
     /// # Errors
     ///
-    /// A password file cannot be read; the password file has different passwords for the hosts; or
-    /// `target_session_attrs` is `primary`, `standby` or `prefer-standby`.
+    /// A password file cannot be read; the password file has different passwords for the hosts, or they need different
+    /// values of `sslmode`; or `target_session_attrs` is `primary`, `standby` or `prefer-standby`.
     pub fn to_config(&self) -> Result<Config, Error> {
         let hosts = self.hosts();
         let target_session_attrs = match self.target_session_attrs {
@@ -45,7 +49,27 @@ impl ConnectionSettings {
                     .into(),
             ));
         };
+        let mut modes: Vec<SslMode> = hosts.iter().map(|host| self.tls.mode_for(host)).collect();
+        modes.dedup();
+        let [mode] = modes.as_slice() else {
+            return Err(Error::connection_settings(
+                "a driver configuration has one sslmode, but the hosts need different ones; use ConnectionSettings::connect"
+                    .into(),
+            ));
+        };
         let mut config = self.base_config(password.as_deref());
+        config
+            .ssl_mode(match mode {
+                SslMode::Disable | SslMode::Allow => DriverMode::Disable,
+                SslMode::Prefer => DriverMode::Prefer,
+                SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => DriverMode::Require,
+            })
+            .ssl_negotiation(if self.tls.is_direct() {
+                SslNegotiation::Direct
+            } else {
+                SslNegotiation::Postgres
+            })
+            .channel_binding(self.tls.channel_binding());
         for host in &hosts {
             host.add_to(&mut config);
         }
@@ -67,7 +91,6 @@ impl ConnectionSettings {
                     .as_deref()
                     .unwrap_or(&self.fallback_application_name),
             )
-            .ssl_mode(SslMode::Disable)
             .keepalives(self.keepalives.is_some());
         if let Some(password) = password {
             config.password(password);

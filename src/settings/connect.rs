@@ -5,9 +5,11 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use postgres::{Client, NoTls};
+use postgres::Client;
 
-use super::attempt::{Attempt, AttemptError, FailedAttempts, login_timeout, unreachable_host};
+use super::attempt::{
+    Attempt, AttemptError, FailedAttempts, Next, login_timeout, unreachable_host,
+};
 use super::connection_settings::ConnectionSettings;
 use crate::error::{ConnectionTarget, Error};
 use crate::runtime::async_context;
@@ -38,12 +40,18 @@ impl ConnectionSettings {
     fn connect_to_any(&self) -> Result<Client, Error> {
         let mut failed = FailedAttempts::default();
         for candidate in self.candidates() {
-            match self
-                .attempt(candidate)
-                .and_then(|attempt| connect_once(&attempt, self.connect_timeout))
-            {
-                Ok(client) => return Ok(client),
-                Err(error) => failed.add(error)?,
+            for &transport in self.transports(&candidate) {
+                match self
+                    .attempt(candidate.clone(), transport)
+                    .and_then(|attempt| connect_once(&attempt, self.connect_timeout))
+                {
+                    Ok(client) => return Ok(client),
+                    Err(error) => {
+                        if failed.add(error)? == Next::Host {
+                            break;
+                        }
+                    }
+                }
             }
         }
         Err(failed.into_error())
@@ -62,7 +70,8 @@ impl ConnectionSettings {
 
 fn connect_once(attempt: &Attempt, limit: Option<Duration>) -> Result<Client, AttemptError> {
     let config = postgres::Config::from(attempt.config.clone());
-    let mut client = run_with_limit(limit, move || config.connect(NoTls))
+    let connector = attempt.connector.clone();
+    let mut client = run_with_limit(limit, move || config.connect(connector))
         .map_err(unreachable_host)?
         .map_err(|error| attempt.connect_error(error))?;
     if let Some(query) = attempt.query() {

@@ -2,15 +2,17 @@
 
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
-use tokio_postgres::tls::NoTlsStream;
-use tokio_postgres::{Client, Connection, NoTls, Socket};
+use tokio_postgres::{Client, Connection, Socket};
 
-use super::attempt::{Attempt, AttemptError, FailedAttempts, login_timeout, unreachable_host};
+use super::attempt::{
+    Attempt, AttemptError, Candidate, FailedAttempts, Next, login_timeout, unreachable_host,
+};
 use super::connection_settings::ConnectionSettings;
+use super::tls::{SecureStream, Transport};
 use crate::error::Error;
 
 /// Runs a connection: spawns a task that polls it until its client is dropped.
-pub(crate) type Drive<'a> = dyn Fn(Connection<Socket, NoTlsStream>) + Send + Sync + 'a;
+pub(crate) type Drive<'a> = dyn Fn(Connection<Socket, SecureStream>) + Send + Sync + 'a;
 
 impl ConnectionSettings {
     /// Connects as [`connect`](Self::connect) does, without blocking. `drive` runs the connection.
@@ -23,21 +25,38 @@ impl ConnectionSettings {
     async fn connect_to_any_async(&self, drive: &Drive<'_>) -> Result<Client, Error> {
         let mut failed = FailedAttempts::default();
         for candidate in self.candidates() {
-            // It reads password files.
-            let settings = self.clone();
-            let attempt = spawn_blocking(move || settings.attempt(candidate))
-                .await
-                .map_err(|_| Error::no_runtime())?;
-            let connected = match attempt {
-                Ok(attempt) => self.connect_once_async(&attempt, drive).await,
-                Err(error) => Err(error),
-            };
-            match connected {
-                Ok(client) => return Ok(client),
-                Err(error) => failed.add(error)?,
+            for &transport in self.transports(&candidate) {
+                match self
+                    .attempt_async(candidate.clone(), transport, drive)
+                    .await?
+                {
+                    Ok(client) => return Ok(client),
+                    Err(error) => {
+                        if failed.add(error)? == Next::Host {
+                            break;
+                        }
+                    }
+                }
             }
         }
         Err(failed.into_error())
+    }
+
+    async fn attempt_async(
+        &self,
+        candidate: Candidate,
+        transport: Transport,
+        drive: &Drive<'_>,
+    ) -> Result<Result<Client, AttemptError>, Error> {
+        // It reads files.
+        let settings = self.clone();
+        let attempt = spawn_blocking(move || settings.attempt(candidate, transport))
+            .await
+            .map_err(|_| Error::no_runtime())?;
+        Ok(match attempt {
+            Ok(attempt) => self.connect_once_async(&attempt, drive).await,
+            Err(error) => Err(error),
+        })
     }
 
     async fn connect_once_async(
@@ -58,7 +77,7 @@ impl ConnectionSettings {
 async fn connect_once(attempt: &Attempt, drive: &Drive<'_>) -> Result<Client, AttemptError> {
     let (client, connection) = attempt
         .config
-        .connect(NoTls)
+        .connect(attempt.connector.clone())
         .await
         .map_err(|error| attempt.connect_error(error))?;
     drive(connection);

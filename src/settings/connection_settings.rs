@@ -4,9 +4,14 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tokio_postgres::Socket;
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
+
 use super::host::{Host, default_name};
 use super::keepalives::Keepalives;
 use super::target_session_attrs::TargetSessionAttrs;
+use super::tls::{CustomConnector, TlsSettings};
+use crate::error::Error;
 
 /// Where the server is and how to log in.
 ///
@@ -30,11 +35,17 @@ use super::target_session_attrs::TargetSessionAttrs;
 /// | `tcp_user_timeout` | 30000 milliseconds |
 /// | `application_name` | `connect-pg` |
 /// | `target_session_attrs` | any |
+/// | `sslmode` | `verify-full`; for sockets, `localhost` and loopback addresses `disable` |
+/// | `sslrootcert`, `sslcrl` | `~/.postgresql/root.crt`, `root.crl`; without `sslmode`, the authorities of the system |
+/// | `sslcert`, `sslkey` | `~/.postgresql/postgresql.crt`, `postgresql.key` |
+/// | `channel_binding` | prefer |
 ///
-/// This build does not support TLS. `sslmode` `disable`, `allow` and `prefer` connect without it; the stricter modes are
-/// errors, except on a unix socket, where libpq ignores them too. Other settings that would be lost silently and leave the
-/// connection weaker are errors as well: `require_auth`, `requirepeer`, `channel_binding=require`, `gssencmode=require`. The
-/// client encoding is always UTF-8.
+/// All values of `sslmode` have libpq's meaning. libpq's own default is `prefer`, which gives no protection: an attacker on the
+/// network answers that the server has no TLS. Without the feature `tls` and a [connector](Self::connector), the modes that need
+/// TLS are errors, also where they are the default.
+///
+/// Settings that would be lost silently and leave the connection weaker are errors: `requirepeer`, `gssencmode=require`,
+/// `sslcrldir`, and `require_auth` on a socket. The client encoding is always UTF-8.
 ///
 /// `Debug` shows no password.
 ///
@@ -67,6 +78,7 @@ pub struct ConnectionSettings {
     pub(super) target_session_attrs: TargetSessionAttrs,
     pub(super) random_order: bool,
     pub(super) socket_directories: Vec<PathBuf>,
+    pub(super) tls: TlsSettings,
 }
 
 /// Where a password came from. The hint for a wrong password depends on it.
@@ -94,6 +106,34 @@ impl ConnectionSettings {
     pub fn fallback_application_name(mut self, name: impl Into<String>) -> Self {
         self.fallback_application_name = name.into();
         self
+    }
+
+    /// Makes the TLS handshakes by a connector of the application's own, that of `postgres-native-tls` for example.
+    ///
+    /// `sslmode` says whether there is TLS: not for `disable`, if the server offers it for `allow` and `prefer`, always for the
+    /// others. If it is not set, every host but a socket has TLS. The connector alone decides what it verifies, and so
+    /// `sslrootcert`, `sslcert`, `sslkey` and `sslcrl` are errors. With `sslnegotiation=direct` the connector must offer the ALPN
+    /// protocol `postgresql`.
+    #[must_use]
+    pub fn connector<T>(self, connector: T) -> Self
+    where
+        T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+        T::TlsConnect: Send,
+        T::Stream: Send,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
+        self.custom_connector(CustomConnector::new(connector))
+    }
+
+    pub(crate) fn custom_connector(mut self, connector: CustomConnector) -> Self {
+        self.tls.set_custom(connector);
+        self
+    }
+
+    /// Checks what can be checked before the first connection.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let checked = self.tls.check(&self.hosts());
+        checked.map_err(Error::connection_settings)
     }
 
     /// Returns the user to log in as.
@@ -150,6 +190,7 @@ impl fmt::Debug for ConnectionSettings {
             .field("tcp_user_timeout", &self.tcp_user_timeout)
             .field("target_session_attrs", &self.target_session_attrs)
             .field("random_order", &self.random_order)
+            .field("tls", &self.tls)
             .finish_non_exhaustive()
     }
 }

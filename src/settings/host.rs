@@ -26,12 +26,34 @@ pub(super) struct Host {
 impl Host {
     /// Returns true for a unix socket. An address has priority over a directory, as in libpq.
     pub(super) fn is_socket(&self) -> bool {
-        self.address.is_none() && self.name.starts_with('/')
+        self.address.is_none() && self.is_socket_name()
+    }
+
+    /// Returns true for an address of this machine: what is sent there passes no network. Another name with such an address is
+    /// the far end of a tunnel.
+    pub(super) fn is_loopback(&self) -> bool {
+        let name = self.name.is_empty() || self.is_socket_name() || is_loopback_name(&self.name);
+        name && self
+            .address
+            .map_or_else(|| !self.name.is_empty(), |address| address.is_loopback())
+    }
+
+    /// Returns true if the name is the directory of a socket, which an address replaces.
+    fn is_socket_name(&self) -> bool {
+        self.name.starts_with('/')
+    }
+
+    /// Returns the name or the address that the server's certificate must have.
+    pub(super) fn tls_name(&self) -> String {
+        match self.address {
+            Some(address) if self.name.is_empty() || self.is_socket_name() => address.to_string(),
+            _ => self.name.clone(),
+        }
     }
 
     pub(super) fn add_to(&self, config: &mut Config) {
         if let Some(address) = self.address {
-            // Only TLS would need the name.
+            // The connector knows the name.
             config.host(address.to_string());
         } else if self.is_socket() {
             config.host_path(&self.name);
@@ -53,6 +75,14 @@ impl fmt::Display for Host {
             (name, None) => write!(f, "{name} port {}", self.port),
         }
     }
+}
+
+/// Returns true for `localhost` and for a loopback address.
+pub(super) fn is_loopback_name(name: &str) -> bool {
+    name.eq_ignore_ascii_case("localhost")
+        || name
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// Reads `host`, `hostaddr` and `port`, each a comma-separated list. Returns an empty list if no host is named.

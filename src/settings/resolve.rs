@@ -14,7 +14,7 @@ use super::keywords::Keywords;
 use super::service::read_service;
 use super::sources::{Sources, number};
 use super::target_session_attrs::TargetSessionAttrs;
-use super::tls::check_tls;
+use super::tls::TlsSettings;
 use crate::error::Error;
 
 impl ConnectionSettings {
@@ -84,8 +84,8 @@ pub(super) fn resolve(
         .get("port")
         .filter(|ports| !ports.contains(','))
         .map_or(Ok(5432), |port| number("port", port))?;
-    let mut hosts = read_hosts(&sources)?;
-    check_tls(&sources, &mut hosts, default_port)?;
+    let hosts = read_hosts(&sources)?;
+    let tls = TlsSettings::read(&sources, home.as_deref())?;
     let user = match sources.get("user") {
         Some(user) => user.to_owned(),
         None => whoami::username().map_err(
@@ -127,5 +127,6 @@ pub(super) fn resolve(
             Some(_) => return Err("load_balance_hosts must be disable or random".into()),
         },
         socket_directories: SOCKET_DIRECTORIES.iter().map(PathBuf::from).collect(),
+        tls,
     })
 }

@@ -29,11 +29,8 @@ impl Sources<'_> {
     /// Checks settings whose silent loss would leave the connection weaker than asked for.
     pub(super) fn check_supported(&self) -> Result<(), String> {
         for (keyword, supported) in [
-            ("require_auth", &[] as &[&str]),
-            ("requirepeer", &[]),
-            ("channel_binding", &["prefer", "disable"]),
+            ("requirepeer", &[] as &[&str]),
             ("gssencmode", &["prefer", "disable"]),
-            ("sslnegotiation", &["postgres"]),
             ("replication", &["false", "off", "no", "0"]),
         ] {
             if self

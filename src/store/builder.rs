@@ -3,13 +3,14 @@ use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio_postgres::Config;
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
+use tokio_postgres::{Config, Socket};
 
 use super::store::Store;
 use crate::connection::{ConnectSource, Connector, GroupMode, Pool, PoolOptions};
 use crate::error::Error;
 use crate::functions::SchemaName;
-use crate::settings::ConnectionSettings;
+use crate::settings::{ConnectionSettings, CustomConnector};
 
 /// The longest wait for a connection, unless the settings name one.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -51,6 +52,7 @@ const MAX_POOL_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 pub struct StoreBuilder<S = Store> {
     source: Source,
     password_file: Option<PathBuf>,
+    tls: Option<CustomConnector>,
     schema: Option<String>,
     /// None means the default of the kind of store.
     pool_size: Option<u32>,
@@ -123,6 +125,7 @@ impl<S> StoreBuilder<S> {
         StoreBuilder {
             source: Source::Environment,
             password_file: None,
+            tls: None,
             schema: None,
             pool_size: None,
             pool_timeout: CONNECT_TIMEOUT,
@@ -153,6 +156,9 @@ impl<S> StoreBuilder<S> {
 
     /// Sets the database by the driver's own configuration. Nothing is read from the environment. A `connect_timeout` of 10 s is
     /// added if it has none.
+    ///
+    /// Its `ssl_mode` `Prefer` counts as not set, because it is the default: sockets and loopback addresses have no TLS, and every
+    /// other host must prove its name to the authorities of the system, as with `Require`. Set `Disable` for none.
     pub fn config(mut self, config: Config) -> StoreBuilder<S> {
         self.source = Source::Config(Box::new(config));
         self
@@ -162,6 +168,22 @@ impl<S> StoreBuilder<S> {
     /// needs no restart. It goes before any other password. Default: none.
     pub fn password_file(mut self, path: impl Into<PathBuf>) -> StoreBuilder<S> {
         self.password_file = Some(path.into());
+        self
+    }
+
+    /// Sets the connector that makes the TLS handshakes, that of `postgres-native-tls` for example. Default: rustls, with the
+    /// feature `tls`.
+    ///
+    /// [`ConnectionSettings::connector`] says when it is used. With a [`config`](StoreBuilder::config), it is used for every host
+    /// but a socket, unless its `ssl_mode` is `Disable`.
+    pub fn connector<T>(mut self, connector: T) -> StoreBuilder<S>
+    where
+        T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+        T::TlsConnect: Send,
+        T::Stream: Send,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
+        self.tls = Some(CustomConnector::new(connector));
         self
     }
 
@@ -297,23 +319,28 @@ impl<S> StoreBuilder<S> {
             .as_deref()
             .map_or_else(|| Ok(SchemaName::default()), SchemaName::new)?;
         let password_file = self.password_file;
-        let of_settings = |settings: ConnectionSettings| {
-            ConnectSource::Settings(match &password_file {
-                Some(path) => settings.password_file(path),
-                None => settings,
-            })
+        let of_settings = |mut settings: ConnectionSettings| -> Result<ConnectSource, Error> {
+            if let Some(path) = &password_file {
+                settings = settings.password_file(path);
+            }
+            if let Some(connector) = &self.tls {
+                settings = settings.custom_connector(connector.clone());
+            }
+            settings.check()?;
+            Ok(ConnectSource::Settings(settings))
         };
         let source = match self.source {
-            Source::Environment => of_settings(ConnectionSettings::from_env()?),
-            Source::Url(url) => of_settings(ConnectionSettings::parse(&url)?),
-            Source::Settings(settings) => of_settings(*settings),
+            Source::Environment => of_settings(ConnectionSettings::from_env()?)?,
+            Source::Url(url) => of_settings(ConnectionSettings::parse(&url)?)?,
+            Source::Settings(settings) => of_settings(*settings)?,
             Source::Config(mut config) => {
                 if config.get_connect_timeout().is_none() {
                     config.connect_timeout(CONNECT_TIMEOUT);
                 }
                 ConnectSource::Config {
-                    config: *config,
+                    config,
                     password_file,
+                    tls: self.tls,
                 }
             }
         };

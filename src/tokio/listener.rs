@@ -9,7 +9,6 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
-use tokio_postgres::tls::NoTlsStream;
 use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
 
 use super::open_connection::current_runtime;
@@ -19,6 +18,7 @@ use crate::connection::{Connector, query_unnamed};
 use crate::error::Error;
 use crate::events::{MAX_SILENCE, Reconnects, SessionEnded, SessionEvent};
 use crate::functions::{Function, NotifyChannel, Reply, SchemaName, quote};
+use crate::settings::SecureStream;
 
 /// The events that wait for the application. Further ones are dropped and reported as [`SessionEvent::Lagged`].
 const MAX_WAITING: usize = 1024;
@@ -194,7 +194,7 @@ impl Listening {
 
 /// Drives a connection until its client is dropped, and passes on what is notified.
 async fn drive(
-    mut connection: Connection<Socket, NoTlsStream>,
+    mut connection: Connection<Socket, SecureStream>,
     payloads: mpsc::UnboundedSender<String>,
 ) {
     while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {

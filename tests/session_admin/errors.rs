@@ -133,8 +133,8 @@ fn invalid_connection_settings_are_reported() {
         "s3cret",
         "postgresql://u:s3cret@h:port/d",
         "postgresql://u:s3cret@h/d?nonsense=1",
-        "postgresql://u:s3cret@h/d?sslmode=verify-full",
-        "host=h password=s3cret sslmode=require",
+        "postgresql://u:s3cret@h/d?sslmode=verify_full",
+        "host=h password=s3cret sslmode=require sslrootcert=system",
         "host=h password='s3cret",
         "service=connect_pg_test_missing",
     ] {

@@ -20,5 +20,7 @@ mod prune;
 mod rotate_password;
 mod sessions;
 mod status;
+#[cfg(all(unix, feature = "tls"))]
+mod tls;
 mod uninstall;
 mod upgrade_connect_pg;

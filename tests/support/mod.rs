@@ -1,6 +1,8 @@
 //! What the tests share.
 
 pub(crate) mod case;
+#[cfg(feature = "tls")]
+pub(crate) mod certificates;
 pub(crate) mod copied_server;
 pub(crate) mod environment;
 #[cfg(feature = "admin")]
@@ -19,4 +21,10 @@ pub(crate) mod skip;
 pub(crate) mod store_model;
 pub(crate) mod temporary_directory;
 pub(crate) mod test_database;
+#[cfg(feature = "tls")]
+pub(crate) mod tls_cases;
+#[cfg(feature = "tls")]
+pub(crate) mod tls_proxy;
+#[cfg(feature = "tls")]
+pub(crate) mod tls_server;
 pub(crate) mod wait;

@@ -213,7 +213,7 @@ fn discard_statements(database: &crate::support::test_database::TestDatabase) {
 #[test]
 fn wrong_settings_are_errors_of_connect() {
     run(async |database| {
-        let refused = Store::builder().database_url("sslmode=require host=localhost");
+        let refused = Store::builder().database_url("sslmode=nonsense host=localhost");
         assert!(refused.build().unwrap_err().is_invalid_argument());
         let mut config = database.config();
         config.password("wrong");

@@ -25,6 +25,11 @@ pub(crate) fn connect_failed(error: &connect_pg::Error, settings: &ConnectionSet
         "cannot connect to database {database:?} as user {user:?} at {server}: {}",
         details.text
     );
+    if let Some((text, hint)) = error.tls_message() {
+        let what =
+            format!("cannot connect to database {database:?} as user {user:?} at {server}: {text}");
+        return CliError::new(what, hint);
+    }
     let hint = match details.code {
         Some(SqlState::INVALID_PASSWORD) => match settings.password_source() {
             Some(source) => format!("the password came from {source}; correct it there"),

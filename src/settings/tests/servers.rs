@@ -1,6 +1,8 @@
 //! Hosts, ports, TLS and time limits.
 
-use super::{error, ok, settings};
+use tokio_postgres::config::{ChannelBinding, SslMode, SslNegotiation};
+
+use super::{error, ok};
 
 #[test]
 fn hosts_addresses_and_ports_are_paired() {
@@ -25,7 +27,6 @@ fn hosts_addresses_and_ports_are_paired() {
         ok("host=/tmp hostaddr=127.0.0.1 port=1", &[]).server(),
         "/tmp (127.0.0.1) port 1"
     );
-    error("host=/tmp hostaddr=127.0.0.1 sslmode=require", &[]);
     for wrong in [
         "host=a,b port=1,2,3",
         "port=1,2",
@@ -43,39 +44,95 @@ fn hosts_addresses_and_ports_are_paired() {
 }
 
 #[test]
-fn sslmode_require_without_tls_is_an_error() {
-    for mode in ["disable", "allow", "prefer"] {
-        let config = ok("host=a", &[("PGSSLMODE", mode)]).to_config().unwrap();
-        assert_eq!(
-            config.get_ssl_mode(),
-            tokio_postgres::config::SslMode::Disable
-        );
-    }
-    for mode in ["require", "verify-ca", "verify-full"] {
-        let error = error("host=a", &[("PGSSLMODE", mode)]);
-        assert!(
-            error.contains(mode) && error.contains("sslmode=disable"),
-            "{error}"
-        );
-        // libpq has no TLS on a socket either.
-        ok("host=/tmp", &[("PGSSLMODE", mode)]);
-        assert!(settings(Some(&format!("host=/tmp,a sslmode={mode}")), &[]).is_err());
-    }
-    // No socket has this port, so the default host is TCP.
-    error("port=2 sslmode=require", &[]);
-    error("postgresql://a/d?ssl=true", &[]);
-    error("host=a sslrootcert=system", &[]);
-    error("host=a", &[("PGREQUIRESSL", "1")]);
-    error("host=a sslmode=nonsense", &[]);
-    for weaker in [
-        "require_auth=scram-sha-256",
+fn settings_of_tls_are_checked() {
+    for wrong in [
+        "host=a sslmode=nonsense",
+        "sslmode=require sslrootcert=system",
+        "sslmode=prefer sslnegotiation=direct",
+        "sslnegotiation=nonsense",
+        "sslcertmode=nonsense",
+        "sslcrldir=/tmp",
+        "ssl_min_protocol_version=SSLv3",
+        "ssl_max_protocol_version=TLSv1.1",
+        "ssl_min_protocol_version=TLSv1.3 ssl_max_protocol_version=TLSv1.2",
+        "channel_binding=nonsense",
+        "require_auth=nonsense",
         "requirepeer=postgres",
-        "channel_binding=require",
         "gssencmode=require",
     ] {
-        error(weaker, &[]);
+        error(wrong, &[]);
     }
-    ok("host=a channel_binding=prefer gssencmode=disable", &[]);
+    ok(
+        "host=a channel_binding=prefer gssencmode=disable ssl_min_protocol_version=TLSv1",
+        &[],
+    );
+    // Not on a socket, where it cannot be checked.
+    ok("host=localhost require_auth=none", &[]).check().unwrap();
+    ok("host=/tmp require_auth=none", &[]).check().unwrap_err();
+}
+
+#[test]
+fn driver_configuration_has_the_mode_of_the_hosts() {
+    let mode = |text: &str, environment: &[(&str, &str)]| {
+        ok(text, environment).to_config().unwrap().get_ssl_mode()
+    };
+    for (text, expected) in [
+        ("host=/tmp", SslMode::Disable),
+        ("host=/tmp sslmode=verify-full", SslMode::Disable),
+        ("host=localhost", SslMode::Disable),
+        ("host=127.0.0.2", SslMode::Disable),
+        ("hostaddr=::1", SslMode::Disable),
+        ("host=/tmp hostaddr=127.0.0.1", SslMode::Disable),
+        ("host=localhost hostaddr=192.0.2.1", SslMode::Require),
+        ("host=a hostaddr=127.0.0.1", SslMode::Require),
+        ("host=a", SslMode::Require),
+        ("hostaddr=192.0.2.1", SslMode::Require),
+        ("host=a sslmode=disable", SslMode::Disable),
+        ("host=a sslmode=allow", SslMode::Disable),
+        ("host=a sslmode=prefer", SslMode::Prefer),
+        ("host=localhost sslmode=require", SslMode::Require),
+        ("host=localhost sslmode=verify-full", SslMode::Require),
+        ("host=localhost sslrootcert=system", SslMode::Require),
+        ("host=localhost channel_binding=require", SslMode::Require),
+        ("postgresql://localhost/d?ssl=true", SslMode::Require),
+    ] {
+        assert_eq!(mode(text, &[]), expected, "{text}");
+    }
+    assert_eq!(
+        mode("host=localhost", &[("PGREQUIRESSL", "1")]),
+        SslMode::Require
+    );
+    assert_eq!(mode("host=a", &[("PGSSLMODE", "prefer")]), SslMode::Prefer);
+    assert!(ok("host=localhost,a", &[]).to_config().is_err());
+    let config = ok(
+        "host=a sslmode=require sslnegotiation=direct channel_binding=require",
+        &[],
+    )
+    .to_config()
+    .unwrap();
+    assert_eq!(config.get_ssl_negotiation(), SslNegotiation::Direct);
+    assert_eq!(config.get_channel_binding(), ChannelBinding::Require);
+}
+
+#[cfg(not(feature = "tls"))]
+#[test]
+fn modes_that_need_tls_are_errors_of_a_build_without_it() {
+    for text in [
+        "host=a",
+        "host=a sslmode=require",
+        "host=localhost sslmode=verify-ca",
+        "host=/tmp,a sslmode=verify-full",
+        "host=localhost sslrootcert=system",
+    ] {
+        let error = ok(text, &[]).connect().err().unwrap().to_string();
+        assert!(
+            error.contains("sslmode=disable") && error.contains("feature tls"),
+            "{error}"
+        );
+    }
+    for text in ["host=/tmp sslmode=require", "host=a sslmode=prefer"] {
+        ok(text, &[]).check().unwrap();
+    }
 }
 
 // A server that accepts connections and never replies must not block the caller.

@@ -1,0 +1,73 @@
+//! The channel binding `tls-server-end-point`: a hash of the server's certificate. (RFC 5929, 4.1)
+
+use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
+
+use super::certificate::{Certificate, Elements};
+
+// Identifiers of signature algorithms and hash functions, as DER encodes them. (RFC 8017, RFC 5758, RFC 4055)
+const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01];
+const RSA_PSS: u8 = 10;
+const ECDSA_WITH_SHA1: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x01];
+const ECDSA_WITH_SHA2: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03];
+const SHA1: &[u8] = &[0x2b, 0x0e, 0x03, 0x02, 0x1a];
+const SHA2: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02];
+
+const CONTEXT_0: u8 = 0xa0;
+const OBJECT_IDENTIFIER: u8 = 0x06;
+const SEQUENCE: u8 = 0x30;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hash {
+    Sha224,
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+/// Returns the hash of a certificate, by the hash function of its signature. Returns None if that has none, as Ed25519 has.
+pub(super) fn tls_server_end_point(der: &[u8]) -> Option<Vec<u8>> {
+    let certificate = Certificate::parse(der)?;
+    let (algorithm, parameters) = certificate.signature_algorithm()?;
+    Some(match hash_of(algorithm, parameters)? {
+        Hash::Sha224 => Sha224::digest(der).to_vec(),
+        Hash::Sha256 => Sha256::digest(der).to_vec(),
+        Hash::Sha384 => Sha384::digest(der).to_vec(),
+        Hash::Sha512 => Sha512::digest(der).to_vec(),
+    })
+}
+
+/// Returns the hash function. SHA-256 takes the place of MD5 and SHA-1.
+fn hash_of(algorithm: &[u8], parameters: Elements<'_>) -> Option<Hash> {
+    if algorithm == ECDSA_WITH_SHA1 {
+        return Some(Hash::Sha256);
+    }
+    let (&last, kind) = algorithm.split_last()?;
+    match (kind, last) {
+        (RSA, RSA_PSS) => hash_of_pss(parameters),
+        (RSA, 4 | 5 | 11) | (ECDSA_WITH_SHA2, 2) => Some(Hash::Sha256),
+        (RSA, 14) | (ECDSA_WITH_SHA2, 1) => Some(Hash::Sha224),
+        (RSA, 12) | (ECDSA_WITH_SHA2, 3) => Some(Hash::Sha384),
+        (RSA, 13) | (ECDSA_WITH_SHA2, 4) => Some(Hash::Sha512),
+        _ => None,
+    }
+}
+
+/// Returns the hash function that the parameters of RSASSA-PSS name. The default is SHA-1.
+fn hash_of_pss(mut parameters: Elements<'_>) -> Option<Hash> {
+    let mut parameters = Elements(parameters.next(SEQUENCE)?);
+    let Some(algorithm) = parameters.next(CONTEXT_0) else {
+        return Some(Hash::Sha256);
+    };
+    let identifier = Elements(Elements(algorithm).next(SEQUENCE)?).next(OBJECT_IDENTIFIER)?;
+    if identifier == SHA1 {
+        return Some(Hash::Sha256);
+    }
+    let (&last, kind) = identifier.split_last()?;
+    match (kind, last) {
+        (SHA2, 1) => Some(Hash::Sha256),
+        (SHA2, 2) => Some(Hash::Sha384),
+        (SHA2, 3) => Some(Hash::Sha512),
+        (SHA2, 4) => Some(Hash::Sha224),
+        _ => None,
+    }
+}
