@@ -4,7 +4,6 @@ use postgres::CancelToken;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Config, Socket};
 
-use super::attempt::unreachable_host;
 use super::connect::run_with_limit;
 use super::connection_settings::ConnectionSettings;
 use super::tls::{SslMode, TlsConnector, Transport};
@@ -38,10 +37,9 @@ impl ConnectionSettings {
             by_address: self.cancel_connectors()?,
         };
         let token = token.clone();
-        let result = run_with_limit(self.connect_timeout, move || token.cancel_query(connector));
-        result
-            .map_err(Error::unreachable)?
-            .map_err(|error| Error::connect(error, true))
+        run_with_limit(self.connect_timeout, move || token.cancel_query(connector))
+            .map_err(Error::unreachable)
+            .and_then(|sent| sent.map_err(|error| Error::connect(error, true)))
             .map_err(|error| error.at(self.connection_target()))
     }
 
@@ -73,10 +71,11 @@ impl MakeTlsConnect<Socket> for CancelConnector {
     type Error = <TlsConnector as MakeTlsConnect<Socket>>::Error;
 
     fn make_tls_connect(&mut self, domain: &str) -> Result<Self::TlsConnect, Self::Error> {
-        // Sockets have no name, and no TLS.
-        let found = self.by_address.iter_mut().find(|(address, connector)| {
-            address == domain || domain.is_empty() && !connector.negotiates()
-        });
+        // A socket has no name. The driver then makes a connector and does not use it.
+        let found = self
+            .by_address
+            .iter_mut()
+            .find(|(address, _)| address == domain || domain.is_empty());
         match found {
             Some((_, connector)) => connector.make_tls_connect(domain),
             None => Err("the client to cancel is connected to none of these hosts".into()),

@@ -82,7 +82,7 @@ fn connect_once(attempt: &Attempt, limit: Option<Duration>) -> Result<Client, At
 }
 
 /// Runs a connect on a thread of its own and waits for it no longer than the limit.
-fn run_with_limit<T: Send + 'static>(
+pub(super) fn run_with_limit<T: Send + 'static>(
     limit: Option<Duration>,
     connect: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<T> {

@@ -51,10 +51,16 @@ impl Host {
         }
     }
 
+    /// Returns what the driver calls the host: a name or an address.
+    pub(super) fn driver_name(&self) -> String {
+        // The connector knows the name that the certificate must have.
+        self.address
+            .map_or_else(|| self.name.clone(), |address| address.to_string())
+    }
+
     pub(super) fn add_to(&self, config: &mut Config) {
-        if let Some(address) = self.address {
-            // The connector knows the name.
-            config.host(address.to_string());
+        if self.address.is_some() {
+            config.host(self.driver_name());
         } else if self.is_socket() {
             config.host_path(&self.name);
         } else {

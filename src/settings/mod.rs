@@ -1,6 +1,7 @@
 //! Connection settings: which server, which role, which password, as libpq reads them.
 
 mod attempt;
+mod cancel;
 mod config;
 mod connect;
 mod connect_async;

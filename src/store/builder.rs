@@ -327,7 +327,7 @@ impl<S> StoreBuilder<S> {
                 settings = settings.custom_connector(connector.clone());
             }
             settings.check()?;
-            Ok(ConnectSource::Settings(settings))
+            Ok(ConnectSource::Settings(Box::new(settings)))
         };
         let source = match self.source {
             Source::Environment => of_settings(ConnectionSettings::from_env()?)?,

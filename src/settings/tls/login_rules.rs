@@ -100,10 +100,10 @@ impl LoginRules {
         if binds || self.channel_binding != ChannelBinding::Require {
             return Ok(());
         }
-        let reason = if !offered {
-            "the server does not offer it (SCRAM-SHA-256-PLUS)"
-        } else {
+        let reason = if offered {
             "the signature of the server's certificate has no hash function (Ed25519, for example)"
+        } else {
+            "the server does not offer it (SCRAM-SHA-256-PLUS)"
         };
         Err(TlsError::new(
             TlsFailure::ChannelBinding,

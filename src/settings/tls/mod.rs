@@ -1,9 +1,15 @@
 //! How a connection is protected: TLS, the checks of the server, and what the login may be.
 
+mod certificate_refused;
 mod custom_connector;
 mod driver_config;
 #[cfg(feature = "tls")]
 mod handshake;
+#[cfg_attr(
+    not(feature = "tls"),
+    allow(dead_code, reason = "a build without TLS checks these settings alone")
+)]
+mod handshake_settings;
 mod login_rules;
 mod login_watch;
 mod negotiation;
@@ -17,10 +23,6 @@ mod tls_connector;
     allow(dead_code, reason = "a build without TLS checks these settings alone")
 )]
 mod tls_files;
-#[cfg_attr(
-    not(feature = "tls"),
-    allow(dead_code, reason = "a build without TLS checks these settings alone")
-)]
 mod tls_settings;
 mod transport;
 mod watched_stream;

@@ -5,7 +5,7 @@ use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_postgres::Socket;
 
-/// The request: its length, and a code in place of a protocol version. (Protocol, 55.7 "SSLRequest")
+/// The request: its length, and a code in place of a protocol version. (Protocol, 55.7 "Message Formats")
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
 /// Asks for TLS. Returns true if the server begins a handshake.

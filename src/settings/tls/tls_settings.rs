@@ -7,12 +7,15 @@ use tokio_postgres::config::{ChannelBinding, Config, SslMode as DriverMode};
 use super::custom_connector::CustomConnector;
 #[cfg(feature = "tls")]
 use super::handshake::RustlsHandshake;
+use super::handshake_settings::HandshakeSettings;
+#[cfg(feature = "tls")]
+use super::handshake_settings::Verification;
 use super::login_rules::LoginRules;
 use super::login_watch::LoginWatch;
 use super::require_auth::RequireAuth;
 use super::ssl_mode::SslMode;
 use super::tls_connector::{Handshake, TlsConnector};
-use super::tls_files::{RootSource, TlsFiles};
+use super::tls_files::RootSource;
 use super::transport::Transport;
 use crate::error::{Error, TlsError, TlsFailure};
 use crate::settings::host::Host;
@@ -23,40 +26,10 @@ use crate::settings::sources::Sources;
 pub(in crate::settings) struct TlsSettings {
     /// None if it is not given. Then the host decides.
     mode: Option<SslMode>,
-    pub(super) files: TlsFiles,
-    pub(super) certificate_mode: CertificateMode,
-    pub(super) direct: bool,
-    pub(super) sends_name: bool,
-    pub(super) min_version: TlsVersion,
-    pub(super) max_version: TlsVersion,
+    handshake: HandshakeSettings,
     channel_binding: ChannelBinding,
     require_auth: Option<RequireAuth>,
     custom: Option<CustomConnector>,
-}
-
-/// libpq's `sslcertmode`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CertificateMode {
-    Disable,
-    Allow,
-    /// The server must ask for a certificate, and there must be one.
-    Require,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum TlsVersion {
-    V1_2,
-    V1_3,
-}
-
-/// What is verified of a server's certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verification {
-    Nothing,
-    /// An authority in `sslrootcert` has signed it.
-    Authority,
-    /// And it names the host.
-    Host,
 }
 
 impl TlsSettings {
@@ -65,67 +38,22 @@ impl TlsSettings {
         home: Option<&Path>,
     ) -> Result<TlsSettings, String> {
         let mode: Option<SslMode> = sources.get("sslmode").map(str::parse).transpose()?;
-        let files = TlsFiles::read(sources, home);
-        let system = matches!(files.roots, RootSource::System);
+        let handshake = HandshakeSettings::read(sources, home)?;
+        let system = matches!(handshake.files.roots, RootSource::System);
         if let Some(mode) = mode.filter(|&mode| system && mode != SslMode::VerifyFull) {
             return Err(format!(
                 "sslrootcert=system needs sslmode=verify-full, not sslmode={mode}: every owner of a domain has a certificate \
                  of such an authority"
             ));
         }
-        let direct = match sources.get("sslnegotiation") {
-            None | Some("postgres") => false,
-            Some("direct") => true,
-            Some(_) => return Err("sslnegotiation must be postgres or direct".into()),
-        };
-        if let Some(mode) = mode.filter(|mode| direct && mode.is_weak()) {
+        if let Some(mode) = mode.filter(|mode| handshake.direct && mode.is_weak()) {
             return Err(format!(
                 "sslnegotiation=direct needs sslmode=require, verify-ca or verify-full, not sslmode={mode}"
             ));
         }
-        if sources.get("sslcrldir").is_some() {
-            return Err(
-                "connect-pg does not support sslcrldir; put the lists into one file and set sslcrl"
-                    .into(),
-            );
-        }
-        let min_version = match sources.get("ssl_min_protocol_version") {
-            None | Some("TLSv1" | "TLSv1.1" | "TLSv1.2") => TlsVersion::V1_2,
-            Some("TLSv1.3") => TlsVersion::V1_3,
-            Some(_) => {
-                return Err(
-                    "ssl_min_protocol_version must be TLSv1, TLSv1.1, TLSv1.2 or TLSv1.3".into(),
-                );
-            }
-        };
-        let max_version = match sources.get("ssl_max_protocol_version") {
-            Some("TLSv1.2") => TlsVersion::V1_2,
-            None | Some("TLSv1.3") => TlsVersion::V1_3,
-            Some(_) => {
-                return Err(
-                    "ssl_max_protocol_version must be TLSv1.2 or TLSv1.3; older ones are unsafe"
-                        .into(),
-                );
-            }
-        };
-        if max_version < min_version {
-            return Err(
-                "ssl_max_protocol_version must not be below ssl_min_protocol_version".into(),
-            );
-        }
         Ok(TlsSettings {
             mode,
-            certificate_mode: match sources.get("sslcertmode") {
-                None | Some("allow") => CertificateMode::Allow,
-                Some("disable") => CertificateMode::Disable,
-                Some("require") => CertificateMode::Require,
-                Some(_) => return Err("sslcertmode must be disable, allow or require".into()),
-            },
-            files,
-            direct,
-            sends_name: sources.get("sslsni") != Some("0"),
-            min_version,
-            max_version,
+            handshake,
             channel_binding: match sources.get("channel_binding") {
                 None | Some("prefer") => ChannelBinding::Prefer,
                 Some("disable") => ChannelBinding::Disable,
@@ -149,12 +77,7 @@ impl TlsSettings {
                 // It is the default, so it may not be a decision.
                 _ => None,
             },
-            files: TlsFiles::system_only(),
-            certificate_mode: CertificateMode::Allow,
-            direct: config.get_ssl_negotiation() == tokio_postgres::config::SslNegotiation::Direct,
-            sends_name: true,
-            min_version: TlsVersion::V1_2,
-            max_version: TlsVersion::V1_3,
+            handshake: HandshakeSettings::of_config(config),
             channel_binding: config.get_channel_binding(),
             require_auth: None,
             custom,
@@ -166,7 +89,7 @@ impl TlsSettings {
     }
 
     pub(in crate::settings) fn is_direct(&self) -> bool {
-        self.direct
+        self.handshake.direct
     }
 
     pub(in crate::settings) fn channel_binding(&self) -> ChannelBinding {
@@ -186,7 +109,7 @@ impl TlsSettings {
         if let Some(mode) = self.mode {
             return mode;
         }
-        let names_roots = match &self.files.roots {
+        let names_roots = match &self.handshake.files.roots {
             RootSource::System => true,
             RootSource::File(file) => !file.is_default,
         };
@@ -228,7 +151,7 @@ impl TlsSettings {
                      (host=/var/run/postgresql), or set sslmode=disable on a network that you trust"
                 ));
             }
-            if self.direct && mode.is_weak() && !sockets_only {
+            if self.handshake.direct && mode.is_weak() && !sockets_only {
                 return Err(
                     "sslnegotiation=direct needs sslmode=require, verify-ca or verify-full".into(),
                 );
@@ -251,7 +174,7 @@ impl TlsSettings {
     }
 
     fn names_files(&self) -> bool {
-        let files = &self.files;
+        let files = &self.handshake.files;
         let roots = match &files.roots {
             RootSource::System => true,
             RootSource::File(file) => !file.is_default,
@@ -286,7 +209,7 @@ impl TlsSettings {
             transport,
             name: Some(host.tls_name()),
             plain_names: Vec::new(),
-            direct: self.direct,
+            direct: self.handshake.direct,
             rules: LoginRules {
                 require_auth: self.require_auth.clone(),
                 channel_binding: self.channel_binding,
@@ -305,9 +228,13 @@ impl TlsSettings {
         #[cfg(feature = "tls")]
         {
             let mode = self.mode_for(host);
-            RustlsHandshake::new(self, self.verification(mode), self.mode.is_none())
-                .map(|handshake| Handshake::Rustls(handshake.into()))
-                .map_err(Error::connection_settings)
+            RustlsHandshake::new(
+                &self.handshake,
+                self.verification(mode),
+                self.mode.is_none(),
+            )
+            .map(|handshake| Handshake::Rustls(handshake.into()))
+            .map_err(Error::connection_settings)
         }
         #[cfg(not(feature = "tls"))]
         Err(Error::connection_settings(format!(
@@ -321,7 +248,7 @@ impl TlsSettings {
         match mode {
             SslMode::VerifyFull => Verification::Host,
             SslMode::VerifyCa => Verification::Authority,
-            _ => match &self.files.roots {
+            _ => match &self.handshake.files.roots {
                 RootSource::File(file) if file.to_use().is_some_and(Path::exists) => {
                     Verification::Authority
                 }

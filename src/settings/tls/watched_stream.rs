@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, TlsStream};
 
+use super::certificate_refused::certificate_refused;
 use super::login_rules::{AUTHENTICATION, ERROR, LoginRules};
 use super::login_watch::LoginWatch;
 use crate::error::{TlsError, TlsFailure};
@@ -111,22 +112,6 @@ fn malformed() -> TlsError {
         "the server's request to log in is malformed",
         "is this a PostgreSQL server?",
     )
-}
-
-/// Returns the error of a server that refused the client's certificate.
-pub(super) fn certificate_refused(watch: &LoginWatch) -> TlsError {
-    let (text, hint) = if watch.certificate_sent() {
-        (
-            "the server ended the connection when it had got the client's certificate",
-            "set sslcert and sslkey to a certificate that an authority in the server's ssl_ca_file has signed",
-        )
-    } else {
-        (
-            "the server asked for a client certificate, got none, and ended the connection",
-            "set sslcert and sslkey",
-        )
-    };
-    TlsError::new(TlsFailure::ClientCertificate, text, hint)
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for WatchedStream<S> {

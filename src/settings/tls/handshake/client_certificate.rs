@@ -10,9 +10,9 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::CertifiedKey;
 
 use super::pem;
+use crate::settings::tls::handshake_settings::CertificateMode;
 use crate::settings::tls::login_watch::LoginWatch;
 use crate::settings::tls::tls_files::TlsFiles;
-use crate::settings::tls::tls_settings::CertificateMode;
 
 /// Reads certificate and key. Returns None if there is no certificate to send.
 pub(super) fn read(

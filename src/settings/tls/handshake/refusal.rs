@@ -6,8 +6,8 @@ use std::io;
 use rustls::{AlertDescription, CertificateError, Error};
 
 use crate::error::{TlsError, TlsFailure};
+use crate::settings::tls::certificate_refused::certificate_refused;
 use crate::settings::tls::login_watch::LoginWatch;
-use crate::settings::tls::watched_stream::certificate_refused;
 
 /// Returns the error of a handshake. A broken connection stays one.
 pub(super) fn of_handshake(

@@ -17,8 +17,10 @@ use super::rustls_stream::RustlsStream;
 use super::server_verifier::ServerVerifier;
 use super::{refusal, revocation, roots};
 use crate::error::{TlsError, TlsFailure};
+use crate::settings::tls::handshake_settings::{
+    CertificateMode, HandshakeSettings, TlsVersion, Verification,
+};
 use crate::settings::tls::login_watch::LoginWatch;
-use crate::settings::tls::tls_settings::{CertificateMode, TlsSettings, TlsVersion, Verification};
 
 /// What servers call their protocol in TLS. (Protocol, 54.2.11 "SSL Session Encryption")
 const PROTOCOL: &[u8] = b"postgresql";
@@ -30,7 +32,7 @@ pub(in crate::settings) struct RustlsHandshake {
     checks_host: bool,
     versions: Vec<&'static SupportedProtocolVersion>,
     certificate: Option<Arc<CertifiedKey>>,
-    needs_request: bool,
+    certificate_mode: CertificateMode,
     sends_name: bool,
     direct: bool,
 }
@@ -38,7 +40,7 @@ pub(in crate::settings) struct RustlsHandshake {
 impl RustlsHandshake {
     /// Reads the files that the settings name.
     pub(in crate::settings::tls) fn new(
-        settings: &TlsSettings,
+        settings: &HandshakeSettings,
         verification: Verification,
         or_system: bool,
     ) -> Result<RustlsHandshake, String> {
@@ -71,7 +73,7 @@ impl RustlsHandshake {
                 settings.certificate_mode,
                 &provider,
             )?,
-            needs_request: settings.certificate_mode == CertificateMode::Require,
+            certificate_mode: settings.certificate_mode,
             sends_name: settings.sends_name,
             direct: settings.direct,
             provider,
@@ -113,7 +115,7 @@ impl RustlsHandshake {
             )
             .into());
         }
-        if self.needs_request && !watch.certificate_requested() {
+        if self.certificate_mode == CertificateMode::Require && !watch.certificate_requested() {
             return Err(TlsError::new(
                 TlsFailure::ClientCertificate,
                 "the server did not ask for a client certificate, which sslcertmode=require demands",
