@@ -6,7 +6,7 @@ use connect_pg::{ConnectionSettings, Error};
 
 use crate::support::tls_cases;
 
-fn connect(settings: ConnectionSettings) -> Result<Box<dyn Any>, Error> {
+fn connect(settings: &ConnectionSettings) -> Result<Box<dyn Any>, Error> {
     Ok(Box::new(settings.connect()?))
 }
 

@@ -37,7 +37,7 @@ impl Authority {
 
     /// Signs a certificate for these hosts, or for a client whose user is `name`.
     pub fn sign(&self, name: &str, hosts: &[&str]) -> Signed {
-        self.sign_params(params(name, hosts), &KeyPair::generate().unwrap())
+        self.sign_params(&params(name, hosts), &KeyPair::generate().unwrap())
     }
 
     /// Signs one that has expired.
@@ -45,17 +45,17 @@ impl Authority {
         let mut params = params("server", hosts);
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(2020, 12, 31);
-        self.sign_params(params, &KeyPair::generate().unwrap())
+        self.sign_params(&params, &KeyPair::generate().unwrap())
     }
 
     /// Signs one that can be revoked by this serial number.
     pub fn sign_numbered(&self, hosts: &[&str], number: u64) -> Signed {
         let mut params = params("server", hosts);
         params.serial_number = Some(SerialNumber::from(number));
-        self.sign_params(params, &KeyPair::generate().unwrap())
+        self.sign_params(&params, &KeyPair::generate().unwrap())
     }
 
-    fn sign_params(&self, params: CertificateParams, key: &KeyPair) -> Signed {
+    fn sign_params(&self, params: &CertificateParams, key: &KeyPair) -> Signed {
         Signed {
             certificate: params.signed_by(key, &self.issuer).unwrap().pem(),
             key: key.serialize_pem(),

@@ -17,7 +17,7 @@ use super::tls_proxy::{SSL_REQUEST, StrippingProxy, terminating_proxy};
 use super::tls_server::{PASSWORD, TlsServer};
 
 /// Makes a connection that lasts as long as the value.
-pub type Connect = fn(ConnectionSettings) -> Result<Box<dyn Any>, Error>;
+pub type Connect = fn(&ConnectionSettings) -> Result<Box<dyn Any>, Error>;
 
 /// No server has this user. Its name in a log shows that it was sent.
 const NOBODY: &str = "user_of_refused_connection";
@@ -82,7 +82,7 @@ impl Bench {
     }
 
     fn connect(&self, settings: &str) -> Result<Box<dyn Any>, Error> {
-        self.settings(settings).and_then(self.connect)
+        (self.connect)(&self.settings(settings)?)
     }
 
     #[track_caller]
@@ -132,12 +132,13 @@ impl Bench {
 
     #[track_caller]
     fn refusal(&self, settings: &str) -> Error {
-        let error = self.connect(settings).err().expect("an error");
+        let error = self.connect(settings).expect_err("no error");
         assert!(!error.to_string().contains(PASSWORD), "{error}");
         error
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 pub fn sslmode_decides(connect: Connect) {
     let Some(bench) = Bench::start(connect) else {
         return;
@@ -281,7 +282,7 @@ pub fn sslmode_decides(connect: Connect) {
     let rule = |kind: &str| {
         bench
             .server
-            .set_rules(&format!("{kind} all all all password"))
+            .set_rules(&format!("{kind} all all all password"));
     };
     rule("hostssl");
     expect(&[
@@ -363,6 +364,7 @@ pub fn certificate_is_checked(connect: Connect) {
     ]);
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 pub fn client_certificate_is_sent(connect: Connect) {
     let Some(mut bench) = Bench::start(connect) else {
         return;
@@ -486,6 +488,7 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 pub fn authentication_is_checked(connect: Connect) {
     let Some(bench) = Bench::start(connect) else {
         return;
@@ -500,7 +503,7 @@ pub fn authentication_is_checked(connect: Connect) {
     let rule = |method: &str| {
         bench
             .server
-            .set_rules(&format!("host all all all {method}"))
+            .set_rules(&format!("host all all all {method}"));
     };
 
     let with = |more: &str| format!("{encrypted} {more}");
@@ -620,7 +623,7 @@ pub fn stranger_in_between_is_refused(connect: Connect) {
         "",
     ] {
         case(settings, || {
-            bench.expect(&through(settings), Refused(TlsFailure::NotOffered))
+            bench.expect(&through(settings), Refused(TlsFailure::NotOffered));
         });
         // The request for TLS, and nothing after it.
         requests.extend(SSL_REQUEST);

@@ -8,9 +8,9 @@ use connect_pg::{ConnectionSettings, Error};
 use super::runtime;
 use crate::support::tls_cases;
 
-fn connect(settings: ConnectionSettings) -> Result<Box<dyn Any>, Error> {
+fn connect(settings: &ConnectionSettings) -> Result<Box<dyn Any>, Error> {
     let runtime = runtime();
-    let store = runtime.block_on(Store::builder().settings(settings).connect())?;
+    let store = runtime.block_on(Store::builder().settings(settings.clone()).connect())?;
     Ok(Box::new((store, runtime)))
 }
 
