@@ -29,7 +29,6 @@ mod watched_stream;
 
 pub(crate) use custom_connector::CustomConnector;
 pub(crate) use driver_config::secure_config;
-#[cfg(feature = "tokio")]
 pub(crate) use secure_stream::SecureStream;
 pub(super) use ssl_mode::SslMode;
 pub(crate) use tls_connector::TlsConnector;
