@@ -13,9 +13,8 @@ pub(super) mod sealed {
     use crate::functions::{Call, Reply, SchemaName};
 
     pub trait Executor: Send + Sync {
-        type Transaction<'t>: OpenTransaction
-        where
-            Self: 't;
+        /// Without a lifetime: a future that holds one could not be proved to be Send.
+        type Transaction: OpenTransaction;
 
         /// True if another call may follow one that failed. An error aborts a transaction.
         const USABLE_AFTER_ERROR: bool;
@@ -37,7 +36,7 @@ pub(super) mod sealed {
             &self,
             schema: &SchemaName,
             first: &Call<'_>,
-        ) -> impl Future<Output = Result<(Self::Transaction<'_>, Reply), Error>> + Send;
+        ) -> impl Future<Output = Result<(Self::Transaction, Reply), Error>> + Send;
     }
 
     /// A transaction. Dropped, it rolls back before the connection serves another call.

@@ -1,9 +1,10 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Waker};
 
-use tokio::sync::{RwLock, RwLockWriteGuard, TryLockError};
+use tokio::sync::{OwnedRwLockWriteGuard, RwLock, TryLockError};
 use tokio_postgres::{Client, GenericClient, Transaction};
 
 use super::backend::Backend;
@@ -19,7 +20,7 @@ use crate::functions::{Call, Reply, SchemaName};
 /// may be under way at the same time, but not beside [`with_locked`](super::Store::with_locked).
 pub struct Borrowed<'a, C> {
     /// Never waited for: a call in the closure of `with_locked` would wait for itself.
-    client: RwLock<&'a mut C>,
+    client: Arc<RwLock<&'a mut C>>,
 }
 
 /// What the application lends: a [`Client`] or a [`Transaction`]. This trait is sealed.
@@ -52,7 +53,7 @@ impl sealed::Lent for Transaction<'_> {
 impl<'a, C: Lent> Borrowed<'a, C> {
     pub(super) fn new(client: &'a mut C) -> Borrowed<'a, C> {
         Borrowed {
-            client: RwLock::new(client),
+            client: Arc::new(RwLock::new(client)),
         }
     }
 }
@@ -75,10 +76,7 @@ async fn query_once(
 impl<C: Lent> Backend for Borrowed<'_, C> {}
 
 impl<'a, C: Lent> Executor for Borrowed<'a, C> {
-    type Transaction<'t>
-        = BorrowedTransaction<'t, 'a, C>
-    where
-        Self: 't;
+    type Transaction = BorrowedTransaction<'a, C>;
 
     const USABLE_AFTER_ERROR: bool = false;
 
@@ -92,9 +90,9 @@ impl<'a, C: Lent> Executor for Borrowed<'a, C> {
         &self,
         schema: &SchemaName,
         first: &Call<'_>,
-    ) -> Result<(BorrowedTransaction<'_, 'a, C>, Reply), Error> {
+    ) -> Result<(BorrowedTransaction<'a, C>, Reply), Error> {
         let transaction = BorrowedTransaction {
-            client: self.client.try_write().map_err(in_use)?,
+            client: Arc::clone(&self.client).try_write_owned().map_err(in_use)?,
             is_open: true,
         };
         let client = transaction.client.client();
@@ -110,12 +108,12 @@ impl<'a, C: Lent> Executor for Borrowed<'a, C> {
 }
 
 /// A transaction, or a savepoint, on what the application lends.
-pub struct BorrowedTransaction<'t, 'a, C: Lent> {
-    client: RwLockWriteGuard<'t, &'a mut C>,
+pub struct BorrowedTransaction<'a, C: Lent> {
+    client: OwnedRwLockWriteGuard<&'a mut C>,
     is_open: bool,
 }
 
-impl<C: Lent> OpenTransaction for BorrowedTransaction<'_, '_, C> {
+impl<C: Lent> OpenTransaction for BorrowedTransaction<'_, C> {
     async fn execute(&mut self, schema: &SchemaName, call: &Call<'_>) -> Result<Reply, Error> {
         query_once(&**self.client, schema, call).await
     }
@@ -133,7 +131,7 @@ impl<C: Lent> OpenTransaction for BorrowedTransaction<'_, '_, C> {
     }
 }
 
-impl<C: Lent> Drop for BorrowedTransaction<'_, '_, C> {
+impl<C: Lent> Drop for BorrowedTransaction<'_, C> {
     fn drop(&mut self) {
         if self.is_open {
             // The first poll sends it, and the next call on the connection comes behind it.

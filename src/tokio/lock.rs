@@ -91,8 +91,7 @@ impl<B: Backend> Store<B> {
         &self,
         id: &SessionId,
         lock_timeout: Duration,
-    ) -> impl Future<Output = Result<Option<LockedSession<B::Transaction<'_>, T>>, Error>> + Send
-    {
+    ) -> impl Future<Output = Result<Option<LockedSession<B::Transaction, T>>, Error>> + Send {
         async move {
             let key = id.key();
             let lock = LockSession::new(&key, lock_timeout)?;
@@ -122,7 +121,7 @@ impl<B: Backend> Store<B> {
     #[expect(clippy::manual_async_fn, reason = "the bound Send is written down")]
     pub(super) fn save_locked<T: Serialize + Send>(
         &self,
-        mut locked: LockedSession<B::Transaction<'_>, T>,
+        mut locked: LockedSession<B::Transaction, T>,
     ) -> impl Future<Output = Result<UpdateOutcome<Session<T>>, Error>> + Send {
         async move {
             let saved = self.save_in_transaction(&mut locked).await;
@@ -155,7 +154,7 @@ impl<B: Backend> Store<B> {
     #[expect(clippy::manual_async_fn, reason = "the bound Send is written down")]
     fn save_in_transaction<T: Serialize + Send>(
         &self,
-        locked: &mut LockedSession<B::Transaction<'_>, T>,
+        locked: &mut LockedSession<B::Transaction, T>,
     ) -> impl Future<Output = Result<bool, Error>> + Send {
         async move {
             check_same_session(&locked.session, locked.key)?;

@@ -136,7 +136,7 @@ impl Pool {
 impl Backend for Pool {}
 
 impl Executor for Pool {
-    type Transaction<'t> = PoolTransaction;
+    type Transaction = PoolTransaction;
 
     const USABLE_AFTER_ERROR: bool = true;
 

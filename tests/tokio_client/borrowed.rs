@@ -42,6 +42,37 @@ fn rollback_undoes_create_and_end() {
     });
 }
 
+// The handlers of a web server are tasks that are spawned.
+#[test]
+fn borrowed_store_is_used_in_spawned_task() {
+    run(async |database| {
+        let store = connect(database).await;
+        let id = create(&store, 1).await.id().clone();
+        let mut client = client(database).await;
+        let task = tokio::spawn({
+            let id = id.clone();
+            async move {
+                let work = async |session: &mut Session<i32>| {
+                    session.data += 1;
+                    Ok::<_, Error>(())
+                };
+                let borrowed = Store::on(&mut client);
+                updated(borrowed.with_locked(&id, Duration::ZERO, work).await);
+                updated(borrowed.update(&id, |n: &mut i32| *n += 1).await);
+                drop(borrowed);
+                let mut transaction = client.transaction().await.unwrap();
+                let borrowed = Store::on(&mut transaction);
+                updated(borrowed.with_locked(&id, Duration::ZERO, work).await);
+                updated(borrowed.update(&id, |n: &mut i32| *n += 1).await);
+                drop(borrowed);
+                transaction.commit().await.unwrap();
+            }
+        });
+        task.await.unwrap();
+        assert_eq!(store.load::<i32>(&id).await.unwrap().unwrap().data, 5);
+    });
+}
+
 #[test]
 fn outcome_leaves_transaction_usable() {
     run(async |database| {
