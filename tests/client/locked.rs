@@ -686,7 +686,7 @@ struct Counters {
 #[test]
 fn sixteen_clients_lose_no_update() {
     const CLIENTS: u32 = 16;
-    const UPDATES: u32 = 100;
+    const UPDATES: u32 = 60;
     let database = TestDatabase::new();
     let store = database.builder().pool_size(CLIENTS).connect().unwrap();
     let id = create(&store, Counters::default()).id().clone();

@@ -86,7 +86,7 @@ fn futures_dropped_at_random_leave_every_connection_usable() {
             let builder = variant(builder(database)).pool_size(4);
             let store = builder.connect().await.unwrap();
             let tasks: Vec<_> = (0..24)
-                .map(|number| tokio::spawn(load_and_cancel(store.clone(), number, 40)))
+                .map(|number| tokio::spawn(load_and_cancel(store.clone(), number, 25)))
                 .collect();
             for task in tasks {
                 task.await.unwrap();

@@ -8,7 +8,7 @@ use connect_pg::tokio::Store;
 use connect_pg::{SaveOutcome, SessionId, UpdateOutcome};
 
 const TASKS: usize = 32;
-const CALLS: usize = 50;
+const CALLS: usize = 30;
 
 /// A session that counts, and what the tasks know of it.
 struct Counter {

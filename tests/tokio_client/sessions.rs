@@ -189,8 +189,8 @@ fn update_after_eight_conflicts_locks_session() {
 
 #[test]
 fn concurrent_updates_lose_no_change() {
-    const TASKS: u32 = 32;
-    const UPDATES: u32 = 10;
+    const TASKS: u32 = 16;
+    const UPDATES: u32 = 6;
     run_each_variant(async |_, store| {
         let id = create(&store, 0_u32).await.id().clone();
         let tasks: Vec<_> = (0..TASKS)
