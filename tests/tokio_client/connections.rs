@@ -19,7 +19,7 @@ async fn rotate(store: &Store, session: &mut Session<i32>) {
     assert_eq!(rotated.unwrap(), RotateOutcome::Rotated);
 }
 
-// Every backend ends while 64 tasks load and save.
+// Every backend ends once while 64 tasks load. No call meets two ends, so each succeeds.
 #[test]
 fn calls_after_restart_under_load_succeed() {
     const TASKS: u32 = 64;
@@ -28,35 +28,25 @@ fn calls_after_restart_under_load_succeed() {
             let builder = variant(builder(database)).pool_size(4);
             let store = builder.connect().await.unwrap();
             let ids = numbered(&store, TASKS).await;
-            let tasks: Vec<_> = ids
-                .iter()
-                .enumerate()
-                .map(|(number, id)| {
-                    let (store, id) = (store.clone(), id.clone());
-                    tokio::spawn(async move {
-                        for _ in 0..60 {
-                            let session = store.load::<usize>(&id).await?.unwrap();
-                            assert_eq!(session.data, number, "the answer of another call");
-                        }
-                        Ok::<_, Error>(())
-                    })
-                })
-                .collect();
             for _ in 0..3 {
+                let tasks: Vec<_> = ids
+                    .iter()
+                    .enumerate()
+                    .map(|(number, id)| {
+                        let (store, id) = (store.clone(), id.clone());
+                        tokio::spawn(async move {
+                            for _ in 0..20 {
+                                let session = store.load::<usize>(&id).await.unwrap().unwrap();
+                                assert_eq!(session.data, number, "the answer of another call");
+                            }
+                        })
+                    })
+                    .collect();
                 outside(|| database.terminate_connections());
-            }
-            let mut failed = 0;
-            for task in tasks {
-                // A call that meets two restarts in a row fails, as an outage.
-                if let Err(error) = task.await.unwrap() {
-                    assert!(
-                        error.is_unavailable() && !error.is_outcome_unknown(),
-                        "{error}"
-                    );
-                    failed += 1;
+                for task in tasks {
+                    task.await.unwrap();
                 }
             }
-            assert!(failed < TASKS, "every task failed");
             for (number, id) in ids.iter().enumerate() {
                 assert_eq!(store.load::<usize>(id).await.unwrap().unwrap().data, number);
             }
