@@ -4,7 +4,7 @@ use super::pool::through;
 use super::{VARIANTS, builder, connect, create, outside, run};
 use crate::support::proxy::Proxy;
 use connect_pg::tokio::Store;
-use connect_pg::{Error, RotateOutcome, SaveOutcome, Session, SessionAttributes, SessionId};
+use connect_pg::{RotateOutcome, SaveOutcome, Session, SessionAttributes, SessionId};
 
 async fn numbered(store: &Store, count: u32) -> Vec<SessionId> {
     let mut ids = Vec::new();
