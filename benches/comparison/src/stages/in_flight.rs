@@ -30,6 +30,8 @@ use crate::stores::tower_sessions;
 
 /// The workloads that are measured.
 pub const WORKLOADS: [Workload; 3] = [Workload::Load, Workload::Rolling, Workload::Save];
+/// Seconds of each store in each round, so that all budgets fit into four minutes.
+const QUICK_SECONDS: f64 = 0.4;
 /// More threads than these are no way to serve requests.
 const MAX_THREADS: u32 = 64;
 
@@ -116,7 +118,11 @@ pub fn measure(
         sessions,
         bytes,
         rounds: plan.rounds,
-        seconds: plan.seconds,
+        seconds: if plan.quick {
+            plan.seconds.min(QUICK_SECONDS)
+        } else {
+            plan.seconds
+        },
         cells: Vec::new(),
     };
     for workload in WORKLOADS {
@@ -126,7 +132,10 @@ pub fn measure(
         bench.progress(&format!("{workload} by requests in flight"));
         let mut runs: Vec<(&Line<'_>, Job)> = Vec::new();
         for &count in &in_flight.counts {
-            let job = plan.job(workload, sessions, bytes, count, slide_interval_seconds);
+            let job = Job {
+                seconds: measured.seconds,
+                ..plan.job(workload, sessions, bytes, count, slide_interval_seconds)
+            };
             for line in &lines {
                 let is_measured = count <= line.max_in_flight
                     && line.store.supports(workload)

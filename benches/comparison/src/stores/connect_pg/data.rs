@@ -124,8 +124,18 @@ pub fn slide_interval_seconds(server: &Server, database: &str) -> Result<u32> {
     })
 }
 
-/// Makes the slides due of those sessions that the job expects to be due.
+/// Makes the slides due of those sessions that the job expects to be due, and of no others: an earlier job may have left some.
 pub fn make_due(server: &Server, database: &str, job: &Job) -> Result<()> {
+    if job.due_sessions() == 0 {
+        return Ok(());
+    }
+    server.batch(
+        database,
+        &format!(
+            "update {TABLE} set slide_at = statement_timestamp() + interval '12 hours'
+             where slide_at < statement_timestamp() + interval '6 hours' and expires_at > statement_timestamp()"
+        ),
+    )?;
     let keys: Vec<Vec<u8>> = (0..job.due_sessions())
         .map(|n| {
             let id: SessionId = job.due_id(n).parse()?;
