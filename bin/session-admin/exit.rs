@@ -9,6 +9,8 @@ pub(crate) enum ExitStatus {
     Yes,
     /// Status 1.
     No,
+    /// Status 2: a probe found a danger.
+    Danger,
 }
 
 impl ExitStatus {
@@ -23,11 +25,12 @@ impl From<ExitStatus> for ExitCode {
         match status {
             ExitStatus::Yes => ExitCode::SUCCESS,
             ExitStatus::No => ExitCode::from(1),
+            ExitStatus::Danger => ExitCode::from(2),
         }
     }
 }
 
-/// Returns the exit code of a failure.
-pub(crate) fn failure() -> ExitCode {
-    ExitCode::from(2)
+/// Returns the exit code of a failure. A probe that fails knows nothing, and 2 means danger there.
+pub(crate) fn failure(is_probe: bool) -> ExitCode {
+    ExitCode::from(if is_probe { 3 } else { 2 })
 }

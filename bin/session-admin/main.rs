@@ -16,20 +16,28 @@ use commands::{
 };
 use exit::ExitStatus;
 use support::cli_error::CliError;
+use support::global_args::FormatName;
 use support::output;
 
 fn main() -> ExitCode {
-    match run(&Cli::parse()) {
+    let cli = Cli::parse();
+    match run(&cli) {
         Ok(status) => status.into(),
         Err(error) => {
             output::print_error(&error);
-            exit::failure()
+            exit::failure(matches!(&cli.command, Command::Check(args) if args.is_probe()))
         }
     }
 }
 
 fn run(cli: &Cli) -> Result<ExitStatus, CliError> {
     let global = &cli.global;
+    if global.format_name == FormatName::Prometheus && !matches!(cli.command, Command::Status(_)) {
+        return Err(CliError::new(
+            "--format prometheus is for status only",
+            "use --format json",
+        ));
+    }
     match &cli.command {
         Command::Install(args) => install::run(global, args),
         Command::Check(args) => check::run(global, args),

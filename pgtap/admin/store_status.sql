@@ -1,14 +1,14 @@
 -- store_status: one row about the whole store, for administrators.
 begin;
 \ir ../lib/store.sql
-select plan(11);
+select plan(14);
 
 -- ---- An empty store ----
 
 set local role nodepg_owner;
 select results_eq(
-    'select live, expired, ended, last_pruned_at, oldest_prune_after from web.store_status()',
-    $$ values (0::bigint, 0::bigint, 0::bigint, null::timestamptz, null::timestamptz) $$,
+    'select live, expired, ended, last_pruned_at, oldest_prune_after, oldest_expired_at from web.store_status()',
+    $$ values (0::bigint, 0::bigint, 0::bigint, null::timestamptz, null::timestamptz, null::timestamptz) $$,
     'one row for an empty store'
 );
 
@@ -32,6 +32,12 @@ select results_eq(
     'time goes by: one live, three expired, and the ended ones stay ended'
 );
 select is((select live + expired + ended from web.store_status()), pg_temp.rows(), 'each row is one of the three');
+select is(
+    (select t.oldest_expired_at from web.store_status() as t),
+    (select min(s.expires_at) from web.session as s where s.ended_at is null),
+    'the oldest expired session; a tombstone is none'
+);
+select is((select t.server_time from web.store_status() as t), statement_timestamp(), 'the time of the server');
 
 -- ---- Sizes ----
 
@@ -57,6 +63,11 @@ select results_eq(
 
 set local role nodepg;
 select throws_ok('select * from web.store_status()', '42501', null, 'the runtime role may not call it');
+
+-- ---- For monitoring ----
+
+set local role pg_monitor;
+select isnt_empty('select live from web.store_status()', 'pg_monitor may call it');
 
 select * from finish();
 rollback;

@@ -47,6 +47,7 @@ select pg_temp.repairs(
 select pg_temp.repairs(
     $$ alter schema web owner to current_user $$,
     $$changed privilege USAGE on schema web to nodepg granted by: SUPERUSER -> nodepg_owner
+changed privilege USAGE on schema web to pg_monitor granted by: SUPERUSER -> nodepg_owner
 changed schema web owner: SUPERUSER -> nodepg_owner$$,
     'the owner of the schema was changed'
 );
@@ -62,7 +63,10 @@ select pg_temp.repairs(
             select format('removed privilege EXECUTE on function %s to PUBLIC', f.signature) from functions as f
             union all
             values
+            ('changed privilege EXECUTE on function missing_rows() to pg_monitor granted by: SUPERUSER -> nodepg_owner'),
+            ('changed privilege EXECUTE on function store_status() to pg_monitor granted by: SUPERUSER -> nodepg_owner'),
             ('changed privilege USAGE on schema web to nodepg granted by: SUPERUSER -> nodepg_owner'),
+            ('changed privilege USAGE on schema web to pg_monitor granted by: SUPERUSER -> nodepg_owner'),
             ('changed schema web owner: SUPERUSER -> nodepg_owner'),
             ('changed table prune_state owner: SUPERUSER -> nodepg_owner'),
             ('changed table session owner: SUPERUSER -> nodepg_owner'),

@@ -22,8 +22,10 @@ select pg_temp.repairs(
 select is(
     pg_temp.repaired($$ delete from web.settings; drop function web.missing_rows() $$),
     $$created function missing_rows()
+created privilege EXECUTE on function missing_rows() to pg_monitor
 created row settings
-FORETOLD: created function missing_rows()$$,
+FORETOLD: created function missing_rows()
+created privilege EXECUTE on function missing_rows() to pg_monitor$$,
     'a row and the function that looks for it are gone'
 );
 

@@ -30,14 +30,18 @@ as $list$
                 where p.pronamespace = 'web'::regnamespace
                     and obj_description(p.oid, 'pg_proc') ~ 'API: public$'
                 union all
-                values ('nodepg', 'USAGE', 'schema', 'web', 'nodepg_owner', false)
+                values
+                ('nodepg', 'USAGE', 'schema', 'web', 'nodepg_owner', false),
+                ('pg_monitor', 'USAGE', 'schema', 'web', 'nodepg_owner', false),
+                ('pg_monitor', 'EXECUTE', 'function', 'web.missing_rows()', 'nodepg_owner', false),
+                ('pg_monitor', 'EXECUTE', 'function', 'web.store_status()', 'nodepg_owner', false)
             ) as w (grantee, privilege, kind, object, grantor, is_grantable)
             order by w.kind collate "C", w.object collate "C", 1, 2
         $$,
         description
     );
 $list$;
-select pg_temp.the_list('nodepg may use the schema and call the public functions; no other role holds a privilege, PUBLIC neither');
+select pg_temp.the_list('nodepg may use the schema and call the public functions, pg_monitor only the two that count rows; no other role holds a privilege, PUBLIC neither');
 
 -- ---- The owner ----
 

@@ -1,6 +1,6 @@
 -- The runtime role holds USAGE on the schema and EXECUTE on its functions. An installer that is no superuser holds USAGE, and
--- EXECUTE on missing_rows(). Every other privilege of every other role on the store is revoked, on columns and by other grantors
--- too. So is USAGE on row types: a column of such a type in another role's table would prevent changes. Only differences are touched.
+-- EXECUTE on missing_rows(). pg_monitor holds the same and EXECUTE on store_status(). Every other privilege of other roles on the
+-- store is revoked, on columns, on row types (a column of such a type prevents changes) and by other grantors too.
 declare
     v_grant record;
     v_is_clean boolean;
@@ -68,7 +68,8 @@ begin
         cross join lateral (
             values
             (o.runtime_privilege, p_role),
-            (o.installer_privilege, v_installer)
+            (o.installer_privilege, v_installer),
+            (o.monitor_privilege, 'pg_monitor')
         ) as w (privilege, grantee)
         where w.privilege is not null
             and w.grantee is not null

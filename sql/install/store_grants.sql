@@ -12,7 +12,7 @@ select
     x.grantor,
     x.privilege_type,
     x.is_grantable,
-    coalesce((x.privilege_type, r.rolname) in ((o.runtime_privilege, p_role), (o.installer_privilege, v_installer)), false)
+    coalesce((x.privilege_type, r.rolname) in ((o.runtime_privilege, p_role), (o.installer_privilege, v_installer), (o.monitor_privilege, 'pg_monitor')), false)
         and not x.is_grantable
         and (x.grantor = o.owner or o.kind = 'database') as is_declared
 from (
@@ -25,17 +25,18 @@ from (
         o.acl,
         o.is_of_store,
         o.runtime_privilege,
-        o.installer_privilege
+        o.installer_privilege,
+        o.monitor_privilege
     from store_object as o
     union all
-    select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null, null
+    select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null, null, null
     from pg_class as c
     join pg_namespace as n on n.oid = c.relnamespace
     join pg_type as t on t.oid = c.reltype
     where n.nspname = p_schema
         and c.relname = any (v_tables)
     union all
-    select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT', null
+    select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT', null, null
     from pg_database as d
     where d.datname = current_database()
 ) as o

@@ -16,7 +16,8 @@ select
     -- True if an install makes an object of this name.
     o.is_of_store,
     o.runtime_privilege,
-    o.installer_privilege
+    o.installer_privilege,
+    o.monitor_privilege
 from (
     select
         'schema' as kind,
@@ -29,7 +30,8 @@ from (
         'n'::"char" as acl_type,
         true as is_of_store,
         'USAGE' as runtime_privilege,
-        'USAGE' as installer_privilege
+        'USAGE' as installer_privilege,
+        'USAGE' as monitor_privilege
     from pg_namespace as n
     where n.nspname = p_schema
     union all
@@ -43,6 +45,7 @@ from (
         c.relacl,
         'r',
         c.relname = any (v_tables),
+        null,
         null,
         null
     from pg_class as c
@@ -60,6 +63,7 @@ from (
         a.attacl,
         'c',
         true,
+        null,
         null,
         null
     from pg_class as c
@@ -80,6 +84,7 @@ from (
         'T',
         true,
         null,
+        null,
         null
     from pg_type as t
     join pg_namespace as n on n.oid = t.typnamespace
@@ -99,7 +104,8 @@ from (
         'f',
         p.proname = any (v_function_names),
         case when p.proname = any (v_runtime_functions) then 'EXECUTE' end,
-        case when p.proname = 'missing_rows' then 'EXECUTE' end
+        case when p.proname = 'missing_rows' then 'EXECUTE' end,
+        case when p.proname in ('missing_rows', 'store_status') then 'EXECUTE' end
     from pg_proc as p
     join pg_namespace as n on n.oid = p.pronamespace
     where n.nspname = p_schema

@@ -1,4 +1,4 @@
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::error::Error;
 use crate::functions::call::Function;
@@ -34,11 +34,25 @@ pub struct StoreStatus {
     pub last_pruned_at: Option<SystemTime>,
     /// When the oldest row is due for pruning.
     pub oldest_prune_after: Option<SystemTime>,
+    /// When the oldest session of those that have expired and are not pruned yet did expire.
+    pub oldest_expired_at: Option<SystemTime>,
+    /// The time of the server.
+    pub server_time: SystemTime,
+}
+
+impl StoreStatus {
+    /// Returns for how long the oldest expired session has been expired, by the server's clock. Zero if there is none.
+    #[must_use]
+    pub fn oldest_expired_age(&self) -> Duration {
+        self.oldest_expired_at
+            .and_then(|expired_at| self.server_time.duration_since(expired_at).ok())
+            .unwrap_or_default()
+    }
 }
 
 impl<'a> Function<'a> for ReadStoreStatus {
     const STATEMENT: &'static str = "select live, expired, ended, total_bytes, table_bytes, index_bytes, dead_rows, \
-        updates, hot_updates, last_pruned_at, oldest_prune_after from {schema}.store_status()";
+        updates, hot_updates, last_pruned_at, oldest_prune_after, oldest_expired_at, server_time from {schema}.store_status()";
     const CHANGES: bool = false;
     const SCANS: bool = true;
     type Output = StoreStatus;
@@ -61,6 +75,8 @@ impl<'a> Function<'a> for ReadStoreStatus {
             hot_updates: column(&row, 8)?,
             last_pruned_at: column(&row, 9)?,
             oldest_prune_after: column(&row, 10)?,
+            oldest_expired_at: column(&row, 11)?,
+            server_time: column(&row, 12)?,
         })
     }
 }

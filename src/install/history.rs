@@ -104,6 +104,7 @@ pub(super) fn create_history(transaction: &mut Transaction<'_>) -> Result<(), Er
                 checksum varchar(255)
             );
             revoke all on table {HISTORY} from public;
+            grant select on table {HISTORY} to pg_monitor;
             comment on table {HISTORY} is 'The releases of correct_web() that session-admin has installed here. API: private'"
         ))
         .map_err(Error::call)

@@ -10,6 +10,7 @@ mod import_tower_sessions;
 mod install;
 mod install_indexes;
 mod installer_role;
+mod monitoring;
 #[cfg(unix)]
 mod moves;
 #[cfg(unix)]

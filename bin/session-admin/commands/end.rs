@@ -241,7 +241,7 @@ fn report(
 ) -> Result<(), CliError> {
     let Ended { count, sessions } = ended;
     let dry_run = args.dry_run;
-    if global.format == Format::Json {
+    if global.format() == Format::Json {
         return output::print_json(&json!({
             "dry_run": dry_run,
             "ended": if dry_run { 0 } else { *count },

@@ -86,7 +86,7 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
         Err(PageError::Failed(failure)) => return Err(failure),
         Err(PageError::Closed) => return Ok(ExitStatus::Yes),
     };
-    match (global.format, &args.output) {
+    match (global.format(), &args.output) {
         (Format::Json, Some(path)) => {
             output::print_json(&json!({"exported": exported, "output": path.to_string_lossy()}))?;
         }

@@ -73,7 +73,7 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
     }
     .map_err(|error| call_failed("install", &error, global, Rights::Install))?;
 
-    match global.format {
+    match global.format() {
         Format::Json => output::print_json(&json!({
             "dry_run": args.dry_run,
             "release": report.version,

@@ -148,7 +148,7 @@ fn report(global: &GlobalArgs, totals: &Totals, end: End) -> Result<ExitStatus, 
             ExitStatus::No,
         ),
     };
-    match global.format {
+    match global.format() {
         Format::Json => output::print_json(&json!({
             "outcome": outcome,
             "deleted": totals.deleted,

@@ -121,7 +121,7 @@ fn differing_settings(client: &mut Client, role: &str) -> Vec<String> {
 
 fn report(global: &GlobalArgs, args: &Args, settings: &[String]) -> Result<ExitStatus, CliError> {
     let role = one_line(&global.role);
-    match (&args.output, global.format) {
+    match (&args.output, global.format()) {
         (Some(path), Format::Json) => {
             output::print_json(&json!({
                 "role": global.role,

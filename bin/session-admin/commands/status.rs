@@ -1,6 +1,7 @@
 //! `session-admin status`
 
 use std::fmt::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use connect_pg::StoreStatus;
 use serde_json::json;
@@ -9,7 +10,7 @@ use crate::exit::ExitStatus;
 use crate::support::call_error::call_failed;
 use crate::support::cli_error::CliError;
 use crate::support::connection;
-use crate::support::global_args::{Format, GlobalArgs};
+use crate::support::global_args::{Format, FormatName, GlobalArgs};
 use crate::support::output;
 use crate::support::rights::Rights;
 use crate::support::text::{bytes, counted, grouped, one_line, timestamp};
@@ -18,16 +19,19 @@ const HELP: &str = "\
 Reads the whole session table once, and the server's statistics since their last reset. \"HOT\" is the share of \
 updates that wrote no index entry. It should be near 100 %.
 
-Rights: a superuser, or a member of the owner role (by default nodepg_owner). \
+Rights: a superuser, a member of pg_monitor, or a member of the owner role (by default nodepg_owner). \
 An installer that is no superuser becomes one by: grant nodepg_owner to current_user.
 
 Examples:
   session-admin status
   session-admin status --format json | jq .live
+  session-admin status --format prometheus > /var/lib/node_exporter/sessions.prom.new
 
 --format json prints one object: schema; live, expired, ended (rows); total_bytes, table_bytes, index_bytes; dead_rows; \
-updates, hot_updates, hot_share (0 to 1, or null before the first update); last_pruned_at, oldest_prune_after \
-(ISO 8601 in UTC, or null).";
+updates, hot_updates, hot_share (0 to 1, or null before the first update); last_pruned_at, oldest_prune_after, \
+oldest_expired_at (ISO 8601 in UTC, or null); oldest_expired_seconds.
+
+--format prometheus prints metrics for the textfile collector of the node exporter, or for a program that serves them.";
 
 /// Show the number of sessions and the state of the table
 #[derive(clap::Args)]
@@ -45,8 +49,12 @@ pub(crate) fn run(global: &GlobalArgs, _: &Args) -> Result<ExitStatus, CliError>
     let mut client = connection::open(global)?;
     let status = connection::store(&mut client, global)
         .and_then(|store| store.status())
-        .map_err(|error| call_failed("read the status", &error, global, Rights::OwnerRole))?;
-    match global.format {
+        .map_err(|error| call_failed("read the status", &error, global, Rights::Monitor))?;
+    if global.format_name == FormatName::Prometheus {
+        output::print(&prometheus(global, &status))?;
+        return Ok(ExitStatus::Yes);
+    }
+    match global.format() {
         Format::Json => output::print_json(&json!({
             "schema": global.schema,
             "live": status.live,
@@ -61,10 +69,108 @@ pub(crate) fn run(global: &GlobalArgs, _: &Args) -> Result<ExitStatus, CliError>
             "hot_share": hot_share(&status),
             "last_pruned_at": status.last_pruned_at.and_then(timestamp),
             "oldest_prune_after": status.oldest_prune_after.and_then(timestamp),
+            "oldest_expired_at": status.oldest_expired_at.and_then(timestamp),
+            "oldest_expired_seconds": status.oldest_expired_age().as_secs(),
         }))?,
         Format::Text => output::print(&text(global, &status))?,
     }
     Ok(ExitStatus::Yes)
+}
+
+/// Returns the metrics in the text format of Prometheus. A value that is not known has no line.
+fn prometheus(global: &GlobalArgs, status: &StoreStatus) -> String {
+    let schema = global
+        .schema
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n");
+    let seconds = |time: SystemTime| {
+        time.duration_since(UNIX_EPOCH)
+            .map_or(0.0, |since| since.as_secs_f64())
+            .to_string()
+    };
+    let sessions = [
+        ("live", status.live),
+        ("expired", status.expired),
+        ("ended", status.ended),
+    ]
+    .map(|(state, count)| (format!(",state=\"{state}\""), count.to_string()));
+    let sizes = [
+        ("table", status.table_bytes),
+        ("indexes", status.index_bytes),
+    ]
+    .map(|(part, size)| (format!(",part=\"{part}\""), size.to_string()));
+    let single = |value: Option<String>| -> Vec<(String, String)> {
+        value
+            .into_iter()
+            .map(|value| (String::new(), value))
+            .collect()
+    };
+    let metrics = [
+        (
+            "sessions",
+            "gauge",
+            "Rows of the store by state",
+            sessions.to_vec(),
+        ),
+        (
+            "oldest_expired_seconds",
+            "gauge",
+            "Seconds since the oldest expired session that is not pruned expired",
+            single(Some(status.oldest_expired_age().as_secs_f64().to_string())),
+        ),
+        (
+            "size_bytes",
+            "gauge",
+            "Size of the session table and of its indexes",
+            sizes.to_vec(),
+        ),
+        (
+            "dead_rows",
+            "gauge",
+            "Dead rows that VACUUM has not removed",
+            single(Some(status.dead_rows.to_string())),
+        ),
+        (
+            "updates_total",
+            "counter",
+            "Updates of rows since the last reset of the statistics",
+            single(Some(status.updates.to_string())),
+        ),
+        (
+            "hot_updates_total",
+            "counter",
+            "Updates that wrote no index entry",
+            single(Some(status.hot_updates.to_string())),
+        ),
+        (
+            "hot_share",
+            "gauge",
+            "Share of updates that wrote no index entry",
+            single(hot_share(status).map(|share| share.to_string())),
+        ),
+        (
+            "last_prune_timestamp_seconds",
+            "gauge",
+            "Time of the last prune",
+            single(status.last_pruned_at.map(seconds)),
+        ),
+    ];
+    let mut text = String::new();
+    for (name, kind, help, samples) in metrics {
+        if samples.is_empty() {
+            continue;
+        }
+        let _ = writeln!(text, "# HELP connect_pg_{name} {help}.");
+        let _ = writeln!(text, "# TYPE connect_pg_{name} {kind}");
+        for (label, value) in samples {
+            let _ = writeln!(
+                text,
+                "connect_pg_{name}{{schema=\"{schema}\"{label}}} {value}"
+            );
+        }
+    }
+    text
 }
 
 fn text(global: &GlobalArgs, status: &StoreStatus) -> String {
@@ -97,6 +203,13 @@ fn text(global: &GlobalArgs, status: &StoreStatus) -> String {
                 .last_pruned_at
                 .and_then(timestamp)
                 .unwrap_or_else(|| "never".into()),
+        ),
+        (
+            "oldest expired",
+            status
+                .oldest_expired_at
+                .and_then(timestamp)
+                .unwrap_or_else(|| "nothing".into()),
         ),
         (
             "next to prune",

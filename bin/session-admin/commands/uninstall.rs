@@ -73,7 +73,7 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
         }
         Err(error) => return Err(call_failed("uninstall", &error, global, Rights::Install)),
     };
-    match global.format {
+    match global.format() {
         Format::Json => output::print_json(&json!({
             "done": args.yes,
             "changes": json_changes(&changes),

@@ -52,7 +52,7 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
         .into_iter()
         .map(|session| Listed::new(Some(user), session))
         .collect();
-    match global.format {
+    match global.format() {
         Format::Json => output::print_json(&json!({
             "user": user,
             "sessions": session_table::json(&sessions),

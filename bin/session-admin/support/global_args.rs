@@ -4,10 +4,19 @@ use clap::{Args, ValueEnum};
 use connect_pg::install::InstallOptions;
 
 /// The form of a report: lines to read, or one JSON value.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     Text,
     Json,
+}
+
+/// The value of `--format`.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatName {
+    Text,
+    Json,
+    /// Metrics for Prometheus (status only)
+    Prometheus,
 }
 
 /// The options of every subcommand. Has no `Debug`, because the URL may hold a password.
@@ -30,11 +39,20 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, default_value = "nodepg", value_name = "NAME")]
     pub(crate) role: String,
     /// The form of the report
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
-    pub(crate) format: Format,
+    #[arg(id = "format", long = "format", value_name = "FORMAT", global = true, value_enum, default_value_t = FormatName::Text)]
+    pub(crate) format_name: FormatName,
 }
 
 impl GlobalArgs {
+    /// Returns the form of the report of a subcommand that has no metrics.
+    pub(crate) fn format(&self) -> Format {
+        if self.format_name == FormatName::Json {
+            Format::Json
+        } else {
+            Format::Text
+        }
+    }
+
     /// Returns the store that these options name.
     pub(crate) fn install_options(&self) -> Result<InstallOptions, connect_pg::Error> {
         InstallOptions::default()

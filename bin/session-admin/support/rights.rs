@@ -12,6 +12,8 @@ const SUPERUSER: &str =
 pub(crate) enum Rights {
     /// To install: a superuser, or the owner of the database with CREATEROLE.
     Install,
+    /// To read counts and catalogs.
+    Monitor,
     /// To read and change all sessions and the settings.
     OwnerRole,
     /// To call the functions of the application.
@@ -32,6 +34,10 @@ impl Rights {
             Self::Install => format!(
                 "{SUPERUSER}, or as a role with CREATEROLE that owns the \
                  database. What a superuser installed, only a superuser can change. A DBA can run the output of session-admin print-sql"
+            ),
+            Self::Monitor => format!(
+                "{SUPERUSER}, as a member of pg_monitor (grant pg_monitor to USER), or {}",
+                owner_member(global)
             ),
             Self::OwnerRole => format!("{SUPERUSER}, or {}", owner_member(global)),
             Self::RuntimeOrOwnerRole => format!(

@@ -10,7 +10,9 @@ returns table (
     updates bigint,
     hot_updates bigint,
     last_pruned_at timestamptz,
-    oldest_prune_after timestamptz
+    oldest_prune_after timestamptz,
+    oldest_expired_at timestamptz,
+    server_time timestamptz
 )
 language plpgsql
 stable
@@ -41,7 +43,9 @@ begin
         pg_stat_get_tuples_updated(v_session),
         pg_stat_get_tuples_hot_updated(v_session),
         (select p.last_pruned_at from web.prune_state as p),
-        min(s.prune_after)
+        min(s.prune_after),
+        min(s.expires_at) filter (where s.expires_at <= statement_timestamp() and s.ended_at is null),
+        statement_timestamp()
     from web.session as s;
 end;
 $function$;

@@ -29,6 +29,7 @@ use crate::support::cli_error::CliError;
 use crate::support::connection;
 use crate::support::global_args::GlobalArgs;
 use crate::support::rights::Rights;
+use crate::support::text::counted;
 
 const HELP: &str = "\
 Prints a line \"drift\" for each difference from what install creates, and a line \"warning\" for each weakness around it. \
@@ -45,6 +46,7 @@ Warnings, by their words in JSON:
   replica_identity_changed    an option of a table
   view_granted                other roles can read a view on the tables of the store
   foreign_definer_function    a function that is not the store's runs with its owner's rights for other roles
+  expired_sessions_not_pruned   with --max-expired-age: no pruner keeps up
 
 Notes:
   role_setting, database_setting   an operator's setting: a timeout, work_mem, timezone, application_name, \
@@ -52,10 +54,15 @@ log_min_duration_statement; install keeps it
   member_of_owner, view_on_store, foreign_function, password_expired, password_stored_as_md5, public_may_connect, \
 public_may_create_in_public, public_may_make_temporary_tables, release_not_recorded, password_not_visible, pg_hba_not_visible
 
-Rights: as for install. What only a superuser can see (stored passwords, pg_hba.conf) is left out for other users, with a note.
+--probe is for a monitoring system. Exit status 0: all is well. 1: drift, or expired sessions that are not pruned. \
+2: a warning of the list above, or no store. 3: the check failed.
+
+Rights: a superuser, the role that installed the store, or a member of pg_monitor. What only a superuser can see (stored \
+passwords, pg_hba.conf) is left out for other users, with a note.
 
 Examples:
   session-admin check || session-admin install
+  session-admin check --probe --max-expired-age 86400
   session-admin check --format json | jq '.findings[].finding'
 
 --format json prints {\"ok\":…, \"installed\":…, \"release\":…, \"drift\":[as install's changes], \"findings\":[{\"finding\":…, \
@@ -64,9 +71,23 @@ Examples:
 /// Report drift and weaknesses of the store
 #[derive(clap::Args)]
 #[command(after_help = HELP)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Warn if a session that expired longer ago is not pruned. Reads the whole session table
+    #[arg(long, value_name = "SECONDS")]
+    max_expired_age: Option<u64>,
+    /// For a monitoring system: exit status 0 all is well, 1 drift, 2 danger, 3 the check failed
+    #[arg(long)]
+    probe: bool,
+}
 
-pub(crate) fn run(global: &GlobalArgs, _: &Args) -> Result<ExitStatus, CliError> {
+impl Args {
+    /// Returns true if the exit status is that of a probe.
+    pub(crate) fn is_probe(&self) -> bool {
+        self.probe
+    }
+}
+
+pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliError> {
     let mut client = connection::open(global)?;
     let checked = global
         .install_options()
@@ -75,9 +96,13 @@ pub(crate) fn run(global: &GlobalArgs, _: &Args) -> Result<ExitStatus, CliError>
         Ok(store) => store,
         Err(error) if error.is_not_installed() => {
             report::print_not_installed(global)?;
-            return Ok(ExitStatus::No);
+            return Ok(if args.probe {
+                ExitStatus::Danger
+            } else {
+                ExitStatus::No
+            });
         }
-        Err(error) => return Err(call_failed("check", &error, global, Rights::Install)),
+        Err(error) => return Err(call_failed("check", &error, global, Rights::Monitor)),
     };
     let mut environment = EnvironmentReport::default();
     if !store.missing_from_history.is_empty() {
@@ -89,9 +114,46 @@ pub(crate) fn run(global: &GlobalArgs, _: &Args) -> Result<ExitStatus, CliError>
         ));
     }
     check_environment(&mut client, global, &mut environment)
-        .map_err(|error| call_failed("check", &error, global, Rights::Install))?;
+        .map_err(|error| call_failed("check", &error, global, Rights::Monitor))?;
+    let has_danger = !environment.findings.is_empty();
+    if let Some(seconds) = args.max_expired_age {
+        check_expired(&mut client, global, seconds, &mut environment)?;
+    }
     settings::remove_from_drift(&environment, &mut store.changes);
-    report::print(global, &store, &environment).map(ExitStatus::of)
+    let is_ok = report::print(global, &store, &environment)?;
+    Ok(if args.probe && has_danger {
+        ExitStatus::Danger
+    } else {
+        ExitStatus::of(is_ok)
+    })
+}
+
+/// Finds expired sessions that no pruner has deleted.
+fn check_expired(
+    client: &mut Client,
+    global: &GlobalArgs,
+    max_seconds: u64,
+    report: &mut EnvironmentReport,
+) -> Result<(), CliError> {
+    let status = connection::store(client, global)
+        .and_then(|store| store.status())
+        .map_err(|error| call_failed("check", &error, global, Rights::Monitor))?;
+    let seconds = status.oldest_expired_age().as_secs();
+    if seconds > max_seconds {
+        report.findings.push(Finding::new(
+            "expired_sessions_not_pruned",
+            format!(
+                "{}; the oldest expired {seconds} seconds ago",
+                counted(
+                    status.expired,
+                    "expired session is not pruned",
+                    "expired sessions are not pruned"
+                )
+            ),
+            "run session-admin prune from a timer, or Store::start_pruning in the application",
+        ));
+    }
+    Ok(())
 }
 
 fn check_environment(

@@ -13,7 +13,7 @@ use crate::support::output::{self, Paint};
 use crate::support::text::one_line;
 
 pub(super) fn print_not_installed(global: &GlobalArgs) -> Result<(), CliError> {
-    match global.format {
+    match global.format() {
         Format::Json => output::print_json(&json!({
             "ok": false, "installed": false, "release": null, "drift": [], "findings": [], "notes": [],
         })),
@@ -31,7 +31,7 @@ pub(super) fn print(
     environment: &EnvironmentReport,
 ) -> Result<bool, CliError> {
     let is_ok = store.changes.is_empty() && environment.findings.is_empty();
-    match global.format {
+    match global.format() {
         Format::Json => print_json(store, environment, is_ok)?,
         Format::Text => print_text(store, environment, is_ok)?,
     }

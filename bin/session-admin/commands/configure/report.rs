@@ -13,7 +13,7 @@ use crate::support::text::one_line;
 
 /// Prints all settings.
 pub(super) fn print_settings(global: &GlobalArgs, settings: &[Setting]) -> Result<(), CliError> {
-    if global.format == Format::Json {
+    if global.format() == Format::Json {
         return output::print_json(&as_json(false, settings, &[]));
     }
     let paint = Paint::new(&std::io::stdout());
@@ -48,7 +48,7 @@ pub(super) fn print_changes(
     settings: &[Setting],
     changes: &[SettingChange],
 ) -> Result<(), CliError> {
-    if global.format == Format::Json {
+    if global.format() == Format::Json {
         return output::print_json(&as_json(is_dry_run, settings, changes));
     }
     let mut text = String::new();

@@ -60,7 +60,7 @@ impl ImportSummary {
         is_done: bool,
         zone: Option<&str>,
     ) -> Result<(), CliError> {
-        match global.format {
+        match global.format() {
             Format::Json => output::print_json(&json!({
                 "outcome": if is_done { "done" } else { "interrupted" },
                 "dry_run": is_dry_run,
