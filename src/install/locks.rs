@@ -38,6 +38,14 @@ pub(super) fn repeat<T>(
             return Err(error);
         }
         let holder = holder(client, options, Obstacle::Lock)?;
+        // Reported even if the time is up: on a busy machine the first attempt may take all of it.
+        let obstacle = holder
+            .clone()
+            .unwrap_or_else(|| "another transaction holds a lock".into());
+        if reported != obstacle {
+            options.report_wait(&format!("waiting: {obstacle}"));
+            reported = obstacle;
+        }
         let is_over = start.elapsed() >= options.lock_wait_time();
         if let (Some(holder), true) = (&holder, is_over) {
             return Err(Error::lock_held(format!(
@@ -46,11 +54,6 @@ pub(super) fn repeat<T>(
         }
         if is_over {
             return Err(error);
-        }
-        let holder = holder.unwrap_or_else(|| "another transaction holds a lock".into());
-        if reported != holder {
-            options.report_wait(&format!("waiting: {holder}"));
-            reported = holder;
         }
         thread::sleep(PAUSE);
     }
