@@ -610,7 +610,9 @@ returns table (
     updates bigint,
     hot_updates bigint,
     last_pruned_at timestamptz,
-    oldest_prune_after timestamptz
+    oldest_prune_after timestamptz,
+    oldest_expired_at timestamptz,
+    server_time timestamptz
 )
 language plpgsql
 stable
@@ -641,7 +643,9 @@ begin
         pg_stat_get_tuples_updated(v_session),
         pg_stat_get_tuples_hot_updated(v_session),
         (select p.last_pruned_at from web.prune_state as p),
-        min(s.prune_after)
+        min(s.prune_after),
+        min(s.expires_at) filter (where s.expires_at <= statement_timestamp() and s.ended_at is null),
+        statement_timestamp()
     from web.session as s;
 end;
 $body$,
@@ -3039,7 +3043,8 @@ begin
                 -- True if an install makes an object of this name.
                 o.is_of_store,
                 o.runtime_privilege,
-                o.installer_privilege
+                o.installer_privilege,
+                o.monitor_privilege
             from (
                 select
                     'schema' as kind,
@@ -3052,7 +3057,8 @@ begin
                     'n'::"char" as acl_type,
                     true as is_of_store,
                     'USAGE' as runtime_privilege,
-                    'USAGE' as installer_privilege
+                    'USAGE' as installer_privilege,
+                    'USAGE' as monitor_privilege
                 from pg_namespace as n
                 where n.nspname = p_schema
                 union all
@@ -3066,6 +3072,7 @@ begin
                     c.relacl,
                     'r',
                     c.relname = any (v_tables),
+                    null,
                     null,
                     null
                 from pg_class as c
@@ -3083,6 +3090,7 @@ begin
                     a.attacl,
                     'c',
                     true,
+                    null,
                     null,
                     null
                 from pg_class as c
@@ -3103,6 +3111,7 @@ begin
                     'T',
                     true,
                     null,
+                    null,
                     null
                 from pg_type as t
                 join pg_namespace as n on n.oid = t.typnamespace
@@ -3122,7 +3131,8 @@ begin
                     'f',
                     p.proname = any (v_function_names),
                     case when p.proname = any (v_runtime_functions) then 'EXECUTE' end,
-                    case when p.proname = 'missing_rows' then 'EXECUTE' end
+                    case when p.proname = 'missing_rows' then 'EXECUTE' end,
+                    case when p.proname in ('missing_rows', 'store_status') then 'EXECUTE' end
                 from pg_proc as p
                 join pg_namespace as n on n.oid = p.pronamespace
                 where n.nspname = p_schema
@@ -3144,7 +3154,7 @@ begin
                 x.grantor,
                 x.privilege_type,
                 x.is_grantable,
-                coalesce((x.privilege_type, r.rolname) in ((o.runtime_privilege, p_role), (o.installer_privilege, v_installer)), false)
+                coalesce((x.privilege_type, r.rolname) in ((o.runtime_privilege, p_role), (o.installer_privilege, v_installer), (o.monitor_privilege, 'pg_monitor')), false)
                     and not x.is_grantable
                     and (x.grantor = o.owner or o.kind = 'database') as is_declared
             from (
@@ -3157,17 +3167,18 @@ begin
                     o.acl,
                     o.is_of_store,
                     o.runtime_privilege,
-                    o.installer_privilege
+                    o.installer_privilege,
+                    o.monitor_privilege
                 from store_object as o
                 union all
-                select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null, null
+                select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null, null, null
                 from pg_class as c
                 join pg_namespace as n on n.oid = c.relnamespace
                 join pg_type as t on t.oid = c.reltype
                 where n.nspname = p_schema
                     and c.relname = any (v_tables)
                 union all
-                select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT', null
+                select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT', null, null
                 from pg_database as d
                 where d.datname = current_database()
             ) as o
@@ -3435,7 +3446,8 @@ begin
                     -- True if an install makes an object of this name.
                     o.is_of_store,
                     o.runtime_privilege,
-                    o.installer_privilege
+                    o.installer_privilege,
+                    o.monitor_privilege
                 from (
                     select
                         'schema' as kind,
@@ -3448,7 +3460,8 @@ begin
                         'n'::"char" as acl_type,
                         true as is_of_store,
                         'USAGE' as runtime_privilege,
-                        'USAGE' as installer_privilege
+                        'USAGE' as installer_privilege,
+                        'USAGE' as monitor_privilege
                     from pg_namespace as n
                     where n.nspname = p_schema
                     union all
@@ -3462,6 +3475,7 @@ begin
                         c.relacl,
                         'r',
                         c.relname = any (v_tables),
+                        null,
                         null,
                         null
                     from pg_class as c
@@ -3479,6 +3493,7 @@ begin
                         a.attacl,
                         'c',
                         true,
+                        null,
                         null,
                         null
                     from pg_class as c
@@ -3499,6 +3514,7 @@ begin
                         'T',
                         true,
                         null,
+                        null,
                         null
                     from pg_type as t
                     join pg_namespace as n on n.oid = t.typnamespace
@@ -3518,7 +3534,8 @@ begin
                         'f',
                         p.proname = any (v_function_names),
                         case when p.proname = any (v_runtime_functions) then 'EXECUTE' end,
-                        case when p.proname = 'missing_rows' then 'EXECUTE' end
+                        case when p.proname = 'missing_rows' then 'EXECUTE' end,
+                        case when p.proname in ('missing_rows', 'store_status') then 'EXECUTE' end
                     from pg_proc as p
                     join pg_namespace as n on n.oid = p.pronamespace
                     where n.nspname = p_schema
@@ -3734,7 +3751,7 @@ begin
                 ('function', 'slide_interval(integer, integer, integer, integer)', '{"arguments": "p_idle_timeout_seconds integer, p_percent integer, p_min_seconds integer, p_max_seconds integer", "cost": "100", "kind": "f", "language": "sql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "integer", "rows": "0", "security definer": "false", "settings": null, "strict": "false", "support": null, "volatility": "i"}'),
                 ('function', 'slide_session(bytea)', '{"arguments": "p_key bytea", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'store_settings()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(name text, type text, required boolean, default_value text, rules text, meaning text, value text)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
-                ('function', 'store_status()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(live bigint, expired bigint, ended bigint, total_bytes bigint, table_bytes bigint, index_bytes bigint, dead_rows bigint, updates bigint, hot_updates bigint, last_pruned_at timestamp with time zone, oldest_prune_after timestamp with time zone)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
+                ('function', 'store_status()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(live bigint, expired bigint, ended bigint, total_bytes bigint, table_bytes bigint, index_bytes bigint, dead_rows bigint, updates bigint, hot_updates bigint, last_pruned_at timestamp with time zone, oldest_prune_after timestamp with time zone, oldest_expired_at timestamp with time zone, server_time timestamp with time zone)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
                 ('function', 'tombstone_sessions(uuid[], text, boolean)', '{"arguments": "p_handles uuid[], p_reason text, p_is_announced boolean DEFAULT true", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "bigint", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'touch_session(bytea)', '{"arguments": "p_key bytea", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "timestamp with time zone", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'user_sessions(text)', '{"arguments": "p_user_id text", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(handle uuid, created_at timestamp with time zone, last_used_at timestamp with time zone, expires_at timestamp with time zone, client_address inet, user_agent text, label text)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
@@ -3755,6 +3772,7 @@ begin
                 ('privilege', 'EXECUTE on function lock_session(bytea, integer) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function login_session(bytea, bytea, text, integer, integer, inet, text, text, integer) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function logout_session(bytea, bytea) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function missing_rows() to pg_monitor', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function notify_channel() to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function prune_sessions(integer) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function rotate_session(bytea, bytea, integer) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
@@ -3762,9 +3780,11 @@ begin
                 ('privilege', 'EXECUTE on function save_sessions(bytea[], text[], bigint[]) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function session_info(bytea) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function set_session_data(text, text, timestamp with time zone) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function store_status() to pg_monitor', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function touch_session(bytea) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function user_sessions(text) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'USAGE on schema %1$s to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'USAGE on schema %1$s to pg_monitor', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('role', '%3$s', '{"bypassrls": "false", "createdb": "false", "createrole": "false", "login": "true", "replication": "false", "settings": "enable_seqscan=off, jit=off, lock_timeout=10s", "superuser": "false"}'),
                 ('role', '%4$s', '{"bypassrls": "false", "createdb": "false", "createrole": "false", "login": "false", "replication": "false", "settings": null, "superuser": "false"}'),
                 ('schema', '%1$s', '{"owner": "%4$s"}'),
@@ -3797,7 +3817,8 @@ begin
                     -- True if an install makes an object of this name.
                     o.is_of_store,
                     o.runtime_privilege,
-                    o.installer_privilege
+                    o.installer_privilege,
+                    o.monitor_privilege
                 from (
                     select
                         'schema' as kind,
@@ -3810,7 +3831,8 @@ begin
                         'n'::"char" as acl_type,
                         true as is_of_store,
                         'USAGE' as runtime_privilege,
-                        'USAGE' as installer_privilege
+                        'USAGE' as installer_privilege,
+                        'USAGE' as monitor_privilege
                     from pg_namespace as n
                     where n.nspname = p_schema
                     union all
@@ -3824,6 +3846,7 @@ begin
                         c.relacl,
                         'r',
                         c.relname = any (v_tables),
+                        null,
                         null,
                         null
                     from pg_class as c
@@ -3841,6 +3864,7 @@ begin
                         a.attacl,
                         'c',
                         true,
+                        null,
                         null,
                         null
                     from pg_class as c
@@ -3861,6 +3885,7 @@ begin
                         'T',
                         true,
                         null,
+                        null,
                         null
                     from pg_type as t
                     join pg_namespace as n on n.oid = t.typnamespace
@@ -3880,7 +3905,8 @@ begin
                         'f',
                         p.proname = any (v_function_names),
                         case when p.proname = any (v_runtime_functions) then 'EXECUTE' end,
-                        case when p.proname = 'missing_rows' then 'EXECUTE' end
+                        case when p.proname = 'missing_rows' then 'EXECUTE' end,
+                        case when p.proname in ('missing_rows', 'store_status') then 'EXECUTE' end
                     from pg_proc as p
                     join pg_namespace as n on n.oid = p.pronamespace
                     where n.nspname = p_schema
@@ -3902,7 +3928,7 @@ begin
                     x.grantor,
                     x.privilege_type,
                     x.is_grantable,
-                    coalesce((x.privilege_type, r.rolname) in ((o.runtime_privilege, p_role), (o.installer_privilege, v_installer)), false)
+                    coalesce((x.privilege_type, r.rolname) in ((o.runtime_privilege, p_role), (o.installer_privilege, v_installer), (o.monitor_privilege, 'pg_monitor')), false)
                         and not x.is_grantable
                         and (x.grantor = o.owner or o.kind = 'database') as is_declared
                 from (
@@ -3915,17 +3941,18 @@ begin
                         o.acl,
                         o.is_of_store,
                         o.runtime_privilege,
-                        o.installer_privilege
+                        o.installer_privilege,
+                        o.monitor_privilege
                     from store_object as o
                     union all
-                    select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null, null
+                    select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null, null, null
                     from pg_class as c
                     join pg_namespace as n on n.oid = c.relnamespace
                     join pg_type as t on t.oid = c.reltype
                     where n.nspname = p_schema
                         and c.relname = any (v_tables)
                     union all
-                    select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT', null
+                    select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT', null, null
                     from pg_database as d
                     where d.datname = current_database()
                 ) as o
@@ -4268,7 +4295,8 @@ begin
                 -- True if an install makes an object of this name.
                 o.is_of_store,
                 o.runtime_privilege,
-                o.installer_privilege
+                o.installer_privilege,
+                o.monitor_privilege
             from (
                 select
                     'schema' as kind,
@@ -4281,7 +4309,8 @@ begin
                     'n'::"char" as acl_type,
                     true as is_of_store,
                     'USAGE' as runtime_privilege,
-                    'USAGE' as installer_privilege
+                    'USAGE' as installer_privilege,
+                    'USAGE' as monitor_privilege
                 from pg_namespace as n
                 where n.nspname = p_schema
                 union all
@@ -4295,6 +4324,7 @@ begin
                     c.relacl,
                     'r',
                     c.relname = any (v_tables),
+                    null,
                     null,
                     null
                 from pg_class as c
@@ -4312,6 +4342,7 @@ begin
                     a.attacl,
                     'c',
                     true,
+                    null,
                     null,
                     null
                 from pg_class as c
@@ -4332,6 +4363,7 @@ begin
                     'T',
                     true,
                     null,
+                    null,
                     null
                 from pg_type as t
                 join pg_namespace as n on n.oid = t.typnamespace
@@ -4351,7 +4383,8 @@ begin
                     'f',
                     p.proname = any (v_function_names),
                     case when p.proname = any (v_runtime_functions) then 'EXECUTE' end,
-                    case when p.proname = 'missing_rows' then 'EXECUTE' end
+                    case when p.proname = 'missing_rows' then 'EXECUTE' end,
+                    case when p.proname in ('missing_rows', 'store_status') then 'EXECUTE' end
                 from pg_proc as p
                 join pg_namespace as n on n.oid = p.pronamespace
                 where n.nspname = p_schema
@@ -4373,7 +4406,7 @@ begin
                 x.grantor,
                 x.privilege_type,
                 x.is_grantable,
-                coalesce((x.privilege_type, r.rolname) in ((o.runtime_privilege, p_role), (o.installer_privilege, v_installer)), false)
+                coalesce((x.privilege_type, r.rolname) in ((o.runtime_privilege, p_role), (o.installer_privilege, v_installer), (o.monitor_privilege, 'pg_monitor')), false)
                     and not x.is_grantable
                     and (x.grantor = o.owner or o.kind = 'database') as is_declared
             from (
@@ -4386,17 +4419,18 @@ begin
                     o.acl,
                     o.is_of_store,
                     o.runtime_privilege,
-                    o.installer_privilege
+                    o.installer_privilege,
+                    o.monitor_privilege
                 from store_object as o
                 union all
-                select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null, null
+                select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null, null, null
                 from pg_class as c
                 join pg_namespace as n on n.oid = c.relnamespace
                 join pg_type as t on t.oid = c.reltype
                 where n.nspname = p_schema
                     and c.relname = any (v_tables)
                 union all
-                select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT', null
+                select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT', null, null
                 from pg_database as d
                 where d.datname = current_database()
             ) as o
@@ -4830,7 +4864,8 @@ begin
                         -- True if an install makes an object of this name.
                         o.is_of_store,
                         o.runtime_privilege,
-                        o.installer_privilege
+                        o.installer_privilege,
+                        o.monitor_privilege
                     from (
                         select
                             'schema' as kind,
@@ -4843,7 +4878,8 @@ begin
                             'n'::"char" as acl_type,
                             true as is_of_store,
                             'USAGE' as runtime_privilege,
-                            'USAGE' as installer_privilege
+                            'USAGE' as installer_privilege,
+                            'USAGE' as monitor_privilege
                         from pg_namespace as n
                         where n.nspname = p_schema
                         union all
@@ -4857,6 +4893,7 @@ begin
                             c.relacl,
                             'r',
                             c.relname = any (v_tables),
+                            null,
                             null,
                             null
                         from pg_class as c
@@ -4874,6 +4911,7 @@ begin
                             a.attacl,
                             'c',
                             true,
+                            null,
                             null,
                             null
                         from pg_class as c
@@ -4894,6 +4932,7 @@ begin
                             'T',
                             true,
                             null,
+                            null,
                             null
                         from pg_type as t
                         join pg_namespace as n on n.oid = t.typnamespace
@@ -4913,7 +4952,8 @@ begin
                             'f',
                             p.proname = any (v_function_names),
                             case when p.proname = any (v_runtime_functions) then 'EXECUTE' end,
-                            case when p.proname = 'missing_rows' then 'EXECUTE' end
+                            case when p.proname = 'missing_rows' then 'EXECUTE' end,
+                            case when p.proname in ('missing_rows', 'store_status') then 'EXECUTE' end
                         from pg_proc as p
                         join pg_namespace as n on n.oid = p.pronamespace
                         where n.nspname = p_schema
@@ -4956,7 +4996,8 @@ begin
                     -- True if an install makes an object of this name.
                     o.is_of_store,
                     o.runtime_privilege,
-                    o.installer_privilege
+                    o.installer_privilege,
+                    o.monitor_privilege
                 from (
                     select
                         'schema' as kind,
@@ -4969,7 +5010,8 @@ begin
                         'n'::"char" as acl_type,
                         true as is_of_store,
                         'USAGE' as runtime_privilege,
-                        'USAGE' as installer_privilege
+                        'USAGE' as installer_privilege,
+                        'USAGE' as monitor_privilege
                     from pg_namespace as n
                     where n.nspname = p_schema
                     union all
@@ -4983,6 +5025,7 @@ begin
                         c.relacl,
                         'r',
                         c.relname = any (v_tables),
+                        null,
                         null,
                         null
                     from pg_class as c
@@ -5000,6 +5043,7 @@ begin
                         a.attacl,
                         'c',
                         true,
+                        null,
                         null,
                         null
                     from pg_class as c
@@ -5020,6 +5064,7 @@ begin
                         'T',
                         true,
                         null,
+                        null,
                         null
                     from pg_type as t
                     join pg_namespace as n on n.oid = t.typnamespace
@@ -5039,7 +5084,8 @@ begin
                         'f',
                         p.proname = any (v_function_names),
                         case when p.proname = any (v_runtime_functions) then 'EXECUTE' end,
-                        case when p.proname = 'missing_rows' then 'EXECUTE' end
+                        case when p.proname = 'missing_rows' then 'EXECUTE' end,
+                        case when p.proname in ('missing_rows', 'store_status') then 'EXECUTE' end
                     from pg_proc as p
                     join pg_namespace as n on n.oid = p.pronamespace
                     where n.nspname = p_schema
@@ -5076,7 +5122,8 @@ begin
                     -- True if an install makes an object of this name.
                     o.is_of_store,
                     o.runtime_privilege,
-                    o.installer_privilege
+                    o.installer_privilege,
+                    o.monitor_privilege
                 from (
                     select
                         'schema' as kind,
@@ -5089,7 +5136,8 @@ begin
                         'n'::"char" as acl_type,
                         true as is_of_store,
                         'USAGE' as runtime_privilege,
-                        'USAGE' as installer_privilege
+                        'USAGE' as installer_privilege,
+                        'USAGE' as monitor_privilege
                     from pg_namespace as n
                     where n.nspname = p_schema
                     union all
@@ -5103,6 +5151,7 @@ begin
                         c.relacl,
                         'r',
                         c.relname = any (v_tables),
+                        null,
                         null,
                         null
                     from pg_class as c
@@ -5120,6 +5169,7 @@ begin
                         a.attacl,
                         'c',
                         true,
+                        null,
                         null,
                         null
                     from pg_class as c
@@ -5140,6 +5190,7 @@ begin
                         'T',
                         true,
                         null,
+                        null,
                         null
                     from pg_type as t
                     join pg_namespace as n on n.oid = t.typnamespace
@@ -5159,7 +5210,8 @@ begin
                         'f',
                         p.proname = any (v_function_names),
                         case when p.proname = any (v_runtime_functions) then 'EXECUTE' end,
-                        case when p.proname = 'missing_rows' then 'EXECUTE' end
+                        case when p.proname = 'missing_rows' then 'EXECUTE' end,
+                        case when p.proname in ('missing_rows', 'store_status') then 'EXECUTE' end
                     from pg_proc as p
                     join pg_namespace as n on n.oid = p.pronamespace
                     where n.nspname = p_schema
@@ -6128,7 +6180,8 @@ begin
                     -- True if an install makes an object of this name.
                     o.is_of_store,
                     o.runtime_privilege,
-                    o.installer_privilege
+                    o.installer_privilege,
+                    o.monitor_privilege
                 from (
                     select
                         'schema' as kind,
@@ -6141,7 +6194,8 @@ begin
                         'n'::"char" as acl_type,
                         true as is_of_store,
                         'USAGE' as runtime_privilege,
-                        'USAGE' as installer_privilege
+                        'USAGE' as installer_privilege,
+                        'USAGE' as monitor_privilege
                     from pg_namespace as n
                     where n.nspname = p_schema
                     union all
@@ -6155,6 +6209,7 @@ begin
                         c.relacl,
                         'r',
                         c.relname = any (v_tables),
+                        null,
                         null,
                         null
                     from pg_class as c
@@ -6172,6 +6227,7 @@ begin
                         a.attacl,
                         'c',
                         true,
+                        null,
                         null,
                         null
                     from pg_class as c
@@ -6192,6 +6248,7 @@ begin
                         'T',
                         true,
                         null,
+                        null,
                         null
                     from pg_type as t
                     join pg_namespace as n on n.oid = t.typnamespace
@@ -6211,7 +6268,8 @@ begin
                         'f',
                         p.proname = any (v_function_names),
                         case when p.proname = any (v_runtime_functions) then 'EXECUTE' end,
-                        case when p.proname = 'missing_rows' then 'EXECUTE' end
+                        case when p.proname = 'missing_rows' then 'EXECUTE' end,
+                        case when p.proname in ('missing_rows', 'store_status') then 'EXECUTE' end
                     from pg_proc as p
                     join pg_namespace as n on n.oid = p.pronamespace
                     where n.nspname = p_schema
@@ -6260,8 +6318,8 @@ begin
 
     v_step := 'privileges.sql';
     -- The runtime role holds USAGE on the schema and EXECUTE on its functions. An installer that is no superuser holds USAGE, and
-    -- EXECUTE on missing_rows(). Every other privilege of every other role on the store is revoked, on columns and by other grantors
-    -- too. So is USAGE on row types: a column of such a type in another role's table would prevent changes. Only differences are touched.
+    -- EXECUTE on missing_rows(). pg_monitor holds the same and EXECUTE on store_status(). Every other privilege of other roles on the
+    -- store is revoked, on columns, on row types (a column of such a type prevents changes) and by other grantors too.
     declare
         v_grant record;
         v_is_clean boolean;
@@ -6290,7 +6348,8 @@ begin
                         -- True if an install makes an object of this name.
                         o.is_of_store,
                         o.runtime_privilege,
-                        o.installer_privilege
+                        o.installer_privilege,
+                        o.monitor_privilege
                     from (
                         select
                             'schema' as kind,
@@ -6303,7 +6362,8 @@ begin
                             'n'::"char" as acl_type,
                             true as is_of_store,
                             'USAGE' as runtime_privilege,
-                            'USAGE' as installer_privilege
+                            'USAGE' as installer_privilege,
+                            'USAGE' as monitor_privilege
                         from pg_namespace as n
                         where n.nspname = p_schema
                         union all
@@ -6317,6 +6377,7 @@ begin
                             c.relacl,
                             'r',
                             c.relname = any (v_tables),
+                            null,
                             null,
                             null
                         from pg_class as c
@@ -6334,6 +6395,7 @@ begin
                             a.attacl,
                             'c',
                             true,
+                            null,
                             null,
                             null
                         from pg_class as c
@@ -6354,6 +6416,7 @@ begin
                             'T',
                             true,
                             null,
+                            null,
                             null
                         from pg_type as t
                         join pg_namespace as n on n.oid = t.typnamespace
@@ -6373,7 +6436,8 @@ begin
                             'f',
                             p.proname = any (v_function_names),
                             case when p.proname = any (v_runtime_functions) then 'EXECUTE' end,
-                            case when p.proname = 'missing_rows' then 'EXECUTE' end
+                            case when p.proname = 'missing_rows' then 'EXECUTE' end,
+                            case when p.proname in ('missing_rows', 'store_status') then 'EXECUTE' end
                         from pg_proc as p
                         join pg_namespace as n on n.oid = p.pronamespace
                         where n.nspname = p_schema
@@ -6395,7 +6459,7 @@ begin
                         x.grantor,
                         x.privilege_type,
                         x.is_grantable,
-                        coalesce((x.privilege_type, r.rolname) in ((o.runtime_privilege, p_role), (o.installer_privilege, v_installer)), false)
+                        coalesce((x.privilege_type, r.rolname) in ((o.runtime_privilege, p_role), (o.installer_privilege, v_installer), (o.monitor_privilege, 'pg_monitor')), false)
                             and not x.is_grantable
                             and (x.grantor = o.owner or o.kind = 'database') as is_declared
                     from (
@@ -6408,17 +6472,18 @@ begin
                             o.acl,
                             o.is_of_store,
                             o.runtime_privilege,
-                            o.installer_privilege
+                            o.installer_privilege,
+                            o.monitor_privilege
                         from store_object as o
                         union all
-                        select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null, null
+                        select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null, null, null
                         from pg_class as c
                         join pg_namespace as n on n.oid = c.relnamespace
                         join pg_type as t on t.oid = c.reltype
                         where n.nspname = p_schema
                             and c.relname = any (v_tables)
                         union all
-                        select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT', null
+                        select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT', null, null
                         from pg_database as d
                         where d.datname = current_database()
                     ) as o
@@ -6487,7 +6552,8 @@ begin
                     -- True if an install makes an object of this name.
                     o.is_of_store,
                     o.runtime_privilege,
-                    o.installer_privilege
+                    o.installer_privilege,
+                    o.monitor_privilege
                 from (
                     select
                         'schema' as kind,
@@ -6500,7 +6566,8 @@ begin
                         'n'::"char" as acl_type,
                         true as is_of_store,
                         'USAGE' as runtime_privilege,
-                        'USAGE' as installer_privilege
+                        'USAGE' as installer_privilege,
+                        'USAGE' as monitor_privilege
                     from pg_namespace as n
                     where n.nspname = p_schema
                     union all
@@ -6514,6 +6581,7 @@ begin
                         c.relacl,
                         'r',
                         c.relname = any (v_tables),
+                        null,
                         null,
                         null
                     from pg_class as c
@@ -6531,6 +6599,7 @@ begin
                         a.attacl,
                         'c',
                         true,
+                        null,
                         null,
                         null
                     from pg_class as c
@@ -6551,6 +6620,7 @@ begin
                         'T',
                         true,
                         null,
+                        null,
                         null
                     from pg_type as t
                     join pg_namespace as n on n.oid = t.typnamespace
@@ -6570,7 +6640,8 @@ begin
                         'f',
                         p.proname = any (v_function_names),
                         case when p.proname = any (v_runtime_functions) then 'EXECUTE' end,
-                        case when p.proname = 'missing_rows' then 'EXECUTE' end
+                        case when p.proname = 'missing_rows' then 'EXECUTE' end,
+                        case when p.proname in ('missing_rows', 'store_status') then 'EXECUTE' end
                     from pg_proc as p
                     join pg_namespace as n on n.oid = p.pronamespace
                     where n.nspname = p_schema
@@ -6592,7 +6663,7 @@ begin
                     x.grantor,
                     x.privilege_type,
                     x.is_grantable,
-                    coalesce((x.privilege_type, r.rolname) in ((o.runtime_privilege, p_role), (o.installer_privilege, v_installer)), false)
+                    coalesce((x.privilege_type, r.rolname) in ((o.runtime_privilege, p_role), (o.installer_privilege, v_installer), (o.monitor_privilege, 'pg_monitor')), false)
                         and not x.is_grantable
                         and (x.grantor = o.owner or o.kind = 'database') as is_declared
                 from (
@@ -6605,17 +6676,18 @@ begin
                         o.acl,
                         o.is_of_store,
                         o.runtime_privilege,
-                        o.installer_privilege
+                        o.installer_privilege,
+                        o.monitor_privilege
                     from store_object as o
                     union all
-                    select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null, null
+                    select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null, null, null
                     from pg_class as c
                     join pg_namespace as n on n.oid = c.relnamespace
                     join pg_type as t on t.oid = c.reltype
                     where n.nspname = p_schema
                         and c.relname = any (v_tables)
                     union all
-                    select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT', null
+                    select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT', null, null
                     from pg_database as d
                     where d.datname = current_database()
                 ) as o
@@ -6629,7 +6701,8 @@ begin
             cross join lateral (
                 values
                 (o.runtime_privilege, p_role),
-                (o.installer_privilege, v_installer)
+                (o.installer_privilege, v_installer),
+                (o.monitor_privilege, 'pg_monitor')
             ) as w (privilege, grantee)
             where w.privilege is not null
                 and w.grantee is not null
@@ -6674,7 +6747,8 @@ begin
                     -- True if an install makes an object of this name.
                     o.is_of_store,
                     o.runtime_privilege,
-                    o.installer_privilege
+                    o.installer_privilege,
+                    o.monitor_privilege
                 from (
                     select
                         'schema' as kind,
@@ -6687,7 +6761,8 @@ begin
                         'n'::"char" as acl_type,
                         true as is_of_store,
                         'USAGE' as runtime_privilege,
-                        'USAGE' as installer_privilege
+                        'USAGE' as installer_privilege,
+                        'USAGE' as monitor_privilege
                     from pg_namespace as n
                     where n.nspname = p_schema
                     union all
@@ -6701,6 +6776,7 @@ begin
                         c.relacl,
                         'r',
                         c.relname = any (v_tables),
+                        null,
                         null,
                         null
                     from pg_class as c
@@ -6718,6 +6794,7 @@ begin
                         a.attacl,
                         'c',
                         true,
+                        null,
                         null,
                         null
                     from pg_class as c
@@ -6738,6 +6815,7 @@ begin
                         'T',
                         true,
                         null,
+                        null,
                         null
                     from pg_type as t
                     join pg_namespace as n on n.oid = t.typnamespace
@@ -6757,7 +6835,8 @@ begin
                         'f',
                         p.proname = any (v_function_names),
                         case when p.proname = any (v_runtime_functions) then 'EXECUTE' end,
-                        case when p.proname = 'missing_rows' then 'EXECUTE' end
+                        case when p.proname = 'missing_rows' then 'EXECUTE' end,
+                        case when p.proname in ('missing_rows', 'store_status') then 'EXECUTE' end
                     from pg_proc as p
                     join pg_namespace as n on n.oid = p.pronamespace
                     where n.nspname = p_schema
@@ -6779,7 +6858,7 @@ begin
                     x.grantor,
                     x.privilege_type,
                     x.is_grantable,
-                    coalesce((x.privilege_type, r.rolname) in ((o.runtime_privilege, p_role), (o.installer_privilege, v_installer)), false)
+                    coalesce((x.privilege_type, r.rolname) in ((o.runtime_privilege, p_role), (o.installer_privilege, v_installer), (o.monitor_privilege, 'pg_monitor')), false)
                         and not x.is_grantable
                         and (x.grantor = o.owner or o.kind = 'database') as is_declared
                 from (
@@ -6792,17 +6871,18 @@ begin
                         o.acl,
                         o.is_of_store,
                         o.runtime_privilege,
-                        o.installer_privilege
+                        o.installer_privilege,
+                        o.monitor_privilege
                     from store_object as o
                     union all
-                    select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null, null
+                    select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null, null, null
                     from pg_class as c
                     join pg_namespace as n on n.oid = c.relnamespace
                     join pg_type as t on t.oid = c.reltype
                     where n.nspname = p_schema
                         and c.relname = any (v_tables)
                     union all
-                    select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT', null
+                    select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT', null, null
                     from pg_database as d
                     where d.datname = current_database()
                 ) as o
@@ -6851,7 +6931,8 @@ begin
                 -- True if an install makes an object of this name.
                 o.is_of_store,
                 o.runtime_privilege,
-                o.installer_privilege
+                o.installer_privilege,
+                o.monitor_privilege
             from (
                 select
                     'schema' as kind,
@@ -6864,7 +6945,8 @@ begin
                     'n'::"char" as acl_type,
                     true as is_of_store,
                     'USAGE' as runtime_privilege,
-                    'USAGE' as installer_privilege
+                    'USAGE' as installer_privilege,
+                    'USAGE' as monitor_privilege
                 from pg_namespace as n
                 where n.nspname = p_schema
                 union all
@@ -6878,6 +6960,7 @@ begin
                     c.relacl,
                     'r',
                     c.relname = any (v_tables),
+                    null,
                     null,
                     null
                 from pg_class as c
@@ -6895,6 +6978,7 @@ begin
                     a.attacl,
                     'c',
                     true,
+                    null,
                     null,
                     null
                 from pg_class as c
@@ -6915,6 +6999,7 @@ begin
                     'T',
                     true,
                     null,
+                    null,
                     null
                 from pg_type as t
                 join pg_namespace as n on n.oid = t.typnamespace
@@ -6934,7 +7019,8 @@ begin
                     'f',
                     p.proname = any (v_function_names),
                     case when p.proname = any (v_runtime_functions) then 'EXECUTE' end,
-                    case when p.proname = 'missing_rows' then 'EXECUTE' end
+                    case when p.proname = 'missing_rows' then 'EXECUTE' end,
+                    case when p.proname in ('missing_rows', 'store_status') then 'EXECUTE' end
                 from pg_proc as p
                 join pg_namespace as n on n.oid = p.pronamespace
                 where n.nspname = p_schema
@@ -6956,7 +7042,7 @@ begin
                 x.grantor,
                 x.privilege_type,
                 x.is_grantable,
-                coalesce((x.privilege_type, r.rolname) in ((o.runtime_privilege, p_role), (o.installer_privilege, v_installer)), false)
+                coalesce((x.privilege_type, r.rolname) in ((o.runtime_privilege, p_role), (o.installer_privilege, v_installer), (o.monitor_privilege, 'pg_monitor')), false)
                     and not x.is_grantable
                     and (x.grantor = o.owner or o.kind = 'database') as is_declared
             from (
@@ -6969,17 +7055,18 @@ begin
                     o.acl,
                     o.is_of_store,
                     o.runtime_privilege,
-                    o.installer_privilege
+                    o.installer_privilege,
+                    o.monitor_privilege
                 from store_object as o
                 union all
-                select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null, null
+                select 'type', t.oid::regtype::text, null, 'type ' || c.relname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), true, null, null, null
                 from pg_class as c
                 join pg_namespace as n on n.oid = c.relnamespace
                 join pg_type as t on t.oid = c.reltype
                 where n.nspname = p_schema
                     and c.relname = any (v_tables)
                 union all
-                select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT', null
+                select 'database', quote_ident(d.datname), null, 'database ' || d.datname, d.datdba, d.datacl, true, 'CONNECT', null, null
                 from pg_database as d
                 where d.datname = current_database()
             ) as o
