@@ -102,6 +102,16 @@ impl Connector {
     /// Opens a connection for calls, without blocking. A task of the runtime drives it.
     pub(crate) async fn open(&self, runtime: &Handle) -> Result<DrivenClient, Error> {
         let _opening = self.activity.opening();
+        match self.open_once(runtime).await {
+            // After the login, in a restart for example: no call was sent.
+            Err(error) if error.is_connection_lost() && !error.is_call_timeout() => {
+                self.open_once(runtime).await
+            }
+            opened => opened,
+        }
+    }
+
+    async fn open_once(&self, runtime: &Handle) -> Result<DrivenClient, Error> {
         let task = Mutex::new(None);
         let client = self
             .connect_async(&|connection| {

@@ -211,7 +211,7 @@ fn pool_works_with_connections_that_server_accepts() {
             scope.spawn(|| {
                 let mut session = create(&store, 0);
                 for _ in 0..10 {
-                    for (name, call, _) in CALLS {
+                    for (name, call, _) in &CALLS[..2] {
                         case(name, || call(&store, &mut session).unwrap());
                         let found = store.load(session.id()).unwrap();
                         session = found.expect("a live session");
