@@ -27,5 +27,6 @@ pub(crate) use attempt::login_timeout;
 pub(crate) use connect_async::Drive;
 pub use connection_settings::ConnectionSettings;
 pub(crate) use password_file::read_password_file;
+#[cfg(feature = "tokio")]
 pub(crate) use tls::SecureStream;
 pub(crate) use tls::{CustomConnector, TlsConnector, secure_config};
