@@ -12,6 +12,8 @@ use super::tls_failure::TlsFailure;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
+    /// [`Error::is_tls`](crate::Error::is_tls): the connection would not be as safe as its settings ask.
+    Tls,
     /// [`Error::is_unavailable`](crate::Error::is_unavailable): the database cannot be reached or cannot serve now.
     Unavailable,
     /// [`Error::is_not_installed`](crate::Error::is_not_installed): the store is not in this database and schema.
@@ -38,8 +40,6 @@ pub enum ErrorKind {
     AsyncContext,
     /// A newer version of connect-pg installed the store. Only functions of the module `install` return it.
     NewerDatabase,
-    /// [`Error::is_tls`](crate::Error::is_tls): the connection would not be as safe as its settings ask.
-    Tls,
     /// Anything else: see [`Error::code`](crate::Error::code) and [`Error::get_ref`](crate::Error::get_ref).
     Other,
 }

@@ -289,6 +289,11 @@ impl Error {
         self.0.kind == Kind::Connect && self.has_code(&[SqlState::TOO_MANY_CONNECTIONS])
     }
 
+    /// Returns true if neither the server nor the network says why no connection was made, but the driver.
+    pub(crate) fn is_unexplained(&self) -> bool {
+        matches!(self.0.kind, Kind::Settings | Kind::NoPassword)
+    }
+
     /// Returns true if the server executed nothing because it is read-only.
     pub(crate) fn is_read_only(&self) -> bool {
         self.has_code(&[SqlState::READ_ONLY_SQL_TRANSACTION])

@@ -1,6 +1,7 @@
 //! The attempts of one connect, and what their results mean. A client makes the connections, so any client can share this.
 
 use tokio_postgres::Config;
+use tokio_postgres::config::ChannelBinding;
 use tokio_postgres::error::SqlState;
 
 use super::connection_settings::ConnectionSettings;
@@ -131,6 +132,13 @@ impl Attempt {
                 TlsFailure::ChannelBinding,
                 "the server has another TLS connection than this client: find what terminates TLS between them; \
                  channel_binding=disable accepts it",
+            );
+        }
+        let requires = self.config.get_channel_binding() == ChannelBinding::Require;
+        if requires && watch.is_binding() && error.is_unexplained() {
+            return error.into_tls(
+                TlsFailure::ChannelBinding,
+                "channel_binding=require needs a TLS connector that gives what channel binding needs",
             );
         }
         if refused && watch.certificate_requested() && !watch.certificate_sent() {

@@ -9,6 +9,8 @@ pub(crate) mod environment;
 pub(crate) mod fresh_server;
 pub(crate) mod frozen;
 pub(crate) mod node;
+#[cfg(feature = "tls")]
+pub(crate) mod own_connector;
 pub(crate) mod pgbouncer;
 pub(crate) mod proxy;
 pub(crate) mod raw_store;

@@ -7,14 +7,20 @@ use std::fs;
 use std::path::Path;
 
 use connect_pg::{ConnectionSettings, Error, TlsFailure};
+use postgres::config::SslMode;
 use rcgen::{PKCS_ECDSA_P384_SHA384, PKCS_ED25519};
+
+use tokio_postgres::Config;
 
 use super::case::case;
 use super::certificates::{Authority, Signed, write_private};
+use super::own_connector::OwnConnector;
+use super::repository::{files, read};
 use super::server::{random, value};
 use super::skip::skip;
 use super::tls_proxy::{SSL_REQUEST, StrippingProxy, terminating_proxy};
 use super::tls_server::{PASSWORD, TlsServer};
+use super::wait::wait_until;
 
 /// Makes a connection that lasts as long as the value.
 pub type Connect = fn(&ConnectionSettings) -> Result<Box<dyn Any>, Error>;
@@ -684,4 +690,158 @@ pub fn handshake_may_begin_at_once(connect: Connect) {
         bench.server.set("ssl", "off");
         bench.expect(direct, Refused(TlsFailure::NotOffered));
     }
+}
+
+pub fn application_brings_its_connector(connect: Connect) {
+    let Some(bench) = Bench::start(connect) else {
+        return;
+    };
+    let (own, other) = (Authority::new("own"), Authority::new("other"));
+    bench.server.set_rules(SCRAM);
+    let by = |root: &Authority, settings: &str| {
+        let connector = OwnConnector::trusting(&root.pem);
+        let settings = bench.settings(&format!("{settings} application_name=own_connector"));
+        (bench.connect)(&settings.unwrap().connector(connector))
+    };
+    let failure =
+        |root: &Authority, settings: &str| by(root, settings).expect_err("no error").tls_failure();
+    assert_eq!(
+        failure(&own, "host=db.example"),
+        Some(TlsFailure::NotOffered)
+    );
+    bench
+        .server
+        .set_certificate(&own.sign("server", &["db.example", "127.0.0.1"]));
+    for (settings, tls) in [
+        ("host=db.example", "TLSv1.3"),
+        ("host=db.example sslmode=require", "TLSv1.3"),
+        ("host=db.example sslmode=prefer", "TLSv1.3"),
+        // Who brings a connector wants TLS on a loopback address too.
+        ("", "TLSv1.3"),
+        ("host=db.example sslmode=disable", "none"),
+    ] {
+        case(settings, || {
+            let _open = by(&own, settings).unwrap_or_else(|error| panic!("{error}"));
+            // The connections of the cases before may still be there.
+            wait_until("the connection is the only one", || {
+                bench.server.tls_of("own_connector") == [tls]
+            });
+        });
+    }
+    let handshake = Some(TlsFailure::Handshake);
+    assert_eq!(failure(&other, "host=db.example"), handshake);
+    assert_eq!(failure(&own, "host=other.example"), handshake);
+    let unbound = "host=db.example channel_binding=require";
+    assert_eq!(failure(&own, unbound), Some(TlsFailure::ChannelBinding));
+    let refused = "host=db.example require_auth=md5";
+    assert_eq!(
+        failure(&own, refused),
+        Some(TlsFailure::AuthenticationMethod)
+    );
+    let ignored = by(&own, "host=db.example sslrootcert=/no/such/file");
+    assert!(ignored.expect_err("no error").is_invalid_argument());
+}
+
+/// Opens a store by the driver's own configuration, with a connector or without.
+pub type Open = fn(Config, Option<OwnConnector>) -> Result<Box<dyn Any>, Error>;
+
+pub fn driver_configuration_is_protected(open: Open) {
+    let server = match TlsServer::start() {
+        Ok(server) => server,
+        Err(reason) => return skip(&reason),
+    };
+    let own = Authority::new("own");
+    server.set_certificate(&own.sign("server", &["db.example", "127.0.0.1"]));
+    let config = |host: Option<&str>, mode: SslMode| {
+        let mut config = Config::new();
+        config
+            .hostaddr([127, 0, 0, 1].into())
+            .port(server.port)
+            .user("postgres")
+            .password(PASSWORD)
+            .dbname("postgres")
+            .application_name("by_config")
+            .ssl_mode(mode);
+        if let Some(host) = host {
+            config.host(host);
+        }
+        config
+    };
+    let example = Some("db.example");
+    let ours = || Some(OwnConnector::trusting(&own.pem));
+    for (name, config, connector, tls) in [
+        ("loopback", config(None, SslMode::Prefer), None, "none"),
+        ("no TLS", config(example, SslMode::Disable), None, "none"),
+        (
+            "connector",
+            config(example, SslMode::Prefer),
+            ours(),
+            "TLSv1.3",
+        ),
+        (
+            "and address",
+            config(None, SslMode::Require),
+            ours(),
+            "TLSv1.3",
+        ),
+        (
+            "not used",
+            config(example, SslMode::Disable),
+            ours(),
+            "none",
+        ),
+    ] {
+        case(name, || {
+            let _open = open(config, connector).unwrap_or_else(|error| panic!("{error}"));
+            wait_until("the connection is the only one", || {
+                server.tls_of("by_config") == [tls]
+            });
+        });
+    }
+    for (name, refused) in [
+        ("another host", config(example, SslMode::Prefer)),
+        ("TLS on a loopback address", config(None, SslMode::Require)),
+    ] {
+        case(name, || {
+            let error = open(refused, None).expect_err("no error");
+            // Not an authority of the system.
+            assert_eq!(
+                error.tls_failure(),
+                Some(TlsFailure::UntrustedIssuer),
+                "{error}"
+            );
+        });
+    }
+    let mut mixed = Config::new();
+    mixed.host_path("/tmp").host("db.example").user("postgres");
+    let error = open(mixed, None).expect_err("no error");
+    assert!(error.is_invalid_argument(), "{error}");
+}
+
+/// Starts a server with a store that sends notifications, to which every connection by TCP has TLS. Returns how the runtime role
+/// connects.
+pub fn server_with_store(application_name: &str) -> Option<(TlsServer, String)> {
+    let server = TlsServer::start().map_err(|reason| skip(&reason)).ok()?;
+    let own = Authority::new("own");
+    server.set_certificate(&own.sign("server", &["db.example"]));
+    server.set_rules("hostssl all all all password");
+    let mut client = server.superuser();
+    for file in files("sql/released", "sql") {
+        client.batch_execute(&read(&file)).unwrap();
+    }
+    client
+        .batch_execute(&format!(
+            "select * from public.correct_web();
+             alter role nodepg password '{PASSWORD}';
+             update web.settings set notify_channel = 'ended'"
+        ))
+        .unwrap();
+    let root = server.directory().join("own.pem");
+    fs::write(&root, &own.pem).unwrap();
+    let url = format!(
+        "{} user=nodepg host=db.example sslmode=verify-full sslrootcert={} application_name={application_name}",
+        server.url(),
+        root.display()
+    );
+    Some((server, url))
 }

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -16,42 +17,64 @@ use super::certificates::Signed;
 /// The length, and the code of a request for TLS.
 pub const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
-/// A proxy that tells the client that the server has no TLS.
+/// A proxy that tells the client that the server has no TLS, and notes what the client sends.
 pub struct StrippingProxy {
     pub port: u16,
-    sent: Arc<Mutex<Vec<u8>>>,
+    seen: Arc<Seen>,
+}
+
+struct Seen {
+    strips: AtomicBool,
+    /// The first 8 bytes of each connection.
+    first: Mutex<Vec<[u8; 8]>>,
+    sent: Mutex<Vec<u8>>,
 }
 
 impl StrippingProxy {
     pub fn to(server: u16) -> StrippingProxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let sent = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&sent);
+        let seen = Arc::new(Seen {
+            strips: AtomicBool::new(true),
+            first: Mutex::default(),
+            sent: Mutex::default(),
+        });
+        let shared = Arc::clone(&seen);
         // The threads end with their connection or with the process.
         thread::spawn(move || {
             for client in listener.incoming() {
-                let seen = Arc::clone(&seen);
+                let seen = Arc::clone(&shared);
                 thread::spawn(move || strip(client.unwrap(), server, &seen));
             }
         });
-        StrippingProxy { port, sent }
+        StrippingProxy { port, seen }
+    }
+
+    /// Passes requests for TLS on, from now on, or answers them itself.
+    pub fn strip(&self, strips: bool) {
+        self.seen.strips.store(strips, Ordering::SeqCst);
     }
 
     /// Returns all that clients have sent so far.
     pub fn sent(&self) -> Vec<u8> {
-        self.sent.lock().unwrap().clone()
+        self.seen.sent.lock().unwrap().clone()
+    }
+
+    /// Returns the first message of each connection.
+    pub fn first_requests(&self) -> Vec<[u8; 8]> {
+        self.seen.first.lock().unwrap().clone()
     }
 }
 
-fn strip(mut client: TcpStream, server: u16, seen: &Mutex<Vec<u8>>) {
+fn strip(mut client: TcpStream, server: u16, seen: &Seen) {
     let mut request = [0; 8];
     if client.read_exact(&mut request).is_err() {
         return;
     }
-    seen.lock().unwrap().extend(request);
+    seen.first.lock().unwrap().push(request);
+    seen.sent.lock().unwrap().extend(request);
     let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, server)).unwrap();
-    if request == SSL_REQUEST {
+    if request == SSL_REQUEST && seen.strips.load(Ordering::SeqCst) {
         client.write_all(b"N").unwrap();
     } else {
         server.write_all(&request).unwrap();
@@ -64,7 +87,7 @@ fn strip(mut client: TcpStream, server: u16, seen: &Mutex<Vec<u8>>) {
     });
     let mut buffer = [0; 4096];
     while let Ok(length @ 1..) = client.read(&mut buffer) {
-        seen.lock().unwrap().extend(&buffer[..length]);
+        seen.sent.lock().unwrap().extend(&buffer[..length]);
         if server.write_all(&buffer[..length]).is_err() {
             break;
         }
