@@ -26,6 +26,8 @@ use crate::settings::sources::Sources;
 pub(in crate::settings) struct TlsSettings {
     /// None if it is not given. Then the host decides.
     mode: Option<SslMode>,
+    /// `sslrootcert` is given.
+    names_roots: bool,
     handshake: HandshakeSettings,
     channel_binding: ChannelBinding,
     require_auth: Option<RequireAuth>,
@@ -53,6 +55,7 @@ impl TlsSettings {
         }
         Ok(TlsSettings {
             mode,
+            names_roots: sources.get("sslrootcert").is_some(),
             handshake,
             channel_binding: match sources.get("channel_binding") {
                 None | Some("prefer") => ChannelBinding::Prefer,
@@ -77,6 +80,7 @@ impl TlsSettings {
                 // It is the default, so it may not be a decision.
                 _ => None,
             },
+            names_roots: false,
             handshake: HandshakeSettings::of_config(config),
             channel_binding: config.get_channel_binding(),
             require_auth: None,
@@ -109,11 +113,7 @@ impl TlsSettings {
         if let Some(mode) = self.mode {
             return mode;
         }
-        let names_roots = match &self.handshake.files.roots {
-            RootSource::System => true,
-            RootSource::File(file) => !file.is_default,
-        };
-        if !host.is_loopback() || (names_roots && self.custom.is_none()) {
+        if !host.is_loopback() || (self.names_roots && self.custom.is_none()) {
             SslMode::VerifyFull
         } else if self.custom.is_some() || self.channel_binding == ChannelBinding::Require {
             SslMode::Require
@@ -175,11 +175,10 @@ impl TlsSettings {
 
     fn names_files(&self) -> bool {
         let files = &self.handshake.files;
-        let roots = match &files.roots {
-            RootSource::System => true,
-            RootSource::File(file) => !file.is_default,
-        };
-        roots || !files.certificate.is_default || !files.key.is_default || !files.revoked.is_default
+        self.names_roots
+            || !files.certificate.is_default
+            || !files.key.is_default
+            || !files.revoked.is_default
     }
 
     /// Prepares an attempt, and the driver's configuration for it. Reads files.
