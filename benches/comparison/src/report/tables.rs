@@ -292,7 +292,6 @@ fn budget_table(budgets: &[Budget]) -> String {
             let verdict = match budget.verdict {
                 Verdict::Met => "met".to_owned(),
                 Verdict::Missed => "MISSED".to_owned(),
-                Verdict::MissedExplained(place) => format!("MISSED, explained in {place}"),
                 Verdict::NotMeasured => "-".to_owned(),
             };
             vec![

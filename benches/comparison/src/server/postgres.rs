@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, bail};
 use connect_pg::tokio_postgres::Config;
+use connect_pg::tokio_postgres::config::SslMode;
 use postgres::{Client, NoTls};
 
 use super::transport::Transport;
@@ -100,6 +101,7 @@ impl Server {
         if self.transport == Transport::Tcp {
             config = Config::new();
             config
+                .ssl_mode(SslMode::Disable)
                 .host("127.0.0.1")
                 .port(self.port)
                 .user(role)
@@ -113,6 +115,7 @@ impl Server {
     pub fn config_by_port(&self, role: &str, database: &str, port: u16) -> Config {
         let mut config = Config::new();
         config
+            .ssl_mode(SslMode::Disable)
             .host("127.0.0.1")
             .port(port)
             .user(role)
@@ -147,6 +150,7 @@ impl Server {
     fn superuser_config(&self, database: &str) -> Config {
         let mut config = Config::new();
         config
+            .ssl_mode(SslMode::Disable)
             .host_path(&self.directory)
             .port(self.port)
             .user("postgres")

@@ -29,7 +29,7 @@ impl Serialize for Allocations {
 pub fn count(server: &Server, table: &Relation) -> Result<Allocations> {
     let program = env::current_exe()?.with_file_name("allocations");
     let connection = format!(
-        "host={} port={} user={RUNTIME_ROLE} password={} dbname={}",
+        "host={} port={} user={RUNTIME_ROLE} password={} dbname={} sslmode=disable",
         server.host(),
         server.port(),
         server.password(),

@@ -11,6 +11,9 @@ use crate::measure::workload::Workload;
 /// How many sessions a client keeps loaded, to save them, and all clients together.
 const MAX_KEPT: u32 = 4096;
 const MAX_KEPT_BY_ALL: u32 = 16_384;
+/// Saves a second until a client begins again with its first session. To load them takes longer than a short run.
+const KEPT_PER_SECOND: f64 = 20_000.0;
+const MIN_KEPT: u32 = 8;
 
 /// Chooses the sessions of one client.
 pub struct Choice {
@@ -51,11 +54,17 @@ impl Choice {
     /// session is kept twice. They are spread over the whole table.
     pub fn kept_sessions(&mut self) -> Result<Vec<String>> {
         let Job {
-            sessions, clients, ..
+            sessions,
+            clients,
+            seconds,
+            ..
         } = self.job;
         let each = sessions / clients;
         let first: u32 = self.below(each);
-        (0..MAX_KEPT.min(each).min(MAX_KEPT_BY_ALL / clients))
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a few thousand
+        let by_all = MAX_KEPT_BY_ALL.min((seconds * KEPT_PER_SECOND) as u32);
+        let kept = (by_all / clients).max(MIN_KEPT);
+        (0..kept.min(MAX_KEPT).min(each))
             .map(|n| {
                 let place = u64::from(first + n) * SPREAD % u64::from(each);
                 Ok(self.job.id(u32::try_from(place)? * clients + self.number))
