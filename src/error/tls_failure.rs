@@ -35,7 +35,7 @@ pub(crate) struct TlsError {
 }
 
 impl TlsError {
-    /// `text` says what failed, and `hint` what to do.
+    /// Creates the error. `text` is what failed, and `hint` what to do.
     pub(crate) fn new(
         failure: TlsFailure,
         text: impl Into<String>,

@@ -40,13 +40,18 @@ fn authentication_method_and_channel_binding_are_checked_before_a_reply() {
 }
 
 #[test]
-fn stranger_between_client_and_server_is_refused() {
-    tls_cases::stranger_in_between_is_refused(connect);
+fn proxy_between_client_and_server_is_refused() {
+    tls_cases::proxy_in_between_is_refused(connect);
 }
 
 #[test]
 fn direct_handshake_needs_a_server_that_knows_it() {
     tls_cases::handshake_may_begin_at_once(connect);
+}
+
+#[test]
+fn channel_is_bound_by_the_hash_of_each_kind_of_signature() {
+    tls_cases::channel_is_bound_by_each_signature(connect);
 }
 
 #[test]

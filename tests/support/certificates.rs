@@ -1,6 +1,7 @@
 //! A private authority and what it signs.
 
 use std::path::Path;
+use std::process::Command;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -97,6 +98,25 @@ impl Signed {
                 key.serialize_pem()
             },
         }
+    }
+
+    /// Makes a self-signed certificate by the program openssl. Returns the reason if it cannot.
+    pub fn by_openssl(directory: &Path, commands: &[&str]) -> Result<Signed, String> {
+        for arguments in commands {
+            let output = Command::new("openssl")
+                .args(arguments.split(' '))
+                .current_dir(directory)
+                .output()
+                .map_err(|error| format!("no program openssl: {error}"))?;
+            if !output.status.success() {
+                return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+            }
+        }
+        let read = |name| std::fs::read_to_string(directory.join(name)).unwrap();
+        Ok(Signed {
+            certificate: read("certificate"),
+            key: read("key"),
+        })
     }
 
     /// Writes both, the key for its owner alone. Returns the settings that name them.

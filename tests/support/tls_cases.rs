@@ -26,7 +26,7 @@ use super::wait::wait_until;
 pub type Connect = fn(&ConnectionSettings) -> Result<Box<dyn Any>, Error>;
 
 /// No server has this user. Its name in a log shows that it was sent.
-const NOBODY: &str = "user_of_refused_connection";
+const UNKNOWN_USER: &str = "user_of_refused_connection";
 
 const SCRAM: &str = "host all all all scram-sha-256";
 
@@ -115,11 +115,11 @@ impl Bench {
                 assert_eq!(found, expected);
             }
             Refused(failure) => {
-                let error = self.refusal(&format!("{named} user={NOBODY}"));
+                let error = self.refusal(&format!("{named} user={UNKNOWN_USER}"));
                 assert_eq!(error.tls_failure(), Some(failure), "{error}");
                 assert!(error.is_tls() && !error.is_unavailable(), "{error}");
                 let log = self.server.log();
-                assert!(!log.contains(NOBODY) && !log.contains(&name), "{log}");
+                assert!(!log.contains(UNKNOWN_USER) && !log.contains(&name), "{log}");
             }
             RefusedMethod(failure) => {
                 let error = self.refusal(&named);
@@ -494,6 +494,41 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
+/// The server computes the hash with OpenSSL.
+pub fn channel_is_bound_by_each_signature(connect: Connect) {
+    let Some(bench) = Bench::start(connect) else {
+        return;
+    };
+    bench.server.set_rules(SCRAM);
+    let request = "req -new -x509 -nodes -subj /CN=db.example -keyout key -out certificate";
+    for commands in [
+        &[&*format!("{request} -newkey rsa:2048 -sha256")][..],
+        &[&format!("{request} -newkey rsa:2048 -sha384")],
+        &[&format!("{request} -newkey rsa:2048 -sha512")],
+        &[&format!(
+            "{request} -newkey rsa:2048 -sha384 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:-1"
+        )],
+        &[&format!(
+            "{request} -newkey ec -pkeyopt ec_paramgen_curve:P-256 -sha512"
+        )],
+        // As the documentation of PostgreSQL makes one, of X.509 version 1 with many versions of OpenSSL.
+        &[
+            "req -new -nodes -newkey rsa:2048 -subj /CN=db.example -keyout key -out request",
+            "x509 -req -in request -signkey key -out certificate",
+        ],
+    ] {
+        case(commands.join("; "), || {
+            match Signed::by_openssl(bench.server.directory(), commands) {
+                Ok(signed) => bench.server.set_certificate(&signed),
+                Err(reason) => return skip(&reason),
+            }
+            let bound = "host=db.example sslmode=require channel_binding=require";
+            bench.expect(bound, Tls);
+            bench.expect(&format!("{bound} ssl_max_protocol_version=TLSv1.2"), Tls12);
+        });
+    }
+}
+
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
 pub fn authentication_is_checked(connect: Connect) {
     let Some(bench) = Bench::start(connect) else {
@@ -607,7 +642,7 @@ pub fn authentication_is_checked(connect: Connect) {
     ]);
 }
 
-pub fn stranger_in_between_is_refused(connect: Connect) {
+pub fn proxy_in_between_is_refused(connect: Connect) {
     let Some(bench) = Bench::start(connect) else {
         return;
     };
@@ -638,10 +673,10 @@ pub fn stranger_in_between_is_refused(connect: Connect) {
     // What `prefer` is worth.
     bench.expect(&through("sslmode=prefer"), Plain);
 
-    // The stranger has a certificate of an authority that the client trusts, or the client asks for none.
+    // The proxy has a certificate of an authority that the client trusts, or the client asks for none.
     let port = terminating_proxy(
         bench.server.port,
-        &own.sign("stranger", &["db.example"]),
+        &own.sign("proxy", &["db.example"]),
         &own.pem,
     );
     let through = |settings: &str| format!("host=db.example port={port} {settings}");
@@ -663,7 +698,7 @@ pub fn stranger_in_between_is_refused(connect: Connect) {
 
     let port = terminating_proxy(
         bench.server.port,
-        &other.sign("stranger", &["db.example"]),
+        &other.sign("proxy", &["db.example"]),
         &own.pem,
     );
     bench.expect(

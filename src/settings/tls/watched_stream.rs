@@ -32,7 +32,7 @@ struct Login {
 }
 
 impl<S> WatchedStream<S> {
-    /// `can_bind` is true if the stream has what a channel binding needs.
+    /// Watches a login. `can_bind` is true if the stream has what a channel binding needs.
     pub(super) fn new(stream: S, can_bind: bool, rules: LoginRules, watch: LoginWatch) -> Self {
         Self {
             stream,

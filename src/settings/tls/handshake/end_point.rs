@@ -71,3 +71,67 @@ fn hash_of_pss(mut parameters: Elements<'_>) -> Option<Hash> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+        let mut der = vec![tag, u8::try_from(content.len()).unwrap()];
+        der.extend(content);
+        der
+    }
+
+    #[test]
+    fn hash_function_is_that_of_the_signature() {
+        let hash = |kind: &[u8], last: u8| hash_of(&[kind, &[last]].concat(), Elements(&[]));
+        for (last, expected) in [
+            (4, Hash::Sha256),
+            (5, Hash::Sha256),
+            (11, Hash::Sha256),
+            (12, Hash::Sha384),
+            (13, Hash::Sha512),
+            (14, Hash::Sha224),
+        ] {
+            assert_eq!(hash(RSA, last), Some(expected), "RSA {last}");
+        }
+        for (last, expected) in [
+            (1, Hash::Sha224),
+            (2, Hash::Sha256),
+            (3, Hash::Sha384),
+            (4, Hash::Sha512),
+        ] {
+            assert_eq!(hash(ECDSA_WITH_SHA2, last), Some(expected), "ECDSA {last}");
+        }
+        assert_eq!(hash_of(ECDSA_WITH_SHA1, Elements(&[])), Some(Hash::Sha256));
+        // Ed25519
+        assert_eq!(hash_of(&[0x2b, 0x65, 0x70], Elements(&[])), None);
+        assert_eq!(hash(RSA, 1), None);
+        assert_eq!(hash_of(&[], Elements(&[])), None);
+    }
+
+    #[test]
+    fn parameters_of_pss_name_the_hash_function() {
+        let pss = [RSA, &[RSA_PSS]].concat();
+        let named = |identifier: &[u8]| {
+            let algorithm = element(SEQUENCE, &element(OBJECT_IDENTIFIER, identifier));
+            let parameters = element(SEQUENCE, &element(CONTEXT_0, &algorithm));
+            hash_of(&pss, Elements(&parameters))
+        };
+        assert_eq!(named(SHA1), Some(Hash::Sha256));
+        for (last, expected) in [
+            (1, Hash::Sha256),
+            (2, Hash::Sha384),
+            (3, Hash::Sha512),
+            (4, Hash::Sha224),
+        ] {
+            assert_eq!(named(&[SHA2, &[last]].concat()), Some(expected));
+        }
+        assert_eq!(named(&[SHA2, &[9]].concat()), None);
+        assert_eq!(
+            hash_of(&pss, Elements(&element(SEQUENCE, &[]))),
+            Some(Hash::Sha256)
+        );
+        assert_eq!(hash_of(&pss, Elements(&[])), None);
+    }
+}

@@ -118,8 +118,7 @@ fn wrong_host(name: &str, presented: &str) -> TlsError {
     TlsError::new(
         TlsFailure::WrongHost,
         format!("the server's certificate names {names}, and not {name:?}"),
-        "set host to a name that it has (hostaddr can set the \
-             address), issue one for this name, or set sslmode=verify-ca if the authority signs for no other server",
+        "set host to a name that it has, and hostaddr to the address; or issue one for this name",
     )
 }
 

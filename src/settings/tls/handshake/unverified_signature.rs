@@ -1,8 +1,7 @@
 //! The signature of a handshake with a certificate that is not verified.
 //!
-//! The signature proves that the server has the key of its certificate. Without that, a copy of the real server's certificate
-//! would do, and channel binding would protect nothing. rustls parses version 3 alone, and the example of PostgreSQL's
-//! documentation makes version 1.
+//! It proves that the server has the key of its certificate: a copy of another server's would defeat channel binding.
+//! rustls parses X.509 version 3 alone, and the example of PostgreSQL's documentation makes version 1.
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::WebPkiSupportedAlgorithms;
