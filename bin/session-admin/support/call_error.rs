@@ -127,7 +127,10 @@ pub(crate) fn call_failed(
         {
             RENAME.into()
         }
-        Some(code) if *code == SqlState::DEPENDENT_OBJECTS_STILL_EXIST => {
+        // An uninstall. An upgrade that meets additions to a table has a hint of its own.
+        Some(code)
+            if *code == SqlState::DEPENDENT_OBJECTS_STILL_EXIST && details.hint.is_none() =>
+        {
             "nothing was changed; drop or move what is named above, or keep the roles, then run it again".into()
         }
         Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => {
