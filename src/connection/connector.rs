@@ -49,6 +49,17 @@ pub(crate) enum ConnectSource {
     },
 }
 
+/// The task of a connection that is not ready. Its server may never answer, and its caller may be gone.
+struct AbortOnDrop(Option<JoinHandle<()>>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
+    }
+}
+
 impl Connector {
     pub(crate) fn new(
         source: ConnectSource,
@@ -112,7 +123,7 @@ impl Connector {
     }
 
     async fn open_once(&self, runtime: &Handle) -> Result<DrivenClient, Error> {
-        let task = Mutex::new(None);
+        let task = Mutex::new(AbortOnDrop(None));
         let client = self
             .connect_async(&|connection| {
                 let driven = runtime.spawn(async move {
@@ -120,31 +131,18 @@ impl Connector {
                     let _: Result<(), tokio_postgres::Error> = connection.await;
                 });
                 let mut task = task.lock().unwrap_or_else(PoisonError::into_inner);
-                // That of a server which was not accepted.
-                if let Some(earlier) = task.replace(driven) {
-                    earlier.abort();
-                }
+                // An earlier one is that of a server which was not accepted.
+                *task = AbortOnDrop(Some(driven));
             })
-            .await;
-        let task = task.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let (client, task) = match (client, task) {
-            (Ok(client), Some(task)) => (client, task),
-            (Ok(_), None) => return Err(Error::no_runtime()),
-            (Err(error), task) => {
-                // Its server may never answer.
-                task.inspect(JoinHandle::abort);
-                return Err(error);
-            }
-        };
+            .await?;
+        let mut task = task.into_inner().unwrap_or_else(PoisonError::into_inner);
         let set_up = ServerSession::set_up(&client, self.statement_timeout());
-        match timeout(self.call_timeout, set_up).await {
-            Ok(Ok(session)) => Ok(DrivenClient::new(client, task, session)),
-            Ok(Err(error)) => Err(Error::call(error)),
-            Err(_) => {
-                task.abort();
-                Err(Error::call_timeout(self.call_timeout))
-            }
-        }
+        let session = timeout(self.call_timeout, set_up)
+            .await
+            .map_err(|_| Error::call_timeout(self.call_timeout))?
+            .map_err(Error::call)?;
+        let task = task.0.take().ok_or_else(Error::no_runtime)?;
+        Ok(DrivenClient::new(client, task, session))
     }
 
     /// Returns how long the server works on a statement: shorter than a call waits, so that its answer is known.

@@ -1,4 +1,5 @@
 use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -12,6 +13,7 @@ pub(crate) struct DrivenClient {
     client: Client,
     task: JoinHandle<()>,
     session: ServerSession,
+    abandoned: AtomicBool,
 }
 
 impl DrivenClient {
@@ -24,6 +26,7 @@ impl DrivenClient {
             client,
             task,
             session,
+            abandoned: AtomicBool::new(false),
         }
     }
 
@@ -34,7 +37,14 @@ impl DrivenClient {
 
     /// Breaks the connection at once, because the server does not answer.
     pub(crate) fn abandon(&self) {
+        // The task may end later: nothing runs it while the caller of a synchronous store is away.
+        self.abandoned.store(true, Ordering::Relaxed);
         self.task.abort();
+    }
+
+    /// Returns true if it can make no more calls.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.abandoned.load(Ordering::Relaxed) || self.client.is_closed()
     }
 
     /// Closes the connection. Waits no longer than `limit` until the server has been told.

@@ -42,12 +42,14 @@ impl ServerSession {
             SimpleQueryMessage::Row(row) => Some(row),
             _ => None,
         });
-        let process: Option<i32> = row.and_then(|row| row.get(0)?.parse().ok());
+        // A false server may send other columns.
+        let column = |at| row.and_then(|row| row.try_get(at).ok().flatten());
+        let process: Option<i32> = column(0).and_then(|text| text.parse().ok());
         let mut session = ServerSession {
             is_direct: announced.is_some() && announced == process,
             statement_timeout: None,
         };
-        let is_unset = |column| row.is_some_and(|row| row.get(column) == Some("0"));
+        let is_unset = |at| column(at) == Some("0");
         let mut settings = String::new();
         if session.is_direct && is_unset(1) {
             session.statement_timeout = Some(statement_timeout);

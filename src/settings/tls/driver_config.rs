@@ -44,7 +44,8 @@ pub(crate) fn secure_config(
     let (plain, secured): (Vec<Host>, Vec<Host>) = hosts
         .into_iter()
         .partition(|host| settings.mode_for(host) == SslMode::Disable);
-    let Some(first) = secured.first() else {
+    // One connector serves all of them.
+    let Some(strictest) = secured.iter().max_by_key(|host| settings.mode_for(host)) else {
         let mut connector = TlsConnector::plain();
         connector.rules.channel_binding = config.get_channel_binding();
         config.ssl_mode(DriverMode::Disable);
@@ -55,7 +56,7 @@ pub(crate) fn secure_config(
             "a driver's configuration cannot have a socket and a host with TLS; use StoreBuilder::database_url".into(),
         ));
     }
-    let mut connector = settings.connector(first, Transport::Tls, config)?;
+    let mut connector = settings.connector(strictest, Transport::Tls, config)?;
     connector.name = None;
     connector.plain_names = plain.iter().map(|host| host.name.clone()).collect();
     // The driver tells by the name alone which host it connects to.

@@ -21,6 +21,20 @@ struct Seen {
 }
 
 impl LoginWatch {
+    /// Forgets what another address of the host said: the driver tries each address of a name.
+    pub(super) fn begin(&self) {
+        for flag in [
+            &self.0.tls,
+            &self.0.certificate_requested,
+            &self.0.certificate_sent,
+            &self.0.replied,
+            &self.0.asked,
+            &self.0.binding,
+        ] {
+            flag.store(false, Ordering::Relaxed);
+        }
+    }
+
     pub(super) fn set_tls(&self) {
         self.0.tls.store(true, Ordering::Relaxed);
     }

@@ -77,6 +77,7 @@ impl TlsConnector {
     }
 
     async fn connect(self, domain: String, mut socket: Socket) -> Result<SecureStream, BoxError> {
+        self.watch.begin();
         let name = self.name.clone().unwrap_or(domain);
         let transport = if self.plain_names.contains(&name) {
             Transport::Plain

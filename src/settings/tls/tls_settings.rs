@@ -7,9 +7,9 @@ use tokio_postgres::config::{ChannelBinding, Config, SslMode as DriverMode};
 use super::custom_connector::CustomConnector;
 #[cfg(feature = "tls")]
 use super::handshake::RustlsHandshake;
-use super::handshake_settings::HandshakeSettings;
 #[cfg(feature = "tls")]
 use super::handshake_settings::Verification;
+use super::handshake_settings::{CertificateMode, HandshakeSettings};
 use super::login_rules::LoginRules;
 use super::login_watch::LoginWatch;
 use super::require_auth::RequireAuth;
@@ -154,6 +154,14 @@ impl TlsSettings {
             if self.handshake.direct && mode.is_weak() && !sockets_only {
                 return Err(
                     "sslnegotiation=direct needs sslmode=require, verify-ca or verify-full".into(),
+                );
+            }
+            if self.handshake.certificate_mode == CertificateMode::Require
+                && (mode.is_weak() || self.custom.is_some())
+            {
+                return Err(
+                    "sslcertmode=require needs sslmode=require, verify-ca or verify-full, and no connector of the application"
+                        .into(),
                 );
             }
             if self.require_auth.is_some() && host.is_socket() {

@@ -116,8 +116,13 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
     check_environment(&mut client, global, &mut environment)
         .map_err(|error| call_failed("check", &error, global, Rights::Monitor))?;
     let has_danger = !environment.findings.is_empty();
-    if let Some(seconds) = args.max_expired_age {
-        check_expired(&mut client, global, seconds, &mut environment)?;
+    // Drift that keeps the status from being read is the better message.
+    if let Some(seconds) = args.max_expired_age
+        && let Err(error) = check_expired(&mut client, global, seconds, &mut environment)
+        && store.changes.is_empty()
+        && !has_danger
+    {
+        return Err(error);
     }
     settings::remove_from_drift(&environment, &mut store.changes);
     let is_ok = report::print(global, &store, &environment)?;

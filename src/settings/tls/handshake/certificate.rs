@@ -126,7 +126,7 @@ fn seconds(year: u64, rest: &[u8]) -> Option<u64> {
     let (year, month) = if month > 2 {
         (year, month - 3)
     } else {
-        (year - 1, month + 9)
+        (year.checked_sub(1)?, month + 9)
     };
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
     let days = days.saturating_sub(719_468);

@@ -58,6 +58,7 @@ impl ServerVerifier {
             Arc::clone(provider),
         )
         .with_crls(revoked)
+        .enforce_revocation_expiration()
         .build()
         .map_err(|error| format!("the revocation lists (sslcrl) cannot be used: {error}"))?;
         Ok(ServerVerifier {
