@@ -17,7 +17,7 @@ use crate::runtime::async_context;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Roles {
-    /// They stay, without settings and privileges in this database.
+    /// They stay, without what an install gave them in this database.
     Keep,
     /// They are dropped.
     Drop,

@@ -25,7 +25,7 @@ An installer that is no superuser becomes one by: grant nodepg_owner to current_
 Examples:
   session-admin status
   session-admin status --format json | jq .live
-  session-admin status --format prometheus > /var/lib/node_exporter/sessions.prom.new
+  session-admin status --format prometheus > sessions.new && mv sessions.new /var/lib/node_exporter/sessions.prom
 
 --format json prints one object: schema; live, expired, ended (rows); total_bytes, table_bytes, index_bytes; dead_rows; \
 updates, hot_updates, hot_share (0 to 1, or null before the first update); last_pruned_at, oldest_prune_after, \

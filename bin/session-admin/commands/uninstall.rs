@@ -20,8 +20,9 @@ Prints what it would drop, and exits with status 1. With --yes it drops that in 
 With the last store of the database it drops correct_web() and the history of releases. \
 Stop the application first.
 
-Nothing that depends on the store is dropped: a view, a foreign key, or another object in the schema makes it fail. \
-The two roles stay, without settings and privileges in this database. --drop-roles drops them. That fails if a role is used in \
+A view, a foreign key, or another object in the schema makes it fail, and nothing is dropped. \
+Indexes, triggers and columns that were added to its tables go with them. \
+The two roles stay, without what install gave them in this database. --drop-roles drops them. That fails if a role is used in \
 another database.
 
 Rights: a superuser, or the role that installed the store.
@@ -68,7 +69,7 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
                     "there is no store in schema {:?} with role {:?} in this database; nothing was dropped",
                     global.schema, global.role
                 ),
-                "name the store with --schema, --role and --database-url",
+                "name the store with --schema, --role and --database-url; if session-admin check reports drift, run session-admin install first",
             ));
         }
         Err(error) => return Err(call_failed("uninstall", &error, global, Rights::Install)),
