@@ -246,8 +246,9 @@ fn install_that_ends_during_build_is_repaired_by_next() {
     open.batch_execute("select web.set_session_data('open', '{}', null)")
         .unwrap();
     let child = start(database.command(&["install"]));
+    // Earlier, the index is not in the catalog yet.
     wait_until("the build waits for the writer", || {
-        phase(&mut client).is_some()
+        phase(&mut client).as_deref() == Some("waiting for writers before build")
     });
     client
         .execute(
