@@ -43,7 +43,7 @@ impl BlockingClient {
 
     pub(super) fn is_closed(&self) -> bool {
         let client = self.open.as_ref().map(|(client, _)| client);
-        client.is_none_or(|client| client.is_closed())
+        client.is_none_or(DrivenClient::is_closed)
     }
 
     /// Does work with the client. Returns None if it is not done by `give_up`: the connection is of no more use then.
