@@ -6,7 +6,7 @@ use super::backend::sealed::Work;
 use super::call_limit::CallLimit;
 use super::connector::Connector;
 use super::open_connection::{BegunTransaction, OpenConnection};
-use super::retry::{Attempt, Decision, FailedAttempt};
+use super::retry::{Attempt, FailedAttempt};
 use crate::error::Error;
 use crate::functions::{Call, Reply, SchemaName};
 
@@ -41,16 +41,7 @@ impl LazyConnection {
             if failed.error.is_connection_lost() {
                 self.discard();
             }
-            match failed.decide(call, attempt) {
-                Decision::Return { outcome_unknown } => {
-                    return Err(failed.into_error(outcome_unknown));
-                }
-                Decision::Reconnect(next) => attempt = next,
-                Decision::PrepareAnew(next) => {
-                    self.forget_statement(call);
-                    attempt = next;
-                }
-            }
+            attempt = failed.next(call, attempt)?;
         }
     }
 
@@ -83,12 +74,7 @@ impl LazyConnection {
             if failed.error.is_connection_lost() {
                 self.discard();
             }
-            match failed.decide(first, attempt) {
-                Decision::Return { outcome_unknown } => {
-                    return Err(failed.into_error(outcome_unknown).into());
-                }
-                Decision::Reconnect(next) | Decision::PrepareAnew(next) => attempt = next,
-            }
+            attempt = failed.next(first, attempt)?;
         }
     }
 
@@ -143,11 +129,5 @@ impl LazyConnection {
         self.connected(connector)
             .map_err(FailedAttempt::before_sending)?
             .query(schema, call, limit)
-    }
-
-    fn forget_statement(&mut self, call: &Call<'_>) {
-        if let Some(open) = &mut self.open {
-            open.forget_statement(call);
-        }
     }
 }

@@ -30,8 +30,10 @@ pub(crate) use connector::{ConnectSource, Connector};
 pub(crate) use driven_client::DrivenClient;
 pub(crate) use pool::{GroupMode, PoolOptions};
 pub use pool::{Pool, PoolStatus};
+#[cfg(any(feature = "tokio", feature = "install"))]
+pub(crate) use retry::final_error;
 #[cfg(feature = "tokio")]
-pub(crate) use retry::{Attempt, Decision, FailedAttempt, final_error, final_failure};
+pub(crate) use retry::{Attempt, FailedAttempt, final_failure};
 pub(crate) use unnamed::query_blocking;
 #[cfg(feature = "tokio")]
 pub(crate) use unnamed::query_unnamed;

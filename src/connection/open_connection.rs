@@ -63,15 +63,17 @@ impl OpenConnection {
         };
         let at = self.prepare(schema, call, limit)?;
         let (statement, values) = (&self.statements[at].1, call.values());
-        self.client
+        let result = self
+            .client
             .wait(limit.give_up(), |client| client.query(statement, &values))
-            .ok_or_else(|| limit.timed_out())?
+            .ok_or_else(|| limit.timed_out())?;
+        result
             .map_err(|error| FailedAttempt::of_call(error, call))
-    }
-
-    pub(super) fn forget_statement(&mut self, call: &Call<'_>) {
-        self.statements
-            .retain(|(text, _)| *text != call.statement());
+            .inspect_err(|failed| {
+                if failed.error.is_stale_statement() {
+                    self.statements.swap_remove(at);
+                }
+            })
     }
 
     /// Begins a transaction and makes a call in it.

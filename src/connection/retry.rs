@@ -93,15 +93,18 @@ impl FailedAttempt {
         }
     }
 
-    /// Decides what follows.
-    pub(crate) fn decide(&self, call: &Call<'_>, attempt: Attempt) -> Decision {
-        let failure = Failure::of(&self.error);
-        decide(failure, self.sent, call.changes(), attempt)
+    /// Returns the next attempt at the call, or the error to report. The connection has forgotten a statement that is stale.
+    pub(crate) fn next(self, call: &Call<'_>, attempt: Attempt) -> Result<Attempt, Error> {
+        match self.decide(call.changes(), attempt) {
+            Decision::Return { outcome_unknown } => {
+                Err(self.error.with_outcome_unknown_if(outcome_unknown))
+            }
+            Decision::Reconnect(next) | Decision::PrepareAnew(next) => Ok(next),
+        }
     }
 
-    /// Returns the error to report.
-    pub(crate) fn into_error(self, outcome_unknown: bool) -> Error {
-        self.error.with_outcome_unknown_if(outcome_unknown)
+    fn decide(&self, changes: bool, attempt: Attempt) -> Decision {
+        decide(Failure::of(&self.error), self.sent, changes, attempt)
     }
 }
 
@@ -112,18 +115,11 @@ pub(crate) fn final_error(error: postgres::Error, changes: bool) -> Error {
 
 /// Returns the error of an attempt that is not repeated.
 pub(crate) fn final_failure(failed: FailedAttempt, changes: bool) -> Error {
-    let decision = decide(
-        Failure::of(&failed.error),
-        failed.sent,
-        changes,
-        Attempt::ONLY,
-    );
-    failed.into_error(
-        decision
-            == Decision::Return {
-                outcome_unknown: true,
-            },
-    )
+    let unknown = Decision::Return {
+        outcome_unknown: true,
+    };
+    let is_unknown = failed.decide(changes, Attempt::ONLY) == unknown;
+    failed.error.with_outcome_unknown_if(is_unknown)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,7 +157,7 @@ impl Failure {
 
 /// What follows a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Decision {
+enum Decision {
     /// Return the error.
     Return { outcome_unknown: bool },
     /// Replace the connection and make this attempt.

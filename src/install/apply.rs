@@ -12,6 +12,7 @@ use super::refinery::run_releases;
 use super::report::{InstallReport, history_changes, routine_changes};
 use super::transaction::{read_only_transaction, set_parameters};
 use super::{releases, routine};
+use crate::connection::final_error;
 use crate::error::Error;
 use crate::runtime::async_context;
 
@@ -178,10 +179,9 @@ fn run_transaction(
     }
     let result = apply(&mut transaction, options, mode)?;
     if mode == Mode::Install {
-        transaction.commit().map_err(|error| {
-            let is_broken = error.code().is_none();
-            Error::call(error).with_outcome_unknown_if(is_broken)
-        })?;
+        transaction
+            .commit()
+            .map_err(|error| final_error(error, true))?;
     } else {
         transaction.rollback().map_err(Error::call)?;
     }

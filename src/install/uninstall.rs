@@ -9,6 +9,7 @@ use super::locks::{LOCK_KEY, LOCK_TIMEOUT, lock_installs, repeat};
 use super::options::InstallOptions;
 use super::report::Change;
 use super::transaction::{read_only_transaction, set_parameters};
+use crate::connection::final_error;
 use crate::error::Error;
 use crate::functions::quote;
 use crate::runtime::async_context;
@@ -93,15 +94,9 @@ fn remove(
     set_parameters(&mut transaction, options, LOCK_TIMEOUT)?;
     let plan = Plan::read(&mut transaction, options, roles)?;
     plan.execute(&mut transaction, options)?;
-    transaction.commit().map_err(|error| {
-        let is_broken = error.code().is_none();
-        let error = Error::call(error);
-        if is_broken {
-            error.with_outcome_unknown()
-        } else {
-            error
-        }
-    })?;
+    transaction
+        .commit()
+        .map_err(|error| final_error(error, true))?;
     Ok(plan.changes())
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio_postgres::Row;
 
 use super::open_connection::OpenConnection;
-use crate::connection::{Attempt, CallLimit, Decision, FailedAttempt};
+use crate::connection::{Attempt, CallLimit, FailedAttempt};
 use crate::error::Error;
 use crate::functions::{Call, Reply, SchemaName};
 
@@ -44,13 +44,7 @@ pub(super) async fn execute<L: Lease>(
         if failed.error.is_connection_lost() {
             lease.discard();
         }
-        match failed.decide(call, attempt) {
-            Decision::Return { outcome_unknown } => {
-                return Err(failed.into_error(outcome_unknown));
-            }
-            // A stale statement is forgotten by its connection.
-            Decision::Reconnect(next) | Decision::PrepareAnew(next) => attempt = next,
-        }
+        attempt = failed.next(call, attempt)?;
     }
 }
 

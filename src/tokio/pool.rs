@@ -12,8 +12,7 @@ use super::limits::{Limits, Places};
 use super::pool_inner::PoolInner;
 use super::shared::{MAX_PIPELINED, MAX_PIPELINED_LOADS, SharedConnections};
 use crate::connection::{
-    Attempt, CallLimit, Connector, Decision, FailedAttempt, GroupMode, PoolOptions, PoolStatus,
-    final_failure,
+    Attempt, CallLimit, Connector, FailedAttempt, GroupMode, PoolOptions, PoolStatus, final_failure,
 };
 use crate::error::Error;
 use crate::functions::{Call, Reply, SchemaName};
@@ -248,13 +247,13 @@ async fn begin(
         if failed.error.is_connection_lost() {
             lease.discard();
         }
-        match failed.decide(first, attempt) {
-            Decision::Return { outcome_unknown } => {
+        attempt = match failed.next(first, attempt) {
+            Ok(next) => next,
+            Err(error) => {
                 rollback(lease, limit.of_calls_that_follow()).await;
-                return Err(failed.into_error(outcome_unknown));
+                return Err(error);
             }
-            Decision::Reconnect(next) | Decision::PrepareAnew(next) => attempt = next,
-        }
+        };
     }
 }
 
