@@ -8,8 +8,10 @@ select pg_temp.repairs(
     $$ drop type web.loaded_session cascade $$,
     $$created function load_session(bytea, boolean)
 created function load_session_slow(bytea, boolean)
+created function load_session_value(bytea, boolean)
 created function lock_session(bytea, integer)
 created privilege EXECUTE on function load_session(bytea, boolean) to nodepg
+created privilege EXECUTE on function load_session_value(bytea, boolean) to nodepg
 created privilege EXECUTE on function lock_session(bytea, integer) to nodepg
 created type loaded_session$$,
     'a row type was dropped, and its functions with it'

@@ -42,7 +42,7 @@ begin
                 from pg_proc as p
                 join pg_namespace as n on n.oid = p.pronamespace
                 where n.nspname = p_schema
-                    and not (pg_get_userbyid(p.proowner) = p_role || '_owner' and p.prosecdef and (p.proconfig[1] is not distinct from 'search_path=pg_catalog, pg_temp' or p.proname in ('load_session', 'save_session', 'load_sessions', 'save_sessions')))
+                    and not (pg_get_userbyid(p.proowner) = p_role || '_owner' and p.prosecdef and (p.proconfig[1] is not distinct from 'search_path=pg_catalog, pg_temp' or p.proname in ('load_session', 'load_session_value', 'save_session', 'load_sessions', 'save_sessions')))
                     -- The planner inlines these.
                     and p.prolang <> (select l.oid from pg_language as l where l.lanname = 'sql')
             )

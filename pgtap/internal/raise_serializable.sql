@@ -1,7 +1,7 @@
 -- raise_serializable: no function reads the index of sessions in a serializable transaction.
 begin isolation level serializable;
 \ir ../lib/store.sql
-select plan(23);
+select plan(24);
 
 set local role nodepg;
 select is(pg_temp.sqlstate_of(c.call), '25000', format('refused: %s', c.call))
@@ -11,6 +11,7 @@ from (
     ($$ select web.create_session(sha256('new'), '{}', p_user_id => 'alice') $$),
     ($$ select web.load_session(sha256('new')) $$),
     ($$ select web.load_session(sha256('new'), false) $$),
+    ($$ select web.load_session_value(sha256('new')) $$),
     ($$ select web.save_session(sha256('new'), '{}') $$),
     ($$ select web.load_sessions(array[sha256('new')]) $$),
     ($$ select web.load_sessions(array[sha256('new')], false) $$),

@@ -2,7 +2,7 @@
 -- (install/privileges.sql tests all functions with tables and types in pg_temp.)
 begin;
 \ir ../lib/store.sql
-select plan(24);
+select plan(25);
 
 -- A schema of another role that the runtime role may use: functions and operators named like PostgreSQL's.
 create schema trap;
@@ -83,6 +83,11 @@ select is(
     pg_temp.with_traps(format($$ select pg_catalog.concat_ws(' ', l.data, l.version) from web.load_session(%L) as l $$, pg_temp.key('a'))),
     '{"n":1} 1',
     'load_session uses nothing of the caller'
+);
+select is(
+    pg_temp.with_traps(format($$ select pg_catalog.concat_ws(' ', l.data, l.version) from web.load_session_value(%L) as l $$, pg_temp.key('a'))),
+    '{"n":1} 1',
+    'load_session_value uses nothing of the caller'
 );
 select is(
     pg_temp.with_traps(format($$ select pg_catalog.concat_ws(' ', s.outcome, s.version) from web.save_session(%L, '{"n":2}', 1) as s $$, pg_temp.key('a'))),

@@ -137,6 +137,11 @@ impl Error {
         Error::reply("a column is missing or has another type").with_source(error)
     }
 
+    pub(crate) fn attribute(error: Box<dyn StdError + Send + Sync>) -> Error {
+        Error::reply("an attribute of a composite value is missing or has another type")
+            .with_source(error)
+    }
+
     pub(crate) fn argument(what: &'static str) -> Error {
         Error::new(Kind::Argument(what))
     }

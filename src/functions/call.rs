@@ -285,7 +285,7 @@ mod tests {
         let schema = SchemaName::new("a\"b").unwrap();
         assert_eq!(
             TouchSession { key: &KEY }.call().sql(&schema),
-            "select touch_session from \"a\"\"b\".touch_session($1)"
+            "select \"a\"\"b\".touch_session($1)"
         );
     }
 
@@ -294,11 +294,11 @@ mod tests {
         let touch = TouchSession { key: &KEY };
         let (web, shop) = (SchemaName::default(), SchemaName::new("shop").unwrap());
         let call = touch.call().marked(&web);
-        let mark = hash("select touch_session from \"web\".touch_session($1)");
+        let mark = hash("select \"web\".touch_session($1)");
         assert_eq!(
             call.sql(&web),
             format!(
-                "select q.* from (select touch_session from \"web\".touch_session($1)) as q where \
+                "select q.* from (select \"web\".touch_session($1)) as q where \
                  (1 operator(pg_catalog./) (($2 operator(pg_catalog.=) ({mark}))::pg_catalog.int4)) operator(pg_catalog.=) 1"
             )
         );

@@ -7,7 +7,7 @@ use crate::functions::reply::{Reply, count};
 pub(crate) struct CountSessions;
 
 impl<'a> Function<'a> for CountSessions {
-    const STATEMENT: &'static str = "select count_sessions from {schema}.count_sessions()";
+    const STATEMENT: &'static str = "select {schema}.count_sessions()";
     const CHANGES: bool = false;
     const SCANS: bool = true;
     type Output = u32;

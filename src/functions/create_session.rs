@@ -3,6 +3,7 @@ use uuid::Uuid;
 use crate::error::Error;
 use crate::functions::attribute_parameters::AttributeParameters;
 use crate::functions::call::{Function, Locks};
+use crate::functions::composite_value::composite;
 use crate::functions::parameter::{Parameter, Parameters};
 use crate::functions::reply::{Reply, column, expiry};
 use crate::session::{Expiry, SessionKey};
@@ -29,8 +30,8 @@ pub(crate) enum CreateReply {
 }
 
 impl<'a> Function<'a> for CreateSession<'a> {
-    const STATEMENT: &'static str = "select outcome, version, expires_at, handle, server_time \
-        from {schema}.create_session($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    const STATEMENT: &'static str =
+        composite!("{schema}.create_session($1, $2, $3, $4, $5, $6, $7, $8, $9)");
     const CHANGES: bool = true;
     const LOCKS: Locks = Locks::User;
     type Output = CreateReply;
@@ -43,7 +44,8 @@ impl<'a> Function<'a> for CreateSession<'a> {
 
     fn decode(reply: Reply) -> Result<CreateReply, Error> {
         let repeated = reply.is_repeated();
-        let row = reply.row()?;
+        // outcome, version, expires_at, handle, server_time
+        let row = reply.composite()?;
         match column(&row, 0)? {
             "created" => Ok(CreateReply::Created {
                 version: column(&row, 1)?,

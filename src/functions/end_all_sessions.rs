@@ -7,7 +7,7 @@ use crate::functions::reply::Reply;
 pub(crate) struct EndAllSessions;
 
 impl<'a> Function<'a> for EndAllSessions {
-    const STATEMENT: &'static str = "select end_all_sessions from {schema}.end_all_sessions()";
+    const STATEMENT: &'static str = "select {schema}.end_all_sessions()";
     const CHANGES: bool = true;
     const LOCKS: Locks = Locks::All;
     type Output = u64;

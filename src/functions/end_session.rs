@@ -10,7 +10,7 @@ pub(crate) struct EndSession<'a> {
 }
 
 impl<'a> Function<'a> for EndSession<'a> {
-    const STATEMENT: &'static str = "select end_session from {schema}.end_session($1)";
+    const STATEMENT: &'static str = "select {schema}.end_session($1)";
     const CHANGES: bool = true;
     const LOCKS: Locks = Locks::Session;
     type Output = bool;

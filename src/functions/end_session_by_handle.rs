@@ -11,8 +11,7 @@ pub(crate) struct EndSessionByHandle {
 }
 
 impl<'a> Function<'a> for EndSessionByHandle {
-    const STATEMENT: &'static str =
-        "select end_session_by_handle from {schema}.end_session_by_handle($1)";
+    const STATEMENT: &'static str = "select {schema}.end_session_by_handle($1)";
     const CHANGES: bool = true;
     // All sessions, because only the server can find that of a handle.
     const LOCKS: Locks = Locks::All;

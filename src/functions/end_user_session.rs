@@ -20,8 +20,7 @@ impl<'a> EndUserSession<'a> {
 }
 
 impl<'a> Function<'a> for EndUserSession<'a> {
-    const STATEMENT: &'static str =
-        "select end_user_session from {schema}.end_user_session($1, $2)";
+    const STATEMENT: &'static str = "select {schema}.end_user_session($1, $2)";
     const CHANGES: bool = true;
     // All sessions, because only the server can find that of a handle.
     const LOCKS: Locks = Locks::UserSessions;

@@ -22,8 +22,7 @@ impl<'a> EndUserSessions<'a> {
 }
 
 impl<'a> Function<'a> for EndUserSessions<'a> {
-    const STATEMENT: &'static str =
-        "select end_user_sessions from {schema}.end_user_sessions($1, $2)";
+    const STATEMENT: &'static str = "select {schema}.end_user_sessions($1, $2)";
     const CHANGES: bool = true;
     const LOCKS: Locks = Locks::UserSessions;
     type Output = u32;

@@ -24,8 +24,7 @@ impl<'a> EndUserSessionsExceptHandle<'a> {
 }
 
 impl<'a> Function<'a> for EndUserSessionsExceptHandle<'a> {
-    const STATEMENT: &'static str = "select end_user_sessions_except_handle \
-        from {schema}.end_user_sessions_except_handle($1, $2)";
+    const STATEMENT: &'static str = "select {schema}.end_user_sessions_except_handle($1, $2)";
     const CHANGES: bool = true;
     // All sessions, because only the server can find that of a handle.
     const LOCKS: Locks = Locks::UserSessions;

@@ -1,10 +1,10 @@
 use std::fmt;
 
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::error::Error;
 use crate::functions::call::Function;
+use crate::functions::columns::Columns;
 use crate::functions::parameter::{Parameter, Parameters};
 use crate::functions::reply::{Reply, column};
 use crate::session::UserSession;
@@ -48,7 +48,7 @@ impl<'a> Function<'a> for FindSession {
     }
 }
 
-fn found(row: &Row) -> Result<FoundSession, Error> {
+fn found(row: &impl Columns) -> Result<FoundSession, Error> {
     Ok(FoundSession {
         user_id: column(row, 0)?,
         session: UserSession {

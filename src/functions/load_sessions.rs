@@ -30,7 +30,7 @@ impl<'a> Function<'a> for LoadSessions<'a> {
         reply
             .into_shared_rows()
             .into_iter()
-            .map(|row| Ok((column(&row, 5)?, row)))
+            .map(|row| Ok((column(&*row, 5)?, row)))
             .collect()
     }
 }

@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::functions::call::{Function, Locks};
-use crate::functions::load_session::LoadedSession;
+use crate::functions::load_session_value::LoadedSession;
 use crate::functions::parameter::{Parameter, Parameters};
 use crate::functions::reply::Reply;
 use crate::session::SessionKey;

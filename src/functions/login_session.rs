@@ -1,6 +1,7 @@
 use crate::error::Error;
 use crate::functions::attribute_parameters::AttributeParameters;
 use crate::functions::call::{Function, Locks};
+use crate::functions::composite_value::composite;
 use crate::functions::parameter::{Parameter, Parameters};
 use crate::functions::reply::Reply;
 use crate::functions::rotate_session::ChangeIdReply;
@@ -15,10 +16,11 @@ pub(crate) struct LoginSession<'a> {
 
 impl<'a> Function<'a> for LoginSession<'a> {
     // By name, because the parameters come in the order of create_session.
-    const STATEMENT: &'static str = "select outcome, expires_at, server_time from {schema}.login_session(\
-        p_old_key => $1, p_new_key => $2, \
+    const STATEMENT: &'static str = composite!(
+        "{schema}.login_session(p_old_key => $1, p_new_key => $2, \
         p_idle_timeout_seconds => $3, p_absolute_timeout_seconds => $4, p_user_id => $5, \
-        p_client_address => $6, p_user_agent => $7, p_label => $8, p_max_sessions => $9)";
+        p_client_address => $6, p_user_agent => $7, p_label => $8, p_max_sessions => $9)"
+    );
     const CHANGES: bool = true;
     const LOCKS: Locks = Locks::Session;
     type Output = ChangeIdReply;

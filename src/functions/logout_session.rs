@@ -1,5 +1,6 @@
 use crate::error::Error;
 use crate::functions::call::{Function, Locks};
+use crate::functions::composite_value::composite;
 use crate::functions::parameter::{Parameter, Parameters};
 use crate::functions::reply::Reply;
 use crate::functions::rotate_session::ChangeIdReply;
@@ -12,8 +13,7 @@ pub(crate) struct LogoutSession<'a> {
 }
 
 impl<'a> Function<'a> for LogoutSession<'a> {
-    const STATEMENT: &'static str =
-        "select outcome, expires_at, server_time from {schema}.logout_session($1, $2)";
+    const STATEMENT: &'static str = composite!("{schema}.logout_session($1, $2)");
     const CHANGES: bool = true;
     const LOCKS: Locks = Locks::Session;
     type Output = ChangeIdReply;

@@ -8,7 +8,8 @@
 //! 1. `src/functions/X.rs` has the name of `sql/web/*/X.sql`. [`touch_session`] is the shortest example, [`user_sessions`] one
 //!    with many rows, and [`store_status`] one for administrators.
 //! 2. A struct holds the arguments. `impl Function` gives [`STATEMENT`](Function::STATEMENT), with `{schema}` where the quoted
-//!    schema goes and every column by name, so that a later store may return more columns.
+//!    schema goes and every column by name, so that a later store may return more columns. One composite value goes through
+//!    [`composite!`].
 //! 3. [`parameters`](Function::parameters) follow `$1`, `$2`, …. A value that the server would refuse is refused before the
 //!    struct is made, because an error aborts the caller's transaction.
 //! 4. [`decode`](Function::decode) reads the columns by their position in the statement.
@@ -16,6 +17,8 @@
 
 mod attribute_parameters;
 mod call;
+mod columns;
+mod composite_value;
 mod group;
 pub(crate) mod json;
 pub(crate) mod operations;
@@ -28,7 +31,7 @@ mod create_session;
 mod end_session;
 mod end_user_session;
 mod end_user_sessions;
-mod load_session;
+mod load_session_value;
 mod load_sessions;
 mod lock_session;
 mod login_session;
@@ -71,7 +74,7 @@ pub(crate) use count_sessions::CountSessions;
 pub(crate) use end_session::EndSession;
 pub(crate) use end_user_session::EndUserSession;
 pub(crate) use end_user_sessions::EndUserSessions;
-pub(crate) use load_session::LoadSession;
+pub(crate) use load_session_value::LoadSession;
 pub(crate) use lock_session::LockSession;
 pub(crate) use notify_channel::NotifyChannel;
 pub(crate) use prune_sessions::{PruneReply, PruneSessions};

@@ -7,7 +7,7 @@ use crate::functions::reply::Reply;
 pub(crate) struct NotifyChannel;
 
 impl<'a> Function<'a> for NotifyChannel {
-    const STATEMENT: &'static str = "select notify_channel from {schema}.notify_channel()";
+    const STATEMENT: &'static str = "select {schema}.notify_channel()";
     const CHANGES: bool = false;
     type Output = Option<String>;
 

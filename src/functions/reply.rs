@@ -1,4 +1,3 @@
-use std::ops::Deref;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -6,6 +5,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 
 use crate::error::Error;
+use crate::functions::columns::Columns;
+use crate::functions::composite_value::CompositeValue;
 use crate::session::Expiry;
 
 /// What the server returned for a call.
@@ -20,19 +21,19 @@ enum Rows {
     Shared(Arc<Row>),
 }
 
-/// One row of a reply.
+/// One row of a reply, or a composite value.
 pub(crate) enum ReplyRow {
     Own(Row),
     Shared(Arc<Row>),
+    Composite(CompositeValue),
 }
 
-impl Deref for ReplyRow {
-    type Target = Row;
-
-    fn deref(&self) -> &Row {
+impl Columns for ReplyRow {
+    fn read<'a, T: FromSql<'a>>(&'a self, index: usize) -> Result<T, Error> {
         match self {
-            ReplyRow::Own(row) => row,
-            ReplyRow::Shared(row) => row,
+            ReplyRow::Own(row) => row.read(index),
+            ReplyRow::Shared(row) => row.read(index),
+            ReplyRow::Composite(value) => value.read(index),
         }
     }
 }
@@ -84,6 +85,20 @@ impl Reply {
         self.optional_row().ok_or_else(|| Error::reply("no row"))
     }
 
+    /// Returns the composite value that a statement of [`composite!`] selects, or the row of a group that replaces it.
+    pub(crate) fn optional_composite(self) -> Result<Option<ReplyRow>, Error> {
+        match self.row()? {
+            ReplyRow::Own(row) => Ok(CompositeValue::from_row(row)?.map(ReplyRow::Composite)),
+            row => Ok(Some(row)),
+        }
+    }
+
+    /// Returns the composite value that is never null.
+    pub(crate) fn composite(self) -> Result<ReplyRow, Error> {
+        self.optional_composite()?
+            .ok_or_else(|| Error::reply("null"))
+    }
+
     /// Returns the rows of a reply that is not part of a group's.
     pub(crate) fn into_shared_rows(self) -> Vec<Arc<Row>> {
         match self.rows {
@@ -99,13 +114,17 @@ impl Reply {
     }
 }
 
-/// Reads a column by its position in the statement.
-pub(crate) fn column<'a, T: FromSql<'a>>(row: &'a Row, index: usize) -> Result<T, Error> {
-    row.try_get(index).map_err(Error::column)
+/// Reads a result by its position.
+pub(crate) fn column<'a, T: FromSql<'a>>(row: &'a impl Columns, index: usize) -> Result<T, Error> {
+    row.read(index)
 }
 
 /// Reads the columns `expires_at` and `server_time`, by their positions.
-pub(crate) fn expiry(row: &Row, expires_at: usize, server_time: usize) -> Result<Expiry, Error> {
+pub(crate) fn expiry(
+    row: &impl Columns,
+    expires_at: usize,
+    server_time: usize,
+) -> Result<Expiry, Error> {
     let at: SystemTime = column(row, expires_at)?;
     let now: SystemTime = column(row, server_time)?;
     Ok(Expiry {
@@ -115,7 +134,7 @@ pub(crate) fn expiry(row: &Row, expires_at: usize, server_time: usize) -> Result
 }
 
 /// Reads a column that holds a number of rows.
-pub(crate) fn count(row: &Row, index: usize) -> Result<u32, Error> {
+pub(crate) fn count(row: &impl Columns, index: usize) -> Result<u32, Error> {
     let count: i32 = column(row, index)?;
     u32::try_from(count).map_err(|_| Error::reply("a negative number of rows"))
 }

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::functions::call::{Function, Locks};
+use crate::functions::composite_value::composite;
 use crate::functions::parameter::{Parameter, Parameters};
 use crate::functions::reply::{Reply, column, expiry};
 use crate::session::{Expiry, SessionKey};
@@ -27,12 +28,13 @@ pub(crate) enum ChangeIdReply {
 }
 
 impl ChangeIdReply {
-    /// Decodes the columns `outcome, expires_at, server_time`.
+    /// Decodes a `saved_session`.
     pub(crate) fn decode(reply: Reply) -> Result<ChangeIdReply, Error> {
-        let row = reply.row()?;
+        // outcome, version, expires_at, server_time
+        let row = reply.composite()?;
         match column(&row, 0)? {
             "rotated" => Ok(ChangeIdReply::Rotated {
-                expiry: expiry(&row, 1, 2)?,
+                expiry: expiry(&row, 2, 3)?,
             }),
             "gone" => Ok(ChangeIdReply::Gone),
             "exists" => Ok(ChangeIdReply::Exists),
@@ -55,8 +57,7 @@ impl RotateSession<'_> {
 }
 
 impl<'a> Function<'a> for RotateSession<'a> {
-    const STATEMENT: &'static str =
-        "select outcome, expires_at, server_time from {schema}.rotate_session($1, $2, $3)";
+    const STATEMENT: &'static str = composite!("{schema}.rotate_session($1, $2, $3)");
     const CHANGES: bool = true;
     const LOCKS: Locks = Locks::Session;
     type Output = ChangeIdReply;

@@ -1,5 +1,6 @@
 use crate::error::Error;
 use crate::functions::call::{Function, GroupKind, Locks};
+use crate::functions::composite_value::composite;
 use crate::functions::parameter::{Parameter, Parameters};
 use crate::functions::reply::{Reply, column, expiry};
 use crate::functions::save_sessions::SaveSessions;
@@ -30,9 +31,7 @@ pub(crate) enum SaveReply {
 }
 
 impl<'a> Function<'a> for SaveSession<'a> {
-    // One row as a value costs the server less than a table. The function is volatile, so the subquery calls it once.
-    const STATEMENT: &'static str = "select (q.s).outcome, (q.s).version, (q.s).expires_at, (q.s).server_time \
-        from (select {schema}.save_session($1, $2, $3) as s) as q";
+    const STATEMENT: &'static str = composite!("{schema}.save_session($1, $2, $3)");
     const CHANGES: bool = true;
     const LOCKS: Locks = Locks::Session;
     type Output = SaveReply;
@@ -53,7 +52,8 @@ impl<'a> Function<'a> for SaveSession<'a> {
 
     fn decode(reply: Reply) -> Result<SaveReply, Error> {
         let repeated = reply.is_repeated();
-        let row = reply.row()?;
+        // outcome, version, expires_at, server_time
+        let row = reply.composite()?;
         match column(&row, 0)? {
             "saved" => Ok(SaveReply::Saved {
                 version: column(&row, 1)?,

@@ -42,7 +42,7 @@ impl<'a> Function<'a> for SaveSessions<'a> {
             .into_shared_rows()
             .into_iter()
             .map(|row| {
-                let ordinality: i64 = column(&row, 4)?;
+                let ordinality: i64 = column(&*row, 4)?;
                 let position = usize::try_from(ordinality - 1)
                     .map_err(|_| Error::reply("a position that was not asked for"))?;
                 Ok((position, row))

@@ -12,7 +12,7 @@ pub(crate) struct TouchSession<'a> {
 }
 
 impl<'a> Function<'a> for TouchSession<'a> {
-    const STATEMENT: &'static str = "select touch_session from {schema}.touch_session($1)";
+    const STATEMENT: &'static str = "select {schema}.touch_session($1)";
     const CHANGES: bool = false;
     type Output = Option<SystemTime>;
 

@@ -78,6 +78,7 @@ const CALLS: &[&str] = &[
     "select web.create_session(sha256('own'), '{}')",
     "select web.create_session(sha256(convert_to('new ' || n, 'UTF8')), '{}') from generate_series(1, 16) as n",
     "select web.load_session(sha256('missing'))",
+    "select web.load_session_value(sha256('missing'))",
     "select octet_length(data) from web.load_session(sha256('rotated 1'))",
     "select web.load_session(sha256('own'))",
     "select web.save_session(sha256('own'), '{}')",

@@ -69,6 +69,7 @@ fn serializable_transaction_reads_no_index() {
         format!("select web.create_session({key}, '{{}}')"),
         format!("select web.create_session({key}, '{{}}', p_user_id => 'ada')"),
         format!("select * from web.load_session({key})"),
+        format!("select web.load_session_value({key})"),
         format!("select * from web.load_session({key}, false)"),
         format!("select web.save_session({key}, '{{}}')"),
         format!("select web.load_sessions(array[{key}])"),

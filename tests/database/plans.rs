@@ -10,6 +10,7 @@ const CALLS: &[&str] = &[
     "select web.create_session(sha256('new'), '{}', p_user_id => 'user 1', p_max_sessions => 3)",
     "select web.create_session(sha256(convert_to('new ' || n, 'UTF8')), '{}') from generate_series(1, 16) as n",
     "select web.load_session(sha256('1'))",
+    "select web.load_session_value(sha256('1'))",
     "select web.load_session(sha256('missing'))",
     "select web.load_session(sha256('due'))",
     "select web.save_session(sha256('1'), '{}')",

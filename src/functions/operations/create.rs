@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::functions::attribute_parameters::AttributeParameters;
 use crate::functions::call::{Call, Function};
 use crate::functions::create_session::{CreateReply, CreateSession};
-use crate::functions::load_session::{LoadSession, LoadedSession};
+use crate::functions::load_session_value::{LoadSession, LoadedSession};
 use crate::functions::operations::drawn_id::DrawnId;
 use crate::functions::operations::{Next, Operation};
 use crate::functions::reply::Reply;

@@ -6,7 +6,7 @@ use crate::functions::attribute_parameters::AttributeParameters;
 use crate::functions::call::{Call, Function};
 use crate::functions::end_session::EndSession;
 use crate::functions::json;
-use crate::functions::load_session::{LoadSession, LoadedSession};
+use crate::functions::load_session_value::{LoadSession, LoadedSession};
 use crate::functions::operations::change_id::{ChangeId, ChangedId, IdChange};
 use crate::functions::operations::create::{Create, CreateReplies};
 use crate::functions::operations::{Next, Operation};

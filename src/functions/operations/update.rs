@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::error::Error;
 use crate::functions::call::{Call, Function};
 use crate::functions::json;
-use crate::functions::load_session::{LoadSession, LoadedSession};
+use crate::functions::load_session_value::{LoadSession, LoadedSession};
 use crate::functions::operations::{Next, Operation};
 use crate::functions::reply::Reply;
 use crate::functions::save_session::{SaveReply, SaveSession};

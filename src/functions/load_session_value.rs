@@ -1,5 +1,6 @@
 use crate::error::Error;
 use crate::functions::call::{Function, GroupKind};
+use crate::functions::composite_value::composite;
 use crate::functions::json;
 use crate::functions::parameter::{Parameter, Parameters};
 use crate::functions::reply::{Reply, ReplyRow, column, expiry};
@@ -13,8 +14,7 @@ pub(crate) struct LoadSession<'a> {
 }
 
 impl<'a> Function<'a> for LoadSession<'a> {
-    const STATEMENT: &'static str =
-        "select data, version, expires_at, user_id, server_time from {schema}.load_session($1, $2)";
+    const STATEMENT: &'static str = composite!("{schema}.load_session_value($1, $2)");
     const CHANGES: bool = false;
     type Output = Option<LoadedSession>;
 
@@ -32,7 +32,7 @@ impl<'a> Function<'a> for LoadSession<'a> {
 
     fn decode(reply: Reply) -> Result<Option<LoadedSession>, Error> {
         reply
-            .optional_row()
+            .optional_composite()?
             .map(LoadedSession::from_row)
             .transpose()
     }
@@ -54,6 +54,7 @@ enum StoredData {
 }
 
 impl LoadedSession {
+    /// Decodes the columns of a `loaded_session`.
     pub(crate) fn from_row(row: ReplyRow) -> Result<LoadedSession, Error> {
         Ok(LoadedSession {
             version: column(&row, 1)?,
