@@ -177,6 +177,24 @@
 //! An error shows no session id, key or session data, so it can be logged. The same holds for every `Debug` of this library, and
 //! for what the `postgres` crate logs of its calls.
 //!
+//! # Spans and metrics
+//!
+//! With the feature `tracing`, each call of a function is a span `call` with the target `connect_pg`, at the level debug, inside the
+//! span that the caller is in. Its fields are complete when it closes, so that a subscriber can derive metrics from them:
+//!
+//! | field | meaning |
+//! |---|---|
+//! | `function` | the function that was called, such as `load_session`; or `commit` |
+//! | `outcome` | what it returned, such as `saved` or `gone`; `none` if it found nothing; `done` otherwise. `failed`: an error. `unknown`: an error that leaves the [outcome](Error::is_outcome_unknown) open. `cancelled`: the future was dropped |
+//! | `duration` | the seconds from the request to the reply, the wait for a connection included |
+//! | `attempts` | 1, or more if the call was repeated |
+//! | `group_size` | how many calls [shared](StoreBuilder::group_calls) the call of the database; 1 if it was made by itself |
+//! | `error_kind` | the [`ErrorKind`] of an error |
+//! | `sqlstate` | the [SQLSTATE](Error::code) of an error, if it has one |
+//!
+//! A group has a span of its own: `load_sessions` or `save_sessions`. Warnings report a connection that is lost and replaced, a
+//! listener that connects again, and a run of a pruner that failed. No span and no event shows an argument or session data.
+//!
 //! # Features
 //!
 //! | feature | what it adds |
@@ -184,6 +202,7 @@
 //! | (none) | the synchronous client |
 //! | `tls` | on by default: TLS by rustls. Without it, [a connector of your own](StoreBuilder::connector) makes TLS connections |
 //! | `tokio` | the module `tokio`: the asynchronous client |
+//! | `tracing` | a [span](#spans-and-metrics) for each call of both clients |
 //! | `install` | the module `install`: install, check and upgrade the store from a program of your own |
 //! | `admin` | the program `session-admin`; for `cargo install connect-pg --features admin` |
 //!
@@ -211,6 +230,7 @@ mod session;
 mod settings;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+mod trace;
 
 // Part of the signatures: an application needs the very same versions.
 #[doc(no_inline)]

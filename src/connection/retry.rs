@@ -99,7 +99,10 @@ impl FailedAttempt {
             Decision::Return { outcome_unknown } => {
                 Err(self.error.with_outcome_unknown_if(outcome_unknown))
             }
-            Decision::Reconnect(next) | Decision::PrepareAnew(next) => Ok(next),
+            Decision::Reconnect(next) | Decision::PrepareAnew(next) => {
+                call.trace().repeated(&self.error);
+                Ok(next)
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::runtime::random_delay;
+use crate::trace;
 
 /// After this time without an event the listener asks the server whether the channel is still the same. The question also
 /// finds a broken connection.
@@ -22,6 +23,7 @@ impl Reconnects {
 
     /// Returns the pause before the next attempt to connect. There is none after a connection that worked.
     pub(crate) fn next_pause(&mut self) -> Duration {
+        trace::listener_reconnects(self.0);
         let pause = self.0.checked_sub(1).map(reconnect_pause);
         self.0 = self.0.saturating_add(1);
         pause.unwrap_or_default()

@@ -8,6 +8,7 @@ use crate::functions::parameter::{Parameter, Parameters};
 use crate::functions::reply::Reply;
 use crate::functions::schema_name::SchemaName;
 use crate::session::SessionKey;
+use crate::trace::{CallSpan, CallTrace};
 
 /// A function of the schema `web`, with its arguments.
 pub(crate) trait Function<'a> {
@@ -47,6 +48,7 @@ pub(crate) trait Function<'a> {
             locks: Self::LOCKS,
             group: self.group(),
             mark: None,
+            trace: CallTrace::NONE,
         }
     }
 }
@@ -97,6 +99,7 @@ pub struct Call<'a> {
     locks: Locks,
     group: Option<GroupKind>,
     mark: Option<Mark>,
+    trace: CallTrace<'a>,
 }
 
 /// What a statement compares before its function runs.
@@ -111,6 +114,29 @@ impl<'a> Call<'a> {
     /// Returns the text that names the statement: the same for all calls of one function.
     pub(crate) fn statement(&self) -> &'static str {
         self.statement
+    }
+
+    /// Returns the name of the function.
+    fn function(&self) -> &'static str {
+        let call = self.statement.split_once("{schema}.");
+        let name = call.and_then(|(_, call)| call.split_once('('));
+        name.map_or("", |(name, _)| name)
+    }
+
+    /// Begins the span of this call.
+    pub(crate) fn span(&self) -> CallSpan {
+        CallSpan::begin(|| self.function())
+    }
+
+    /// Returns the same call, whose attempts are counted in a span.
+    pub(crate) fn traced<'b>(&'b self, span: &'b CallSpan) -> TracedCall<'b> {
+        span.trace().map_or(TracedCall::Same(self), |trace| {
+            TracedCall::Own(Box::new(Call { trace, ..*self }))
+        })
+    }
+
+    pub(crate) fn trace(&self) -> CallTrace<'a> {
+        self.trace
     }
 
     /// Returns the statement's text in SQL.
@@ -244,6 +270,23 @@ impl<'a> Call<'a> {
 
     fn parameters(&self) -> &[Parameter<'a>] {
         self.parameters.as_slice()
+    }
+}
+
+/// A call, with its span if one is listened to. Small, because futures contain it.
+pub(crate) enum TracedCall<'a> {
+    Same(&'a Call<'a>),
+    Own(Box<Call<'a>>),
+}
+
+impl<'a> Deref for TracedCall<'a> {
+    type Target = Call<'a>;
+
+    fn deref(&self) -> &Call<'a> {
+        match self {
+            TracedCall::Same(call) => call,
+            TracedCall::Own(call) => call,
+        }
     }
 }
 

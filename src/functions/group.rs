@@ -178,12 +178,13 @@ impl<'a> Group<'a> {
         Ok(match self.kind {
             GroupKind::Load | GroupKind::Peek => {
                 let rows = LoadSessions::decode(reply)?;
-                let part = |key: &&[u8]| Some(Reply::of_group(rows.get(*key)?, repeated));
+                let part =
+                    |key: &&[u8]| Some(Reply::of_group(rows.get(*key)?, repeated, self.len()));
                 self.keys.iter().map(part).collect()
             }
             GroupKind::Save => {
                 let rows = SaveSessions::decode(reply)?;
-                let part = |at| Some(Reply::of_group(rows.get(&at)?, repeated));
+                let part = |at| Some(Reply::of_group(rows.get(&at)?, repeated, self.len()));
                 (0..self.keys.len()).map(part).collect()
             }
         })

@@ -24,6 +24,7 @@ pub(crate) mod json;
 pub(crate) mod operations;
 mod parameter;
 mod reply;
+mod report;
 mod schema_name;
 
 mod count_sessions;
@@ -68,6 +69,7 @@ pub(crate) use attribute_parameters::AttributeParameters;
 pub(crate) use call::{Call, Function, GroupKind, Waits};
 pub(crate) use group::{Admission, Group, GroupLimits, GroupReply, GroupedCall};
 pub(crate) use reply::Reply;
+pub(crate) use report::{report, report_commit, report_group, report_reply};
 pub(crate) use schema_name::{SchemaName, quote};
 
 pub(crate) use count_sessions::CountSessions;

@@ -13,6 +13,7 @@ use crate::session::Expiry;
 pub struct Reply {
     rows: Rows,
     repeated: bool,
+    group_size: usize,
 }
 
 enum Rows {
@@ -49,20 +50,27 @@ impl Reply {
         Reply {
             rows: Rows::Own(rows),
             repeated: may_have_executed,
+            group_size: 1,
         }
     }
 
     /// Returns the part of a group's reply that is for one of its calls.
-    pub(crate) fn of_group(row: &Arc<Row>, may_have_executed: bool) -> Reply {
+    pub(crate) fn of_group(row: &Arc<Row>, may_have_executed: bool, group_size: usize) -> Reply {
         Reply {
             rows: Rows::Shared(Arc::clone(row)),
             repeated: may_have_executed,
+            group_size,
         }
     }
 
     /// Returns true if the same call was sent before, on a connection that broke, and may have been executed.
     pub(crate) fn is_repeated(&self) -> bool {
         self.repeated
+    }
+
+    /// Returns how many calls the reply was for.
+    pub(crate) fn group_size(&self) -> usize {
+        self.group_size
     }
 
     pub(crate) fn rows(&self) -> &[Row] {

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::functions::PruneSessions;
 use crate::runtime::random_delay;
 use crate::runtime::worker_thread::run_callback;
+use crate::trace;
 
 /// The longest wait after errors, unless the interval is longer.
 const MAX_BACK_OFF: Duration = Duration::from_secs(15 * 60);
@@ -82,12 +83,15 @@ impl Schedule {
             ended.run = Some(Arc::clone(&run));
             ended.failures
         };
+        let is_traced = run
+            .error()
+            .is_some_and(|error| trace::pruning_failed(failures, error));
         match (&self.options.on_run, run.error()) {
             (Some(report), _) => run_callback(|| report(&run)),
-            (None, Some(error)) => {
+            (None, Some(error)) if !is_traced => {
                 run_callback(|| log::warn!("pruning failed, {failures} times in a row: {error}"));
             }
-            (None, None) => {}
+            (None, _) => {}
         }
         wait_after(self.options.interval, failures)
     }

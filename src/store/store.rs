@@ -8,9 +8,12 @@ use super::lock_registry;
 use crate::connection::{Backend, Borrowed, Connector, Lent, OpenTransaction, Pool, PoolStatus};
 use crate::error::Error;
 use crate::functions::operations::{Next, Operation};
-use crate::functions::{Call, Function, Reply, SchemaName, json};
+use crate::functions::{
+    Call, Function, Reply, SchemaName, json, report, report_commit, report_reply,
+};
 use crate::runtime::random_delay;
 use crate::session::Session;
+use crate::trace::CallSpan;
 
 /// A session store in a PostgreSQL database.
 ///
@@ -147,6 +150,7 @@ impl<B: Backend> Store<B> {
     ) -> Result<F::Output, Error> {
         let call = function.call();
         lock_registry::check_self_deadlock(&self.schema, &call)?;
+        let span = call.span();
         let data = call.data().filter(|data| !data.is_ascii());
         let reply = match data {
             Some(data) if self.ascii.load(Ordering::Relaxed) => {
@@ -155,6 +159,7 @@ impl<B: Backend> Store<B> {
             }
             _ => transaction.execute(&self.schema, &call),
         };
+        report(&span, &reply);
         reply.and_then(F::decode)
     }
 
@@ -186,10 +191,27 @@ impl<B: Backend> Store<B> {
     {
         let call = first.call();
         lock_registry::check_self_deadlock(&self.schema, &call)?;
-        self.backend
-            .in_transaction(&self.schema, &call, |transaction, reply| {
-                work(transaction, F::decode(reply)?)
-            })
+        let span = call.span();
+        let mut commit = None;
+        let result =
+            self.backend
+                .in_transaction(&self.schema, &call.traced(&span), |transaction, reply| {
+                    report_reply(&span, &reply);
+                    let result = work(transaction, F::decode(reply)?).map_err(Failed::Work)?;
+                    commit = Some(CallSpan::commit());
+                    Ok(result)
+                });
+        match (&result, &commit) {
+            (Ok(_), Some(commit)) => report_commit(commit, Ok(())),
+            (Err(Failed::Store(error)), Some(commit)) => report_commit(commit, Err(error)),
+            // Of the first call, unless that has ended.
+            (Err(Failed::Store(error)), None) => span.failed(1, error),
+            _ => {}
+        }
+        result.map_err(|failed| match failed {
+            Failed::Work(error) => error,
+            Failed::Store(error) => error.into(),
+        })
     }
 
     /// Makes a call. Its data is sent as it is, or in ASCII to a database that has refused a character: SQLSTATE 22P05.
@@ -197,16 +219,16 @@ impl<B: Backend> Store<B> {
         lock_registry::check_self_deadlock(&self.schema, call)?;
         let data = call.data().filter(|data| !data.is_ascii());
         let Some(data) = data else {
-            return self.backend.execute(&self.schema, call);
+            return self.execute_once(call);
         };
         let in_ascii = || {
             let data = json::to_ascii(data);
-            self.backend.execute(&self.schema, &call.with_data(&data))
+            self.execute_once(&call.with_data(&data))
         };
         if self.ascii.load(Ordering::Relaxed) {
             return in_ascii();
         }
-        match self.backend.execute(&self.schema, call) {
+        match self.execute_once(call) {
             Err(error) if error.is_untranslatable() && B::USABLE_AFTER_ERROR => {
                 let reply = in_ascii()?;
                 self.remember_ascii();
@@ -216,9 +238,31 @@ impl<B: Backend> Store<B> {
         }
     }
 
+    /// Makes a call as it is, and reports it.
+    fn execute_once(&self, call: &Call<'_>) -> Result<Reply, Error> {
+        let span = call.span();
+        let result = self.backend.execute(&self.schema, &call.traced(&span));
+        report(&span, &result);
+        result
+    }
+
     /// Sends all data in ASCII from now on.
     pub(super) fn remember_ascii(&self) {
         self.ascii.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What failed in a transaction.
+enum Failed<E> {
+    /// What the caller does in it.
+    Work(E),
+    /// Its first call, or its commit.
+    Store(Error),
+}
+
+impl<E> From<Error> for Failed<E> {
+    fn from(error: Error) -> Failed<E> {
+        Failed::Store(error)
     }
 }
 

@@ -10,7 +10,7 @@ use super::open_connection::current_runtime;
 use super::pool_inner::PoolInner;
 use crate::connection::GroupMode;
 use crate::error::Error;
-use crate::functions::{Call, GroupKind, GroupedCall, Reply, SchemaName};
+use crate::functions::{Call, GroupKind, GroupedCall, Reply, SchemaName, report_group};
 
 impl PoolInner {
     /// Makes a call of a kind that has groups.
@@ -38,6 +38,7 @@ impl PoolInner {
             Answer::Refused => self.execute_alone(schema, call, false, deadline).await,
             // The time of the group's call was no wait for a place.
             Answer::Alone { may_have_executed } => {
+                call.trace().again();
                 let deadline = self.deadline();
                 self.execute_alone(schema, call, may_have_executed, deadline)
                     .await
@@ -94,7 +95,11 @@ impl PoolInner {
         };
         let group = members.group();
         let call = group.call();
-        let reply = self.execute_on(lease, schema, &call, false).await;
+        let span = call.span();
+        let reply = self
+            .execute_on(lease, schema, &call.traced(&span), false)
+            .await;
+        report_group(&span, &reply, group.len());
         drop(group);
         leader.answer(members, reply);
     }

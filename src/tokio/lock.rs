@@ -13,9 +13,12 @@ use super::held_locks;
 use super::store::Store;
 use crate::error::Error;
 use crate::functions::operations::{check_same_session, finish_locked};
-use crate::functions::{Function, LockSession, SaveSession, json};
+use crate::functions::{
+    Function, LockSession, SaveSession, json, report, report_commit, report_reply,
+};
 use crate::session::{Session, SessionId, SessionKey};
 use crate::store::{Held, UpdateOutcome};
+use crate::trace::CallSpan;
 
 impl<B: Backend> Store<B> {
     /// Locks a session, so that no other client can change it, runs `work`, and saves what that did to the session's data.
@@ -95,9 +98,15 @@ impl<B: Backend> Store<B> {
         async move {
             let key = id.key();
             let lock = LockSession::new(&key, lock_timeout)?;
-            let call = lock.call();
-            held_locks::check_self_deadlock(&self.schema, &call)?;
-            let (transaction, reply) = self.backend.begin(&self.schema, &call).await?;
+            let (transaction, reply) = {
+                let call = lock.call();
+                held_locks::check_self_deadlock(&self.schema, &call)?;
+                let span = call.span();
+                let begun = self.backend.begin(&self.schema, &call.traced(&span)).await;
+                let (transaction, reply) = begun.inspect_err(|error| span.failed(1, error))?;
+                report_reply(&span, &reply);
+                (transaction, reply)
+            };
             let session = LockSession::decode(reply).and_then(|locked| {
                 locked
                     .map(|locked| locked.into_session(id.clone(), key))
@@ -132,7 +141,10 @@ impl<B: Backend> Store<B> {
             } = locked;
             match saved {
                 Ok(is_live) => {
-                    transaction.commit().await?;
+                    let span = CallSpan::commit();
+                    let committed = transaction.commit().await;
+                    report_commit(&span, committed.as_ref().copied());
+                    committed?;
                     Ok(if is_live {
                         UpdateOutcome::Updated(session)
                     } else {
@@ -167,12 +179,11 @@ impl<B: Backend> Store<B> {
                 data: &json,
                 version: locked.session.version,
             };
-            let reply = locked
-                .transaction
-                .execute(&self.schema, &save.call())
-                .await
-                .and_then(SaveSession::decode)?;
-            finish_locked(reply, &mut locked.session)
+            let call = save.call();
+            let span = call.span();
+            let reply = locked.transaction.execute(&self.schema, &call).await;
+            report(&span, &reply);
+            finish_locked(SaveSession::decode(reply?)?, &mut locked.session)
         }
     }
 }

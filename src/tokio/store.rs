@@ -12,7 +12,7 @@ use super::pool::Pool;
 use crate::connection::{Connector, PoolStatus};
 use crate::error::Error;
 use crate::functions::operations::{Next, Operation};
-use crate::functions::{Call, Function, Reply, SchemaName, json};
+use crate::functions::{Call, Function, Reply, SchemaName, json, report};
 use crate::runtime::random_delay;
 
 /// A session store in a PostgreSQL database, for tasks of tokio.
@@ -176,21 +176,29 @@ impl<B: Backend> Store<B> {
     async fn execute_encoded(&self, call: &Call<'_>) -> Result<Reply, Error> {
         held_locks::check_self_deadlock(&self.schema, call)?;
         let Some(data) = call.data().filter(|data| !data.is_ascii()) else {
-            return self.backend.execute(&self.schema, call).await;
+            return self.execute_once(call).await;
         };
         if !self.ascii.load(Ordering::Relaxed) {
-            match self.backend.execute(&self.schema, call).await {
+            match self.execute_once(call).await {
                 Err(error) if error.is_untranslatable() && B::USABLE_AFTER_ERROR => {}
                 result => return result,
             }
         }
         let data = json::to_ascii(data);
-        let reply = self
-            .backend
-            .execute(&self.schema, &call.with_data(&data))
-            .await?;
+        let reply = self.execute_once(&call.with_data(&data)).await?;
         self.ascii.store(true, Ordering::Relaxed);
         Ok(reply)
+    }
+
+    /// Makes a call as it is, and reports it.
+    async fn execute_once(&self, call: &Call<'_>) -> Result<Reply, Error> {
+        let span = call.span();
+        let result = self
+            .backend
+            .execute(&self.schema, &call.traced(&span))
+            .await;
+        report(&span, &result);
+        result
     }
 }
 

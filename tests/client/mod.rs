@@ -17,6 +17,8 @@ mod pruner;
 mod rotation;
 mod round_trips;
 mod sessions;
+#[cfg(feature = "tracing")]
+mod spans;
 #[cfg(feature = "tls")]
 mod tls;
 mod users;

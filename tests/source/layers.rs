@@ -5,7 +5,7 @@ use super::rust_imports::{Crate, ModulePath};
 /// From low to high. Folders of one line do not import from each other.
 const LAYERS: [&[&str]; 9] = [
     &["error"],
-    &["runtime"],
+    &["runtime", "trace"],
     &["session"],
     &["functions"],
     &["settings"],

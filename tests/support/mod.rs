@@ -1,5 +1,7 @@
 //! What the tests share.
 
+#[cfg(feature = "tracing")]
+pub(crate) mod captured;
 pub(crate) mod case;
 #[cfg(feature = "tls")]
 pub(crate) mod certificates;

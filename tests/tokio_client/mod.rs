@@ -13,6 +13,8 @@ mod pool;
 mod pruner;
 mod rotation;
 mod sessions;
+#[cfg(feature = "tracing")]
+mod spans;
 #[cfg(feature = "tls")]
 mod tls;
 mod users;

@@ -9,7 +9,9 @@ use super::place::PooledConnection;
 use super::queue::Purpose;
 use super::waiting::Turn;
 use crate::error::Error;
-use crate::functions::{Call, Group, GroupKind, GroupLimits, GroupedCall, Reply, SchemaName};
+use crate::functions::{
+    Call, Group, GroupKind, GroupLimits, GroupedCall, Reply, SchemaName, report_group,
+};
 
 /// Loads and saves in groups: those that wait for a connection share the next one that is released, in one call of the
 /// database. The thread that gets it leads the group.
@@ -107,7 +109,14 @@ impl Groups {
         }
         let group = Group::new(*kind, iter::once(&**own).chain(members.calls()));
         connection.count_group(group.len());
-        let result = connection.execute(&checkout.connector, schema, &group.call(), false);
+        let result = {
+            let call = group.call();
+            let span = call.span();
+            let call = call.traced(&span);
+            let result = connection.execute(&checkout.connector, schema, &call, false);
+            report_group(&span, &result, group.len());
+            result
+        };
         // Before the replies: the next leader need not wait for those.
         drop(connection);
         let mut replies = group.decode(result);
@@ -132,6 +141,7 @@ impl Groups {
 
 impl Candidate<'_> {
     fn alone(&self, past: Past) -> Result<Reply, Error> {
+        self.call.trace().again();
         self.checkout.execute(self.schema, self.call, past)
     }
 }
