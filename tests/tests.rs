@@ -10,6 +10,8 @@ mod support;
 mod client;
 mod database;
 mod example;
+#[cfg(all(feature = "admin", feature = "tokio"))]
+mod faults;
 mod npm;
 #[cfg(feature = "admin")]
 mod session_admin;

@@ -76,7 +76,9 @@ impl CopiedServer {
             "local all all trust\nlocal replication all trust\n",
         )
         .map_err(|e| e.to_string())?;
-        let server = spawn(programs, &directory, settings)?;
+        let server = server_command(programs, &directory, settings, &[])?
+            .spawn()
+            .map_err(|e| e.to_string())?;
         Ok(Self { directory, server })
     }
 
@@ -113,10 +115,20 @@ impl Drop for CopiedServer {
     }
 }
 
-/// Starts the server whose data are in `directory`/data. Its socket and its log are in the directory too.
-pub(super) fn spawn(programs: &Path, directory: &Path, settings: &[&str]) -> Result<Child, String> {
+/// Returns the command that starts the server whose data are in `directory`/data, with these variables (`name=value`). Its socket
+/// and its log are in the directory too.
+pub(super) fn server_command(
+    programs: &Path,
+    directory: &Path,
+    settings: &[&str],
+    variables: &[String],
+) -> Result<Command, String> {
     give_to_server_user(directory)?;
-    as_server_user(&programs.join("postgres"))
+    // For the server alone, and not for what changes the user.
+    let mut command = as_server_user(Path::new("env"));
+    command
+        .args(variables)
+        .arg(programs.join("postgres"))
         .arg("-D")
         .arg(directory.join("data"))
         .args(["-c", "listen_addresses=", "-c", "logging_collector=off"])
@@ -125,9 +137,8 @@ pub(super) fn spawn(programs: &Path, directory: &Path, settings: &[&str]) -> Res
         .args(settings.iter().flat_map(|setting| ["-c", setting]))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(fs::File::create(directory.join("log")).map_err(|e| e.to_string())?)
-        .spawn()
-        .map_err(|e| e.to_string())
+        .stderr(fs::File::create(directory.join("log")).map_err(|e| e.to_string())?);
+    Ok(command)
 }
 
 /// Returns true if the tests run as root. PostgreSQL refuses to, so its programs run as the user `postgres`.
@@ -169,7 +180,7 @@ pub(super) fn as_server_user(program: &Path) -> Command {
 }
 
 /// Returns the output of a command, or its errors if it failed.
-pub(super) fn succeeded(output: std::io::Result<Output>) -> Result<String, String> {
+pub fn succeeded(output: std::io::Result<Output>) -> Result<String, String> {
     let output = output.map_err(|e| e.to_string())?;
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())

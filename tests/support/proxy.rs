@@ -30,6 +30,11 @@ struct Shared {
 
 impl Proxy {
     pub fn to(database: &TestDatabase) -> Proxy {
+        Proxy::to_server(&database.config())
+    }
+
+    /// Makes a proxy to the first server that the settings name.
+    pub fn to_server(config: &Config) -> Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let proxy = Proxy {
             port: listener.local_addr().unwrap().port(),
@@ -41,7 +46,6 @@ impl Proxy {
                 silent: AtomicBool::new(false),
             }),
         };
-        let config = database.config();
         let (host, port) = (config.get_hosts()[0].clone(), config.get_ports()[0]);
         let shared = Arc::clone(&proxy.shared);
         // The threads end with their connection or with the process.
@@ -65,13 +69,18 @@ impl Proxy {
 
     /// Returns how the runtime role connects through this proxy.
     pub fn config(&self, database: &TestDatabase) -> Config {
+        self.login(&database.name, &database.role, &database.password)
+    }
+
+    /// Returns how a role connects through this proxy.
+    pub fn login(&self, database: &str, role: &str, password: &str) -> Config {
         let mut config = Config::new();
         config
             .host("127.0.0.1")
             .port(self.port)
-            .dbname(&database.name)
-            .user(&database.role)
-            .password(&database.password);
+            .dbname(database)
+            .user(role)
+            .password(password);
         config
     }
 
