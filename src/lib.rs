@@ -184,7 +184,7 @@
 //!
 //! | field | meaning |
 //! |---|---|
-//! | `function` | the function that was called, such as `load_session`; or `commit` |
+//! | `function` | the function that was called, such as `save_session`; or `commit` |
 //! | `outcome` | what it returned, such as `saved` or `gone`; `none` if it found nothing; `done` otherwise. `failed`: an error. `unknown`: an error that leaves the [outcome](Error::is_outcome_unknown) open. `cancelled`: the future was dropped |
 //! | `duration` | the seconds from the request to the reply, the wait for a connection included |
 //! | `attempts` | 1, or more if the call was repeated |

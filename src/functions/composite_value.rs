@@ -54,6 +54,14 @@ fn attribute(mut bytes: &[u8], index: usize) -> Option<(Type, Option<&[u8]>)> {
     Some((Type::from_oid(type_id)?, value))
 }
 
+/// Returns the first attribute of a value, if it is a text.
+pub(crate) fn first_text(value: &[u8]) -> Option<&str> {
+    match attribute(value, 0)? {
+        (Type::TEXT, Some(text)) => std::str::from_utf8(text).ok(),
+        _ => None,
+    }
+}
+
 fn take_attribute<'a>(bytes: &mut &'a [u8]) -> Option<(u32, Option<&'a [u8]>)> {
     let type_id = take_integer(bytes)?;
     let length = take_integer(bytes)?;
@@ -88,6 +96,15 @@ mod tests {
             Some((Type::INT8, Some(&7_i64.to_be_bytes()[..])))
         );
         assert_eq!(attribute(VALUE, 3), None);
+    }
+
+    #[test]
+    fn first_text_is_that_of_a_text() {
+        assert_eq!(first_text(VALUE), Some("a"));
+        assert_eq!(
+            first_text(b"\0\0\0\x01\0\0\0\x14\0\0\0\x08\0\0\0\0\0\0\0\x07"),
+            None
+        );
     }
 
     #[test]

@@ -6,6 +6,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use crate::error::Error;
+use crate::functions::call::Call;
+use crate::functions::composite_value;
 use crate::functions::reply::Reply;
 use crate::trace::CallSpan;
 
@@ -26,16 +28,16 @@ const NAMED: [&str; 12] = [
 ];
 
 /// Ends the span of a call.
-pub(crate) fn report(span: &CallSpan, result: &Result<Reply, Error>) {
+pub(crate) fn report(call: &Call<'_>, span: &CallSpan, result: &Result<Reply, Error>) {
     match result {
-        Ok(reply) => report_reply(span, reply),
+        Ok(reply) => report_reply(call, span, reply),
         Err(error) => span.failed(1, error),
     }
 }
 
 /// Ends the span of a call that the server has replied to.
-pub(crate) fn report_reply(span: &CallSpan, reply: &Reply) {
-    span.replied(reply.group_size(), || outcome(reply.rows()));
+pub(crate) fn report_reply(call: &Call<'_>, span: &CallSpan, reply: &Reply) {
+    span.replied(reply.group_size(), || outcome(call, reply.rows()));
 }
 
 /// Ends the span of a commit.
@@ -49,30 +51,39 @@ pub(crate) fn report_commit(span: &CallSpan, committed: Result<(), &Error>) {
 /// Ends the span of a call that was made for several.
 pub(crate) fn report_group(span: &CallSpan, result: &Result<Reply, Error>, size: usize) {
     match result {
-        Ok(reply) => span.replied(size, || outcome(reply.rows())),
+        // Each row is the reply of one of its calls, which report it.
+        Ok(reply) => span.replied(size, || found(reply.rows())),
         Err(error) => span.failed(size, error),
     }
 }
 
+fn found(rows: &[Row]) -> &'static str {
+    if rows.is_empty() { "none" } else { "done" }
+}
+
 /// Returns the outcome that the function returned, `none` if it found nothing, and `done` otherwise.
-fn outcome(rows: &[Row]) -> &'static str {
+fn outcome(call: &Call<'_>, rows: &[Row]) -> &'static str {
     let [row] = rows else {
-        return if rows.is_empty() { "none" } else { "done" };
+        return found(rows);
     };
     let column = row.columns().first();
-    match column.map(|column| (column.name(), column.type_())) {
-        Some(("outcome", &Type::TEXT)) => {
-            let text = row.try_get::<_, Option<&str>>(0).ok().flatten();
-            let named = NAMED.iter().find(|name| Some(**name) == text);
-            named.unwrap_or(&"done")
-        }
-        Some((_, &Type::BOOL)) if matches!(row.try_get(0), Ok(Some(false))) => "none",
+    let name = match column.map(|column| (column.name(), column.type_())) {
+        Some((_, &Type::BYTEA)) => match row.try_get::<_, Option<&[u8]>>(0) {
+            Ok(None) => return "none",
+            // The first text of a load is data.
+            Ok(Some(value)) if call.changes() => composite_value::first_text(value),
+            _ => None,
+        },
+        Some(("outcome", &Type::TEXT)) => row.try_get(0).ok(),
+        Some((_, &Type::BOOL)) if matches!(row.try_get(0), Ok(Some(false))) => return "none",
         Some((_, &Type::TIMESTAMPTZ)) if row.columns().len() == 1 => {
-            match row.try_get::<_, Option<SystemTime>>(0) {
-                Ok(None) => "none",
-                _ => "done",
+            if let Ok(None) = row.try_get::<_, Option<SystemTime>>(0) {
+                return "none";
             }
+            None
         }
-        _ => "done",
-    }
+        _ => None,
+    };
+    let named = NAMED.iter().find(|named| Some(**named) == name);
+    named.copied().unwrap_or("done")
 }

@@ -159,7 +159,7 @@ impl<B: Backend> Store<B> {
             }
             _ => transaction.execute(&self.schema, &call),
         };
-        report(&span, &reply);
+        report(&call, &span, &reply);
         reply.and_then(F::decode)
     }
 
@@ -196,7 +196,7 @@ impl<B: Backend> Store<B> {
         let result =
             self.backend
                 .in_transaction(&self.schema, &call.traced(&span), |transaction, reply| {
-                    report_reply(&span, &reply);
+                    report_reply(&call, &span, &reply);
                     let result = work(transaction, F::decode(reply)?).map_err(Failed::Work)?;
                     commit = Some(CallSpan::commit());
                     Ok(result)
@@ -242,7 +242,7 @@ impl<B: Backend> Store<B> {
     fn execute_once(&self, call: &Call<'_>) -> Result<Reply, Error> {
         let span = call.span();
         let result = self.backend.execute(&self.schema, &call.traced(&span));
-        report(&span, &result);
+        report(call, &span, &result);
         result
     }
 

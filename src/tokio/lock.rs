@@ -104,7 +104,7 @@ impl<B: Backend> Store<B> {
                 let span = call.span();
                 let begun = self.backend.begin(&self.schema, &call.traced(&span)).await;
                 let (transaction, reply) = begun.inspect_err(|error| span.failed(1, error))?;
-                report_reply(&span, &reply);
+                report_reply(&call, &span, &reply);
                 (transaction, reply)
             };
             let session = LockSession::decode(reply).and_then(|locked| {
@@ -182,7 +182,7 @@ impl<B: Backend> Store<B> {
             let call = save.call();
             let span = call.span();
             let reply = locked.transaction.execute(&self.schema, &call).await;
-            report(&span, &reply);
+            report(&call, &span, &reply);
             finish_locked(SaveSession::decode(reply?)?, &mut locked.session)
         }
     }

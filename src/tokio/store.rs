@@ -197,7 +197,7 @@ impl<B: Backend> Store<B> {
             .backend
             .execute(&self.schema, &call.traced(&span))
             .await;
-        report(&span, &result);
+        report(call, &span, &result);
         result
     }
 }

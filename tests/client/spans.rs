@@ -54,7 +54,7 @@ fn each_call_is_a_span_with_function_and_outcome() {
         &captured,
         &[
             ("create_session", "created", "1", "1"),
-            ("load_session", "done", "1", "1"),
+            ("load_session_value", "done", "1", "1"),
             ("save_session", "saved", "1", "1"),
             ("save_session", "conflict", "1", "1"),
         ],
@@ -90,7 +90,7 @@ fn each_call_is_a_span_with_function_and_outcome() {
             ("end_session", "done", "1", "1"),
             ("end_session", "none", "1", "1"),
             ("touch_session", "none", "1", "1"),
-            ("load_session", "none", "1", "1"),
+            ("load_session_value", "none", "1", "1"),
         ],
     );
     assert!(captured.events().is_empty());
@@ -130,7 +130,7 @@ fn lost_connection_is_an_event_and_its_call_has_two_attempts() {
     assert_eq!(calls.len(), 1);
     assert_eq!(
         (calls[0].field("outcome"), calls[0].field("function")),
-        ("done", "load_session")
+        ("done", "load_session_value")
     );
     // The pool may have found out before it sent the call.
     let repeats: usize = calls[0].field("attempts").parse().unwrap();
@@ -144,7 +144,7 @@ fn lost_connection_is_an_event_and_its_call_has_two_attempts() {
     captured.take_calls();
     proxy.lose_next_reply();
     assert!(store.load::<i32>(&id).unwrap().is_some());
-    assert_calls(&captured, &[("load_session", "done", "2", "1")]);
+    assert_calls(&captured, &[("load_session_value", "done", "2", "1")]);
     let lost = captured.events().pop().unwrap();
     assert_eq!(
         (lost.level.as_str(), lost.field("error_kind")),
@@ -189,7 +189,7 @@ fn group_and_its_calls_have_the_size_of_the_group() {
     let mut calls = captured.take_calls();
     calls.sort_by_key(|call| call.field("function").to_owned());
     let calls: Vec<_> = calls.iter().map(Span::call).collect();
-    let mut expected = vec![("load_session", "done", "1", "5"); 5];
+    let mut expected = vec![("load_session_value", "done", "1", "5"); 5];
     expected.push(("load_sessions", "done", "1", "5"));
     assert_eq!(calls, expected);
 }

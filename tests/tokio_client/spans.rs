@@ -65,15 +65,15 @@ fn each_call_is_a_span_with_function_and_outcome() {
         calls(&spans),
         [
             ("create_session", "created", "1", "1"),
-            ("load_session", "done", "1", "1"),
+            ("load_session_value", "done", "1", "1"),
             ("save_session", "saved", "1", "1"),
             ("save_session", "conflict", "1", "1"),
             ("lock_session", "done", "1", "1"),
             ("save_session", "saved", "1", "1"),
             ("commit", "done", "1", "1"),
             ("end_session", "done", "1", "1"),
-            ("load_session", "none", "1", "1"),
-            ("load_session", "cancelled", "1", "1"),
+            ("load_session_value", "none", "1", "1"),
+            ("load_session_value", "cancelled", "1", "1"),
         ]
     );
     for span in &spans {
@@ -100,7 +100,7 @@ fn group_and_its_calls_have_the_size_of_the_group() {
     let mut spans = captured.take_calls();
     spans.sort_by_key(|span| span.field("function").to_owned());
     // A group does not answer for a session that it does not find: the second attempt is the ordinary call.
-    let mut expected = vec![("load_session", "none", "2", "1"); 3];
+    let mut expected = vec![("load_session_value", "none", "2", "1"); 3];
     expected.push(("load_sessions", "none", "1", "3"));
     assert_eq!(calls(&spans), expected);
 }
@@ -121,7 +121,7 @@ fn lost_connection_is_an_event_and_its_call_has_two_attempts() {
         assert!(store.load::<i32>(&id).await.unwrap().is_some());
         assert_eq!(
             calls(&captured.take_calls()),
-            [("load_session", "done", "2", "1")]
+            [("load_session_value", "done", "2", "1")]
         );
         let lost = captured.events().pop().unwrap();
         assert_eq!(
