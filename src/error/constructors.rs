@@ -278,7 +278,6 @@ impl Error {
     }
 
     /// Returns the same error again, for each of the calls that one failure concerns.
-    #[cfg(feature = "tokio")]
     pub(crate) fn share(&self) -> Error {
         Error(Box::new(Inner {
             kind: self.0.kind,

@@ -140,6 +140,13 @@ impl<'a> Group<'a> {
     pub(crate) fn decode(&self, result: Result<Reply, Error>) -> GroupReply {
         let reply = match result {
             Ok(reply) => reply,
+            // Each call has had its time. Alone, it would wait as long again.
+            Err(error) if error.is_call_timeout() || error.is_canceled() => {
+                return GroupReply {
+                    timed_out: Some(error),
+                    ..GroupReply::default()
+                };
+            }
             Err(error) => {
                 return GroupReply {
                     may_have_executed: error.is_outcome_unknown(),
@@ -151,6 +158,7 @@ impl<'a> Group<'a> {
         let row_size = self.row_size(&reply);
         let parts = self.parts(reply);
         GroupReply {
+            timed_out: None,
             may_have_executed: match parts {
                 Ok(_) => repeated,
                 Err(_) => self.call().changes(),
@@ -194,6 +202,8 @@ impl<'a> Group<'a> {
 /// What the call of a group returned, for its members.
 #[derive(Default)]
 pub(crate) struct GroupReply {
+    /// The error of all calls.
+    timed_out: Option<Error>,
     replies: vec::IntoIter<Option<Reply>>,
     /// True if the calls without a reply may have been executed.
     pub(crate) may_have_executed: bool,
@@ -203,8 +213,11 @@ pub(crate) struct GroupReply {
 
 impl GroupReply {
     /// Returns the reply of the next member. One without a reply makes the ordinary call.
-    pub(crate) fn next_reply(&mut self) -> Option<Reply> {
-        self.replies.next().flatten()
+    pub(crate) fn next_reply(&mut self) -> Option<Result<Reply, Error>> {
+        match &self.timed_out {
+            Some(error) => Some(Err(error.share())),
+            None => self.replies.next().flatten().map(Ok),
+        }
     }
 }
 

@@ -34,7 +34,7 @@ impl PoolInner {
             current_runtime()?.spawn(lead(Arc::clone(self), schema.clone(), leader));
         }
         match joined.answer(deadline, self.connector.activity()).await? {
-            Answer::Reply(reply) => Ok(reply),
+            Answer::Reply(reply) => reply,
             Answer::Refused => self.execute_alone(schema, call, false, deadline).await,
             // The time of the group's call was no wait for a place.
             Answer::Alone { may_have_executed } => {

@@ -73,7 +73,7 @@ impl WaitState {
 
 /// What a call that waited gets.
 pub(super) enum Answer {
-    Reply(Reply),
+    Reply(Result<Reply, Error>),
     /// There is no group. The caller makes the call itself, in the time that it has left.
     Refused,
     /// A group did not make the call. The caller makes it itself.
@@ -318,7 +318,7 @@ impl Waiting {
         self.answer.is_closed() || self.state.0.load(Ordering::Relaxed) == WaitState::LEFT
     }
 
-    fn answer(self, reply: Option<Reply>, may_have_executed: bool) {
+    fn answer(self, reply: Option<Result<Reply, Error>>, may_have_executed: bool) {
         // The caller may have been dropped.
         let _ = self.answer.send(match reply {
             Some(reply) => Answer::Reply(reply),

@@ -21,8 +21,6 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 const LONG: Duration = Duration::from_hours(1);
 
 fn connect(builder: StoreBuilder) -> Store {
-    // A call of a group would be made once more, by itself.
-    let builder = builder.group_calls(false);
     let builder = builder.call_timeout(CALL_TIMEOUT).pool_size(1);
     builder.connect().unwrap()
 }

@@ -15,10 +15,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 #[test]
 fn calls_to_frozen_server_end_and_next_calls_work() {
     run(async |database| {
-        // A call of a group would be made once more, by itself.
-        let store = builder(database)
-            .call_timeout(CALL_TIMEOUT)
-            .group_calls(false);
+        let store = builder(database).call_timeout(CALL_TIMEOUT);
         let store = store.pool_size(2).connect().await.unwrap();
         let mut session = create(&store, 1).await;
         store.load::<i32>(session.id()).await.unwrap().unwrap();
@@ -45,10 +42,7 @@ fn calls_to_frozen_server_end_and_next_calls_work() {
 #[test]
 fn save_to_frozen_server_has_unknown_outcome() {
     run(async |database| {
-        // A call of a group would be made once more, by itself.
-        let store = builder(database)
-            .call_timeout(CALL_TIMEOUT)
-            .group_calls(false);
+        let store = builder(database).call_timeout(CALL_TIMEOUT);
         let store = store.pool_size(2).connect().await.unwrap();
         let mut session = create(&store, 1).await;
         let saved = store.save(&mut session).await.unwrap();

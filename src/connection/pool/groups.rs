@@ -78,7 +78,7 @@ impl Groups {
                 };
                 self.lead(&candidate, connection, past)
             }
-            (Turn::Reply(reply), _) => Ok(reply),
+            (Turn::Reply(reply), _) => reply,
             (Turn::Alone { may_have_executed }, ticket) => candidate.alone(Past {
                 ticket,
                 may_have_executed,
@@ -127,15 +127,12 @@ impl Groups {
         let may_have_executed = replies.may_have_executed;
         let own_reply = replies.next_reply();
         members.answer(replies);
-        own_reply.map_or_else(
-            || {
-                candidate.alone(Past {
-                    may_have_executed,
-                    ..past
-                })
-            },
-            Ok,
-        )
+        own_reply.unwrap_or_else(|| {
+            candidate.alone(Past {
+                may_have_executed,
+                ..past
+            })
+        })
     }
 }
 

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use super::slot::Slot;
 use crate::connection::lazy_connection::LazyConnection;
+use crate::error::Error;
 use crate::functions::{GroupedCall, Reply};
 
 /// A waiting thread: where it gets its answer, and what another thread can do for it.
@@ -17,7 +18,7 @@ pub(super) enum Message {
     /// A place, and so a connection.
     Place(LazyConnection),
     /// The reply to its call, which was part of a group.
-    Reply(Reply),
+    Reply(Result<Reply, Error>),
     /// The group did not make its call. `may_have_executed` is true if that is not certain.
     Alone {
         may_have_executed: bool,

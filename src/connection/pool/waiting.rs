@@ -5,6 +5,7 @@ use super::place::PooledConnection;
 use super::places::{PlaceQueue, Places, take_free};
 use super::queue::{Acquired, Purpose, Ticket};
 use super::waiter::{Message, Waiter};
+use crate::error::Error;
 use crate::functions::{GroupedCall, Reply};
 
 /// Why there is no connection.
@@ -22,7 +23,7 @@ pub(super) enum Turn<'a> {
     /// A connection. The thread can take a group along.
     Lead(PooledConnection<'a>),
     /// Another thread has made the call.
-    Reply(Reply),
+    Reply(Result<Reply, Error>),
     /// Another thread took the call into its group, which did not make it.
     Alone { may_have_executed: bool },
 }
