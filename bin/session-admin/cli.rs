@@ -16,7 +16,8 @@ list of processes. Keep it in ~/.pgpass, PGPASSWORD or DATABASE_URL.
 Exit status:
   0  success
   1  the answer is no: check found something, no session matched, prune did not finish
-  2  wrong usage or a failure; standard error ends with a hint
+  2  wrong usage or a failure; standard error ends with a hint. check --probe: a danger
+  3  check --probe only: wrong usage or a failure
 
 Examples:
   sudo -u postgres session-admin install --database-url postgresql:///shop

@@ -30,7 +30,7 @@ impl From<ExitStatus> for ExitCode {
     }
 }
 
-/// Returns the exit code of a failure. A probe that fails knows nothing, and 2 means danger there.
+/// Returns the exit code of a failure or of wrong usage. A probe that fails knows nothing, and 2 means danger there.
 pub(crate) fn failure(is_probe: bool) -> ExitCode {
     ExitCode::from(if is_probe { 3 } else { 2 })
 }

@@ -5,6 +5,7 @@ mod commands;
 mod exit;
 mod support;
 
+use std::env;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -20,7 +21,10 @@ use support::global_args::FormatName;
 use support::output;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refused(&error),
+    };
     match run(&cli) {
         Ok(status) => status.into(),
         Err(error) => {
@@ -28,6 +32,25 @@ fn main() -> ExitCode {
             exit::failure(matches!(&cli.command, Command::Check(args) if args.is_probe()))
         }
     }
+}
+
+/// Prints what is wrong with the arguments, or the help that they ask for.
+fn refused(error: &clap::Error) -> ExitCode {
+    // A closed standard error is no reason for another status.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    // There is no Args to ask.
+    let arguments: Vec<_> = env::args_os().skip(1).collect();
+    let asks_for_probe = |argument: &std::ffi::OsString| {
+        let text = argument.to_string_lossy();
+        text == "--probe" || text.starts_with("--probe=")
+    };
+    exit::failure(
+        arguments.iter().any(|argument| argument == "check")
+            && arguments.iter().any(asks_for_probe),
+    )
 }
 
 fn run(cli: &Cli) -> Result<ExitStatus, CliError> {

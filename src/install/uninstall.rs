@@ -157,6 +157,13 @@ const SETTINGS: &str = "
         and c.setting in ('enable_seqscan=off', 'jit=off', 'lock_timeout=10s')
     order by 1";
 
+/// Those of the roles $1 and $2 that exist.
+const ROLES: &str = "
+    select r.rolname::text
+    from pg_roles as r
+    where r.rolname in ($1::text, $2::text)
+    order by r.rolname <> $1::text";
+
 const HAS_CONNECT: &str = "
     select exists (
         select
@@ -224,7 +231,11 @@ impl Plan {
             .and_then(|row| row.try_get(0))
             .map_err(Error::call)?;
         if roles == Roles::Drop {
-            plan.roles = vec![role.to_owned(), owner];
+            // An administrator may have dropped one of them.
+            plan.roles = transaction
+                .query(ROLES, &[&role, &owner])
+                .and_then(|rows| rows.iter().map(|row| row.try_get(0)).collect())
+                .map_err(Error::call)?;
         }
         Ok(plan)
     }

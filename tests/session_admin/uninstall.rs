@@ -154,6 +154,28 @@ fn uninstall_refuses_what_others_depend_on() {
 }
 
 #[test]
+fn uninstall_drops_the_owner_role_if_the_runtime_role_is_gone() {
+    let database = Database::new();
+    let before = catalog(&database);
+    database.run(&["install"]).expect(0);
+    let role = quoted(&database.role);
+    database
+        .superuser()
+        .batch_execute(&format!("drop owned by {role}; drop role {role}"))
+        .unwrap();
+    database
+        .run(&["uninstall", "--drop-roles"])
+        .expect(1)
+        .hides(&format!("removed role {}\n", database.role));
+    database
+        .run(&["uninstall", "--yes", "--drop-roles"])
+        .expect(0)
+        .says(&[&format!("removed role {}_owner\n", database.role)]);
+    assert_eq!(catalog(&database), before);
+    assert_eq!(roles(&database), 0);
+}
+
+#[test]
 fn uninstall_of_one_store_leaves_the_other() {
     let database = Database::installed();
     let second = format!("{}_2", database.role);
