@@ -223,6 +223,9 @@ mod connection;
 mod error;
 mod events;
 mod functions;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "install")]
 pub mod install;
 mod runtime;

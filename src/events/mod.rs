@@ -13,3 +13,5 @@ pub use listener_thread::ListenerThread;
 #[cfg(feature = "tokio")]
 pub(crate) use reconnect::{MAX_SILENCE, Reconnects};
 pub use session_ended::SessionEnded;
+#[cfg(fuzzing)]
+pub(crate) use session_ended::check_payload;

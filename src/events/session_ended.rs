@@ -43,9 +43,37 @@ impl SessionEnded {
     }
 }
 
+/// Checks any payload: the handle of one that is accepted can be written, and is parsed again.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn check_payload(text: &str) {
+    let Some(ended) = SessionEnded::from_payload(text) else {
+        return;
+    };
+    let handle = ended.handle.map(|handle| handle.to_string());
+    let written = serde_json::json!({ "handle": handle, "reason": "revoked" });
+    let again = SessionEnded::from_payload(&written.to_string());
+    let reason = EndReason::Revoked;
+    assert_eq!(again, Some(SessionEnded { reason, ..ended }));
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_payload_is_parsed_or_refused(
+            text: String,
+            handle in "null|\"[0-9a-f-]{30,38}\"|\"\\{?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\\}?\"|[0-9.e]{1,5}|\\[\\]",
+            reason in "\"[a-z]{0,8}\"|null|7",
+            more in "(,\"more\":(1|null|\\{\\}))?"
+        ) {
+            check_payload(&text);
+            check_payload(&format!(r#"{{"handle":{handle},"reason":{reason}{more}}}"#));
+        }
+    }
 
     #[test]
     fn payload_of_one_session_has_a_handle_and_a_reason() {

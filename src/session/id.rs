@@ -175,7 +175,36 @@ impl fmt::Debug for SessionId {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_refused_or_is_the_one_text_of_its_bits(text in ".*|[A-Za-z0-9_-]{42}.{1,2}|[A-Za-z0-9_-]{43}") {
+            if let Ok(id) = text.parse::<SessionId>() {
+                let bits = URL_SAFE_NO_PAD.decode(&text).unwrap();
+                prop_assert_eq!(bits.len(), BYTES);
+                prop_assert_eq!(URL_SAFE_NO_PAD.encode(bits), text.as_str());
+                prop_assert_eq!(id.as_cookie_value(), text);
+            }
+        }
+
+        #[test]
+        fn all_bits_are_an_id(bits: [u8; BYTES]) {
+            let text = URL_SAFE_NO_PAD.encode(bits);
+            let id: SessionId = text.parse().unwrap();
+            prop_assert_eq!(id.as_cookie_value(), text);
+        }
+
+        #[test]
+        fn any_foreign_text_is_refused_or_kept(text: String) {
+            match SessionId::foreign(&text) {
+                Ok(id) => prop_assert_eq!(id.as_cookie_value(), text),
+                Err(_) => prop_assert!(text.is_empty() || text.len() > 1024 || text.contains('\0')),
+            }
+        }
+    }
 
     #[test]
     fn generated_ids_parse_and_differ() {

@@ -9,6 +9,8 @@ mod connection_settings;
 mod conninfo;
 mod environment;
 mod host;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod invariants;
 mod keepalives;
 mod keywords;
 mod passfile;

@@ -57,7 +57,13 @@ fn reason_to_ignore(metadata: &std::fs::Metadata) -> Option<&'static str> {
 }
 
 /// Returns the password of the first line that matches.
-fn find(text: &str, host: &str, port: u16, database: &str, user: &str) -> Option<String> {
+pub(super) fn find(
+    text: &str,
+    host: &str,
+    port: u16,
+    database: &str,
+    user: &str,
+) -> Option<String> {
     let port = port.to_string();
     text.lines()
         .filter(|line| !line.starts_with('#'))

@@ -54,7 +54,7 @@ pub(super) fn read_service(
 }
 
 /// Returns the settings of one service in the text of a service file, or None if it has no such section.
-fn find(text: &str, service: &str) -> Result<Option<Keywords>, String> {
+pub(super) fn find(text: &str, service: &str) -> Result<Option<Keywords>, String> {
     let mut found: Option<Keywords> = None;
     for line in text.lines().map(str::trim) {
         if line.is_empty() || line.starts_with('#') {

@@ -3,7 +3,7 @@
 use super::rust_imports::{Crate, ModulePath};
 
 /// From low to high. Folders of one line do not import from each other.
-const LAYERS: [&[&str]; 9] = [
+const LAYERS: [&[&str]; 10] = [
     &["error"],
     &["runtime", "trace"],
     &["session"],
@@ -13,6 +13,7 @@ const LAYERS: [&[&str]; 9] = [
     &["store"],
     &["pruning", "events"],
     &["install", "tokio"],
+    &["fuzzing"],
 ];
 
 fn height(folder: &str) -> Option<usize> {

@@ -31,7 +31,53 @@ pub(super) fn record(data: &[u8]) -> Result<String, &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::{btree_map, vec};
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn value() -> impl Strategy<Value = Value> {
+        let plain = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        plain.prop_recursive(4, 16, 4, |inner| {
+            prop_oneof![
+                vec(inner.clone(), 0..4).prop_map(Value::from),
+                btree_map(any::<String>(), inner, 0..4).prop_map(|map| map.into_iter().collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_data_or_refused(bytes: Vec<u8>, text in "[\\[\\]{}\",:0-9a-z\\\\ -]{0,40}") {
+            for bytes in [&bytes, text.as_bytes()] {
+                if let Ok((data, _)) = json(bytes) {
+                    prop_assert_eq!(data.as_bytes(), bytes);
+                }
+                let _ = record(bytes);
+            }
+            // An array of three, as a record is.
+            let _ = record(&[&[0x93, 0xa0], &bytes[..]].concat());
+        }
+
+        #[test]
+        fn written_json_is_kept(value in value()) {
+            let text = value.to_string();
+            prop_assert_eq!(json(text.as_bytes()).unwrap().0, text);
+        }
+
+        #[test]
+        fn written_record_has_the_same_data(id: i128, data in btree_map(any::<String>(), value(), 0..4), expiry: [i32; 3]) {
+            let bytes = rmp_serde::to_vec(&(id.to_string(), &data, expiry)).unwrap();
+            let text = record(&bytes).unwrap();
+            prop_assert_eq!(serde_json::from_str::<BTreeMap<String, Value>>(&text).unwrap(), data);
+        }
+    }
 
     #[test]
     fn json_stays_unchanged() {

@@ -5,6 +5,7 @@ mod catalog;
 mod data;
 mod importer;
 mod layout;
+mod line;
 mod lines;
 mod page;
 mod source;
