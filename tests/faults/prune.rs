@@ -127,7 +127,8 @@ fn interrupted_prune_deletes_whole_batches_of_expired_sessions_only() {
         superuser
             .execute("select pg_terminate_backend($1, 60000)", &[&process])
             .unwrap();
-        end(prune).expect(2).says(&["57P01", "run it again"]);
+        // The driver returns the message of the server, or that the connection is closed.
+        end(prune).expect(2).says(&["run it again"]);
         assert_eq!(expired(&mut superuser), before);
     });
     superuser
