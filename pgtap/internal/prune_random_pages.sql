@@ -1,7 +1,7 @@
 -- prune_random_pages: some inserts delete expired sessions and old tombstones of a few pages.
 begin;
 \ir ../lib/store.sql
-select plan(18);
+select plan(21);
 
 -- Sessions 1 to 40 of this kind, and none beside them.
 create function pg_temp.forty(kind text)
@@ -71,6 +71,25 @@ select pg_temp.forty('ended') \g /dev/null
 select web.prune_random_pages() \g /dev/null
 select is(pg_temp.left_over_count(), 40, 'without settings: tombstones are kept');
 rollback to savepoint settings;
+
+-- ---- Beside a pruner ----
+
+savepoint pruner;
+create function pg_temp.left_over_beside_pruner(last_run interval)
+returns integer
+language plpgsql
+as $$
+begin
+    perform pg_temp.forty('expired');
+    update web.prune_state set last_pruned_at = statement_timestamp() + last_run;
+    perform web.prune_random_pages();
+    return pg_temp.left_over_count();
+end;
+$$;
+select is(pg_temp.left_over_beside_pruner('-59 minutes'), 40, 'a pruner ran within the hour: nothing is deleted');
+select is(pg_temp.left_over_beside_pruner('-61 minutes'), 8, 'it ran earlier: 32 are deleted');
+select is(pg_temp.left_over_beside_pruner('1 minute'), 8, 'it ran in the future, before the clock was set back: 32 are deleted');
+rollback to savepoint pruner;
 
 -- ---- The functions that prune ----
 

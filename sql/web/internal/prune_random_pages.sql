@@ -9,7 +9,8 @@ set enable_seqscan = off
 set jit = off
 as $function$
 -- For stores without a pruner, every sixteenth insert calls this, for about one page an insert. Sixteen pages bound the work, even
--- if an old snapshot keeps millions of deleted rows. Random pages keep callers from probing keys.
+-- if an old snapshot keeps millions of deleted rows. Random pages keep callers from probing keys. Where a pruner has run within
+-- the hour, there is nothing to do. A run in the future, before the clock was set back, does not count.
 --
 -- No sequential scan: a plan that was made for a small table stays in use when the table grows. The cost of a disabled scan would
 -- start the compiler (jit).
@@ -45,7 +46,13 @@ begin
         select floor(random() * pg_relation_size(t.typrelid) / current_setting('block_size')::integer)::bigint as first_page
         from pg_type as t
         where t.oid = pg_typeof(null::web.session)
-    ) as p;
+    ) as p
+    where not exists (
+        select
+        from web.prune_state as q
+        where q.last_pruned_at > v_now - make_interval(hours => 1)
+            and q.last_pruned_at <= v_now
+    );
     if v_found is null or v_found = '{}' then
         return;
     end if;
@@ -81,4 +88,4 @@ end;
 $function$;
 
 comment on function web.prune_random_pages() is
-'Delete up to 32 expired sessions and old tombstones of sixteen neighboring pages of the table, chosen at random. API: private';
+'Unless a pruner has run within the hour, delete up to 32 expired sessions and old tombstones of sixteen neighboring pages of the table, chosen at random. API: private';
