@@ -15,7 +15,7 @@ use super::driven_client::DrivenClient;
 use super::server_session::ServerSession;
 use crate::error::{ConnectionTarget, Error};
 use crate::settings::{
-    ConnectionSettings, CustomConnector, Drive, TlsConnector, login_timeout, read_password_file,
+    ConnectionSettings, CustomConnector, Drive, RefusedPasswords, TlsConnector, login_timeout,
     secure_config,
 };
 
@@ -164,7 +164,7 @@ impl Connector {
                 password_file,
                 tls,
             } => Box::pin(async move {
-                connect_async(config, password_file.clone(), tls.clone(), drive)
+                connect_async(config, password_file.as_deref(), tls.as_ref(), drive)
                     .await
                     .map_err(|error| error.at(connection_target(config)))
             }),
@@ -173,16 +173,36 @@ impl Connector {
     }
 }
 
+/// Connects by the driver's configuration. Tries the passwords of the password file one after another.
 async fn connect_async(
     config: &Config,
-    password_file: Option<PathBuf>,
-    tls: Option<CustomConnector>,
+    password_file: Option<&Path>,
+    tls: Option<&CustomConnector>,
     drive: &Drive<'_>,
 ) -> Result<tokio_postgres::Client, Error> {
-    let config = config.clone();
-    let prepared =
-        tokio::task::spawn_blocking(move || prepare(config, password_file.as_deref(), tls)).await;
-    let (config, connector) = prepared.map_err(|_| Error::no_runtime())??;
+    let mut refused = RefusedPasswords::default();
+    loop {
+        let (config, tls) = (config.clone(), tls.cloned());
+        let path = password_file.map(ToOwned::to_owned);
+        let prepared = tokio::task::spawn_blocking(move || {
+            let prepared = prepare(config, path.as_deref(), tls, &mut refused);
+            (prepared, refused)
+        });
+        let prepared_config;
+        (prepared_config, refused) = prepared.await.map_err(|_| Error::no_runtime())?;
+        let (config, connector) = prepared_config?;
+        match connect_once_async(&config, connector, drive).await {
+            Err(error) if password_file.is_some() => refuse(&mut refused, &config, error)?,
+            result => return result,
+        }
+    }
+}
+
+async fn connect_once_async(
+    config: &Config,
+    connector: TlsConnector,
+    drive: &Drive<'_>,
+) -> Result<tokio_postgres::Client, Error> {
     let has_password = config.get_password().is_some();
     let connecting = async {
         let connected = config.connect(connector).await;
@@ -210,11 +230,27 @@ fn connect(
     password_file: Option<&Path>,
     tls: Option<&CustomConnector>,
 ) -> Result<Client, Error> {
-    let (config, connector) = prepare(config.clone(), password_file, tls.cloned())?;
-    let has_password = config.get_password().is_some();
-    postgres::Config::from(config)
-        .connect(connector)
-        .map_err(|error| Error::connect(error, has_password))
+    let mut refused = RefusedPasswords::default();
+    loop {
+        let (config, connector) =
+            prepare(config.clone(), password_file, tls.cloned(), &mut refused)?;
+        let has_password = config.get_password().is_some();
+        let connected = postgres::Config::from(config.clone()).connect(connector);
+        match connected.map_err(|error| Error::connect(error, has_password)) {
+            Err(error) if password_file.is_some() => refuse(&mut refused, &config, error)?,
+            result => return result,
+        }
+    }
+}
+
+/// Records a failed login. Returns its error if no other password can help.
+fn refuse(
+    refused: &mut RefusedPasswords<Error>,
+    config: &Config,
+    error: Error,
+) -> Result<(), Error> {
+    let code = error.code().map(ToOwned::to_owned);
+    refused.add(config.get_password(), code.as_deref(), error)
 }
 
 /// Reads the files that a connection needs.
@@ -222,9 +258,10 @@ fn prepare(
     mut config: Config,
     password_file: Option<&Path>,
     tls: Option<CustomConnector>,
+    refused: &mut RefusedPasswords<Error>,
 ) -> Result<(Config, TlsConnector), Error> {
     if let Some(path) = password_file {
-        config.password(read_password_file(path)?);
+        config.password(refused.next_of(path)?);
     }
     let connector = secure_config(&mut config, tls)?;
     Ok((config, connector))

@@ -6,6 +6,7 @@ use tokio_postgres::error::SqlState;
 
 use super::connection_settings::ConnectionSettings;
 use super::host::Host;
+use super::refused_passwords::RefusedPasswords;
 use super::target_session_attrs::TargetSessionAttrs;
 use super::tls::{TlsConnector, Transport};
 use crate::error::{Error, TlsFailure};
@@ -18,6 +19,7 @@ pub(super) struct Attempt {
     host: Host,
     target_session_attrs: TargetSessionAttrs,
     has_password: bool,
+    has_password_file: bool,
     /// Another transport can be tried.
     has_other_transport: bool,
     is_strict_by_default: bool,
@@ -51,6 +53,23 @@ pub(super) enum AttemptError {
     Stop(Error),
 }
 
+impl From<Error> for AttemptError {
+    fn from(error: Error) -> Self {
+        Self::Stop(error)
+    }
+}
+
+impl AttemptError {
+    /// Returns the SQLSTATE.
+    fn code(&self) -> Option<&str> {
+        match self {
+            Self::TryOtherTransport { error, .. } | Self::TryNext(error) | Self::Stop(error) => {
+                error.code()
+            }
+        }
+    }
+}
+
 impl ConnectionSettings {
     /// Returns the hosts to try, in order, each with the servers that are accepted there.
     pub(super) fn candidates(&self) -> Vec<Candidate> {
@@ -70,14 +89,16 @@ impl ConnectionSettings {
         self.tls.transports(host)
     }
 
-    /// Prepares an attempt. The password file and the files of TLS are read now.
+    /// Prepares an attempt. The password file and the files of TLS are read now. If the server has refused every password, the
+    /// error is that of the last login.
     pub(super) fn attempt(
         &self,
         (host, target_session_attrs): Candidate,
         transport: Transport,
+        refused: &mut RefusedPasswords<AttemptError>,
     ) -> Result<Attempt, AttemptError> {
         self.check().map_err(AttemptError::Stop)?;
-        let password = self.password_for(&host).map_err(AttemptError::Stop)?;
+        let password = self.next_password_for(&host, refused)?;
         let mut config = self.base_config(password.as_deref());
         host.add_to(&mut config);
         let connector = self
@@ -87,6 +108,7 @@ impl ConnectionSettings {
         Ok(Attempt {
             target_session_attrs,
             has_password: password.is_some(),
+            has_password_file: self.password_file.is_some(),
             has_other_transport: self.tls.transports(&host).last() != Some(&transport),
             is_strict_by_default: self.tls.is_strict_by_default(&host),
             host,
@@ -116,6 +138,19 @@ impl Attempt {
         } else {
             AttemptError::Stop(error)
         }
+    }
+
+    /// Records a failed attempt. Returns its error if no other password can help.
+    pub(super) fn refuse(
+        &self,
+        refused: &mut RefusedPasswords<AttemptError>,
+        error: AttemptError,
+    ) -> Result<(), AttemptError> {
+        if !self.has_password_file {
+            return Err(error);
+        }
+        let code = error.code().map(ToOwned::to_owned);
+        refused.add(self.config.get_password(), code.as_deref(), error)
     }
 
     /// Returns false if the connection was to have TLS, and the server had none. Then it was one without.
@@ -258,7 +293,11 @@ mod tests {
         let settings = settings(text);
         let candidate = settings.candidates().remove(0);
         settings
-            .attempt(candidate, Transport::Plain)?
+            .attempt(
+                candidate,
+                Transport::Plain,
+                &mut RefusedPasswords::default(),
+            )?
             .check_reply(Ok(reply))
     }
 
@@ -297,7 +336,11 @@ mod tests {
         let settings = settings("host=a,b").password_file("/nonexistent/password");
         let candidate = settings.candidates().remove(0);
         assert!(matches!(
-            settings.attempt(candidate, Transport::Plain),
+            settings.attempt(
+                candidate,
+                Transport::Plain,
+                &mut RefusedPasswords::default()
+            ),
             Err(AttemptError::Stop(_))
         ));
     }

@@ -8,9 +8,11 @@ use std::time::Duration;
 use postgres::Client;
 
 use super::attempt::{
-    Attempt, AttemptError, FailedAttempts, Next, login_timeout, unreachable_host,
+    Attempt, AttemptError, Candidate, FailedAttempts, Next, login_timeout, unreachable_host,
 };
 use super::connection_settings::ConnectionSettings;
+use super::refused_passwords::RefusedPasswords;
+use super::tls::Transport;
 use crate::error::{ConnectionTarget, Error};
 use crate::runtime::async_context;
 
@@ -41,10 +43,7 @@ impl ConnectionSettings {
         let mut failed = FailedAttempts::default();
         for candidate in self.candidates() {
             for &transport in self.transports(&candidate) {
-                match self
-                    .attempt(candidate.clone(), transport)
-                    .and_then(|attempt| connect_once(&attempt, self.connect_timeout))
-                {
+                match self.connect_by(&candidate, transport) {
                     Ok(client) => return Ok(client),
                     Err(error) => {
                         if failed.add(error)? == Next::Host {
@@ -55,6 +54,22 @@ impl ConnectionSettings {
             }
         }
         Err(failed.into_error())
+    }
+
+    /// Connects to one host by one transport. Tries the passwords of the password file one after another.
+    fn connect_by(
+        &self,
+        candidate: &Candidate,
+        transport: Transport,
+    ) -> Result<Client, AttemptError> {
+        let mut refused = RefusedPasswords::default();
+        loop {
+            let attempt = self.attempt(candidate.clone(), transport, &mut refused)?;
+            match connect_once(&attempt, self.connect_timeout) {
+                Ok(client) => return Ok(client),
+                Err(error) => attempt.refuse(&mut refused, error)?,
+            }
+        }
     }
 
     /// Returns what an error says about the connection.

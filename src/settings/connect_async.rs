@@ -8,6 +8,7 @@ use super::attempt::{
     Attempt, AttemptError, Candidate, FailedAttempts, Next, login_timeout, unreachable_host,
 };
 use super::connection_settings::ConnectionSettings;
+use super::refused_passwords::RefusedPasswords;
 use super::tls::{SecureStream, Transport};
 use crate::error::Error;
 
@@ -26,10 +27,7 @@ impl ConnectionSettings {
         let mut failed = FailedAttempts::default();
         for candidate in self.candidates() {
             for &transport in self.transports(&candidate) {
-                match self
-                    .attempt_async(candidate.clone(), transport, drive)
-                    .await?
-                {
+                match self.connect_by_async(&candidate, transport, drive).await {
                     Ok(client) => return Ok(client),
                     Err(error) => {
                         if failed.add(error)? == Next::Host {
@@ -42,21 +40,29 @@ impl ConnectionSettings {
         Err(failed.into_error())
     }
 
-    async fn attempt_async(
+    /// Connects to one host by one transport. Tries the passwords of the password file one after another.
+    async fn connect_by_async(
         &self,
-        candidate: Candidate,
+        candidate: &Candidate,
         transport: Transport,
         drive: &Drive<'_>,
-    ) -> Result<Result<Client, AttemptError>, Error> {
-        // It reads files.
-        let settings = self.clone();
-        let attempt = spawn_blocking(move || settings.attempt(candidate, transport))
-            .await
-            .map_err(|_| Error::no_runtime())?;
-        Ok(match attempt {
-            Ok(attempt) => self.connect_once_async(&attempt, drive).await,
-            Err(error) => Err(error),
-        })
+    ) -> Result<Client, AttemptError> {
+        let mut refused = RefusedPasswords::default();
+        loop {
+            // It reads files.
+            let (settings, candidate) = (self.clone(), candidate.clone());
+            let prepared = spawn_blocking(move || {
+                let attempt = settings.attempt(candidate, transport, &mut refused);
+                (attempt, refused)
+            });
+            let attempt;
+            (attempt, refused) = prepared.await.map_err(|_| Error::no_runtime())?;
+            let attempt = attempt?;
+            match self.connect_once_async(&attempt, drive).await {
+                Ok(client) => return Ok(client),
+                Err(error) => attempt.refuse(&mut refused, error)?,
+            }
+        }
     }
 
     async fn connect_once_async(

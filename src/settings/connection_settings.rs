@@ -90,10 +90,11 @@ pub(super) enum PasswordSource {
 }
 
 impl ConnectionSettings {
-    /// Takes the password from the first line of a file. It has priority over every other password.
+    /// Takes the password from a file, which has one password a line, 8 at most. It has priority over every other password.
     ///
-    /// Each connect reads the file again, so a changed password needs no restart. A missing or empty file is an error of the
-    /// connect, not of this call.
+    /// Each connect reads the file again, so a changed password needs no restart. If the server refuses a password (28P01), the
+    /// connect reads the file again and tries the next one that it has not tried. So a file with the old and the new password
+    /// serves during a rotation. A missing or empty file is an error of the connect, not of this call.
     #[must_use]
     pub fn password_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.password_file = Some(path.into());

@@ -16,6 +16,7 @@ mod keywords;
 mod passfile;
 mod password_file;
 mod passwords;
+mod refused_passwords;
 mod resolve;
 mod service;
 mod sources;
@@ -28,7 +29,7 @@ mod tests;
 pub(crate) use attempt::login_timeout;
 pub(crate) use connect_async::Drive;
 pub use connection_settings::ConnectionSettings;
-pub(crate) use password_file::read_password_file;
+pub(crate) use refused_passwords::RefusedPasswords;
 #[cfg(feature = "tokio")]
 pub(crate) use tls::SecureStream;
 pub(crate) use tls::{CustomConnector, TlsConnector, secure_config};

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::connection_settings::{ConnectionSettings, PasswordSource};
 use super::host::{DEFAULT_SOCKET_DIRECTORY, Host};
 use super::passfile;
-use super::password_file::read_password_file;
+use super::refused_passwords::RefusedPasswords;
 use crate::error::Error;
 
 impl ConnectionSettings {
@@ -55,8 +55,17 @@ impl ConnectionSettings {
 
     /// Returns the password for a host: from the password file, the settings, or libpq's password file, in this order.
     pub(super) fn password_for(&self, host: &Host) -> Result<Option<String>, Error> {
+        self.next_password_for(host, &mut RefusedPasswords::default())
+    }
+
+    /// Returns the password for a host, and of a password file the first that was not refused.
+    pub(super) fn next_password_for<E: From<Error>>(
+        &self,
+        host: &Host,
+        refused: &mut RefusedPasswords<E>,
+    ) -> Result<Option<String>, E> {
         if let Some(path) = &self.password_file {
-            return read_password_file(path).map(Some);
+            return refused.next_of(path).map(Some);
         }
         if let Some((password, _)) = &self.password {
             return Ok(Some(password.clone()));

@@ -164,8 +164,11 @@ impl<S> StoreBuilder<S> {
         self
     }
 
-    /// Sets a file whose first line is the password. It is read for each connection, so a rotated password
-    /// needs no restart. It goes before any other password. Default: none.
+    /// Sets a file that has the password, one a line. It is read for each connection, so a rotated password needs no restart. It
+    /// goes before any other password. Default: none.
+    ///
+    /// During a rotation the file has the old and the new password. A connection tries the next line if the server refuses one
+    /// (28P01). A password that is wrong for good fails at once, and is no [outage](Error::is_unavailable).
     pub fn password_file(mut self, path: impl Into<PathBuf>) -> StoreBuilder<S> {
         self.password_file = Some(path.into());
         self
