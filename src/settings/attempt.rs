@@ -18,13 +18,21 @@ pub(super) type Candidate = (Host, TargetSessionAttrs);
 pub(super) struct Attempt {
     host: Host,
     target_session_attrs: TargetSessionAttrs,
-    has_password: bool,
-    has_password_file: bool,
+    password: AttemptPassword,
     /// Another transport can be tried.
     has_other_transport: bool,
     is_strict_by_default: bool,
     pub(super) config: Config,
     pub(super) connector: TlsConnector,
+}
+
+/// The password of an attempt.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AttemptPassword {
+    None,
+    Fixed,
+    /// The file may have others.
+    OfFile,
 }
 
 /// The attempts that failed so far.
@@ -107,8 +115,11 @@ impl ConnectionSettings {
             .map_err(AttemptError::Stop)?;
         Ok(Attempt {
             target_session_attrs,
-            has_password: password.is_some(),
-            has_password_file: self.password_file.is_some(),
+            password: match (&password, &self.password_file) {
+                (None, _) => AttemptPassword::None,
+                (Some(_), None) => AttemptPassword::Fixed,
+                (Some(_), Some(_)) => AttemptPassword::OfFile,
+            },
             has_other_transport: self.tls.transports(&host).last() != Some(&transport),
             is_strict_by_default: self.tls.is_strict_by_default(&host),
             host,
@@ -125,7 +136,10 @@ impl Attempt {
         let is_final = error
             .code()
             .is_some_and(|code| *code != SqlState::CANNOT_CONNECT_NOW);
-        let error = self.of_login(Error::connect(error, self.has_password));
+        let error = self.of_login(Error::connect(
+            error,
+            self.password != AttemptPassword::None,
+        ));
         // As in libpq: what a server said, or did in the handshake, is final for this transport only.
         let is_final = is_final || error.is_tls();
         if !is_final {
@@ -146,7 +160,7 @@ impl Attempt {
         refused: &mut RefusedPasswords<AttemptError>,
         error: AttemptError,
     ) -> Result<(), AttemptError> {
-        if !self.has_password_file {
+        if self.password != AttemptPassword::OfFile {
             return Err(error);
         }
         let code = error.code().map(ToOwned::to_owned);
