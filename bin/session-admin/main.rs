@@ -1,5 +1,8 @@
 //! `session-admin`: installs and administers web sessions in PostgreSQL.
 
+// rust-version is the client's; this program needs a newer toolchain.
+#![allow(clippy::incompatible_msrv)]
+
 mod cli;
 mod commands;
 mod exit;
@@ -58,6 +61,12 @@ fn run(cli: &Cli) -> Result<ExitStatus, CliError> {
     if global.format_name == FormatName::Prometheus && !matches!(cli.command, Command::Status(_)) {
         return Err(CliError::new(
             "--format prometheus is for status only",
+            "use --format json",
+        ));
+    }
+    if global.format_name == FormatName::Env && !matches!(cli.command, Command::RotatePassword(_)) {
+        return Err(CliError::new(
+            "--format env is for rotate-password only",
             "use --format json",
         ));
     }

@@ -47,3 +47,20 @@ pub(crate) fn disable_parameter_logging(client: &mut Client) -> Result<(), postg
     )?;
     Ok(())
 }
+
+/// Returns true if the server may log the parameters of this connection's statements.
+pub(crate) fn logs_parameters(client: &mut Client) -> Result<bool, postgres::Error> {
+    client
+        .query_one(
+            "select pg_catalog.current_setting('log_parameter_max_length', true) is distinct from '0'
+                and exists (
+                    select
+                    from pg_catalog.pg_settings as s
+                    where (s.name = 'log_statement' and s.setting = 'all')
+                        or (s.name in ('log_min_duration_statement', 'log_min_duration_sample') and s.setting <> '-1')
+                        or (s.name = 'log_transaction_sample_rate' and s.setting <> '0')
+                )",
+            &[],
+        )?
+        .try_get(0)
+}

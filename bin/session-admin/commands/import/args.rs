@@ -10,7 +10,7 @@ const HELP: &str = "\
 Session ids are hashed before they are sent (sha256 of the id as UTF-8), so the store receives none. Live sessions keep \
 their expiry, up to the absolute timeout of the store from now. A session that exists already is not changed, and one that \
 was ended here stays ended. So an import can be interrupted (Ctrl-C stops after the batch) and repeated, for instance once \
-before and once after the application changes over. The source is only read, in pages in the order of the ids.
+before and once after the application changes over. The source is only read, in one transaction.
 
 An unreadable row is counted, reported with the reason and skipped. Exit status 1 if there was one, or if the import was \
 interrupted.
@@ -38,8 +38,8 @@ stores send. The default is the setting of the owner of the table and of the dat
 timezone), else of the server. If the store connected with another zone, name it with --expiry-time-zone. Numbers are \
 seconds since the epoch (koa-generic-session-sequelize). For these stores a row without an expiry is not live; it counts as unreadable.
 
-Each page is requested by the last id of the page before. As a superuser, import turns off the logging of parameters. As \
-another user, make sure that the source's server does not log statements with their parameters.
+No statement has a session id as a parameter, so no log of either server has one. The data of the sessions are parameters. As \
+a superuser, import turns off the logging of parameters here; for another user, a warning says if the server may log them.
 
 The idle timeout of a session is originalMaxAge or maxAge of its cookie, if the data has one; else the time left until its expiry.
 

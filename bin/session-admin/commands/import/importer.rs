@@ -13,8 +13,9 @@ use crate::support::cli_error::CliError;
 use crate::support::connection;
 use crate::support::error_details::ErrorDetails;
 use crate::support::global_args::GlobalArgs;
+use crate::support::output;
 use crate::support::rights::Rights;
-use crate::support::statement_logging::disable_parameter_logging;
+use crate::support::statement_logging::{disable_parameter_logging, logs_parameters};
 
 /// A batch is sent at this size, even if it has few sessions.
 const MAX_BATCH_BYTES: usize = 4 << 20;
@@ -57,6 +58,13 @@ impl<'a> Importer<'a> {
         disable_parameter_logging(client)
             .and_then(|()| client.batch_execute("set timezone = 'UTC'; set datestyle = 'ISO, YMD'"))
             .map_err(|error| import_failed(&error, global))?;
+        if !dry_run && logs_parameters(client).map_err(|error| import_failed(&error, global))? {
+            output::remark(
+                "The server may log the data of the sessions, as parameters of statements (log_statement, \
+                 log_min_duration_statement). It logs no session id.\n\
+                 Hint: import as a superuser, or let one run: alter role ROLE set log_parameter_max_length = 0",
+            );
+        }
         Ok(Self {
             client,
             global,

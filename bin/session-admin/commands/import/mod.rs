@@ -7,7 +7,7 @@ mod importer;
 mod layout;
 mod line;
 mod lines;
-mod page;
+mod row;
 mod source;
 mod summary;
 mod table_name;

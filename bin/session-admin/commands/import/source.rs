@@ -4,13 +4,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use connect_pg::quote_identifier;
 use postgres::fallible_iterator::FallibleIterator;
-use postgres::{Client, Statement};
+use postgres::{Client, Portal, Transaction};
 
 use super::args::Args;
 use super::catalog::{self, Column};
 use super::importer::{Importer, ReadEnd};
 use super::layout::Layout;
-use super::page::{PageQuery, PageRow};
+use super::row::{RowQuery, SourceRow};
 use super::table_name::parse_table_name;
 use crate::support::call_error::source_failed;
 use crate::support::cli_error::CliError;
@@ -30,23 +30,23 @@ pub(super) fn read(
     for _ in 0..source.count_without_id()? {
         importer.refuse(source.query.table.clone(), "no id");
     }
-    let prepared = [source.query.first_page(), source.query.next_page()].map(|sql| {
-        source
-            .client
-            .prepare(&sql)
-            .map_err(|error| source_failed(&error))
-    });
-    let [first, next] = prepared;
-    let (first, next) = (first?, next?);
-    let limit = i64::try_from(importer.batch_size()).unwrap_or(i64::MAX);
-    let mut cursor = Cursor::default();
+    let limit = i32::try_from(importer.batch_size()).unwrap_or(i32::MAX);
+    let failed = |error: postgres::Error| source_failed(&error);
+    // A portal keeps its place between two pages. A page by the last id before it would send ids.
+    let mut transaction = source.client.transaction().map_err(failed)?;
+    let statement = source.query.statement();
+    let portal = transaction
+        .bind(&statement, &[&source.zone])
+        .map_err(failed)?;
+    let mut rows = Rows {
+        transaction,
+        portal,
+        is_record: source.query.is_record,
+        prefix: source.prefix,
+        count: 0,
+    };
     loop {
-        let statement = if cursor.last_id.is_some() {
-            &next
-        } else {
-            &first
-        };
-        let count = source.read_page(statement, limit, &mut cursor, importer)?;
+        let count = rows.read_page(limit, importer)?;
         importer.send()?;
         if count < limit {
             return Ok((ReadEnd::Done, source.zone));
@@ -57,17 +57,47 @@ pub(super) fn read(
     }
 }
 
-/// How far the reading is.
-#[derive(Default)]
-struct Cursor {
-    last_id: Option<Vec<u8>>,
-    rows: u64,
+/// The rows of the table, as they were when the reading began.
+struct Rows<'a> {
+    transaction: Transaction<'a>,
+    portal: Portal,
+    is_record: bool,
+    prefix: &'a str,
+    /// How many were read.
+    count: u64,
+}
+
+impl Rows<'_> {
+    /// Reads the next rows. Returns their number.
+    fn read_page(&mut self, limit: i32, importer: &mut Importer<'_>) -> Result<i32, CliError> {
+        let failed = |error: postgres::Error| source_failed(&error);
+        let mut rows = self
+            .transaction
+            .query_portal_raw(&self.portal, limit)
+            .map_err(failed)?;
+        let mut count = 0;
+        while let Some(row) = rows.next().map_err(failed)? {
+            count += 1;
+            self.count += 1;
+            let row = SourceRow::decode(&row, self.is_record, self.prefix).map_err(failed)?;
+            let position = row
+                .position
+                .unwrap_or_else(|| format!("row {} in the order of the ids", self.count));
+            match row.session {
+                Ok(session) => {
+                    importer.add(position, session)?;
+                }
+                Err(reason) => importer.refuse(position, reason),
+            }
+        }
+        Ok(count)
+    }
 }
 
 /// The table of another store.
 struct Source<'a> {
     client: Client,
-    query: PageQuery,
+    query: RowQuery,
     /// Removed from the beginning of ids.
     prefix: &'a str,
     /// The time zone of expiries that have none.
@@ -109,7 +139,7 @@ impl<'a> Source<'a> {
             })
         };
         let id = column("--id-column", &args.id_column, layout.id)?;
-        let query = PageQuery {
+        let query = RowQuery {
             table: format!("{}.{}", quote_identifier(&schema), quote_identifier(&table)),
             has_unique_ids: catalog::is_unique(&mut client, oid, &id)
                 .map_err(|error| source_failed(&error))?,
@@ -138,43 +168,10 @@ impl<'a> Source<'a> {
             .and_then(|row| row.try_get(0))
             .map_err(|error| source_failed(&error))
     }
-
-    fn read_page(
-        &mut self,
-        statement: &Statement,
-        limit: i64,
-        cursor: &mut Cursor,
-        importer: &mut Importer<'_>,
-    ) -> Result<i64, CliError> {
-        let failed = |error: postgres::Error| source_failed(&error);
-        let after = cursor.last_id.take();
-        let parameters: [&(dyn postgres::types::ToSql + Sync); 3] = [&self.zone, &limit, &after];
-        let mut rows = self
-            .client
-            .query_raw(statement, parameters)
-            .map_err(failed)?;
-        let mut count = 0;
-        while let Some(row) = rows.next().map_err(failed)? {
-            count += 1;
-            cursor.rows += 1;
-            let row = PageRow::decode(&row, self.query.is_record, self.prefix).map_err(failed)?;
-            let position = row
-                .position
-                .unwrap_or_else(|| format!("row {} in the order of the ids", cursor.rows));
-            cursor.last_id = Some(row.id);
-            match row.session {
-                Ok(session) => {
-                    importer.add(position, session)?;
-                }
-                Err(reason) => importer.refuse(position, reason),
-            }
-        }
-        Ok(count)
-    }
 }
 
 /// Makes the connection read-only and its texts independent of its settings. `row_security` off makes row level security an error,
-/// because it would hide rows.
+/// because it would hide rows. Nothing ends its transaction between two pages.
 fn set_up(client: &mut Client) -> Result<(), postgres::Error> {
     disable_parameter_logging(client)?;
     client.batch_execute(
@@ -182,11 +179,14 @@ fn set_up(client: &mut Client) -> Result<(), postgres::Error> {
          set search_path = pg_catalog, pg_temp;
          set timezone = 'UTC';
          set datestyle = 'ISO, YMD';
-         set row_security = off",
+         set row_security = off;
+         select pg_catalog.set_config(s.name, '0', false)
+         from pg_catalog.pg_settings as s
+         where s.name in ('idle_in_transaction_session_timeout', 'transaction_timeout')",
     )
 }
 
-fn check_types(query: &PageQuery) -> Result<(), CliError> {
+fn check_types(query: &RowQuery) -> Result<(), CliError> {
     let refused = |column: &Column, option: &str, what: &str| {
         Err(CliError::new(
             format!(
@@ -214,7 +214,7 @@ fn check_types(query: &PageQuery) -> Result<(), CliError> {
 fn zone(
     client: &mut Client,
     args: &Args,
-    query: &PageQuery,
+    query: &RowQuery,
     default_zone: String,
 ) -> Result<Option<String>, CliError> {
     let needs_zone = query.expiry.kind == "timestamp without time zone";

@@ -1,4 +1,4 @@
-//! The rows of another store's table, page by page.
+//! The rows of another store's table.
 
 use connect_pg::SessionRecord;
 use postgres::Row;
@@ -8,7 +8,7 @@ use super::catalog::Column;
 use super::data;
 
 /// A table and its columns.
-pub(super) struct PageQuery {
+pub(super) struct RowQuery {
     /// Quoted, with its schema.
     pub(super) table: String,
     pub(super) id: Column,
@@ -21,7 +21,7 @@ pub(super) struct PageQuery {
     pub(super) has_ctid: bool,
 }
 
-impl PageQuery {
+impl RowQuery {
     /// Returns the expiry as an SQL expression of type timestamptz, or `None` if the column's type has none. Times outside the
     /// calendar become infinity.
     pub(super) fn expiry_expression(&self) -> Option<String> {
@@ -42,21 +42,10 @@ impl PageQuery {
         })
     }
 
-    /// Returns the statement of the first page. Parameters: the time zone of the expiries, the limit, and null.
-    pub(super) fn first_page(&self) -> String {
-        self.page("$3::bytea is null")
-    }
-
-    /// Returns the statement of the page after an id, which is the third parameter.
-    pub(super) fn next_page(&self) -> String {
-        self.page(&format!(
-            "{} > convert_from($3::bytea, getdatabaseencoding())::{}",
-            self.id.quoted(),
-            self.id.declared
-        ))
-    }
-
-    fn page(&self, is_after: &str) -> String {
+    /// Returns the statement that reads all rows. Its parameter is the time zone of the expiries.
+    ///
+    /// It has no id as a parameter, because the source's server may log parameters.
+    pub(super) fn statement(&self) -> String {
         let (id, data, expiry) = (self.id.quoted(), self.data.quoted(), self.expiry.quoted());
         // A database with encoding SQL_ASCII may hold bytes that are not UTF-8. One such row must not stop the others.
         let encoding =
@@ -71,15 +60,14 @@ impl PageQuery {
         } else {
             "null::text"
         };
-        // Of several rows with one id, the one that expires last comes first.
-        let order = if self.has_unique_ids {
-            id.clone()
-        } else {
-            format!("{id}, {expiry} desc nulls last")
+        // Of several rows with one id, the one that expires last comes first. A row without a ctid is named by its place.
+        let order = match (self.has_unique_ids, self.has_ctid) {
+            (true, true) => String::new(),
+            (true, false) => format!("order by {id}"),
+            (false, _) => format!("order by {id}, {expiry} desc nulls last"),
         };
         format!(
             "select
-                convert_to({id}::text, getdatabaseencoding()),
                 convert_to({id}::text, {encoding}),
                 {data},
                 ({expires_at})::text,
@@ -87,9 +75,7 @@ impl PageQuery {
             from {table} as s
             where {id} is not null
                 and ($1::text is null or true)
-                and {is_after}
-            order by {order}
-            limit $2::bigint",
+            {order}",
             expires_at = self.expiry_expression().unwrap_or_default(),
             table = self.table
         )
@@ -105,28 +91,25 @@ impl PageQuery {
     }
 }
 
-/// A row of a page.
-pub(super) struct PageRow {
-    /// The id, as the next page takes it.
-    pub(super) id: Vec<u8>,
+/// A row of the table.
+pub(super) struct SourceRow {
     pub(super) position: Option<String>,
     /// The session, or why the row has none.
     pub(super) session: Result<SessionRecord, &'static str>,
 }
 
-impl PageRow {
+impl SourceRow {
     /// Decodes a row. `prefix` is removed from its id.
     pub(super) fn decode(
         row: &Row,
         is_record: bool,
         prefix: &str,
-    ) -> Result<PageRow, postgres::Error> {
-        let id: &[u8] = row.try_get(1)?;
-        let data: Option<&[u8]> = row.try_get(2)?;
-        let expires_at: Option<String> = row.try_get(3)?;
-        Ok(PageRow {
-            id: row.try_get(0)?,
-            position: row.try_get(4)?,
+    ) -> Result<SourceRow, postgres::Error> {
+        let id: &[u8] = row.try_get(0)?;
+        let data: Option<&[u8]> = row.try_get(1)?;
+        let expires_at: Option<String> = row.try_get(2)?;
+        Ok(SourceRow {
+            position: row.try_get(3)?,
             session: session(id, data, expires_at, is_record, prefix),
         })
     }
