@@ -11,7 +11,7 @@ use crate::support::global_args::GlobalArgs;
 const HELP: &str = "\
 Connection: as for psql. --database-url goes first, then DATABASE_URL, then libpq's variables (PGHOST, PGPORT, PGUSER, \
 PGDATABASE, PGSERVICE, …) and defaults. Every user of this machine can see a password in --database-url in the \
-list of processes. Keep it in ~/.pgpass, PGPASSWORD or DATABASE_URL.
+list of processes. Keep it in ~/.pgpass, PGPASSWORD, DATABASE_URL, or a file for --password-file.
 
 Exit status:
   0  success

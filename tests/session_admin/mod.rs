@@ -14,6 +14,8 @@ mod monitoring;
 #[cfg(unix)]
 mod moves;
 #[cfg(unix)]
+mod password_rotation;
+#[cfg(unix)]
 mod print_sql;
 #[cfg(unix)]
 mod prune;

@@ -68,9 +68,9 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
     let exported = if let Some(path) = &args.output {
         let mut file = PrivateFile::create(path)?;
         write_all(&mut client, global, &mut file).and_then(|exported| {
-            file.sync()?;
+            file.sync().map_err(CliError::from)?;
             file.put_in_place()
-                .map_err(|error| file.cannot_write(&error))?;
+                .map_err(|error| CliError::from(file.cannot_write(&error)))?;
             Ok(exported)
         })
     } else {

@@ -1,5 +1,7 @@
 //! The connection of a subcommand.
 
+use std::path::Path;
+
 use connect_pg::{Borrowed, ConnectionSettings, Error, Lent, Store};
 use postgres::Client;
 
@@ -16,6 +18,7 @@ pub(crate) fn open(global: &GlobalArgs) -> Result<Client, CliError> {
     connect(
         global.database_url.as_deref(),
         "--database-url, DATABASE_URL",
+        global.password_file.as_deref(),
     )
 }
 
@@ -29,12 +32,16 @@ pub(crate) fn store<'a, C: Lent>(
 
 /// Connects to another database. `option` is where its URL came from.
 pub(crate) fn open_other(url: &str, option: &str) -> Result<Client, CliError> {
-    connect(Some(url), option)
+    connect(Some(url), option, None)
 }
 
-fn connect(url: Option<&str>, option: &str) -> Result<Client, CliError> {
+fn connect(
+    url: Option<&str>,
+    option: &str,
+    password_file: Option<&Path>,
+) -> Result<Client, CliError> {
     let url = url.filter(|url| !url.is_empty());
-    let settings = ConnectionSettings::with_environment(url, |name| std::env::var_os(name))
+    let mut settings = ConnectionSettings::with_environment(url, |name| std::env::var_os(name))
         .map_err(|error| {
             CliError::new(
                 error.to_string(),
@@ -42,6 +49,9 @@ fn connect(url: Option<&str>, option: &str) -> Result<Client, CliError> {
             )
         })?
         .fallback_application_name("session-admin");
+    if let Some(path) = password_file {
+        settings = settings.password_file(path);
+    }
     for warning in settings.warnings() {
         output::remark(&format!("session-admin: {warning}"));
     }

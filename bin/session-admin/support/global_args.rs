@@ -1,5 +1,7 @@
 //! The options of every subcommand.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 use connect_pg::install::InstallOptions;
 
@@ -15,6 +17,8 @@ pub(crate) enum Format {
 pub(crate) enum FormatName {
     Text,
     Json,
+    /// Variables with the password (rotate-password only)
+    Env,
     /// Metrics for Prometheus (status only)
     Prometheus,
 }
@@ -32,6 +36,9 @@ pub(crate) struct GlobalArgs {
         value_name = "URL"
     )]
     pub(crate) database_url: Option<String>,
+    /// Take the connection's password from this file, as rotate-password --output wrote it
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
     /// The schema of the store
     #[arg(long, global = true, default_value = "web", value_name = "NAME")]
     pub(crate) schema: String,
