@@ -25,7 +25,10 @@ use crate::support::wait::wait_until;
 const WORKERS: usize = 8;
 const ROTATIONS: usize = 50;
 
-/// Returns a builder whose connections live for 100 ms. A third of the stores gets the driver's own configuration.
+/// More than a busy machine needs for anything.
+const NO_LIMIT: Duration = Duration::from_secs(600);
+
+/// Returns a builder whose connections live for 100 ms.
 fn builder<S>(
     builder: StoreBuilder<S>,
     database: &Database,
@@ -33,7 +36,10 @@ fn builder<S>(
     by_config: bool,
 ) -> StoreBuilder<S> {
     let mut config = superuser_config();
-    config.dbname(&database.name).user(&database.role);
+    config
+        .dbname(&database.name)
+        .user(&database.role)
+        .connect_timeout(NO_LIMIT);
     let builder = if by_config {
         builder.config(config)
     } else {
@@ -43,12 +49,14 @@ fn builder<S>(
         };
         let (name, role, port) = (&database.name, &database.role, config.get_ports()[0]);
         builder.database_url(&format!(
-            "host={host} port={port} dbname={name} user={role}"
+            "host={host} port={port} dbname={name} user={role} connect_timeout=600"
         ))
     };
     builder
         .password_file(file)
         .connection_max_lifetime(Duration::from_millis(100))
+        .pool_timeout(NO_LIMIT)
+        .call_timeout(NO_LIMIT)
         .pool_size(u32::try_from(WORKERS).unwrap())
 }
 
@@ -81,7 +89,7 @@ fn assert_only_last_is_in_force(database: &Database, passwords: &[String]) {
 }
 
 /// How long a worker does nothing. Logins compute much, and the rotations need the processor too.
-const PAUSE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Works until the rotations are over. Returns the number of calls.
 fn work(store: &Store, is_over: &AtomicBool) -> Result<usize, connect_pg::Error> {
@@ -570,7 +578,7 @@ impl HeldSocket {
 
     fn url(&self) -> String {
         let directory = self.directory.path().display();
-        format!("host={directory} port=5432 dbname=postgres user={ROLE}")
+        format!("host={directory} port=5432 dbname=postgres user={ROLE} connect_timeout=600")
     }
 }
 
@@ -627,7 +635,7 @@ fn wait_for_termination(child: &mut Child) -> thread::JoinHandle<String> {
 
 #[test]
 fn terminate_ends_what_the_old_password_opened() {
-    let Some(mut own) = OwnServer::new(&["authentication_timeout=5s"]) else {
+    let Some(mut own) = OwnServer::new(&["authentication_timeout=10s"]) else {
         return;
     };
     let file = own.file.clone();
@@ -680,7 +688,7 @@ fn terminate_ends_what_the_old_password_opened() {
 
 #[test]
 fn terminate_needs_rights_and_ends_what_locks_the_role() {
-    let Some(mut own) = OwnServer::new(&["authentication_timeout=1s"]) else {
+    let Some(mut own) = OwnServer::new(&["authentication_timeout=10s"]) else {
         return;
     };
     let file = own.file.clone();
