@@ -22,22 +22,21 @@ pub fn check_connection_string(text: &str) {
 
 /// Writes `keyword='value'`, with a backslash before each character that could end the value.
 fn pairs(settings: &Keywords) -> String {
-    let mut text = String::new();
-    for (keyword, value) in settings {
+    let pair = |(keyword, value): (&&str, &String)| {
         let value = value.replace('\\', "\\\\").replace('\'', "\\'");
-        text.push_str(&format!("{keyword} = '{value}' "));
-    }
-    text
+        format!("{keyword} = '{value}'")
+    };
+    settings.iter().map(pair).collect::<Vec<_>>().join(" ")
 }
 
 /// Writes a URL that has each setting as a parameter.
 fn url(settings: &Keywords) -> String {
-    let mut text = "postgresql://?".to_owned();
-    for (keyword, value) in settings {
-        let value: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
-        text.push_str(&format!("{keyword}={value}&"));
-    }
-    text
+    let parameter = |(keyword, value): (&&str, &String)| {
+        let bytes: Vec<_> = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        format!("{keyword}={}", bytes.concat())
+    };
+    let parameters: Vec<_> = settings.iter().map(parameter).collect();
+    format!("postgresql://?{}", parameters.join("&"))
 }
 
 /// Checks a password file. A line that is added in front decides, whatever follows it.
@@ -62,10 +61,14 @@ pub fn check_service_file(text: &str, service: &str) {
     let Ok(Some(found)) = service::find(text, service) else {
         return;
     };
-    let mut written = format!("[another {service}]\nnonsense\n[{service}]\n");
-    for (keyword, value) in &found {
-        written.push_str(&format!("{keyword}={value}\n"));
-    }
+    let lines: Vec<_> = found
+        .iter()
+        .map(|(keyword, value)| format!("{keyword}={value}"))
+        .collect();
+    let written = format!(
+        "[another {service}]\nnonsense\n[{service}]\n{}",
+        lines.join("\n")
+    );
     assert_eq!(service::find(&written, service), Ok(Some(found)));
 }
 

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use postgres::{Client, Config, NoTls};
 
+use super::repository::root;
 use super::server::unique_name;
 use super::wait::wait_until;
 
@@ -139,6 +140,21 @@ pub(super) fn server_command(
         .stdout(Stdio::null())
         .stderr(fs::File::create(directory.join("log")).map_err(|e| e.to_string())?);
     Ok(command)
+}
+
+/// Returns the directory of the programs of a version: the installed ones, or those of the npm registry. Returns the reason if they
+/// cannot be had.
+pub fn programs_of_version(version: u32) -> Result<PathBuf, String> {
+    let installed = PathBuf::from(format!("/usr/lib/postgresql/{version}/bin"));
+    if installed.join("initdb").exists() {
+        return Ok(installed);
+    }
+    let programs = succeeded(
+        Command::new(root().join("bin/lib/download-postgres"))
+            .arg(version.to_string())
+            .output(),
+    )?;
+    Ok(PathBuf::from(programs.trim()))
 }
 
 /// Returns true if the tests run as root. PostgreSQL refuses to, so its programs run as the user `postgres`.

@@ -8,9 +8,10 @@ use std::process::{Child, Command};
 
 use postgres::{Client, Config, NoTls};
 
-use super::copied_server::{as_server_user, give_to_server_user, server_command, succeeded};
+use super::copied_server::{
+    as_server_user, give_to_server_user, programs_of_version, server_command, succeeded,
+};
 use super::environment::clear;
-use super::repository::root;
 use super::server::unique_name;
 use super::session_admin::{Run, bare_command, run};
 use super::wait::wait_until;
@@ -42,16 +43,7 @@ impl FreshServer {
 
     /// Makes a server of another version. Returns the reason if its programs cannot be had.
     pub fn of_version(version: u32) -> Result<Self, String> {
-        let installed = PathBuf::from(format!("/usr/lib/postgresql/{version}/bin"));
-        if installed.join("initdb").exists() {
-            return Self::with_programs(&installed, &[]);
-        }
-        let programs = succeeded(
-            Command::new(root().join("bin/lib/download-postgres"))
-                .arg(version.to_string())
-                .output(),
-        )?;
-        Self::with_programs(Path::new(programs.trim()), &[])
+        Self::with_programs(&programs_of_version(version)?, &[])
     }
 
     fn with_programs(programs: &Path, settings: &[&str]) -> Result<Self, String> {

@@ -58,7 +58,12 @@ struct Bench {
 
 impl Bench {
     fn start(connect: Connect) -> Option<Bench> {
-        let server = TlsServer::start().map_err(|reason| skip(&reason)).ok()?;
+        Bench::with(TlsServer::start(), connect)
+    }
+
+    /// Reports a skip and returns None if there is no server.
+    fn with(server: Result<TlsServer, String>, connect: Connect) -> Option<Bench> {
+        let server = server.map_err(|reason| skip(&reason)).ok()?;
         let home = server.directory().join("home");
         fs::create_dir_all(home.join(".postgresql")).unwrap();
         let environment = HashMap::from([("HOME", home.display().to_string())]);
@@ -708,9 +713,15 @@ pub fn proxy_in_between_is_refused(connect: Connect) {
 }
 
 pub fn handshake_may_begin_at_once(connect: Connect) {
-    let Some(bench) = Bench::start(connect) else {
-        return;
-    };
+    // 17 and later know it. The other tests may run on an older one.
+    for server in [TlsServer::start(), TlsServer::of_version(18)] {
+        if let Some(bench) = Bench::with(server, connect) {
+            handshake_begins_at_once_on(&bench);
+        }
+    }
+}
+
+fn handshake_begins_at_once_on(bench: &Bench) {
     bench
         .server
         .set_certificate(&Authority::new("own").sign("server", &["db.example"]));

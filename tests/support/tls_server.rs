@@ -10,6 +10,7 @@ use std::process::{Child, Command, Output, Stdio};
 use postgres::{Client, Config, NoTls};
 
 use super::certificates::{Signed, write_private};
+use super::copied_server::programs_of_version;
 use super::server::value;
 use super::temporary_directory::TemporaryDirectory;
 use super::wait::wait_until;
@@ -29,6 +30,15 @@ impl TlsServer {
     pub fn start() -> Result<TlsServer, String> {
         let programs = env::var("PG_BINDIR")
             .map_err(|_| "PG_BINDIR is not set: not under bin/with-pg".to_owned())?;
+        Ok(Self::with_programs(Path::new(&programs)))
+    }
+
+    /// Starts a server of another version. Returns the reason if its programs cannot be had.
+    pub fn of_version(version: u32) -> Result<TlsServer, String> {
+        Ok(Self::with_programs(&programs_of_version(version)?))
+    }
+
+    fn with_programs(programs: &Path) -> TlsServer {
         let directory = TemporaryDirectory::new();
         let path = directory.path();
         if is_root() {
@@ -38,19 +48,19 @@ impl TlsServer {
         let password = path.join("password");
         write_private(&password, PASSWORD);
         give_to_server(&password);
-        run(as_server(&Path::new(&programs).join("initdb"))
+        run(as_server(&programs.join("initdb"))
             .arg("--pgdata")
             .arg(path.join("data"))
             .args(["--username=postgres", "--encoding=UTF8", "--locale=C"])
             .args(["--auth-local=trust", "--auth-host=password", "--no-sync"])
             .arg("--pwfile")
             .arg(&password));
-        let (port, server) = start_on_free_port(Path::new(&programs), path);
-        Ok(TlsServer {
+        let (port, server) = start_on_free_port(programs, path);
+        TlsServer {
             directory,
             port,
             server,
-        })
+        }
     }
 
     /// Connects as the superuser by the socket.

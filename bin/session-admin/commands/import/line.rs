@@ -96,7 +96,8 @@ mod tests {
         ) {
             let _ = parse(&bytes);
             let key = "00".repeat(32);
-            let more: String = names.iter().zip(&values).map(|(name, value)| format!(",\"{name}\":{value}")).collect();
+            let more: Vec<_> = names.iter().zip(&values).map(|(name, value)| format!(",\"{name}\":{value}")).collect();
+            let more = more.concat();
             let _ = parse(format!("{{\"key\":\"{key}\"{more}}}").as_bytes());
         }
 
@@ -109,10 +110,10 @@ mod tests {
             label: Option<String>,
             idle_timeout_seconds: Option<i32>
         ) {
-            let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+            let hex: Vec<_> = key.iter().map(|byte| format!("{byte:02x}")).collect();
             let time = "2026-01-02T03:04:05.123456Z";
             let line = json!({
-                "key": hex, "data": data, "user_id": user_id, "label": label, "expires_at": time,
+                "key": hex.concat(), "data": data, "user_id": user_id, "label": label, "expires_at": time,
                 "idle_timeout_seconds": idle_timeout_seconds
             });
             let session = parse(line.to_string().as_bytes()).unwrap();
