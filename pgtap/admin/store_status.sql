@@ -1,7 +1,7 @@
 -- store_status: one row about the whole store, for administrators.
 begin;
 \ir ../lib/store.sql
-select plan(14);
+select plan(16);
 
 -- ---- An empty store ----
 
@@ -37,6 +37,25 @@ select is(
     (select min(s.expires_at) from web.session as s where s.ended_at is null),
     'the oldest expired session; a tombstone is none'
 );
+savepoint used_with_shorter_timeout;
+reset role;
+update web.session set prune_after = statement_timestamp() - interval '3 s' where ended_at is null and expires_at <= statement_timestamp();
+set local role nodepg_owner;
+select is(
+    (select t.oldest_expired_at from web.store_status() as t),
+    (select min(s.prune_after) from web.session as s where s.ended_at is null),
+    'its age begins when pruning may delete it, not when it expired'
+);
+reset role;
+update web.session set prune_after = statement_timestamp() + interval '1 h' where ended_at is null;
+set local role nodepg_owner;
+select results_eq(
+    'select expired, oldest_expired_at from web.store_status()',
+    $$ values (3::bigint, null::timestamptz) $$,
+    'an expired session that pruning must leave is not overdue'
+);
+rollback to used_with_shorter_timeout;
+set local role nodepg_owner;
 select is((select t.server_time from web.store_status() as t), statement_timestamp(), 'the time of the server');
 
 -- ---- Sizes ----

@@ -1,5 +1,6 @@
 //! What a monitoring system reads: metrics, the exit status of a probe, and both without a right to the sessions.
 
+use crate::support::server::quoted;
 use crate::support::session_admin::{Database, Run};
 
 /// Creates sessions: two live ones, one that was ended, and two that expired an hour ago.
@@ -149,6 +150,66 @@ fn probe_tells_drift_from_danger_and_failure() {
         .says(&["2 expired sessions are not pruned"]);
     database.run(&["prune"]).expect(0);
     probe(&["--max-expired-age", "0"]).expect(0);
+}
+
+#[test]
+fn probe_with_wrong_usage_fails_and_tells_no_danger() {
+    let database = Database::installed();
+    for wrong in [
+        &["check", "--probe", "--max-expired-age", "day"][..],
+        &["check", "--probe", "--unknown"],
+        &["check", "--probe=yes"],
+        &["--unknown", "check", "--probe"],
+        &["check", "--probe", "--format", "prometheus"],
+    ] {
+        database.run(wrong).expect(3);
+    }
+    for wrong in [
+        &["check", "--max-expired-age", "day"][..],
+        &["users", "--probe"],
+        &["prune", "--unknown"],
+        &[],
+    ] {
+        database.run(wrong).expect(2);
+    }
+    database
+        .run(&["check", "--probe", "--help"])
+        .expect(0)
+        .says(&["--max-expired-age needs more: a superuser"]);
+    database.run(&["--version"]).expect(0);
+}
+
+// The role that installed the store may read the catalogs, and not the number of sessions.
+#[test]
+fn installer_without_owner_role_is_told_what_max_expired_age_needs() {
+    let mut database = Database::new();
+    let installer = database.own_role("login createrole password 'installer'");
+    database
+        .superuser()
+        .batch_execute(&format!(
+            "alter database {} owner to {installer}",
+            database.name
+        ))
+        .unwrap();
+    let as_installer = [("PGUSER", installer.as_str()), ("PGPASSWORD", "installer")];
+    database.run_with(&as_installer, &["install"]).expect(0);
+    database
+        .run_with(&as_installer, &["rotate-password"])
+        .expect(0);
+    database.run_with(&as_installer, &["check"]).expect(0);
+    let aged = ["check", "--max-expired-age", "60"];
+    database
+        .run_with(&as_installer, &aged)
+        .expect(2)
+        .says(&["grant", "_owner", "to current_user"]);
+    let mut client = database.login(&installer, "installer").unwrap();
+    client
+        .batch_execute(&format!(
+            "grant {} to current_user",
+            quoted(&format!("{}_owner", database.role))
+        ))
+        .unwrap();
+    database.run_with(&as_installer, &aged).expect(0);
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn prometheus(global: &GlobalArgs, status: &StoreStatus) -> String {
         (
             "oldest_expired_seconds",
             "gauge",
-            "Seconds since the oldest expired session that is not pruned expired",
+            "Seconds since the oldest expired session could have been pruned",
             single(Some(status.oldest_expired_age().as_secs_f64().to_string())),
         ),
         (

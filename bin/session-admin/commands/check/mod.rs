@@ -55,10 +55,12 @@ log_min_duration_statement; install keeps it
 public_may_create_in_public, public_may_make_temporary_tables, release_not_recorded, password_not_visible, pg_hba_not_visible
 
 --probe is for a monitoring system. Exit status 0: all is well. 1: drift, or expired sessions that are not pruned. \
-2: a warning of the list above, or no store. 3: the check failed.
+2: a warning of the list above, or no store. 3: the check failed: wrong usage, no connection, or a missing privilege.
 
 Rights: a superuser, the role that installed the store, or a member of pg_monitor. What only a superuser can see (stored \
 passwords, pg_hba.conf) is left out for other users, with a note.
+--max-expired-age needs more: a superuser, a member of pg_monitor, or a member of the owner role (by default nodepg_owner). \
+An installer that is no superuser becomes one by: grant nodepg_owner to current_user.
 
 Examples:
   session-admin check || session-admin install
@@ -72,10 +74,10 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Args {
-    /// Warn if a session that expired longer ago is not pruned. Reads the whole session table
+    /// Warn if an expired session could have been pruned longer ago, and was not. Reads the whole session table
     #[arg(long, value_name = "SECONDS")]
     max_expired_age: Option<u64>,
-    /// For a monitoring system: exit status 0 all is well, 1 drift, 2 danger, 3 the check failed
+    /// For a monitoring system: exit status 0 all is well, 1 drift, 2 danger, 3 the check failed or cannot run
     #[arg(long)]
     probe: bool,
 }
@@ -148,7 +150,7 @@ fn check_expired(
         report.findings.push(Finding::new(
             "expired_sessions_not_pruned",
             format!(
-                "{}; the oldest expired {seconds} seconds ago",
+                "{}; the oldest could have been pruned {seconds} seconds ago",
                 counted(
                     status.expired,
                     "expired session is not pruned",
