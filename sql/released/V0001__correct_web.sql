@@ -644,7 +644,11 @@ begin
         pg_stat_get_tuples_hot_updated(v_session),
         (select p.last_pruned_at from web.prune_state as p),
         min(s.prune_after),
-        min(s.expires_at) filter (where s.expires_at <= statement_timestamp() and s.ended_at is null),
+        -- Pruning leaves a row until both are over: a use with a shorter timeout does not move prune_after.
+        min(greatest(s.expires_at, s.prune_after)) filter (
+            where greatest(s.expires_at, s.prune_after) <= statement_timestamp()
+                and s.ended_at is null
+        ),
         statement_timestamp()
     from web.session as s;
 end;
