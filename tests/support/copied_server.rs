@@ -9,7 +9,6 @@ use std::process::{Child, Command, Output, Stdio};
 
 use postgres::{Client, Config, NoTls};
 
-use super::repository::root;
 use super::server::unique_name;
 use super::wait::wait_until;
 
@@ -144,13 +143,14 @@ pub(super) fn server_command(
 
 /// Returns the directory of the programs of a version: the installed ones, or those of the npm registry. Returns the reason if they
 /// cannot be had.
+#[cfg(any(feature = "admin", feature = "tls"))]
 pub fn programs_of_version(version: u32) -> Result<PathBuf, String> {
     let installed = PathBuf::from(format!("/usr/lib/postgresql/{version}/bin"));
     if installed.join("initdb").exists() {
         return Ok(installed);
     }
     let programs = succeeded(
-        Command::new(root().join("bin/lib/download-postgres"))
+        Command::new(super::repository::root().join("bin/lib/download-postgres"))
             .arg(version.to_string())
             .output(),
     )?;
