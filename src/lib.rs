@@ -179,8 +179,8 @@
 //!
 //! # Spans and metrics
 //!
-//! With the feature `tracing`, each call of a function is a span `call` with the target `connect_pg`, at the level debug, inside the
-//! span that the caller is in. Its fields are complete when it closes, so that a subscriber can derive metrics from them:
+//! With the feature `tracing`, each call of a function is a span `call` with the target `connect_pg` and the level debug. It begins
+//! inside the span that the caller is in. Its fields are complete when it closes, so that a subscriber can derive metrics from them:
 //!
 //! | field | meaning |
 //! |---|---|

@@ -5,7 +5,7 @@ pub(crate) fn listener_reconnects(attempts: u32) {
     tracing::warn!(target: "connect_pg", attempts, "a listener lost its connection and connects again");
 }
 
-/// Reports that a run of a pruner failed. Returns true if a subscriber of the application has heard of it.
+/// Reports that a run of a pruner failed. Returns true if a subscriber of the application takes it.
 pub(crate) fn pruning_failed(failures: u32, error: &Error) -> bool {
     tracing::warn!(
         target: "connect_pg",

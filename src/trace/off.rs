@@ -38,7 +38,7 @@ impl CallTrace<'_> {
 
 pub(crate) fn listener_reconnects(_: u32) {}
 
-/// Returns false: no subscriber has heard of it.
+/// Returns false: there is no subscriber.
 pub(crate) fn pruning_failed(_: u32, _: &Error) -> bool {
     false
 }

@@ -85,7 +85,7 @@ impl Captured {
         calls.filter(|span| span.is_closed).cloned().collect()
     }
 
-    /// Returns the calls that have closed, and forgets them.
+    /// Returns the calls that have closed, and removes them.
     pub fn take_calls(&self) -> Vec<Span> {
         let calls = self.calls();
         // The positions stay.
