@@ -15,6 +15,12 @@ use crate::connection::Connector;
 use crate::error::Error;
 use crate::functions::Call;
 
+/// The saves, or groups of saves, that are under way at the same time. With more, the groups would be smaller, and each waits for
+/// the disk.
+pub(super) const MAX_SAVES: usize = 2;
+/// How long a group waits for those before it. A save that waits for a locked session must not stop all others.
+const SAVES_TIMEOUT: Duration = Duration::from_millis(20);
+
 /// The connections, of which as many as there are places can be in use.
 pub(super) struct ExclusiveConnections {
     connector: Arc<Connector>,
@@ -23,6 +29,8 @@ pub(super) struct ExclusiveConnections {
     count: usize,
     /// For calls that may wait for a locked session. They leave one place to all others.
     blockable: Places,
+    /// For saves and groups of saves, so that others wait and share the next one.
+    saves: Places,
     /// The one that was released last is at the back.
     idle: Mutex<VecDeque<Idle>>,
     open: Arc<AtomicU32>,
@@ -46,6 +54,7 @@ impl ExclusiveConnections {
             places: Places::new(count, waits),
             count,
             blockable: Places::new((count - 1).max(1), waits),
+            saves: Places::new(MAX_SAVES, waits),
             idle: Mutex::default(),
             open: Arc::default(),
         })
@@ -78,7 +87,7 @@ impl ExclusiveConnections {
             NoPlace::Closed => Error::pool_closed(),
             NoPlace::Timeout => Error::pool_timeout(timeout, self.connector.activity().in_use()),
         })?;
-        Ok(self.lease(permit, blockable))
+        Ok(self.lease(permit, blockable, None))
     }
 
     /// Refuses a call that would wait for a connection that its own task keeps.
@@ -95,31 +104,42 @@ impl ExclusiveConnections {
         Arc::as_ptr(self).addr()
     }
 
-    /// Takes a place for a call if one is free.
-    pub(super) fn try_take(self: &Arc<Self>, call: &Call<'_>) -> Option<ExclusiveLease> {
+    /// Takes a place for a save if one is free.
+    pub(super) fn try_take_for_save(self: &Arc<Self>, call: &Call<'_>) -> Option<ExclusiveLease> {
+        let save = self.saves.try_take()?;
         let blockable = if call.may_block() && held_locks::count(self.address()) == 0 {
             Some(self.blockable.try_take()?)
         } else {
             None
         };
         let permit = self.places.try_take()?;
-        Some(self.lease(permit, blockable))
+        Some(self.lease(permit, blockable, Some(save)))
     }
 
-    /// Takes a place for a group of calls, which waits for no lock. Waits for `timeout`.
+    /// Takes a place for a group of saves, which waits for no lock. Waits for `timeout`.
     pub(super) async fn take_for_group(
         self: &Arc<Self>,
         timeout: Duration,
     ) -> Result<ExclusiveLease, NoPlace> {
         let give_up = Instant::now() + timeout;
+        let save = match self
+            .saves
+            .take_for_group(Instant::now() + SAVES_TIMEOUT)
+            .await
+        {
+            Ok(save) => Some(save),
+            Err(NoPlace::Timeout) => None,
+            Err(NoPlace::Closed) => return Err(NoPlace::Closed),
+        };
         let permit = self.places.take_for_group(give_up).await?;
-        Ok(self.lease(permit, None))
+        Ok(self.lease(permit, None, save))
     }
 
     fn lease(
         self: &Arc<Self>,
         permit: OwnedSemaphorePermit,
         blockable: Option<OwnedSemaphorePermit>,
+        save: Option<OwnedSemaphorePermit>,
     ) -> ExclusiveLease {
         let idle = self.idle().pop_back();
         let connection = idle
@@ -133,6 +153,7 @@ impl ExclusiveConnections {
                 pool: Arc::clone(self),
                 _permit: permit,
                 _blockable: blockable,
+                _save: save,
             }),
             connection,
             progress: Progress::Ready,
@@ -150,6 +171,7 @@ impl ExclusiveConnections {
     pub(super) fn close(&self) {
         self.places.close();
         self.blockable.close();
+        self.saves.close();
         let closed = std::mem::take(&mut *self.idle());
         drop(closed);
     }
@@ -210,6 +232,7 @@ struct Place {
     pool: Arc<ExclusiveConnections>,
     _permit: OwnedSemaphorePermit,
     _blockable: Option<OwnedSemaphorePermit>,
+    _save: Option<OwnedSemaphorePermit>,
 }
 
 impl Place {

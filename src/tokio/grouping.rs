@@ -59,7 +59,7 @@ impl PoolInner {
                 Some(self.execute_on(lease, schema, call, false).await)
             }
             GroupKind::Save => {
-                let lease = self.exclusive.try_take(call)?;
+                let lease = self.exclusive.try_take_for_save(call)?;
                 Some(self.execute_on(lease, schema, call, false).await)
             }
         }

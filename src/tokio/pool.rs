@@ -5,12 +5,12 @@ use tokio_postgres::Row;
 
 use super::backend::Backend;
 use super::backend::sealed::{Executor, OpenTransaction};
-use super::exclusive::{ExclusiveConnections, ExclusiveLease};
+use super::exclusive::{ExclusiveConnections, ExclusiveLease, MAX_SAVES};
 use super::groups::Groups;
 use super::lease::Lease;
 use super::limits::{Limits, Places};
 use super::pool_inner::PoolInner;
-use super::shared::{MAX_PIPELINED, MAX_PIPELINED_LOADS, SharedConnections};
+use super::shared::{MAX_PIPELINED, SharedConnections};
 use crate::connection::{
     Attempt, CallLimit, Connector, FailedAttempt, GroupMode, PoolOptions, PoolStatus, final_failure,
 };
@@ -20,9 +20,6 @@ use crate::store::StoreParts;
 
 /// The connections of an asynchronous store, unless the builder says otherwise.
 pub(super) const DEFAULT_SIZE: u32 = 8;
-
-/// The groups of saves that are under way at the same time. More groups would be smaller, and each waits for the disk.
-const MAX_SAVE_GROUPS: usize = 2;
 
 /// The connections of a [`Store`](super::Store) of its own: 8 by default, and 2 at least.
 ///
@@ -76,7 +73,7 @@ impl Pool {
                     Arc::clone(&connector),
                     limits,
                     shared_places(MAX_PIPELINED),
-                    shared_places(MAX_PIPELINED_LOADS),
+                    shared_places(1),
                     shared as usize,
                 ),
                 exclusive: ExclusiveConnections::new(
@@ -85,11 +82,7 @@ impl Pool {
                     exclusive as usize,
                     &waits,
                 ),
-                groups: Groups::new(
-                    group_mode,
-                    shared as usize * MAX_PIPELINED_LOADS,
-                    MAX_SAVE_GROUPS,
-                ),
+                groups: Groups::new(group_mode, shared as usize, MAX_SAVES),
                 connector,
                 size,
                 timeout: parts.pool_timeout,

@@ -14,16 +14,13 @@ use crate::error::Error;
 
 /// The calls that may be under way on one connection. Others wait, so that a call that is dropped while it waits costs nothing.
 pub(super) const MAX_PIPELINED: usize = 128;
-/// The loads, or groups of loads, of them. While the server works on one, the next is there already. More that come then share
-/// the one behind.
-pub(super) const MAX_PIPELINED_LOADS: usize = 2;
 
 /// The connections. A call takes the one with the fewest calls under way.
 pub(super) struct SharedConnections {
     connector: Arc<Connector>,
     limits: Limits,
     places: Places,
-    /// For loads and groups of loads, so that others wait and share the next one.
+    /// For loads and groups of loads, one on each connection, so that others wait and share the next one.
     load_places: Places,
     connections: Vec<SharedConnection>,
 }

@@ -334,7 +334,7 @@ fn reinstall_keeps_open_connections_usable() {
     store.load::<i32>(session.id()).unwrap();
     let mut superuser = database.superuser();
     superuser
-        .batch_execute("drop function web.load_session(bytea, boolean)")
+        .batch_execute("drop function web.load_session_value(bytea, boolean)")
         .unwrap();
     assert!(
         store
@@ -349,6 +349,18 @@ fn reinstall_keeps_open_connections_usable() {
         )
         .unwrap();
     assert!(store.load::<i32>(session.id()).unwrap().is_some());
+}
+
+#[test]
+fn stale_statement_is_prepared_anew() {
+    let database = TestDatabase::new();
+    let store = database.builder().pool_size(1).connect().unwrap();
+    let session = create(&store, 1);
+    for _ in 0..4 {
+        assert!(store.touch(session.id()).unwrap().is_some());
+        database.change_type_of_touch();
+        assert!(store.touch(session.id()).unwrap().is_some());
+    }
 }
 
 #[test]

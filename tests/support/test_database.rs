@@ -82,6 +82,23 @@ impl TestDatabase {
         connect(self.admin.clone().dbname(&self.name))
     }
 
+    /// Gives `touch_session` another result type, so that statements that were prepared before are refused.
+    pub fn change_type_of_touch(&self) {
+        self.superuser()
+            .batch_execute(
+                "do $$
+                 declare
+                     v_source constant text := pg_get_functiondef('web.touch_session(bytea)'::regprocedure);
+                     v_is_changed constant boolean := v_source like '%RETURNS timestamp without time zone%';
+                 begin
+                     drop function web.touch_session(bytea);
+                     execute regexp_replace(v_source, 'RETURNS timestamp with(out)? time zone',
+                         format('RETURNS timestamp with%s time zone', case when not v_is_changed then 'out' end));
+                 end $$",
+            )
+            .unwrap();
+    }
+
     /// Returns how the runtime role connects.
     pub fn config(&self) -> Config {
         let mut config = self.admin.clone();
