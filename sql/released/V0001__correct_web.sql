@@ -1002,7 +1002,7 @@ language plpgsql
 stable
 security definer$head$,
 $body$
--- The fast path of load_session for many keys: one read that writes nothing and waits for nothing. Names are qualified as there.
+-- The fast path of load_session for many keys: one read that writes nothing and waits for nothing. Names are qualified as in load_session_value.
 --
 -- The subquery hides the length of the array from the planner. So all calls share one plan; with the length in sight, each small
 -- array would get a plan of its own.
@@ -1333,7 +1333,7 @@ language plpgsql
 volatile
 security definer$head$,
 $body$
--- Only an update: a slow request cannot bring back a session that was ended or pruned. As in load_session, slide_at proves
+-- Only an update: a slow request cannot bring back a session that was ended or pruned. As in load_session_value, slide_at proves
 -- that the session is live, and names are qualified. PostgreSQL compiles every expression at each call, so there are few.
 #variable_conflict use_column
 declare
@@ -2275,7 +2275,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 set debug_print_plan = off$head$,
 $body$
--- The cases that load_session leaves: no session, an expired, ended or rotated one, and one whose slide is due.
+-- The cases that load_session_value leaves: no session, an expired, ended or rotated one, and one whose slide is due.
 #variable_conflict use_column
 declare
     v_handle uuid;
@@ -2316,7 +2316,7 @@ begin
 end;
 $body$,
         'web.load_session_slow(bytea, boolean)',
-        'Load a session in the cases that load_session does not handle itself. API: private'
+        'Load a session in the cases that load_session_value does not handle itself. API: private'
         ],
         array[
         'internal',
@@ -2601,7 +2601,7 @@ begin
 end;
 $body$,
         'web.prune_random_pages()',
-        'Unless a pruner has run within the hour, delete up to 32 expired sessions and old tombstones of sixteen neighboring pages of the table, chosen at random. API: private'
+        'Unless a pruner has run within the hour, delete up to 32 expired sessions and old tombstones of sixteen neighboring pages, chosen at random. API: private'
         ],
         array[
         'internal',

@@ -15,7 +15,7 @@ macro_rules! composite {
 }
 pub(crate) use composite;
 
-/// A composite value, as [`composite!`] selects it.
+/// A composite value, as `composite!` selects it.
 ///
 /// A later version of a function only adds attributes at the end of its type, so each has its position for good.
 pub(crate) struct CompositeValue(Row);
@@ -51,7 +51,7 @@ fn attribute(mut bytes: &[u8], index: usize) -> Option<(Type, Option<&[u8]>)> {
         take_attribute(&mut bytes)?;
     }
     let (type_id, value) = take_attribute(&mut bytes)?;
-    Some((Type::from_oid(type_id)?, value))
+    Some((Type::from_oid(type_id).unwrap_or(Type::UNKNOWN), value))
 }
 
 /// Returns the first attribute of a value, if it is a text.

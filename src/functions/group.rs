@@ -141,7 +141,7 @@ impl<'a> Group<'a> {
         let reply = match result {
             Ok(reply) => reply,
             // Each call has had its time. Alone, it would wait as long again.
-            Err(error) if error.is_call_timeout() || error.is_canceled() => {
+            Err(error) if error.is_call_timeout() => {
                 return GroupReply {
                     timed_out: Some(error),
                     ..GroupReply::default()

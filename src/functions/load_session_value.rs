@@ -38,7 +38,7 @@ impl<'a> Function<'a> for LoadSession<'a> {
     }
 }
 
-/// A session as `load_session` and `lock_session` return it.
+/// A session as `load_session_value` and `lock_session` return it.
 pub(crate) struct LoadedSession {
     data: StoredData,
     pub(crate) version: i64,

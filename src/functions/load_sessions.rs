@@ -8,18 +8,18 @@ use crate::functions::call::Function;
 use crate::functions::parameter::{Parameter, Parameters};
 use crate::functions::reply::{Reply, column};
 
-/// Loads the sessions of many keys, as far as that writes nothing. For other keys call `load_session`.
+/// Loads the sessions of many keys, as far as that writes nothing. For other keys call `load_session_value`.
 pub(crate) struct LoadSessions<'a> {
     pub(crate) keys: &'a [&'a [u8]],
     pub(crate) slide: bool,
 }
 
 impl<'a> Function<'a> for LoadSessions<'a> {
-    // The columns of load_session at its positions, so that its decoder reads them.
+    // The columns of load_session_value at its positions, so that its decoder reads them.
     const STATEMENT: &'static str = "select data, version, expires_at, user_id, server_time, key \
         from {schema}.load_sessions($1, $2)";
     const CHANGES: bool = false;
-    /// By key, each a row as `load_session` returns it.
+    /// By key, each a row as `load_session_value` returns it.
     type Output = HashMap<Vec<u8>, Arc<Row>>;
 
     fn parameters(&self) -> Parameters<'a> {

@@ -9,7 +9,7 @@
 //!    with many rows, and [`store_status`] one for administrators.
 //! 2. A struct holds the arguments. `impl Function` gives [`STATEMENT`](Function::STATEMENT), with `{schema}` where the quoted
 //!    schema goes and every column by name, so that a later store may return more columns. One composite value goes through
-//!    [`composite!`].
+//!    `composite!`.
 //! 3. [`parameters`](Function::parameters) follow `$1`, `$2`, …. A value that the server would refuse is refused before the
 //!    struct is made, because an error aborts the caller's transaction.
 //! 4. [`decode`](Function::decode) reads the columns by their position in the statement.

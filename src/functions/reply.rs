@@ -93,7 +93,7 @@ impl Reply {
         self.optional_row().ok_or_else(|| Error::reply("no row"))
     }
 
-    /// Returns the composite value that a statement of [`composite!`] selects, or the row of a group that replaces it.
+    /// Returns the composite value that a statement of `composite!` selects, or the row of a group that replaces it.
     pub(crate) fn optional_composite(self) -> Result<Option<ReplyRow>, Error> {
         match self.row()? {
             ReplyRow::Own(row) => Ok(CompositeValue::from_row(row)?.map(ReplyRow::Composite)),

@@ -34,14 +34,14 @@ pub struct StoreStatus {
     pub last_pruned_at: Option<SystemTime>,
     /// When the oldest row is due for pruning.
     pub oldest_prune_after: Option<SystemTime>,
-    /// When the oldest session of those that have expired and are not pruned yet did expire.
+    /// Since when pruning may delete the oldest expired session.
     pub oldest_expired_at: Option<SystemTime>,
     /// The time of the server.
     pub server_time: SystemTime,
 }
 
 impl StoreStatus {
-    /// Returns for how long the oldest expired session has been expired, by the server's clock. Zero if there is none.
+    /// Returns for how long pruning could have deleted the oldest expired session, by the server's clock. Zero if there is none.
     #[must_use]
     pub fn oldest_expired_age(&self) -> Duration {
         self.oldest_expired_at

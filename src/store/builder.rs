@@ -265,6 +265,10 @@ impl<S> StoreBuilder<S> {
     /// If all connections are in use, up to 64 waiting loads, or saves, become one call of the database. A call that finds a free
     /// connection goes at once and by itself. The outcomes are those of single calls. The saves of a group commit together, and
     /// a session that is locked, or otherwise needs the ordinary call, gets it.
+    /// If the server does not answer a group's call in time, all its calls get that error.
+    ///
+    /// The asynchronous store has groups also while a connection is free: of loads, when each reading connection has one, and of
+    /// saves, when two are under way.
     pub fn group_calls(mut self, group: bool) -> StoreBuilder<S> {
         self.group_mode = if group {
             GroupMode::Waiting

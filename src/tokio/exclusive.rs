@@ -15,10 +15,11 @@ use crate::connection::Connector;
 use crate::error::Error;
 use crate::functions::Call;
 
-/// The saves, or groups of saves, that are under way at the same time. With more, the groups would be smaller, and each waits for
-/// the disk.
+/// The saves, or groups of saves, that are under way at the same time, unless they take long. With more, the groups would be
+/// smaller, and each waits for the disk.
 pub(super) const MAX_SAVES: usize = 2;
-/// How long a group waits for those before it. A save that waits for a locked session must not stop all others.
+/// How long a group waits for those before it, and then goes all the same: a save that waits for a locked session must not stop
+/// all others.
 const SAVES_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// The connections, of which as many as there are places can be in use.
@@ -124,7 +125,7 @@ impl ExclusiveConnections {
         let give_up = Instant::now() + timeout;
         let save = match self
             .saves
-            .take_for_group(Instant::now() + SAVES_TIMEOUT)
+            .take_for_group(give_up.min(Instant::now() + SAVES_TIMEOUT))
             .await
         {
             Ok(save) => Some(save),

@@ -33,7 +33,7 @@ pub(super) const DEFAULT_SIZE: u32 = 8;
 /// [refuses](crate::Error::is_invalid_argument) calls in those closures, except those that only read.
 ///
 /// Loads and saves that would wait for a connection [share the next call](crate::StoreBuilder::group_calls) of the database. For
-/// that, two loads or groups of loads are under way on each connection.
+/// that, as many loads or groups of loads are under way as there are connections for them, and two saves or groups of saves.
 ///
 /// A connection is opened when a call needs it, is never pinged, and is replaced after its
 /// [lifetime](crate::StoreBuilder::connection_max_lifetime). A task drives it. A clone shares the connections. Dropping the last

@@ -20,7 +20,7 @@ pub(super) struct SharedConnections {
     connector: Arc<Connector>,
     limits: Limits,
     places: Places,
-    /// For loads and groups of loads, one on each connection, so that others wait and share the next one.
+    /// For loads and groups of loads, as many as there are connections, so that others wait and share the next one.
     load_places: Places,
     connections: Vec<SharedConnection>,
 }

@@ -87,10 +87,11 @@ impl CallTrace<'_> {
     pub(crate) fn repeated(self, error: &Error) {
         self.again();
         if error.is_connection_lost() {
-            let parent = self.0.and_then(|open| open.span.id());
+            // Without a span of the call, the event belongs to the caller's.
+            let span = self.0.map_or_else(Span::current, |open| open.span.clone());
             tracing::warn!(
                 target: "connect_pg",
-                parent: parent,
+                parent: &span,
                 error_kind = ?error.kind(),
                 sqlstate = error.code(),
                 "a connection was lost; the call is made once more on another"

@@ -711,7 +711,7 @@ fn terminate_needs_rights_and_ends_what_locks_the_role() {
     let arguments = ["rotate-password", "--output", &file, "--terminate"];
     own.run(&as_administrator, &arguments).expect(2).says(&[
         "may not end connections",
-        "grant pg_signal_backend",
+        "grant pg_signal_backend, pg_read_all_stats",
         "nothing was changed",
     ]);
     assert_eq!(own.stored_password(), before);
@@ -771,7 +771,7 @@ fn observe(own: &mut OwnServer) -> (Arc<AtomicBool>, thread::JoinHandle<String>)
 }
 
 /// The most that a server can log.
-const TALKATIVE: [&str; 11] = [
+const TALKATIVE: [&str; 12] = [
     "log_statement=all",
     "log_min_duration_statement=0",
     "log_min_messages=debug5",
@@ -782,6 +782,7 @@ const TALKATIVE: [&str; 11] = [
     "debug_print_parse=on",
     "debug_print_rewritten=on",
     "debug_print_plan=on",
+    "log_parser_stats=on",
     "track_activity_query_size=100kB",
 ];
 

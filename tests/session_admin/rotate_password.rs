@@ -135,6 +135,13 @@ fn output_file_keeps_owner() {
         (after.uid(), after.gid(), after.mode() & 0o7777),
         (12345, 23456, 0o600)
     );
+    // The application may read it as a member of the group.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    database
+        .run(&["rotate-password", "--output", &path])
+        .expect(0);
+    let after = fs::metadata(&path).unwrap();
+    assert_eq!((after.gid(), after.mode() & 0o7777), (23456, 0o640));
 }
 
 #[test]

@@ -71,11 +71,12 @@ impl PrivateFile {
         Ok(this)
     }
 
-    /// Gives the file the owner of the file that it replaces, so that the application that reads the old one can read it.
+    /// Gives the file the owner and group of the file that it replaces, and the group's right to read it, so that the application
+    /// that reads the old one can read it.
     pub(crate) fn take_over_owner(&self) -> Result<(), FileError> {
         #[cfg(unix)]
         if let Some(present) = &self.present {
-            use std::os::unix::fs::{MetadataExt, fchown};
+            use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
             let file = self.file.get_ref();
             let result = file.metadata().and_then(|own| {
                 if (present.uid(), present.gid()) == (own.uid(), own.gid()) {
@@ -85,6 +86,11 @@ impl PrivateFile {
                 }
             });
             result.map_err(|error| self.cannot_write(&error))?;
+            // The group may be how the application reads it. Others never may.
+            if present.mode() & 0o047 == 0o040 {
+                file.set_permissions(fs::Permissions::from_mode(0o640))
+                    .map_err(|error| self.cannot_write(&error))?;
+            }
         }
         Ok(())
     }

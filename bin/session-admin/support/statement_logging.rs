@@ -18,6 +18,7 @@ pub(crate) fn disable_statement_logging(
                 ('log_min_duration_sample', '-1'),
                 ('log_transaction_sample_rate', '0'),
                 ('log_min_error_statement', 'panic'),
+                ('log_parser_stats', 'off'),
                 ('track_activities', 'off'),
                 ('pg_stat_statements.track', 'none')
         ) as v (name, value)

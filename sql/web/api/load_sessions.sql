@@ -7,7 +7,7 @@ language plpgsql
 stable
 security definer
 as $function$
--- The fast path of load_session for many keys: one read that writes nothing and waits for nothing. Names are qualified as there.
+-- The fast path of load_session for many keys: one read that writes nothing and waits for nothing. Names are qualified as in load_session_value.
 --
 -- The subquery hides the length of the array from the planner. So all calls share one plan; with the length in sight, each small
 -- array would get a plan of its own.

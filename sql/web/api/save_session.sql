@@ -8,7 +8,7 @@ language plpgsql
 volatile
 security definer
 as $function$
--- Only an update: a slow request cannot bring back a session that was ended or pruned. As in load_session, slide_at proves
+-- Only an update: a slow request cannot bring back a session that was ended or pruned. As in load_session_value, slide_at proves
 -- that the session is live, and names are qualified. PostgreSQL compiles every expression at each call, so there are few.
 #variable_conflict use_column
 declare

@@ -9,7 +9,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 set debug_print_plan = off
 as $function$
--- The cases that load_session leaves: no session, an expired, ended or rotated one, and one whose slide is due.
+-- The cases that load_session_value leaves: no session, an expired, ended or rotated one, and one whose slide is due.
 #variable_conflict use_column
 declare
     v_handle uuid;
@@ -51,4 +51,4 @@ end;
 $function$;
 
 comment on function web.load_session_slow(bytea, boolean) is
-'Load a session in the cases that load_session does not handle itself. API: private';
+'Load a session in the cases that load_session_value does not handle itself. API: private';

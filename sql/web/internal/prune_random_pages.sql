@@ -88,4 +88,4 @@ end;
 $function$;
 
 comment on function web.prune_random_pages() is
-'Unless a pruner has run within the hour, delete up to 32 expired sessions and old tombstones of sixteen neighboring pages of the table, chosen at random. API: private';
+'Unless a pruner has run within the hour, delete up to 32 expired sessions and old tombstones of sixteen neighboring pages, chosen at random. API: private';

@@ -28,7 +28,7 @@ Generates a password of 256 random bits and sets it for the role (--role, defaul
 SCRAM-SHA-256 verifier. The password itself is in no statement, no log and no pg_stat_activity, and the verifier is in none \
 either. If a server can show the verifier all the same, a warning says where.
 
-Writes the password to --output FILE (mode 0600, replaced as a whole), else to standard output, and nowhere else. \
+Writes the password to --output FILE (mode 0600, or 0640 if FILE has that; replaced as a whole), else to standard output, and nowhere else. \
 Open connections stay open. An application that reads FILE at each connect (password_file) needs no restart, and none of its \
 connections fails. For that, FILE has the old and the new password, one a line, from before the server takes the new one; \
 afterwards it has the new one alone. After a crash in between FILE has both, and the application works. Run it again: that \
@@ -39,10 +39,11 @@ first. An existing FILE keeps its owner: install -o shop -m 0600 /dev/null FILE
 
 --terminate ends the role's connections that began before the rotation, except this command's own. It waits for \
 authentication_timeout of the server, a minute by default, because a login that had begun can complete until then. That \
-needs a superuser, a member of pg_signal_backend, or the role itself.
+needs a superuser, a member of pg_signal_backend and pg_read_all_stats, or the role itself.
 
 Without --output, --format env prints PGUSER=… and PGPASSWORD=…, and --format json {\"role\":…, \"password\":…, \
-\"settings\":[\"name=value\", …]}. The password is printed before the server takes it. It is in force if the exit status is 0.
+\"settings\":[\"name=value\", …]}. The password is printed before the server takes it. It is in force if the exit status is 0. With --terminate it can be in force \
+although the command fails, because the connections end last. The output stays open until then, so prefer --output there.
 
 A role can change its own settings. At the end, the settings of the role that install does not make are named.
 

@@ -26,12 +26,17 @@ pub(super) fn check_rights(client: &mut Client, global: &GlobalArgs) -> Result<(
         .query_opt(
             "select
                 current_user::pg_catalog.text,
-                pg_catalog.pg_has_role(r.oid, 'USAGE') or pg_catalog.pg_has_role('pg_signal_backend', 'USAGE')
+                pg_catalog.pg_has_role(r.oid, 'USAGE')
+                    or pg_catalog.pg_has_role('pg_signal_backend', 'USAGE')
+                        and pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')
             from pg_catalog.pg_roles as r
             where r.rolname = $1::pg_catalog.text",
             &[&global.role],
         )
-        .and_then(|row| row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose())
+        .and_then(|row| {
+            row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+                .transpose()
+        })
         .map_err(|error| failed(&error, global))?;
     match row {
         Some((user, false)) => Err(may_not_end(&user, global)),
@@ -48,7 +53,7 @@ fn may_not_end(user: &str, global: &GlobalArgs) -> CliError {
             one_line(&global.role)
         ),
         format!(
-            "run as a superuser: grant pg_signal_backend to {}; or leave --terminate out",
+            "run as a superuser: grant pg_signal_backend, pg_read_all_stats to {}; or leave --terminate out",
             quote_identifier(user)
         ),
     )
