@@ -30,9 +30,8 @@ fn main() -> Result<()> {
     let config: Config = env::var("ALLOCATIONS_CONNECTION")?.parse()?;
 
     let mut client = postgres::Config::from(config.clone()).connect(NoTls)?;
-    let statement = client.prepare(
-        "select data, version, expires_at, user_id, server_time from web.load_session($1, $2)",
-    )?;
+    let statement =
+        client.prepare("select (q.s).* from (select web.load_session_value($1, $2) as s) as q")?;
     let bare_postgres = allocations(|id| {
         let key = Sha256::digest(id.as_bytes());
         let row = client.query_one(&statement, &[&key.as_slice(), &true])?;

@@ -24,9 +24,8 @@ pub struct BarePostgres {
 
 impl BarePostgres {
     fn new(mut client: Client) -> Result<BarePostgres> {
-        let load = client.prepare(
-            "select data, version, expires_at, user_id, server_time from web.load_session($1, $2)",
-        )?;
+        let load = client
+            .prepare("select (q.s).* from (select web.load_session_value($1, $2) as s) as q")?;
         let save = client.prepare(
             "select outcome, version, expires_at, server_time from web.save_session($1, $2, $3)",
         )?;
