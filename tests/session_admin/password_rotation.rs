@@ -771,7 +771,7 @@ fn observe(own: &mut OwnServer) -> (Arc<AtomicBool>, thread::JoinHandle<String>)
 }
 
 /// The most that a server can log.
-const TALKATIVE: [&str; 12] = [
+const TALKATIVE: [&str; 11] = [
     "log_statement=all",
     "log_min_duration_statement=0",
     "log_min_messages=debug5",
@@ -782,7 +782,6 @@ const TALKATIVE: [&str; 12] = [
     "debug_print_parse=on",
     "debug_print_rewritten=on",
     "debug_print_plan=on",
-    "log_parser_stats=on",
     "track_activity_query_size=100kB",
 ];
 
@@ -886,6 +885,31 @@ fn most_talkative_server_logs_neither_password_nor_verifier() {
     let text = log();
     assert!(text.contains(keys.rsplit('$').next().unwrap()));
     assert!(!text.contains(run.out.trim()));
+}
+
+// Their messages have the statement as context. Only a superuser may turn them off.
+#[test]
+fn parser_statistics_are_off_for_superuser_and_reported_to_others() {
+    let Some(mut own) = OwnServer::new(&["log_parser_stats=on"]) else {
+        return;
+    };
+    let file = own.file.clone();
+    own.rotate();
+    let verifier_is_in_log = |own: &mut OwnServer| {
+        let stored = own.stored_password();
+        let log = fs::read_to_string(own.server.directory.join("log")).unwrap();
+        assert!(log.contains("PARSE ANALYSIS STATISTICS"), "{log}");
+        log.contains(stored.rsplit('$').next().unwrap())
+    };
+    let arguments = ["rotate-password", "--output", &file];
+    let run = own.run(&[("PGUSER", "postgres")], &arguments).expect(0);
+    assert!(!run.err.contains("log_parser_stats"), "{run}");
+    assert!(!verifier_is_in_log(&mut own));
+    let arguments = ["rotate-password", "--password-file", &file];
+    own.run(&[("PGUSER", ROLE)], &arguments)
+        .expect(0)
+        .says(&["log_parser_stats is on"]);
+    assert!(verifier_is_in_log(&mut own));
 }
 
 // An error of the statement with the verifier has a context, which the log and the client get. A check of passwords makes one.

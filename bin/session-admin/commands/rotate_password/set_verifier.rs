@@ -31,6 +31,7 @@ impl From<CliError> for AttemptError {
 }
 
 /// What this user may do, and what the server keeps.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Situation {
     is_standby: bool,
     is_superuser: bool,
@@ -38,6 +39,8 @@ struct Situation {
     can_send_as_data: bool,
     /// What `pg_stat_statements` keeps: `none`, `top` or `all` statements; None without it.
     tracked: Option<String>,
+    /// The log has the statements of functions and DO blocks.
+    logs_parser_statistics: bool,
 }
 
 impl Situation {
@@ -54,7 +57,8 @@ impl Situation {
                         where l.lanname = 'plpgsql'
                             and pg_catalog.has_language_privilege(l.oid, 'USAGE')
                     ),
-                pg_catalog.current_setting('pg_stat_statements.track', true)
+                pg_catalog.current_setting('pg_stat_statements.track', true),
+                pg_catalog.current_setting('log_parser_stats')::pg_catalog.bool
             from pg_catalog.pg_roles as r
             where r.rolname = $1::pg_catalog.text",
             &[&role],
@@ -65,6 +69,7 @@ impl Situation {
                 is_superuser: row.try_get(1)?,
                 can_send_as_data: row.try_get(2)?,
                 tracked: row.try_get(3)?,
+                logs_parser_statistics: row.try_get(4)?,
             })
         })
         .transpose()
@@ -82,6 +87,13 @@ impl Situation {
                  (log_statement, log_min_duration_statement).\n\
                  Hint: to prevent that, run it as a superuser, or as a role that may create temporary tables: \
                  grant temporary on database NAME to ROLE"
+                    .to_owned(),
+            );
+        }
+        if self.logs_parser_statistics {
+            warnings.push(
+                "The verifier of the password is in the server's log, because log_parser_stats is on.\n\
+                 Hint: to prevent that, run it as a superuser, or turn log_parser_stats off"
                     .to_owned(),
             );
         }
