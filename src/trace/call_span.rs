@@ -88,10 +88,11 @@ impl CallTrace<'_> {
         self.again();
         if error.is_connection_lost() {
             // Without a span of the call, the event belongs to the caller's.
-            let span = self.0.map_or_else(Span::current, |open| open.span.clone());
+            let span = self.0.and_then(|open| open.span.id());
+            let parent = span.or_else(|| Span::current().id());
             tracing::warn!(
                 target: "connect_pg",
-                parent: &span,
+                parent: parent,
                 error_kind = ?error.kind(),
                 sqlstate = error.code(),
                 "a connection was lost; the call is made once more on another"
