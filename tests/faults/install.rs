@@ -50,7 +50,9 @@ fn install_interrupted_at_each_command_changes_nothing() {
             let Err(error) = install(&mut client, &options) else {
                 break;
             };
-            assert_eq!(error.code(), Some(code), "{at}: {error}");
+            // The driver may notice that the connection is closed before it reads the message.
+            let is_closed = ends && error.code().is_none() && error.is_unavailable();
+            assert!(is_closed || error.code() == Some(code), "{at}: {error}");
             assert_eq!(database.snapshot(), before, "{at}");
             points += 1;
             at += i64::try_from(step).unwrap();
