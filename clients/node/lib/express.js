@@ -1,0 +1,363 @@
+'use strict';
+
+const { setTimeout } = require('node:timers/promises');
+const { SessionStoreError } = require('./errors.js');
+const { Functions } = require('./functions.js');
+const { isId, keyOf } = require('./id.js');
+const { decode, encode } = require('./json.js');
+const { Pruner } = require('./pruner.js');
+
+// A touch this soon after the load, which slides as well, would move the expiry by less than the store writes.
+const JUST_LOADED_MS = 1000;
+const SHORTEST_FOR_THAT_SECONDS = 60;
+
+// An id that is in use is a mistake of genid, or an attack: a second one of 192 random bits is enough.
+const ID_ATTEMPTS = 3;
+const UPDATE_ATTEMPTS = 50;
+const LONGEST_PAUSE_MS = 64;
+
+const PAGE = 1000;
+
+/**
+ * Returns the class of stores for express-session. `session` is what require('express-session') returns: the class extends its Store,
+ * so that this package does not depend on it.
+ */
+function expressStore(session) {
+  const Store = session?.Store ?? session?.session?.Store;
+  if (typeof Store !== 'function') {
+    throw new SessionStoreError('CONNECT_PG_ARGUMENT', 'this is not express-session', "Pass it: expressStore(require('express-session')).");
+  }
+
+  return class PgStore extends Store {
+    #functions;
+    #pruner;
+    #errorLog;
+    #ttl;
+    #absoluteTimeout;
+    #slide;
+    #rejectConflicts;
+    #userOf;
+    // What is stored of a session object: its key, version, JSON and lifetime. An object without it is new.
+    #stored = new WeakMap();
+
+    /** @param {object} [options] see README.md */
+    constructor(options = {}) {
+      super(options);
+      const { ttl, absoluteTimeout, disableTouch = false, conflicts = 'overwrite', userId, pruneInterval, errorLog = console.error } = options;
+      if (conflicts !== 'overwrite' && conflicts !== 'reject') {
+        throw new SessionStoreError('CONNECT_PG_ARGUMENT', 'conflicts is unknown', "Pass 'overwrite' or 'reject'.");
+      }
+      this.#functions = new Functions({ ...options, errorLog });
+      this.#pruner = new Pruner(this.#functions, pruneInterval, errorLog);
+      this.#errorLog = errorLog;
+      this.#ttl = ttl;
+      this.#absoluteTimeout = absoluteTimeout;
+      this.#slide = !disableTouch;
+      this.#rejectConflicts = conflicts === 'reject';
+      this.#userOf = userId;
+    }
+
+    // ── The interface of express-session ────────────────────────────────────────────────────────────
+
+    get(sid, callback) {
+      this.#call(callback, async () => {
+        if (!isId(sid)) return null;
+        const key = keyOf(sid);
+        const loaded = await this.#functions.loadSession(key, this.#slide);
+        if (loaded === null) return null;
+        try {
+          return this.#inflate(key, loaded);
+        } catch (error) {
+          // The visitor gets a new session, and not an error with every request. The row stays for inspection.
+          this.#errorLog(error);
+          return null;
+        }
+      });
+    }
+
+    set(sid, data, callback) {
+      this.#call(callback, () => this.#set(sid, data));
+    }
+
+    touch(sid, data, callback) {
+      this.#call(callback, () => (this.#slide ? this.#touch(sid, data) : undefined));
+    }
+
+    destroy(sid, callback) {
+      this.#call(callback, async () => {
+        if (isId(sid)) await this.#functions.endSession(keyOf(sid));
+      });
+    }
+
+    length(callback) {
+      this.#call(callback, () => this.#functions.countSessions());
+    }
+
+    clear(callback) {
+      this.#call(callback, () => this.#functions.clearSessions());
+    }
+
+    all(callback) {
+      this.#call(callback, async () => {
+        const sessions = [];
+        for (let after = null; ; ) {
+          const page = await this.#functions.exportSessions(after, PAGE);
+          for (const row of page) sessions.push(this.#inflate(row.key, row));
+          if (page.length < PAGE) return sessions;
+          after = page[page.length - 1].key;
+        }
+      });
+    }
+
+    createSession(req, data) {
+      const created = super.createSession(req, data);
+      const stored = this.#stored.get(data);
+      // The text of this object, and not the stored one: express-session adds to the cookie, and leaves out reserved names.
+      if (stored !== undefined) this.#stored.set(created, { ...stored, text: textOf(created) });
+      return created;
+    }
+
+    // ── Beside the interface ────────────────────────────────────────────────────────────────────────
+
+    /** Gives the session of the request to a user, under a new id, with its data: the login. */
+    async loginSession(req, userId, attributes = {}) {
+      const given = { ...deviceOf(req), ...attributes, userId };
+      return this.#changeId(req, (oldKey, newKey) => this.#functions.loginSession(oldKey, newKey, given), given);
+    }
+
+    /** Takes the session of the request from its user, under a new id, with its data. To end it: req.session.destroy(). */
+    async logoutSession(req) {
+      return this.#changeId(req, (oldKey, newKey) => this.#functions.logoutSession(oldKey, newKey));
+    }
+
+    /** Gives the session of the request a new id and keeps everything else. */
+    async rotateSession(req, { graceSeconds = 0 } = {}) {
+      return this.#changeId(req, (oldKey, newKey) => this.#functions.rotateSession(oldKey, newKey, graceSeconds));
+    }
+
+    /**
+     * Changes the data of the session of the request, and loses no change of other requests: `change` gets what is stored, and is
+     * called again if another request saves in between.
+     */
+    async updateSession(req, change) {
+      const key = keyOf(req.sessionID);
+      if (this.#stored.get(req.session) === undefined) await this.#set(req.sessionID, req.session);
+      for (let attempt = 1; attempt <= UPDATE_ATTEMPTS; attempt += 1) {
+        const loaded = await this.#functions.loadSession(key, this.#slide);
+        if (loaded === null) return this.#gone(req.session);
+        const data = this.#inflate(key, loaded);
+        await change(data);
+        const { outcome, version } = await this.#functions.saveSession(key, textOf(data), loaded.version);
+        if (outcome === 'gone') return this.#gone(req.session);
+        if (outcome === 'conflict') {
+          await setTimeout(Math.random() * Math.min(2 ** attempt, LONGEST_PAUSE_MS));
+          continue;
+        }
+        const now = this.createSession({ sessionID: req.sessionID, sessionStore: this }, data);
+        for (const name of Object.keys(req.session)) if (name !== 'cookie') delete req.session[name];
+        for (const name of Object.keys(now)) if (name !== 'cookie') req.session[name] = now[name];
+        this.#stored.set(req.session, { ...this.#stored.get(now), version });
+        return outcome;
+      }
+      throw new SessionStoreError('CONNECT_PG_CONFLICT', 'other requests saved the session again and again', 'Try again later.');
+    }
+
+    /** Returns what is known about the session of the request, except its data. */
+    async sessionInfo(req) {
+      return this.#functions.sessionInfo(keyOf(req.sessionID));
+    }
+
+    /** Returns the live sessions of a user, without ids: for a page of devices. */
+    async userSessions(userId) {
+      return this.#functions.userSessions(userId);
+    }
+
+    /** Ends one session of a user by its handle. Returns false if the user has no live session with that handle. */
+    async endUserSession(userId, handle) {
+      return this.#functions.endUserSession(userId, handle);
+    }
+
+    /** Ends the sessions of a user, except that of a request. Returns their number. */
+    async endUserSessions(userId, { except } = {}) {
+      return this.#functions.endUserSessions(userId, except === undefined ? null : keyOf(except.sessionID));
+    }
+
+    /** Deletes expired sessions now. Returns the number of deleted rows. */
+    async pruneSessions() {
+      return this.#pruner.prune();
+    }
+
+    /** Stops pruning, and closes the connections unless the pool was given. */
+    async close() {
+      this.#pruner.close();
+      await this.#functions.close();
+    }
+
+    // ── Inside ──────────────────────────────────────────────────────────────────────────────────────
+
+    // Never throws, and never calls back twice: an exception of the callback is the caller's.
+    #call(callback, work) {
+      this.#pruner.plan();
+      Promise.resolve()
+        .then(work)
+        .then(
+          (value) => {
+            if (callback) process.nextTick(callback, null, value);
+          },
+          (error) => {
+            if (callback) process.nextTick(callback, error);
+            else this.#errorLog(error);
+          },
+        );
+    }
+
+    #inflate(key, { text, version, userId, expiresAt }) {
+      const data = decode(text);
+      // null, a number or a text cannot have been stored by this class, and no session of Express can be made of it.
+      if (typeof data !== 'object' || data === null) return null;
+      // Other clients store no cookie. Express cannot do without.
+      data.cookie ??= { originalMaxAge: null, path: '/', httpOnly: true };
+      const { cookie } = data;
+      // The row knows: its expiry has slid since the data was saved.
+      if (typeof cookie.originalMaxAge === 'number' || cookie.expires) cookie.expires = expiresAt;
+      else cookie.expires = null;
+      this.#stored.set(data, { key, version, userId, seconds: secondsOf(cookie, this.#ttl), loadedAt: performance.now() });
+      return data;
+    }
+
+    async #set(sid, data) {
+      const key = keyOf(sid);
+      const text = textOf(data);
+      const seconds = secondsOf(data?.cookie, this.#ttl);
+      if (seconds !== null && seconds <= 0) {
+        await this.#functions.endSession(key);
+        return 'ended';
+      }
+      const userId = this.#userOf?.(data) ?? null;
+      const stored = this.#storedUnder(key, data);
+      if (stored === undefined) {
+        const { outcome, version } = await this.#functions.createSession(key, text, {
+          ...(userId === null ? {} : deviceOf(data.req)),
+          userId,
+          idleTimeout: seconds,
+          absoluteTimeout: this.#absoluteTimeout,
+        });
+        if (outcome === 'limit_reached') throw limitReached();
+        if (outcome === 'created') {
+          this.#stored.set(data, { key, version, userId, text, seconds, loadedAt: performance.now() });
+          return outcome;
+        }
+        // It was stored before, perhaps from this object by a save that is not over. If it has ended since, the next call says so.
+      } else if (userId !== null && stored.userId !== userId) {
+        throw new SessionStoreError(
+          'CONNECT_PG_ARGUMENT',
+          'the session would belong to another user under the same id',
+          'Call loginSession or req.session.regenerate at the login.',
+        );
+      } else if (stored.text === text && stored.seconds === seconds) {
+        // Another request may have changed it: what was not changed here is not written back.
+        return this.#slide ? this.#touch(sid, data) : 'same';
+      }
+      const { outcome, version } = await this.#functions.saveSession(key, text, (this.#rejectConflicts && stored?.version) || null);
+      if (outcome === 'gone') return this.#gone(data);
+      if (outcome === 'conflict') {
+        throw new SessionStoreError('CONNECT_PG_CONFLICT', 'another request changed the session', 'Load it again: req.session.reload(), or use updateSession.');
+      }
+      this.#stored.set(data, { ...stored, key, version, userId, text, seconds, loadedAt: performance.now() });
+      return outcome;
+    }
+
+    async #touch(sid, data) {
+      if (!isId(sid)) return undefined;
+      const key = keyOf(sid);
+      const stored = this.#storedUnder(key, data);
+      if (
+        stored !== undefined &&
+        (stored.seconds ?? SHORTEST_FOR_THAT_SECONDS) >= SHORTEST_FOR_THAT_SECONDS &&
+        performance.now() - stored.loadedAt < JUST_LOADED_MS
+      ) {
+        return 'same';
+      }
+      return (await this.#functions.touchSession(key)) === null ? this.#gone(data) : 'same';
+    }
+
+    #storedUnder(key, data) {
+      const stored = this.#stored.get(data);
+      return stored?.key.equals(key) ? stored : undefined;
+    }
+
+    // A request that was under way when its session ended. Its response was right when it began, so this is no error.
+    #gone(data) {
+      this.emit('gone', data);
+      return 'gone';
+    }
+
+    async #changeId(req, change, created) {
+      const before = { id: req.sessionID, session: req.session };
+      const stored = this.#storedUnder(keyOf(before.id), before.session);
+      const data = { ...before.session, cookie: before.session.cookie.toJSON() };
+      try {
+        for (let attempt = 1; attempt <= ID_ATTEMPTS; attempt += 1) {
+          // Draws the id as express-session was told to (genid).
+          this.generate(req);
+          const key = keyOf(req.sessionID);
+          let result = { outcome: 'gone' };
+          if (stored !== undefined) result = await change(stored.key, key);
+          if (result.outcome === 'rotated') {
+            this.createSession(req, data);
+            this.#stored.set(req.session, { ...stored, key, version: result.version, userId: created?.userId ?? stored.userId });
+            return result.outcome;
+          }
+          if (result.outcome === 'gone') {
+            if (created === undefined) return this.#gone(before.session);
+            // The user has proved who it is, so there is a session. The data of one that has ended meanwhile is not carried over.
+            if (stored === undefined) this.createSession(req, data);
+            const text = textOf(req.session);
+            const seconds = secondsOf(req.session.cookie, this.#ttl);
+            result = await this.#functions.createSession(key, text, { idleTimeout: seconds, absoluteTimeout: this.#absoluteTimeout, ...created });
+            if (result.outcome === 'created') {
+              this.#stored.set(req.session, { key, version: result.version, userId: created.userId, text, seconds, loadedAt: performance.now() });
+              return result.outcome;
+            }
+          }
+          if (result.outcome === 'limit_reached') throw limitReached();
+        }
+        throw new SessionStoreError('CONNECT_PG_ARGUMENT', 'new ids are in use', 'Let genid return random ids, or leave it out.');
+      } catch (error) {
+        req.sessionID = before.id;
+        req.session = before.session;
+        throw error;
+      }
+    }
+  };
+}
+
+/** Returns the text to store. The expiry is not in it: the row has it, and a save that only moves the expiry writes no data. */
+function textOf(data) {
+  return encode(data, function withoutExpiry(name, value) {
+    return this === data && name === 'cookie' && typeof value?.originalMaxAge === 'number' ? { ...value, expires: undefined } : value;
+  });
+}
+
+/** Returns the idle timeout that a cookie asks for, in seconds; `ttl`, or null for the store's default, if it asks for none. */
+function secondsOf(cookie, ttl) {
+  let milliseconds = null;
+  if (typeof cookie?.originalMaxAge === 'number') milliseconds = cookie.originalMaxAge;
+  else if (cookie?.expires) milliseconds = new Date(cookie.expires).getTime() - Date.now();
+  else if (typeof cookie?.maxAge === 'number') milliseconds = cookie.maxAge;
+  if (milliseconds === null) return ttl ?? null;
+  if (!Number.isFinite(milliseconds)) {
+    throw new SessionStoreError('CONNECT_PG_ARGUMENT', 'the lifetime of the cookie is no time', 'Set cookie.maxAge to milliseconds, or cookie.expires to a Date.');
+  }
+  return Math.ceil(milliseconds / 1000);
+}
+
+function deviceOf(req) {
+  return { clientAddress: req?.ip, userAgent: req?.headers?.['user-agent'] };
+}
+
+function limitReached() {
+  return new SessionStoreError('CONNECT_PG_LIMIT', 'the user has the maximum number of sessions', 'End one of them: userSessions lists them.');
+}
+
+module.exports = { expressStore, SessionStoreError };
