@@ -2,8 +2,8 @@
 # Checks the Rust toolchain, or prints a hint. Needs messages.sh and packages.sh. Sourced from the repository's root,
 # never run.
 
-# minimum_rust: prints the oldest version of Rust that compiles the client.
-minimum_rust() { sed -n 's/^rust-version *= *"\(.*\)"/\1/p' Cargo.toml; }
+# minimum_rust MANIFEST: prints the oldest version of Rust that compiles the package.
+minimum_rust() { sed -n 's/^rust-version *= *"\(.*\)"/\1/p' "$1"; }
 
 # ensure_rust: makes sure that cargo is on PATH, can link, and is as new as session-admin and the tests need.
 ensure_rust() {

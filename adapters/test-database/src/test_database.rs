@@ -1,0 +1,188 @@
+use std::env;
+use std::fmt::Write as _;
+use std::process::Command;
+
+use connect_pg::install::{InstallOptions, install};
+use connect_pg::postgres::types::FromSqlOwned;
+use connect_pg::postgres::{Client, Config, NoTls, config::Host};
+use connect_pg::{ConnectionSettings, SessionId, Store};
+
+use crate::wait::wait_until;
+
+/// A database with the store in the schema `web`. Dropping it drops the database and its roles.
+pub struct TestDatabase {
+    admin: Config,
+    /// The name of the database and of the runtime role.
+    pub name: String,
+    /// The password of the runtime role.
+    pub password: String,
+}
+
+impl TestDatabase {
+    /// Creates a database and a runtime role of its own, and installs the store.
+    #[must_use]
+    #[track_caller]
+    pub fn new() -> TestDatabase {
+        let settings = ConnectionSettings::from_env().and_then(|settings| settings.to_config());
+        let admin = settings.unwrap_or_else(|error| {
+            panic!("{error}: run the tests by `bin/with-pg cargo nextest run --workspace`")
+        });
+        let database = TestDatabase {
+            admin: Config::from(admin),
+            name: unique_name(),
+            password: unique_name(),
+        };
+        let (name, password) = (&database.name, &database.password);
+        let mut client = database.connect("postgres");
+        client
+            .batch_execute(&format!(
+                "create database {name} template template0 encoding 'UTF8' lc_collate 'C' lc_ctype 'C'"
+            ))
+            .unwrap();
+        let options = InstallOptions::default().role(name).unwrap();
+        install(&mut database.superuser(), &options).unwrap();
+        client
+            .batch_execute(&format!("alter role {name} password '{password}'"))
+            .unwrap();
+        database
+    }
+
+    fn connect(&self, database: &str) -> Client {
+        let mut config = self.admin.clone();
+        config.dbname(database).connect(NoTls).unwrap()
+    }
+
+    /// Connects as the superuser.
+    #[must_use]
+    pub fn superuser(&self) -> Client {
+        self.connect(&self.name)
+    }
+
+    /// Runs statements as the superuser.
+    #[track_caller]
+    pub fn execute(&self, sql: &str) {
+        self.superuser().batch_execute(sql).unwrap();
+    }
+
+    /// Returns the value of a query that has one row and one column.
+    #[must_use]
+    #[track_caller]
+    pub fn value<T: FromSqlOwned>(&self, sql: &str) -> T {
+        self.superuser().query_one(sql, &[]).unwrap().get(0)
+    }
+
+    /// Returns the number of live sessions.
+    #[must_use]
+    pub fn live_sessions(&self) -> i32 {
+        self.value("select web.count_sessions()")
+    }
+
+    /// Returns host and port where the server accepts logins with a password.
+    #[must_use]
+    pub fn tcp_address(&self) -> (String, u16) {
+        let host = match self.admin.get_hosts().first() {
+            Some(Host::Tcp(name)) => name.clone(),
+            // A server that is reached by its socket is on this machine.
+            _ => "127.0.0.1".to_owned(),
+        };
+        let port = self.admin.get_ports().first();
+        (host, port.copied().unwrap_or(5432))
+    }
+
+    /// Returns how the runtime role connects, with its password.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let (host, port) = self.tcp_address();
+        let (name, password) = (&self.name, &self.password);
+        format!("postgresql://{name}:{password}@{host}:{port}/{name}?sslmode=disable")
+    }
+
+    /// Sets the variables by which a program logs in as the runtime role, without its password. Removes all others.
+    pub fn set_login(&self, command: &mut Command) {
+        for (name, _) in env::vars_os() {
+            if name == "DATABASE_URL" || name.to_str().is_some_and(|name| name.starts_with("PG")) {
+                command.env_remove(name);
+            }
+        }
+        let (host, port) = self.tcp_address();
+        command
+            .env("PGHOST", host)
+            .env("PGPORT", port.to_string())
+            .env("PGDATABASE", &self.name)
+            .env("PGUSER", &self.name);
+    }
+
+    /// Connects a store as the runtime role.
+    #[must_use]
+    #[track_caller]
+    pub fn store(&self) -> Store {
+        Store::connect(&self.url()).unwrap()
+    }
+
+    /// Ends the runtime role's connections, as a restart of the server does.
+    pub fn terminate_connections(&self) {
+        self.superuser()
+            .execute(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = $1",
+                &[&self.name],
+            )
+            .unwrap();
+    }
+
+    /// Refuses new connections of the runtime role and ends the present ones, or accepts them again.
+    pub fn set_available(&self, available: bool) {
+        let limit = if available { -1 } else { 0 };
+        self.execute(&format!(
+            "alter database {} connection limit {limit}",
+            self.name
+        ));
+        if !available {
+            self.terminate_connections();
+        }
+    }
+
+    /// Waits until so many connections of the runtime role wait for a lock.
+    #[track_caller]
+    pub fn wait_until_blocked(&self, connections: i64) {
+        let mut client = self.superuser();
+        wait_until("connections of the runtime role wait for a lock", || {
+            let row = client.query_one(
+                "select count(*) from pg_stat_activity where usename = $1 and wait_event_type = 'Lock'",
+                &[&self.name],
+            );
+            row.unwrap().get::<_, i64>(0) >= connections
+        });
+    }
+}
+
+impl Default for TestDatabase {
+    fn default() -> TestDatabase {
+        TestDatabase::new()
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let name = &self.name;
+        let mut client = self.connect("postgres");
+        for statement in [
+            format!("drop database {name} with (force)"),
+            format!("drop role if exists {name}"),
+            format!("drop role if exists {name}_owner"),
+        ] {
+            client.batch_execute(&statement).unwrap();
+        }
+    }
+}
+
+/// Returns a name for a database, a role or a file that no other test uses. It is long enough for a password.
+#[must_use]
+pub fn unique_name() -> String {
+    let key = SessionId::generate().unwrap().key();
+    key.as_bytes()[..12]
+        .iter()
+        .fold("connect_pg_test_".to_owned(), |mut name, byte| {
+            let _ = write!(name, "{byte:02x}");
+            name
+        })
+}
