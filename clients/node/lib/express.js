@@ -17,6 +17,7 @@ const UPDATE_ATTEMPTS = 50;
 const LONGEST_PAUSE_MS = 64;
 
 const PAGE = 1000;
+const MOST_DRIFT_MS = 100;
 
 /**
  * Returns the class of stores for express-session. `session` is what require('express-session') returns: the class extends its Store,
@@ -335,8 +336,17 @@ function expressStore(session) {
 /** Returns the text to store. The expiry is not in it: the row has it, and a save that only moves the expiry writes no data. */
 function textOf(data) {
   return encode(data, function withoutExpiry(name, value) {
-    return this === data && name === 'cookie' && typeof value?.originalMaxAge === 'number' ? { ...value, expires: undefined } : value;
+    return this === data && name === 'cookie' && typeof value?.originalMaxAge === 'number'
+      ? { ...value, originalMaxAge: withoutDrift(value.originalMaxAge), expires: undefined }
+      : value;
   });
+}
+
+// express-session computes originalMaxAge from the expiry again with each touch, and so it loses a millisecond now and then.
+// Such a loss is no change: otherwise a request that only reads would write what it loaded over the change of another one.
+function withoutDrift(milliseconds) {
+  const seconds = Math.ceil(milliseconds / 1000);
+  return seconds * 1000 - milliseconds < MOST_DRIFT_MS ? seconds * 1000 : milliseconds;
 }
 
 /** Returns the idle timeout that a cookie asks for, in seconds; `ttl`, or null for the store's default, if it asks for none. */
