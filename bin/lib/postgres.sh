@@ -25,6 +25,12 @@ postgres_bindir() {
 
 is_postgres_bindir() { [[ -x "$1/initdb" && -x "$1/postgres" ]]; }
 
+# server_user_can_run PATH: whether the user postgres, as which a server of root runs, can reach a program or a directory.
+server_user_can_run() {
+    ((EUID != 0)) || ! id -u postgres >/dev/null 2>&1 ||
+        (cd / && setpriv --reuid=postgres --regid="$(id -g postgres)" --init-groups -- test -x "$1")
+}
+
 # server_is_named: whether the environment names a server. An empty variable counts as unset, as in libpq.
 server_is_named() {
     [[ -n "${PGHOST:-}${PGHOSTADDR:-}${PGSERVICE:-}${DATABASE_URL:-}" ]]

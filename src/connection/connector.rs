@@ -39,6 +39,20 @@ pub(crate) enum Statements {
     Marked,
 }
 
+impl Statements {
+    /// Returns how the next statements are sent on the same connection.
+    ///
+    /// A pooler that keeps track of statements prepares each text once. After an install has changed what a function returns, it goes
+    /// on with the old statement, whatever the client prepares.
+    pub(crate) fn after(self, error: &Error) -> Statements {
+        if self == Statements::Marked && error.is_changed_statement() {
+            Statements::Unnamed
+        } else {
+            self
+        }
+    }
+}
+
 /// Where to connect to.
 pub(crate) enum ConnectSource {
     Settings(Box<ConnectionSettings>),

@@ -61,6 +61,18 @@ impl OpenConnection {
                 &marked
             }
         };
+        self.query_prepared(schema, call, limit)
+            .inspect_err(|failed| {
+                self.sent_as = self.sent_as.after(&failed.error);
+            })
+    }
+
+    fn query_prepared(
+        &mut self,
+        schema: &SchemaName,
+        call: &Call<'_>,
+        limit: &mut CallLimit,
+    ) -> Result<Vec<Row>, FailedAttempt> {
         let at = self.prepare(schema, call, limit)?;
         let (statement, values) = (&self.statements[at].1, call.values());
         let result = self

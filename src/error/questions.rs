@@ -301,10 +301,12 @@ impl Error {
 
     /// Returns true if the server has lost the prepared statement, or an install has changed what it returns.
     pub(crate) fn is_stale_statement(&self) -> bool {
-        self.has_code(&[
-            SqlState::FEATURE_NOT_SUPPORTED,
-            SqlState::INVALID_SQL_STATEMENT_NAME,
-        ])
+        self.is_changed_statement() || self.has_code(&[SqlState::INVALID_SQL_STATEMENT_NAME])
+    }
+
+    /// Returns true if an install has changed what the prepared statement returns.
+    pub(crate) fn is_changed_statement(&self) -> bool {
+        self.has_code(&[SqlState::FEATURE_NOT_SUPPORTED])
     }
 
     /// Returns true if a prepared statement was another program's, or was prepared by one: 26000 (it does not exist here), 42P05 (it

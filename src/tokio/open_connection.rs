@@ -20,7 +20,7 @@ pub(super) struct OpenConnection {
     client: DrivenClient,
     since: Instant,
     runtime: Handle,
-    sent_as: Statements,
+    sent_as: Mutex<Statements>,
     call_timeout: Duration,
     /// The prepared statements, by the text of their [calls](Call::statement).
     statements: Mutex<Vec<(&'static str, Prepared)>>,
@@ -36,7 +36,7 @@ impl OpenConnection {
         let client = Box::pin(connector.open(&runtime)).await?;
         Ok(OpenConnection {
             since: Instant::now(),
-            sent_as: connector.statements_on(client.session()),
+            sent_as: Mutex::new(connector.statements_on(client.session())),
             call_timeout: connector.call_timeout(),
             client,
             statements: Mutex::default(),
@@ -91,7 +91,8 @@ impl OpenConnection {
         limit: &mut CallLimit,
     ) -> Result<Vec<Row>, FailedAttempt> {
         let marked;
-        let call = match self.sent_as {
+        let sent_as = *self.sent_as();
+        let call = match sent_as {
             Statements::Unnamed => return self.query_unnamed(schema, call, limit).await,
             Statements::Prepared => call,
             Statements::Marked => {
@@ -100,7 +101,9 @@ impl OpenConnection {
             }
         };
         let query = self.query_prepared(schema, call);
-        self.within(limit, query).await?
+        self.within(limit, query).await?.inspect_err(|failed| {
+            *self.sent_as() = sent_as.after(&failed.error);
+        })
     }
 
     /// Makes a call once, as an unnamed statement.
@@ -168,6 +171,10 @@ impl OpenConnection {
             .prepare_typed(&call.sql(schema), &call.types())
             .await
             .map_err(|error| FailedAttempt::before_sending(Error::call(error)))
+    }
+
+    fn sent_as(&self) -> MutexGuard<'_, Statements> {
+        self.sent_as.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn prepared(&self, call: &Call<'_>) -> Prepared {

@@ -14,7 +14,7 @@ use crate::support::server::value;
 use crate::support::skip::skip;
 use crate::support::test_database::{TestDatabase, create};
 use connect_pg::{Error, SessionId, Store, StoreBuilder};
-use postgres::{Config, NoTls};
+use postgres::{Config, NoTls, SimpleQueryMessage};
 
 /// Two connections of the server for all programs.
 const TRANSACTION: &[&str] = &["pool_mode = transaction", "default_pool_size = 2"];
@@ -25,11 +25,26 @@ const POOLER: &str = "CONNECT_PG_TEST_POOLER";
 const PREPARE: &str = "CONNECT_PG_TEST_PREPARE";
 const READY: &str = "the program has connected";
 
-/// Starts PgBouncer, or skips the test.
-fn start(database: &TestDatabase, settings: &[&str]) -> Option<PgBouncer> {
-    PgBouncer::start(database, settings)
-        .map_err(|reason| skip(&reason))
-        .ok()
+/// A pooler for a database.
+type Pooler = fn(&TestDatabase) -> Result<PgBouncer, String>;
+
+/// Every program's statements keep their names on the server, so that programs meet.
+fn transaction(database: &TestDatabase) -> Result<PgBouncer, String> {
+    PgBouncer::start(database, TRANSACTION)
+}
+
+/// The pooler gives each statement a name of its own on the server.
+fn tracking(database: &TestDatabase) -> Result<PgBouncer, String> {
+    PgBouncer::tracking_statements(database, &["default_pool_size = 2"])
+}
+
+fn session(database: &TestDatabase) -> Result<PgBouncer, String> {
+    PgBouncer::start(database, SESSION)
+}
+
+/// Returns the pooler, or skips the test.
+fn started(pooler: Result<PgBouncer, String>) -> Option<PgBouncer> {
+    pooler.map_err(|reason| skip(&reason)).ok()
 }
 
 /// The work of a program that another test starts, in a process of its own. Prints how many calls failed.
@@ -111,12 +126,12 @@ fn failed_calls(mut program: Child) -> usize {
 }
 
 /// Runs a program that touches sessions beside one that ends others, five times. Returns how many calls failed.
-fn touch_beside_end(prepare: Option<bool>) -> Option<usize> {
+fn touch_beside_end(start: Pooler, prepare: Option<bool>) -> Option<usize> {
     let database = TestDatabase::new();
     let store = database.store();
     let mut failed = 0;
     for run in 0..5 {
-        let pooler = start(&database, TRANSACTION)?;
+        let pooler = started(start(&database))?;
         let ids =
             || -> Vec<SessionId> { (0..40).map(|_| create(&store, ()).id().clone()).collect() };
         let (kept, ended) = (ids(), ids());
@@ -136,15 +151,24 @@ fn touch_beside_end(prepare: Option<bool>) -> Option<usize> {
 
 #[test]
 fn programs_with_default_client_do_not_meet_behind_transaction_pooler() {
-    if let Some(failed) = touch_beside_end(None) {
+    if let Some(failed) = touch_beside_end(transaction, None) {
         assert_eq!(failed, 0);
+    }
+}
+
+#[test]
+fn programs_do_not_meet_behind_pooler_that_tracks_statements() {
+    for prepare in [None, Some(true)] {
+        if let Some(failed) = touch_beside_end(tracking, prepare) {
+            assert_eq!(failed, 0, "{prepare:?}");
+        }
     }
 }
 
 // It is the wrong setting, so calls fail. None does what another program's statement does.
 #[test]
 fn mixed_up_statements_change_nothing() {
-    if let Some(failed) = touch_beside_end(Some(true)) {
+    if let Some(failed) = touch_beside_end(transaction, Some(true)) {
         assert_ne!(failed, 0, "the programs never met");
     }
 }
@@ -153,10 +177,8 @@ fn mixed_up_statements_change_nothing() {
 fn error_of_mixed_up_statement_names_setting() {
     let database = TestDatabase::new();
     let store = database.store();
-    let Some(pooler) = start(
-        &database,
-        &["pool_mode = transaction", "default_pool_size = 1"],
-    ) else {
+    let settings = ["pool_mode = transaction", "default_pool_size = 1"];
+    let Some(pooler) = started(PgBouncer::start(&database, &settings)) else {
         return;
     };
     let ids: Vec<SessionId> = (0..4).map(|_| create(&store, ()).id().clone()).collect();
@@ -192,22 +214,22 @@ type Setting = fn(StoreBuilder) -> StoreBuilder;
 #[test]
 fn every_setting_works_where_it_should() {
     let database = TestDatabase::new();
-    let cases: [(&str, &[&str], Setting); 5] = [
-        ("transaction, default", TRANSACTION, |builder| builder),
-        ("transaction, none", TRANSACTION, |builder| {
-            builder.prepare_statements(false)
-        }),
-        ("session, default", SESSION, |builder| builder),
-        ("session, prepared", SESSION, |builder| {
-            builder.prepare_statements(true)
-        }),
-        ("session, none", SESSION, |builder| {
-            builder.prepare_statements(false)
-        }),
+    let prepared: Setting = |builder| builder.prepare_statements(true);
+    let none: Setting = |builder| builder.prepare_statements(false);
+    let default: Setting = |builder| builder;
+    let cases: [(&str, Pooler, Setting); 8] = [
+        ("transaction, default", transaction, default),
+        ("transaction, none", transaction, none),
+        ("tracking, default", tracking, default),
+        ("tracking, prepared", tracking, prepared),
+        ("tracking, none", tracking, none),
+        ("session, default", session, default),
+        ("session, prepared", session, prepared),
+        ("session, none", session, none),
     ];
-    for (name, settings, set) in cases {
+    for (name, start, set) in cases {
         case(name, || {
-            let Some(pooler) = start(&database, settings) else {
+            let Some(pooler) = started(start(&database)) else {
                 return;
             };
             let store = set(pooler.builder(&database)).connect().unwrap();
@@ -225,5 +247,59 @@ fn every_setting_works_where_it_should() {
             assert_eq!(store.load::<i32>(&id).unwrap().unwrap().data, 81);
             assert!(store.end(&id).unwrap());
         });
+    }
+}
+
+// Otherwise the setting would cost nothing and win nothing.
+#[test]
+fn pooler_that_tracks_statements_prepares_them_only_if_asked() {
+    let database = TestDatabase::new();
+    for prepare in [None, Some(true)] {
+        let one = ["default_pool_size = 1"];
+        let Some(pooler) = started(PgBouncer::tracking_statements(&database, &one)) else {
+            return;
+        };
+        let mut builder = pooler.builder(&database);
+        if let Some(prepare) = prepare {
+            builder = builder.prepare_statements(prepare);
+        }
+        let store = builder.connect().unwrap();
+        let id = create(&store, 1).id().clone();
+        for _ in 0..10 {
+            store.touch(&id).unwrap();
+        }
+        let mut client = Config::from_str(&pooler.url(&database))
+            .unwrap()
+            .connect(NoTls)
+            .unwrap();
+        // Without parameters, so that this query prepares nothing.
+        let rows = client
+            .simple_query("select statement from pg_prepared_statements where statement like '%touch_session%'")
+            .unwrap();
+        let statements = rows
+            .iter()
+            .filter(|row| matches!(row, SimpleQueryMessage::Row(_)));
+        assert_eq!(
+            statements.count(),
+            usize::from(prepare.is_some()),
+            "{prepare:?}"
+        );
+    }
+}
+
+// The pooler answers a new statement with the same text by the old one, so the client cannot replace it.
+#[test]
+fn statement_that_became_stale_behind_pooler_that_tracks_statements_is_replaced() {
+    let database = TestDatabase::new();
+    let one = ["default_pool_size = 1"];
+    let Some(pooler) = started(PgBouncer::tracking_statements(&database, &one)) else {
+        return;
+    };
+    let store = pooler.builder(&database).prepare_statements(true);
+    let store = store.pool_size(1).connect().unwrap();
+    let id = create(&store, 1).id().clone();
+    for _ in 0..3 {
+        assert!(store.touch(&id).unwrap().is_some());
+        database.change_type_of_touch();
     }
 }

