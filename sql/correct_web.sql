@@ -62,6 +62,7 @@ declare
     v_took_membership boolean := false;
     v_schema oid;
     v_is_upgrade boolean := false;
+    v_durability text;
     v_is_comparable boolean;
     v_catalog jsonb;
     v_catalog_before jsonb;
@@ -71,6 +72,8 @@ declare
     v_report jsonb;
 begin
     --@ step check_caller.sql
+
+    --@ step durability.sql
 
     -- The comparison reads the catalog and writes nothing. src/install/comparison.rs runs the text up to its last line alone,
     -- for a check.
@@ -112,6 +115,8 @@ begin
     end if;
 
     --@ step wait_for_other_installs.sql
+
+    --@ step durability.sql
 
     --@ step catalog_snapshot.sql
     v_catalog_before := v_catalog;

@@ -6,7 +6,7 @@ select plan(23);
 
 select pg_temp.repairs(
     $$ alter table web.session set unlogged $$,
-    'changed table session persistence: u -> p',
+    'changed table session persistence: unlogged -> logged',
     'a table is unlogged'
 );
 select pg_temp.repairs(

@@ -48,7 +48,7 @@ v_catalog := (
                 when 'schema' then '{}'
                 when 'table' then (
                     select jsonb_build_object(
-                        'persistence', c.relpersistence,
+                        'persistence', case c.relpersistence when 'p' then 'logged' when 'u' then 'unlogged' end,
                         'row security', c.relrowsecurity,
                         'forced row security', c.relforcerowsecurity,
                         'options', nullif(

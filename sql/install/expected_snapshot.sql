@@ -74,7 +74,14 @@ v_catalog_after := (
                         where k.role = m.object
                         union all
                         select w.setting
-                        from string_to_table(m.attributes ->> 'settings', ', ') as w (setting)
+                        from string_to_table(
+                            concat_ws(
+                                ', ',
+                                m.attributes ->> 'settings',
+                                case when v_durability = 'relaxed' and m.object = p_role then 'synchronous_commit=off' end
+                            ),
+                            ', '
+                        ) as w (setting)
                         where not exists (
                             select
                             from kept_setting as k
@@ -113,7 +120,13 @@ v_catalog_after := (
                                 and d.option = any (string_to_array(f.attributes ->> 'options', ', '))
                         )
                     ) as o
-                )
+                ) || case
+                    when m.object = 'session' and v_durability <> 'full' then jsonb_build_object(
+                        'persistence', case v_durability when 'unlogged' then 'unlogged' else 'logged' end,
+                        'comment', regexp_replace(m.attributes ->> 'comment', ' API: private$', format(' Durability: %s. API: private', v_durability))
+                    )
+                    else '{}'
+                end
                 else '{}'
             end as attributes
         from made as m

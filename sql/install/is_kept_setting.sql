@@ -20,5 +20,11 @@ case
             end >= 100
         else false
     end
+    -- An operator's, unless it takes from a change what the durability of the store promises.
+    when split_part(c.setting, '=', 1) = 'synchronous_commit' then case
+        when v_durability = 'relaxed' and d.setrole = (select y.oid from pg_roles as y where y.rolname = p_role) then
+            d.setdatabase <> 0 and c.setting = 'synchronous_commit=off'
+        else c.setting in ('synchronous_commit=on', 'synchronous_commit=local', 'synchronous_commit=remote_write', 'synchronous_commit=remote_apply')
+    end
     else d.setdatabase <> 0 and c.setting in ('enable_seqscan=off', 'jit=off')
 end

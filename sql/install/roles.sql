@@ -60,9 +60,12 @@ begin
                 values
                 ('enable_seqscan', 'off', true),
                 ('jit', 'off', true),
-                ('lock_timeout', '10s', false)
+                ('lock_timeout', '10s', false),
+                -- Commits of the role do not wait for the disk. The functions that end a session make theirs wait.
+                (case when v_durability = 'relaxed' then 'synchronous_commit' end, 'off', true)
             ) as d (name, value, is_fixed)
             where v_role.name = p_role
+                and d.name is not null
                 and not exists (
                     select
                     from pg_db_role_setting as s

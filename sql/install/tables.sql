@@ -16,7 +16,14 @@ begin
     --@ include verify_tables.sql
 
     for v_declared in
-        select d.name, d.comment
+        select
+            d.name,
+            case
+                when d.name = 'session' and v_durability <> 'full' then regexp_replace(d.comment, ' API: private$', format(' Durability: %s. API: private', v_durability))
+                else d.comment
+            end as comment,
+            -- Without their rows the functions fail, so the other tables outlive a crash.
+            d.name = 'session' and v_durability = 'unlogged' as is_unlogged
         from (
             values
             ('session', 'Web sessions, one row each, and the tombstones of ended sessions for a while. Clients reach them through the functions of this schema only. API: private'),
@@ -27,8 +34,8 @@ begin
     loop
         v_table := to_regclass(format('%I.%I', p_schema, v_declared.name));
         select c.* into v_existing from pg_class as c where c.oid = v_table;
-        if v_existing.relpersistence <> 'p' then
-            execute format('alter table %s set logged', v_table);
+        if (v_existing.relpersistence = 'u') <> v_declared.is_unlogged then
+            execute format('alter table %s set %s', v_table, case when v_declared.is_unlogged then 'unlogged' else 'logged' end);
         end if;
         if v_existing.relrowsecurity then
             execute format('alter table %s disable row level security', v_table);

@@ -1601,6 +1601,10 @@ $body$
 begin
     perform web.lock_sessions();
     delete from web.session;
+    -- An ended session must not come back after a crash, even if other commits of the connection do not wait for the disk.
+    if current_setting('synchronous_commit') = 'off' then
+        perform set_config('synchronous_commit', 'on', true);
+    end if;
     perform web.notify_session_end(null, 'revoked');
 end;
 $body$,
@@ -2232,6 +2236,10 @@ begin
         return false;
     end if;
 
+    -- An ended session must not come back after a crash, even if other commits of the connection do not wait for the disk.
+    if current_setting('synchronous_commit') = 'off' then
+        perform set_config('synchronous_commit', 'on', true);
+    end if;
     if random() < 0.0625 then
         perform web.prune_random_pages();
     end if;
@@ -2946,6 +2954,10 @@ begin
         and s.expires_at > statement_timestamp();
     get diagnostics v_ended = row_count;
 
+    -- An ended session must not come back after a crash, even if other commits of the connection do not wait for the disk.
+    if v_ended > 0 and current_setting('synchronous_commit') = 'off' then
+        perform set_config('synchronous_commit', 'on', true);
+    end if;
     if v_is_announced and v_ended > 0 then
         foreach v_handle in array p_handles loop
             perform web.notify_session_end(v_handle, p_reason);
@@ -3007,6 +3019,7 @@ $body$,
     v_took_membership boolean := false;
     v_schema oid;
     v_is_upgrade boolean := false;
+    v_durability text;
     v_is_comparable boolean;
     v_catalog jsonb;
     v_catalog_before jsonb;
@@ -3055,6 +3068,63 @@ begin
                     hint = format('Choose another name for the %s.', v_name.kind);
             end if;
         end loop;
+    end;
+
+    v_step := 'durability.sql';
+    -- How durable the store is to be: as the caller asks, or else as an earlier install has recorded it in the comment of the session
+    -- table. Every role that checks can read a comment, and a crash that empties the table leaves it.
+    declare
+        v_table constant oid := (
+            select c.oid
+            from pg_class as c
+            join pg_namespace as n on n.oid = c.relnamespace
+            where n.nspname = p_schema
+                and c.relname = 'session'
+        );
+        v_asked constant text := nullif(current_setting('connect_pg.durability', true), '');
+        v_found record;
+    begin
+        v_durability := coalesce(
+            v_asked,
+            substring(obj_description(v_table, 'pg_class') from ' Durability: (relaxed|unlogged)\. API: private$'),
+            'full'
+        );
+        if v_durability not in ('full', 'relaxed', 'unlogged') then
+            raise exception using
+                errcode = 'invalid_parameter_value',
+                message = format('connect_pg.durability is %s', quote_literal(v_durability)),
+                hint = 'Set it to full, relaxed or unlogged, or leave it unset.';
+        end if;
+
+        -- A relaxed store is a setting of its runtime role in the database, and holds for every store of that role.
+        select n.nspname as schema_name
+        into v_found
+        from pg_namespace as n
+        join pg_class as c on c.relnamespace = n.oid and c.relname = 'session'
+        where n.nspname <> p_schema
+            and pg_get_userbyid(n.nspowner) = v_owner
+            and (v_durability = 'relaxed' or obj_description(c.oid, 'pg_class') ~ ' Durability: relaxed\. API: private$')
+        limit 1;
+        if found then
+            raise exception using
+                errcode = 'feature_not_supported',
+                message = format('the store in schema %s has the runtime role %s too, and a relaxed store needs a role of its own', v_found.schema_name, p_role),
+                hint = 'Choose another name for the role. Or give both stores the durability full or unlogged, one after the other.';
+        end if;
+
+        select p.pubname as name
+        into v_found
+        from pg_publication_rel as r
+        join pg_publication as p on p.oid = r.prpubid
+        where v_durability = 'unlogged'
+            and r.prrelid = v_table
+        limit 1;
+        if found then
+            raise exception using
+                errcode = 'object_not_in_prerequisite_state',
+                message = format('the publication %s contains the session table, and PostgreSQL does not publish an unlogged table', v_found.name),
+                hint = format('alter publication %I drop table %I.session', v_found.name, p_schema);
+        end if;
     end;
 
     -- The comparison reads the catalog and writes nothing. src/install/comparison.rs runs the text up to its last line alone,
@@ -3267,7 +3337,7 @@ begin
                     when 'schema' then '{}'
                     when 'table' then (
                         select jsonb_build_object(
-                            'persistence', c.relpersistence,
+                            'persistence', case c.relpersistence when 'p' then 'logged' when 'u' then 'unlogged' end,
                             'row security', c.relrowsecurity,
                             'forced row security', c.relforcerowsecurity,
                             'options', nullif(
@@ -3830,10 +3900,10 @@ begin
                 ('role', '%3$s', '{"bypassrls": "false", "createdb": "false", "createrole": "false", "login": "true", "replication": "false", "settings": "enable_seqscan=off, jit=off, lock_timeout=10s", "superuser": "false"}'),
                 ('role', '%4$s', '{"bypassrls": "false", "createdb": "false", "createrole": "false", "login": "false", "replication": "false", "settings": null, "superuser": "false"}'),
                 ('schema', '%1$s', '{"owner": "%4$s"}'),
-                ('table', 'prune_state', '{"comment": "The state of pruning, in one row. API: private", "forced row security": "false", "options": null, "owner": "%4$s", "persistence": "p", "row security": "false"}'),
-                ('table', 'session', '{"comment": "Web sessions, one row each, and the tombstones of ended sessions for a while. Clients reach them through the functions of this schema only. API: private", "forced row security": "false", "options": "fillfactor=90, autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_scale_factor=0.1, toast.autovacuum_vacuum_scale_factor=0.05", "owner": "%4$s", "persistence": "p", "row security": "false"}'),
-                ('table', 'settings', '{"comment": "The settings of this store, in one row. API: private", "forced row security": "false", "options": null, "owner": "%4$s", "persistence": "p", "row security": "false"}'),
-                ('table', 'user_lock', '{"comment": "Rows that functions lock while they add or end sessions of a user. API: private", "forced row security": "false", "options": null, "owner": "%4$s", "persistence": "p", "row security": "false"}'),
+                ('table', 'prune_state', '{"comment": "The state of pruning, in one row. API: private", "forced row security": "false", "options": null, "owner": "%4$s", "persistence": "logged", "row security": "false"}'),
+                ('table', 'session', '{"comment": "Web sessions, one row each, and the tombstones of ended sessions for a while. Clients reach them through the functions of this schema only. API: private", "forced row security": "false", "options": "fillfactor=90, autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_scale_factor=0.1, toast.autovacuum_vacuum_scale_factor=0.05", "owner": "%4$s", "persistence": "logged", "row security": "false"}'),
+                ('table', 'settings', '{"comment": "The settings of this store, in one row. API: private", "forced row security": "false", "options": null, "owner": "%4$s", "persistence": "logged", "row security": "false"}'),
+                ('table', 'user_lock', '{"comment": "Rows that functions lock while they add or end sessions of a user. API: private", "forced row security": "false", "options": null, "owner": "%4$s", "persistence": "logged", "row security": "false"}'),
                 ('type', 'created_session', '{"columns": "outcome text, version bigint, expires_at timestamp with time zone, handle uuid, server_time timestamp with time zone", "comment": "What create_session returns. API: public", "owner": "%4$s"}'),
                 ('type', 'loaded_session', '{"columns": "data text, version bigint, expires_at timestamp with time zone, user_id text, server_time timestamp with time zone", "comment": "What load_session returns. API: public", "owner": "%4$s"}'),
                 ('type', 'loaded_sessions', '{"columns": "key bytea, data text, version bigint, expires_at timestamp with time zone, user_id text, server_time timestamp with time zone", "comment": "What load_sessions returns for each session. API: public", "owner": "%4$s"}'),
@@ -4050,6 +4120,12 @@ begin
                                     end >= 100
                                 else false
                             end
+                            -- An operator's, unless it takes from a change what the durability of the store promises.
+                            when split_part(c.setting, '=', 1) = 'synchronous_commit' then case
+                                when v_durability = 'relaxed' and d.setrole = (select y.oid from pg_roles as y where y.rolname = p_role) then
+                                    d.setdatabase <> 0 and c.setting = 'synchronous_commit=off'
+                                else c.setting in ('synchronous_commit=on', 'synchronous_commit=local', 'synchronous_commit=remote_write', 'synchronous_commit=remote_apply')
+                            end
                             else d.setdatabase <> 0 and c.setting in ('enable_seqscan=off', 'jit=off')
                         end
                     )
@@ -4090,7 +4166,14 @@ begin
                                 where k.role = m.object
                                 union all
                                 select w.setting
-                                from string_to_table(m.attributes ->> 'settings', ', ') as w (setting)
+                                from string_to_table(
+                                    concat_ws(
+                                        ', ',
+                                        m.attributes ->> 'settings',
+                                        case when v_durability = 'relaxed' and m.object = p_role then 'synchronous_commit=off' end
+                                    ),
+                                    ', '
+                                ) as w (setting)
                                 where not exists (
                                     select
                                     from kept_setting as k
@@ -4129,7 +4212,13 @@ begin
                                         and d.option = any (string_to_array(f.attributes ->> 'options', ', '))
                                 )
                             ) as o
-                        )
+                        ) || case
+                            when m.object = 'session' and v_durability <> 'full' then jsonb_build_object(
+                                'persistence', case v_durability when 'unlogged' then 'unlogged' else 'logged' end,
+                                'comment', regexp_replace(m.attributes ->> 'comment', ' API: private$', format(' Durability: %s. API: private', v_durability))
+                            )
+                            else '{}'
+                        end
                         else '{}'
                     end as attributes
                 from made as m
@@ -4311,6 +4400,63 @@ begin
             end if;
             perform pg_sleep(0.1);
         end loop;
+    end;
+
+    v_step := 'durability.sql';
+    -- How durable the store is to be: as the caller asks, or else as an earlier install has recorded it in the comment of the session
+    -- table. Every role that checks can read a comment, and a crash that empties the table leaves it.
+    declare
+        v_table constant oid := (
+            select c.oid
+            from pg_class as c
+            join pg_namespace as n on n.oid = c.relnamespace
+            where n.nspname = p_schema
+                and c.relname = 'session'
+        );
+        v_asked constant text := nullif(current_setting('connect_pg.durability', true), '');
+        v_found record;
+    begin
+        v_durability := coalesce(
+            v_asked,
+            substring(obj_description(v_table, 'pg_class') from ' Durability: (relaxed|unlogged)\. API: private$'),
+            'full'
+        );
+        if v_durability not in ('full', 'relaxed', 'unlogged') then
+            raise exception using
+                errcode = 'invalid_parameter_value',
+                message = format('connect_pg.durability is %s', quote_literal(v_durability)),
+                hint = 'Set it to full, relaxed or unlogged, or leave it unset.';
+        end if;
+
+        -- A relaxed store is a setting of its runtime role in the database, and holds for every store of that role.
+        select n.nspname as schema_name
+        into v_found
+        from pg_namespace as n
+        join pg_class as c on c.relnamespace = n.oid and c.relname = 'session'
+        where n.nspname <> p_schema
+            and pg_get_userbyid(n.nspowner) = v_owner
+            and (v_durability = 'relaxed' or obj_description(c.oid, 'pg_class') ~ ' Durability: relaxed\. API: private$')
+        limit 1;
+        if found then
+            raise exception using
+                errcode = 'feature_not_supported',
+                message = format('the store in schema %s has the runtime role %s too, and a relaxed store needs a role of its own', v_found.schema_name, p_role),
+                hint = 'Choose another name for the role. Or give both stores the durability full or unlogged, one after the other.';
+        end if;
+
+        select p.pubname as name
+        into v_found
+        from pg_publication_rel as r
+        join pg_publication as p on p.oid = r.prpubid
+        where v_durability = 'unlogged'
+            and r.prrelid = v_table
+        limit 1;
+        if found then
+            raise exception using
+                errcode = 'object_not_in_prerequisite_state',
+                message = format('the publication %s contains the session table, and PostgreSQL does not publish an unlogged table', v_found.name),
+                hint = format('alter publication %I drop table %I.session', v_found.name, p_schema);
+        end if;
     end;
 
     v_step := 'catalog_snapshot.sql';
@@ -4521,7 +4667,7 @@ begin
                     when 'schema' then '{}'
                     when 'table' then (
                         select jsonb_build_object(
-                            'persistence', c.relpersistence,
+                            'persistence', case c.relpersistence when 'p' then 'logged' when 'u' then 'unlogged' end,
                             'row security', c.relrowsecurity,
                             'forced row security', c.relforcerowsecurity,
                             'options', nullif(
@@ -4801,6 +4947,12 @@ begin
                                     end >= 100
                                 else false
                             end
+                            -- An operator's, unless it takes from a change what the durability of the store promises.
+                            when split_part(c.setting, '=', 1) = 'synchronous_commit' then case
+                                when v_durability = 'relaxed' and d.setrole = (select y.oid from pg_roles as y where y.rolname = p_role) then
+                                    d.setdatabase <> 0 and c.setting = 'synchronous_commit=off'
+                                else c.setting in ('synchronous_commit=on', 'synchronous_commit=local', 'synchronous_commit=remote_write', 'synchronous_commit=remote_apply')
+                            end
                             else d.setdatabase <> 0 and c.setting in ('enable_seqscan=off', 'jit=off')
                         end
                     )
@@ -4827,9 +4979,12 @@ begin
                     values
                     ('enable_seqscan', 'off', true),
                     ('jit', 'off', true),
-                    ('lock_timeout', '10s', false)
+                    ('lock_timeout', '10s', false),
+                    -- Commits of the role do not wait for the disk. The functions that end a session make theirs wait.
+                    (case when v_durability = 'relaxed' then 'synchronous_commit' end, 'off', true)
                 ) as d (name, value, is_fixed)
                 where v_role.name = p_role
+                    and d.name is not null
                     and not exists (
                         select
                         from pg_db_role_setting as s
@@ -5503,7 +5658,14 @@ begin
         end;
 
         for v_declared in
-            select d.name, d.comment
+            select
+                d.name,
+                case
+                    when d.name = 'session' and v_durability <> 'full' then regexp_replace(d.comment, ' API: private$', format(' Durability: %s. API: private', v_durability))
+                    else d.comment
+                end as comment,
+                -- Without their rows the functions fail, so the other tables outlive a crash.
+                d.name = 'session' and v_durability = 'unlogged' as is_unlogged
             from (
                 values
                 ('session', 'Web sessions, one row each, and the tombstones of ended sessions for a while. Clients reach them through the functions of this schema only. API: private'),
@@ -5514,8 +5676,8 @@ begin
         loop
             v_table := to_regclass(format('%I.%I', p_schema, v_declared.name));
             select c.* into v_existing from pg_class as c where c.oid = v_table;
-            if v_existing.relpersistence <> 'p' then
-                execute format('alter table %s set logged', v_table);
+            if (v_existing.relpersistence = 'u') <> v_declared.is_unlogged then
+                execute format('alter table %s set %s', v_table, case when v_declared.is_unlogged then 'unlogged' else 'logged' end);
             end if;
             if v_existing.relrowsecurity then
                 execute format('alter table %s disable row level security', v_table);
@@ -7157,7 +7319,7 @@ begin
                     when 'schema' then '{}'
                     when 'table' then (
                         select jsonb_build_object(
-                            'persistence', c.relpersistence,
+                            'persistence', case c.relpersistence when 'p' then 'logged' when 'u' then 'unlogged' end,
                             'row security', c.relrowsecurity,
                             'forced row security', c.relforcerowsecurity,
                             'options', nullif(

@@ -30,6 +30,7 @@
 
 mod apply;
 mod comparison;
+mod durability;
 mod history;
 mod indexes;
 mod locks;
@@ -43,6 +44,7 @@ mod transaction;
 mod uninstall;
 
 pub use apply::{check, dry_run, install};
+pub use durability::{Durability, durability};
 pub use locks::LOCK_KEY;
 pub use options::InstallOptions;
 pub use report::{Change, InstallReport};

@@ -1,9 +1,10 @@
-//! The names of a store.
+//! The names of a store, and what an install makes of it.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::durability::Durability;
 use crate::error::Error;
 use crate::functions::SchemaName;
 
@@ -28,6 +29,7 @@ const MAX_NAME_BYTES: usize = 63;
 pub struct InstallOptions {
     schema: String,
     role: String,
+    durability: Option<Durability>,
     drop_additions: bool,
     rehearse_upgrade: bool,
     lock_wait: Duration,
@@ -58,6 +60,7 @@ impl Default for InstallOptions {
         Self {
             schema: "web".into(),
             role: "nodepg".into(),
+            durability: None,
             drop_additions: false,
             rehearse_upgrade: false,
             lock_wait: Duration::from_secs(60),
@@ -97,6 +100,16 @@ impl InstallOptions {
             return Err(Error::argument("the role name holds a control character"));
         }
         Ok(self)
+    }
+
+    /// Sets what a crash of the server may lose. Default: a store keeps its durability, and a new one is [`Durability::Full`].
+    ///
+    /// To make the session table unlogged, or logged again, PostgreSQL writes it anew. Requests wait meanwhile, for longer the larger the
+    /// table is. Another durability holds for connections of the runtime role that begin after the install.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = Some(durability);
+        self
     }
 
     /// Sets whether an upgrade of connect-pg 1.1.5 drops what users added to its table: columns, triggers, constraints, indexes,
@@ -149,6 +162,11 @@ impl InstallOptions {
     #[must_use]
     pub fn owner_role(&self) -> String {
         format!("{}_owner", self.role)
+    }
+
+    /// Returns the value of `connect_pg.durability`, by which `correct_web()` learns it. An empty one keeps what there is.
+    pub(super) fn durability_setting(&self) -> &'static str {
+        self.durability.map_or("", Durability::as_str)
     }
 
     pub(super) fn lock_wait_time(&self) -> Duration {

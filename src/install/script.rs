@@ -28,6 +28,7 @@ pub fn script(options: &InstallOptions) -> Result<String, Error> {
          set quote_all_identifiers = off;\n\
          \n\
          begin isolation level read committed read write;\n\
+         set local connect_pg.durability = '{durability}';\n\
          {drop_additions}\n\
          {sql}\n\
          \n\
@@ -38,6 +39,7 @@ pub fn script(options: &InstallOptions) -> Result<String, Error> {
         env!("CARGO_PKG_VERSION"),
         quote_literal(options.schema_name()),
         quote_literal(options.role_name()),
+        durability = options.durability_setting(),
         drop_additions = if options.drops_additions() {
             "set local connect_pg.drop_additions = on;\n"
         } else {

@@ -36,7 +36,9 @@ pub(super) fn set_parameters(
              set local quote_all_identifiers = off;
              set local check_function_bodies = on;
              set local connect_pg.postpone_indexes = on;
-             set local lock_timeout = '{lock_timeout}'"
+             set local connect_pg.durability = '{durability}';
+             set local lock_timeout = '{lock_timeout}'",
+            durability = options.durability_setting(),
         ))
         .map_err(Error::call)?;
     if options.drops_additions() {

@@ -154,7 +154,7 @@ const SETTINGS: &str = "
     cross join unnest(d.setconfig) as c (setting)
     where d.setrole = (select r.oid from pg_roles as r where r.rolname = $1::text)
         and d.setdatabase = (select b.oid from pg_database as b where b.datname = current_database())
-        and c.setting in ('enable_seqscan=off', 'jit=off', 'lock_timeout=10s')
+        and c.setting in ('enable_seqscan=off', 'jit=off', 'lock_timeout=10s', 'synchronous_commit=off')
     order by 1";
 
 /// Those of the roles $1 and $2 that exist.

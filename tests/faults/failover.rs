@@ -49,7 +49,7 @@ fn cut(primary: &mut FreshServer, standby: &mut FreshServer) {
 }
 
 /// Waits until the standby has all that the primary has written.
-fn wait_for_replication(primary: &mut FreshServer, standby: &mut FreshServer) {
+pub fn wait_for_replication(primary: &mut FreshServer, standby: &mut FreshServer) {
     let mut superuser = primary.connect("postgres");
     let written: String = value(&mut superuser, "select pg_current_wal_flush_lsn()::text");
     let mut superuser = standby.connect("postgres");

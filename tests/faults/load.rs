@@ -48,8 +48,14 @@ impl Report {
     /// Fails the test if anything is lost or failed, or nothing was tried.
     #[track_caller]
     pub fn assert_nothing_lost(&self) {
-        assert!(self.failed.is_empty(), "failed: {:#?}", self.failed);
+        self.assert_ended_stay_ended();
         assert!(self.lost.is_empty(), "lost: {:#?}", self.lost);
+    }
+
+    /// Fails the test if an ended session is live again or a call failed, or nothing was tried.
+    #[track_caller]
+    pub fn assert_ended_stay_ended(&self) {
+        assert!(self.failed.is_empty(), "failed: {:#?}", self.failed);
         assert!(self.back.is_empty(), "live again: {:#?}", self.back);
         for change in ["create", "save", "lock", "end", "rotation", "login"] {
             assert!(self.changes.contains_key(change), "no {change}");

@@ -6,6 +6,7 @@ mod clients;
 mod clock;
 mod connections;
 mod disk_full;
+mod durability;
 mod failover;
 mod install;
 mod load;

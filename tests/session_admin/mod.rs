@@ -2,6 +2,7 @@
 
 mod check;
 mod configure;
+mod durability;
 #[cfg(unix)]
 mod errors;
 mod import_jsonl;

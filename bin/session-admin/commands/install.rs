@@ -11,6 +11,7 @@ use crate::support::call_error::{call_failed, names_refused};
 use crate::support::change_list::{json_changes, value};
 use crate::support::cli_error::CliError;
 use crate::support::connection;
+use crate::support::durability::{self, DurabilityName};
 use crate::support::global_args::{Format, GlobalArgs};
 use crate::support::output;
 use crate::support::rights::Rights;
@@ -30,6 +31,14 @@ still the default one.
 Resets every setting of the two roles but these, which are an operator's: timeouts of 100 ms or more, \
 log_min_duration_statement, application_name, timezone and work_mem.
 
+--durability says what a crash of the server may lose. No ended session comes back after a crash, whatever it is:
+  full       nothing; a change is on disk when its call returns. A new store is full
+  relaxed    the saves and new sessions of the last moments: at most three times wal_writer_delay, 0.6 seconds by default. \
+The role gets synchronous_commit = off in this database, also for what else it does there. Ends, logins and rotations wait for the disk
+  unlogged   all sessions, and so does every failover and every restore of a physical backup: the table is unlogged
+A switch to unlogged or back writes the table anew, and requests wait until that is done. \
+Open connections keep the old setting until they reconnect. Without the option a store keeps its durability.
+
 The role is created without a password and cannot log in. Set one with session-admin rotate-password.
 
 Rights: a superuser, or a role with CREATEROLE that owns the database. Connect to the server itself, not through a pooler \
@@ -38,6 +47,7 @@ that shares connections between transactions.
 Examples:
   sudo -u postgres session-admin install --database-url postgresql:///shop
   session-admin install --dry-run
+  session-admin install --durability relaxed
   session-admin install --schema shop_web --role shop_app   # a second store in the same database
 
 --format json prints {\"dry_run\":…, \"release\":1, \"changes\":[{\"action\":\"created\", \"kind\":\"table\", \"object\":\"session\", \
@@ -50,6 +60,9 @@ pub(crate) struct Args {
     /// Print what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
+    /// What a crash of the server may lose [default: as it is; a new store is full]
+    #[arg(long, value_enum, value_name = "DURABILITY")]
+    durability: Option<DurabilityName>,
     /// When upgrading connect-pg 1.1.5 for Node: drop the additions to its table
     #[arg(long)]
     drop_additions: bool,
@@ -66,6 +79,11 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
         .drop_additions(args.drop_additions)
         .rehearse_upgrade(args.rehearse_upgrade)
         .on_wait(|text| output::remark(&one_line(text)));
+    let options = match args.durability {
+        Some(name) => options.durability(name.into()),
+        None => options,
+    };
+    durability::warn_of_rewrite(&mut client, global, args.durability);
     let report = if args.dry_run {
         dry_run(&mut client, &options)
     } else {
@@ -83,6 +101,7 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
             print_text(global, args, &report)?;
             if !args.dry_run {
                 print_kept_settings(&mut client, global);
+                durability::print_switch(global, args.durability, &report);
             }
         }
     }

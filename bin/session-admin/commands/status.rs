@@ -4,12 +4,14 @@ use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use connect_pg::StoreStatus;
+use connect_pg::install::{Durability, durability};
 use serde_json::json;
 
 use crate::exit::ExitStatus;
 use crate::support::call_error::call_failed;
 use crate::support::cli_error::CliError;
 use crate::support::connection;
+use crate::support::durability::loss;
 use crate::support::global_args::{Format, FormatName, GlobalArgs};
 use crate::support::output;
 use crate::support::rights::Rights;
@@ -27,7 +29,7 @@ Examples:
   session-admin status --format json | jq .live
   session-admin status --format prometheus > sessions.new && mv sessions.new /var/lib/node_exporter/sessions.prom
 
---format json prints one object: schema; live, expired, ended (rows); total_bytes, table_bytes, index_bytes; dead_rows; \
+--format json prints one object: schema; durability; live, expired, ended (rows); total_bytes, table_bytes, index_bytes; dead_rows; \
 updates, hot_updates, hot_share (0 to 1, or null before the first update); last_pruned_at, oldest_prune_after, \
 oldest_expired_at (ISO 8601 in UTC, or null); oldest_expired_seconds.
 
@@ -50,13 +52,18 @@ pub(crate) fn run(global: &GlobalArgs, _: &Args) -> Result<ExitStatus, CliError>
     let status = connection::store(&mut client, global)
         .and_then(|store| store.status())
         .map_err(|error| call_failed("read the status", &error, global, Rights::Monitor))?;
+    let durability = global
+        .install_options()
+        .and_then(|options| durability(&mut client, &options))
+        .map_err(|error| call_failed("read the status", &error, global, Rights::Monitor))?;
     if global.format_name == FormatName::Prometheus {
-        output::print(&prometheus(global, &status))?;
+        output::print(&prometheus(global, &status, durability))?;
         return Ok(ExitStatus::Yes);
     }
     match global.format() {
         Format::Json => output::print_json(&json!({
             "schema": global.schema,
+            "durability": durability.as_str(),
             "live": status.live,
             "expired": status.expired,
             "ended": status.ended,
@@ -72,13 +79,13 @@ pub(crate) fn run(global: &GlobalArgs, _: &Args) -> Result<ExitStatus, CliError>
             "oldest_expired_at": status.oldest_expired_at.and_then(timestamp),
             "oldest_expired_seconds": status.oldest_expired_age().as_secs(),
         }))?,
-        Format::Text => output::print(&text(global, &status))?,
+        Format::Text => output::print(&text(global, &status, durability))?,
     }
     Ok(ExitStatus::Yes)
 }
 
 /// Returns the metrics in the text format of Prometheus. A value that is not known has no line.
-fn prometheus(global: &GlobalArgs, status: &StoreStatus) -> String {
+fn prometheus(global: &GlobalArgs, status: &StoreStatus, durability: Durability) -> String {
     let schema = global
         .schema
         .replace('\\', "\\\\")
@@ -155,6 +162,12 @@ fn prometheus(global: &GlobalArgs, status: &StoreStatus) -> String {
             "Time of the last prune",
             single(status.last_pruned_at.map(seconds)),
         ),
+        (
+            "durability_info",
+            "gauge",
+            "Always 1; the label tells what a crash of the server may lose",
+            vec![(format!(",durability=\"{durability}\""), "1".to_owned())],
+        ),
     ];
     let mut text = String::new();
     for (name, kind, help, samples) in metrics {
@@ -173,7 +186,7 @@ fn prometheus(global: &GlobalArgs, status: &StoreStatus) -> String {
     text
 }
 
-fn text(global: &GlobalArgs, status: &StoreStatus) -> String {
+fn text(global: &GlobalArgs, status: &StoreStatus, durability: Durability) -> String {
     let hot = match hot_share(status) {
         None => "no updates yet".into(),
         Some(share) => format!(
@@ -218,6 +231,7 @@ fn text(global: &GlobalArgs, status: &StoreStatus) -> String {
                 .and_then(timestamp)
                 .unwrap_or_else(|| "nothing".into()),
         ),
+        ("durability", format!("{durability}: {}", loss(durability))),
     ];
     let mut report = format!("Sessions in schema {}\n", one_line(&global.schema));
     for (label, value) in rows {

@@ -5,6 +5,7 @@ pub(crate) mod call_error;
 pub(crate) mod change_list;
 pub(crate) mod cli_error;
 pub(crate) mod connection;
+pub(crate) mod durability;
 pub(crate) mod error_details;
 pub(crate) mod global_args;
 pub(crate) mod interrupt;

@@ -3,7 +3,13 @@
 use postgres::Client;
 
 /// What `install` sets for the runtime role in the database.
-const INSTALLED: [&str; 3] = ["enable_seqscan=off", "jit=off", "lock_timeout=10s"];
+const INSTALLED: [&str; 4] = [
+    "enable_seqscan=off",
+    "jit=off",
+    "lock_timeout=10s",
+    // Of a relaxed store. In another one it is drift.
+    "synchronous_commit=off",
+];
 
 /// What an operator may set without harm, in lower case. `install` resets every other setting of the two roles; its list is in
 /// `sql/install/roles.sql`.
@@ -18,6 +24,9 @@ const HARMLESS: [&str; 9] = [
     "transaction_timeout",
     "work_mem",
 ];
+
+/// Whether commits wait for a standby is the operator's.
+const HARMLESS_COMMIT: [&str; 4] = ["local", "on", "remote_apply", "remote_write"];
 
 /// A timeout below this many milliseconds makes calls fail.
 const MIN_TIMEOUT_MS: f64 = 100.0;
@@ -74,6 +83,8 @@ impl StoredSetting {
             } else {
                 SettingClass::Harmless
             }
+        } else if name == "synchronous_commit" && HARMLESS_COMMIT.contains(&self.value.as_str()) {
+            SettingClass::Harmless
         } else if self.role.is_some()
             || DANGEROUS.contains(&name.as_str())
             || DANGEROUS_PREFIXES
@@ -213,6 +224,10 @@ mod tests {
             (role, database, "lock_timeout", "10s", Installed),
             (role, None, "lock_timeout", "10s", Harmless),
             (role, database, "jit", "on", Dangerous),
+            (role, database, "synchronous_commit", "off", Installed),
+            (role, None, "synchronous_commit", "off", Dangerous),
+            (role, database, "synchronous_commit", "no", Dangerous),
+            (role, None, "synchronous_commit", "local", Harmless),
             (role, None, "statement_timeout", "5s", Harmless),
             (role, None, "statement_timeout", "1ms", Dangerous),
             (role, None, "TimeZone", "UTC", Harmless),

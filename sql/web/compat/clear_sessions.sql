@@ -10,6 +10,10 @@ as $function$
 begin
     perform web.lock_sessions();
     delete from web.session;
+    -- An ended session must not come back after a crash, even if other commits of the connection do not wait for the disk.
+    if current_setting('synchronous_commit') = 'off' then
+        perform set_config('synchronous_commit', 'on', true);
+    end if;
     perform web.notify_session_end(null, 'revoked');
 end;
 $function$;

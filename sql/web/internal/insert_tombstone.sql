@@ -39,6 +39,10 @@ begin
         return false;
     end if;
 
+    -- An ended session must not come back after a crash, even if other commits of the connection do not wait for the disk.
+    if current_setting('synchronous_commit') = 'off' then
+        perform set_config('synchronous_commit', 'on', true);
+    end if;
     if random() < 0.0625 then
         perform web.prune_random_pages();
     end if;

@@ -39,6 +39,10 @@ begin
         and s.expires_at > statement_timestamp();
     get diagnostics v_ended = row_count;
 
+    -- An ended session must not come back after a crash, even if other commits of the connection do not wait for the disk.
+    if v_ended > 0 and current_setting('synchronous_commit') = 'off' then
+        perform set_config('synchronous_commit', 'on', true);
+    end if;
     if v_is_announced and v_ended > 0 then
         foreach v_handle in array p_handles loop
             perform web.notify_session_end(v_handle, p_reason);

@@ -1,6 +1,7 @@
 //! `session-admin check`
 
 mod connection_limit;
+mod durability;
 mod exposure;
 mod findings;
 mod hba;
@@ -15,6 +16,7 @@ use connect_pg::install;
 use postgres::Client;
 
 use self::connection_limit::check_connection_limit;
+use self::durability::check_durability;
 use self::exposure::{check_functions, check_publications, check_views};
 use self::findings::{EnvironmentReport, Finding};
 use self::hba::check_hba;
@@ -50,7 +52,8 @@ Warnings, by their words in JSON:
 
 Notes:
   role_setting, database_setting   an operator's setting: a timeout, work_mem, timezone, application_name, \
-log_min_duration_statement; install keeps it
+log_min_duration_statement, synchronous_commit other than off; install keeps it
+  durability_relaxed, durability_unlogged, durability_relaxed_by_server   what a crash of the server loses
   member_of_owner, view_on_store, foreign_function, password_expired, password_stored_as_md5, public_may_connect, \
 public_may_create_in_public, public_may_make_temporary_tables, release_not_recorded, password_not_visible, pg_hba_not_visible
 
@@ -67,7 +70,7 @@ Examples:
   session-admin check --probe --max-expired-age 86400
   session-admin check --format json | jq '.findings[].finding'
 
---format json prints {\"ok\":…, \"installed\":…, \"release\":…, \"drift\":[as install's changes], \"findings\":[{\"finding\":…, \
+--format json prints {\"ok\":…, \"installed\":…, \"release\":…, \"durability\":…, \"drift\":[as install's changes], \"findings\":[{\"finding\":…, \
 \"text\":…, \"hint\":…}], \"notes\":[the same]}.";
 
 /// Report drift and weaknesses of the store
@@ -126,8 +129,12 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
     {
         return Err(error);
     }
+    let durability = global
+        .install_options()
+        .and_then(|options| check_durability(&mut client, &options, &mut environment))
+        .map_err(|error| call_failed("check", &error, global, Rights::Monitor))?;
     settings::remove_from_drift(&environment, &mut store.changes);
-    let is_ok = report::print(global, &store, &environment)?;
+    let is_ok = report::print(global, &store, durability, &environment)?;
     Ok(if args.probe && has_danger {
         ExitStatus::Danger
     } else {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use connect_pg::install::{Change, InstallReport};
+use connect_pg::install::{Change, Durability, InstallReport};
 use serde_json::json;
 
 use super::findings::{EnvironmentReport, Finding};
@@ -15,7 +15,7 @@ use crate::support::text::one_line;
 pub(super) fn print_not_installed(global: &GlobalArgs) -> Result<(), CliError> {
     match global.format() {
         Format::Json => output::print_json(&json!({
-            "ok": false, "installed": false, "release": null, "drift": [], "findings": [], "notes": [],
+            "ok": false, "installed": false, "release": null, "durability": null, "drift": [], "findings": [], "notes": [],
         })),
         Format::Text => output::print(&format!(
             "not installed: there is no store in schema {} of this database (hint: session-admin install)\n",
@@ -28,18 +28,20 @@ pub(super) fn print_not_installed(global: &GlobalArgs) -> Result<(), CliError> {
 pub(super) fn print(
     global: &GlobalArgs,
     store: &InstallReport,
+    durability: Option<Durability>,
     environment: &EnvironmentReport,
 ) -> Result<bool, CliError> {
     let is_ok = store.changes.is_empty() && environment.findings.is_empty();
     match global.format() {
-        Format::Json => print_json(store, environment, is_ok)?,
-        Format::Text => print_text(store, environment, is_ok)?,
+        Format::Json => print_json(store, durability, environment, is_ok)?,
+        Format::Text => print_text(store, durability, environment, is_ok)?,
     }
     Ok(is_ok)
 }
 
 fn print_json(
     store: &InstallReport,
+    durability: Option<Durability>,
     environment: &EnvironmentReport,
     is_ok: bool,
 ) -> Result<(), CliError> {
@@ -53,6 +55,7 @@ fn print_json(
         "ok": is_ok,
         "installed": true,
         "release": store.version,
+        "durability": durability.map(Durability::as_str),
         "drift": json_changes(&store.changes),
         "findings": list(&environment.findings),
         "notes": list(&environment.notes),
@@ -61,6 +64,7 @@ fn print_json(
 
 fn print_text(
     store: &InstallReport,
+    durability: Option<Durability>,
     environment: &EnvironmentReport,
     is_ok: bool,
 ) -> Result<(), CliError> {
@@ -88,9 +92,10 @@ fn print_text(
     } else if is_ok {
         let paint = Paint::new(&std::io::stderr());
         output::remark(&format!(
-            "{} the store matches release {}",
+            "{} the store matches release {}{}",
             paint.green("ok"),
-            store.version
+            store.version,
+            durability.map_or(String::new(), |name| format!(", durability {name}"))
         ));
     }
     Ok(())
