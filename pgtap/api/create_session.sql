@@ -1,7 +1,7 @@
 -- create_session: a plain insert; a key in use is reported and never overwritten.
 begin;
 \ir ../lib/store.sql
-select plan(50);
+select plan(62);
 set local role nodepg;
 
 -- ---- What it returns and stores ----
@@ -222,6 +222,50 @@ select throws_ok(
     '54000',
     null,
     'bytes count, not characters'
+);
+
+-- ---- An expiry at a point in time ----
+
+select results_eq(
+    $$ select outcome, expires_at from web.create_session(pg_temp.key('until'), '{}', p_expires_at => statement_timestamp() + interval '40 days 0.5 s') $$,
+    $$ values ('created'::text, statement_timestamp() + interval '40 days 0.5 s') $$,
+    'the session expires then, even after the absolute timeout of the store'
+);
+select results_eq(
+    $$ select absolute_expires_at = expires_at, prune_after = expires_at, idle_timeout_seconds, slide_interval_seconds from pg_temp.stored('until') $$,
+    $$ values (true, true, 3456001, 600) $$,
+    'whatever its use'
+);
+select results_eq(
+    $$ select outcome, expires_at from web.create_session(pg_temp.key('past'), '{}', p_expires_at => statement_timestamp() - interval '1 day') $$,
+    $$ values ('created'::text, statement_timestamp() - interval '1 day') $$,
+    'a time in the past'
+);
+select results_eq(
+    $$ select (select count(*) from web.load_session(pg_temp.key('past'))), state from web.session_info(pg_temp.key('past')) $$,
+    $$ values (0::bigint, 'expired'::text) $$,
+    'makes an expired session'
+);
+select is((select outcome from web.save_session(pg_temp.key('past'), '{"n":1}', p_idle_timeout_seconds => 60)), 'gone', 'which no save brings back');
+select throws_ok(
+    format($$ select web.create_session(pg_temp.key('no'), '{}', %s) $$, a.arguments),
+    '22023',
+    a.message,
+    'refused: ' || a.arguments
+)
+from (
+    values
+    ('60, p_expires_at => statement_timestamp()', 'a session has timeouts or an expiry at a point in time, not both'),
+    ('null, 60, p_expires_at => statement_timestamp()', 'a session has timeouts or an expiry at a point in time, not both'),
+    ($$ p_expires_at => statement_timestamp() + interval '34560000.1 s' $$, 'the expiry of a session of this store is at most 34560000 seconds from now'),
+    ($$ p_expires_at => 'infinity' $$, 'the expiry of a session of this store is at most 34560000 seconds from now'),
+    ($$ p_expires_at => '-infinity' $$, 'the expiry of a session of this store is at most 34560000 seconds from now'),
+    ('2592001', 'the idle timeout is longer than the absolute timeout of this store')
+) as a (arguments, message);
+select is(
+    (select expires_at from web.create_session(pg_temp.key('long'), '{}', 2592001, 2592001)),
+    statement_timestamp() + interval '2592001 s',
+    'an idle timeout longer than the absolute timeout of the store needs an absolute timeout'
 );
 
 select * from finish();

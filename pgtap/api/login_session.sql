@@ -1,7 +1,7 @@
 -- login_session: a session is given to a user, under a new key; the old key reads nothing.
 begin;
 \ir ../lib/store.sql
-select plan(65);
+select plan(68);
 set local role nodepg;
 
 -- Sessions of this user, oldest use first: a1 to an.
@@ -268,6 +268,26 @@ select is((web.login_session(pg_temp.key('lockless visitor'), pg_temp.key('lockl
 select is(pg_temp.living('lockless', 4), '1 2 3 4', 'and without a limit it evicts no session');
 select web.create_session(pg_temp.key('lockless5'), '{}', p_user_id => 'lockless') \g /dev/null
 select is(pg_temp.living('lockless', 5), '1 2 3 4 5', 'nor does create_session');
+
+-- ---- An expiry at a point in time ----
+
+select pg_temp.make('until', '{}', 1200) \g /dev/null
+select results_eq(
+    $$ select outcome, expires_at from web.login_session(pg_temp.key('until'), pg_temp.key('until 2'), 'ada', p_expires_at => statement_timestamp() + interval '40 days 0.5 s') $$,
+    $$ values ('rotated'::text, statement_timestamp() + interval '40 days 0.5 s') $$,
+    'the session expires then'
+);
+select results_eq(
+    $$ select absolute_expires_at = expires_at, idle_timeout_seconds, slide_interval_seconds from pg_temp.stored('until 2') $$,
+    $$ values (true, 3456001, 600) $$,
+    'whatever its use'
+);
+select throws_ok(
+    $$ select web.login_session(pg_temp.key('until 2'), pg_temp.key('until 3'), 'ada', 60, p_expires_at => statement_timestamp()) $$,
+    '22023',
+    'a session has timeouts or an expiry at a point in time, not both',
+    'timeouts beside it are refused'
+);
 
 select * from finish();
 rollback;

@@ -1,7 +1,7 @@
 -- save_session: update only. The outcome is a column: saved, same, conflict or gone.
 begin;
 \ir ../lib/store.sql
-select plan(58);
+select plan(70);
 set local role nodepg;
 
 -- ---- saved ----
@@ -217,6 +217,57 @@ select results_eq(
 \else
 select skip('this server has no ICU: no collation for which different texts are equal', 2);
 \endif
+
+-- ---- A lifetime ----
+
+select pg_temp.make('life', '{"n":1}', 3600, 2592000) \g /dev/null
+select results_eq(
+    $$ select outcome, version, expires_at from web.save_session(pg_temp.key('life'), '{"n":2}', 1, 1728000) $$,
+    $$ values ('saved'::text, 2::bigint, statement_timestamp() + interval '1728000 s') $$,
+    'a new idle timeout is stored with the data'
+);
+select pg_temp.pass('500 s') \g /dev/null
+select results_eq(
+    $$ select outcome, version, expires_at from web.save_session(pg_temp.key('life'), '{"n":3}', 2, 1728000) $$,
+    $$ select 'saved'::text, 3::bigint, expires_at from pg_temp.stored('life') $$,
+    'again: the data is written, and no slide'
+);
+select is((select expires_at - last_used_at from pg_temp.stored('life')), interval '1728000 s', 'before it is due');
+create temporary table life as select pg_temp.place('life') as place, s.* from pg_temp.stored('life') as s;
+select results_eq(
+    $$ select outcome, version from web.save_session(pg_temp.key('life'), '{"n":3}', 3, 1728000) $$,
+    $$ values ('saved'::text, 3::bigint) $$,
+    'the same data and the same timeout'
+);
+select results_eq(
+    $$ select outcome, version from web.save_session(pg_temp.key('life'), '{"n":4}', 2, 60) $$,
+    $$ values ('conflict'::text, 3::bigint) $$,
+    'or a conflict'
+);
+select results_eq(
+    $$ select pg_temp.place('life') as place, s.* from pg_temp.stored('life') as s $$,
+    $$ select * from life $$,
+    'write nothing'
+);
+select results_eq(
+    $$ select outcome, version, expires_at from web.save_session(pg_temp.key('life'), '{"n":3}', 3, 60) $$,
+    $$ values ('saved'::text, 3::bigint, statement_timestamp() + interval '60 s') $$,
+    'another timeout with the same data is written, under the same version'
+);
+select results_eq(
+    $$ select outcome, version, expires_at from web.save_session(pg_temp.key('life'), '{"n":4}', p_expires_at => statement_timestamp() - interval '1 s') $$,
+    $$ values ('saved'::text, 4::bigint, statement_timestamp() - interval '1 s') $$,
+    'an expiry in the past is stored with the data'
+);
+select is((select outcome from web.save_session(pg_temp.key('life'), '{"n":5}', null, 3600)), 'gone', 'and the session has expired');
+select is((select outcome from web.save_session(pg_temp.key('unknown'), '{}', null, 3600, 7200)), 'gone', 'an unknown key with a lifetime: gone');
+select throws_ok(
+    $$ select web.save_session(pg_temp.key('a'), '{"not":"stored"}', null, 34560001) $$,
+    '22023',
+    'a timeout of this store is at most 34560000 seconds',
+    'a timeout over max_timeout_seconds is an error'
+);
+select isnt((select data from pg_temp.stored('a')), '{"not":"stored"}', 'and stores nothing');
 
 select * from finish();
 rollback;

@@ -2,7 +2,7 @@
 begin;
 \ir ../lib/store.sql
 \ir ../lib/plans.sql
-select plan(41);
+select plan(43);
 -- Every row, and its place: another one means that it was written.
 create function pg_temp.everything()
 returns setof text
@@ -126,12 +126,27 @@ select results_eq(
     '8 KiB are saved'
 );
 
+-- ---- Idle timeouts ----
+
+select pg_temp.make('idle ' || i, 'old', 3600) from generate_series(1, 3) as i \g /dev/null
+select results_eq(
+    $$ select ordinality, version from web.save_sessions(array(select pg_temp.key('idle ' || i) from generate_series(1, 3) as i), array['1', '2', '3'], null, array[3600, null, 3601]) order by ordinality $$,
+    $$ values (1::bigint, 2::bigint), (2, 2) $$,
+    'the idle timeout that a session has is no new lifetime; another one is left to save_session'
+);
+select throws_ok(
+    $$ select * from web.save_sessions(array[pg_temp.key('idle 1')], array['{}'], null, array[3600, 3600]) $$,
+    '22023',
+    'the arrays of save_sessions must have the same length',
+    'refused: timeouts of another number'
+);
+
 -- ---- Arrays of different lengths ----
 
 select throws_ok(
     format('select * from web.save_sessions(%s)', a.arrays),
     '22023',
-    'p_keys, p_data and p_expected_versions must have the same length',
+    'the arrays of save_sessions must have the same length',
     'refused: ' || a.arrays
 )
 from (

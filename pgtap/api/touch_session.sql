@@ -1,7 +1,7 @@
 -- touch_session: slides, and returns the expiry now in force.
 begin;
 \ir ../lib/store.sql
-select plan(15);
+select plan(23);
 set local role nodepg;
 
 -- ---- A live session ----
@@ -76,6 +76,43 @@ select throws_ok(
 from (
     values (null::bytea), (''::bytea), (decode(repeat('ab', 31), 'hex')), (decode(repeat('ab', 33), 'hex'))
 ) as k (key);
+
+-- ---- A lifetime ----
+
+select pg_temp.make('life', '{}', 1200, 100000) \g /dev/null
+select is(
+    web.touch_session(pg_temp.key('life'), 7200),
+    statement_timestamp() + interval '7200 s',
+    'a new idle timeout is stored at once'
+);
+select is(
+    web.touch_session(pg_temp.key('life'), p_expires_at => statement_timestamp() + interval '3 days'),
+    statement_timestamp() + interval '3 days',
+    'and so is an expiry at a point in time'
+);
+select is(
+    web.touch_session(pg_temp.key('life'), p_absolute_timeout_seconds => 60),
+    statement_timestamp() + interval '60 s',
+    'and an absolute timeout'
+);
+select is(
+    web.touch_session(pg_temp.key('life'), p_expires_at => statement_timestamp() - interval '1 s'),
+    statement_timestamp() - interval '1 s',
+    'an expiry in the past'
+);
+select is(web.touch_session(pg_temp.key('life'), 7200), null, 'ends the life of the session');
+select throws_ok(
+    format('select web.touch_session(pg_temp.key(%L), %s)', 'unknown', a.arguments),
+    '22023',
+    a.message,
+    'refused: ' || a.arguments
+)
+from (
+    values
+    ('0', 'a timeout is at least one second'),
+    ('34560001', 'a timeout of this store is at most 34560000 seconds'),
+    ('60, p_expires_at => statement_timestamp()', 'a session has timeouts or an expiry at a point in time, not both')
+) as a (arguments, message);
 
 select * from finish();
 rollback;

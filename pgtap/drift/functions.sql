@@ -57,23 +57,23 @@ changed function count_sessions() language: sql -> plpgsql$$,
     'a function has another language'
 );
 select pg_temp.repairs(
-    $$ alter function web.touch_session(bytea) security invoker $$,
-    'changed function touch_session(bytea) security definer: false -> true',
+    $$ alter function web.slide_session(bytea) security invoker $$,
+    'changed function slide_session(bytea) security definer: false -> true',
     'a function is not security definer any more'
 );
 select pg_temp.repairs(
-    $$ alter function web.touch_session(bytea) reset search_path $$,
-    'changed function touch_session(bytea) settings: null -> search_path=pg_catalog, pg_temp',
+    $$ alter function web.slide_session(bytea) reset search_path $$,
+    'changed function slide_session(bytea) settings: null -> search_path=pg_catalog, pg_temp',
     'a function lost its search_path'
 );
 select pg_temp.repairs(
-    $$ alter function web.touch_session(bytea) set search_path = public $$,
-    'changed function touch_session(bytea) settings: search_path=public -> search_path=pg_catalog, pg_temp',
+    $$ alter function web.slide_session(bytea) set search_path = public $$,
+    'changed function slide_session(bytea) settings: search_path=public -> search_path=pg_catalog, pg_temp',
     'a function has another search_path'
 );
 select pg_temp.repairs(
-    $$ alter function web.touch_session(bytea) set work_mem = '1GB' $$,
-    'changed function touch_session(bytea) settings: search_path=pg_catalog, pg_temp, work_mem=1GB -> search_path=pg_catalog, pg_temp',
+    $$ alter function web.slide_session(bytea) set work_mem = '1GB' $$,
+    'changed function slide_session(bytea) settings: search_path=pg_catalog, pg_temp, work_mem=1GB -> search_path=pg_catalog, pg_temp',
     'a function sets something else'
 );
 select pg_temp.repairs(

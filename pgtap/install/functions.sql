@@ -25,7 +25,7 @@ select is_empty(
 )
 from (
     values
-    ($$ p.prosecdef or p.proname in ('expiry_after_use', 'slide_interval') $$, 'every function is security definer, except for those that the planner inlines'),
+    ($$ p.prosecdef or p.proname in ('expiry_after_use', 'seconds_until', 'slide_interval') $$, 'every function is security definer, except for those that the planner inlines'),
     ($$ p.proconfig in (array['search_path=pg_catalog, pg_temp'], array['search_path=pg_catalog, pg_temp', 'debug_print_plan=off'],
                 array['search_path=pg_catalog, pg_temp', 'debug_print_plan=off', 'enable_seqscan=off', 'jit=off'])
             or not p.prosecdef
@@ -34,7 +34,7 @@ from (
         'every function pins its search_path, pg_temp last, and at most turns the printing of plans off; the functions that every request calls pin none, for speed'),
     -- What is left once each qualified name, each column, the comments and the literals are taken out must be grammar.
     ($$ p.proname not in ('load_session', 'load_session_value', 'save_session', 'load_sessions', 'save_sessions') or regexp_replace(
-            regexp_replace(p.prosrc, '--[^\n]*|#[^\n]*|::pg_catalog\.\w+\[\]|operator\(pg_catalog\.[<>=+]+\)|(pg_catalog|web|s|d|p|v|k|l|u)([._]\w+)+|:=|''\w+''|collate pg_catalog\."C"|\m\d+\M|\mset\s+version =|,\s+data =|as u \([a-z, ]+\)', '', 'g'),
+            regexp_replace(p.prosrc, '--[^\n]*|#[^\n]*|::pg_catalog\.\w+\[\]|operator\(pg_catalog\.[<>=+]+\)|(pg_catalog|web|s|d|p|v|k|l|u)([._]\w+)+|:=|''\w+''|collate pg_catalog\."C"|\m\d+\M|\mset\s+version =|,\s+data =|as u \([a-z_, ]+\)', '', 'g'),
             '\m(declare|begin|return|query|select|update|set|returning|into|coalesce|case|when|from|as|s|d|k|l|where|and|if|not|found|is|null|constant|next|then|else|end|any|true|distinct|on|rows|with|ordinality|join|order|by|for|no|key|of|skip|locked|perform|or)\M', '', 'g'
         ) !~ '[^\s(),;]' $$, 'the functions that pin no search_path leave nothing for one to decide'),
     ($$ p.proowner = 'nodepg_owner'::regrole $$, 'every function belongs to the owner role'),

@@ -8,7 +8,7 @@ select pg_temp.make('a', 'private') \g /dev/null
 select throws_ok(
     $$ select web.save_sessions(array[pg_temp.key('a')], array['private too', ''], null) $$,
     '22023',
-    'p_keys, p_data and p_expected_versions must have the same length',
+    'the arrays of save_sessions must have the same length',
     'the message shows nothing of the arrays'
 );
 select is((select data from pg_temp.stored('a')), 'private', 'and nothing is saved');

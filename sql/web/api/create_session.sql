@@ -7,7 +7,8 @@ create function web.create_session(
     p_client_address inet default null,
     p_user_agent text default null,
     p_label text default null,
-    p_max_sessions integer default null
+    p_max_sessions integer default null,
+    p_expires_at timestamptz default null
 )
 returns web.created_session
 language plpgsql
@@ -33,6 +34,7 @@ begin
         and p_absolute_timeout_seconds is null
         and p_user_id is null
         and p_max_sessions is null
+        and p_expires_at is null
     ) is not true then
         -- All values are checked before the insert, because the DETAIL of a constraint violation would show the row.
         if current_setting('transaction_isolation') = 'serializable'
@@ -44,10 +46,18 @@ begin
             or p_user_id = ''
             or octet_length(p_user_id) > 1024
             or p_max_sessions < 0
+            or p_expires_at is not null
         then
             perform web.check_key(p_key);
             perform web.check_data(p_data);
-            perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_user_id, p_max_sessions);
+            perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_user_id, p_max_sessions, p_expires_at);
+            if p_idle_timeout_seconds > (select n.absolute_timeout_seconds from web.settings as n) and p_absolute_timeout_seconds is null then
+                raise exception using
+                    errcode = 'invalid_parameter_value',
+                    message = 'the idle timeout is longer than the absolute timeout of this store',
+                    hint = 'Pass an absolute timeout too, or raise the default: session-admin configure absolute_timeout_seconds=SECONDS';
+            end if;
+            p_idle_timeout_seconds := coalesce(p_idle_timeout_seconds, web.seconds_until(p_expires_at));
         end if;
 
         if p_user_id is not null or current_setting('transaction_isolation') <> 'read committed' then
@@ -82,8 +92,8 @@ begin
     )
     select
         t.expires_at,
-        v_now + make_interval(secs => least(t.slide_interval_seconds, t.absolute_timeout_seconds)),
-        v_now + make_interval(secs => t.absolute_timeout_seconds),
+        least(v_now + make_interval(secs => least(t.slide_interval_seconds, t.absolute_timeout_seconds)), p_expires_at),
+        coalesce(p_expires_at, v_now + make_interval(secs => t.absolute_timeout_seconds)),
         t.expires_at,
         t.idle_timeout_seconds,
         t.slide_interval_seconds,
@@ -95,7 +105,7 @@ begin
         p_data
     from (
         select
-            v_now + make_interval(secs => least(a.idle_timeout_seconds, a.absolute_timeout_seconds)) as expires_at,
+            coalesce(p_expires_at, v_now + make_interval(secs => least(a.idle_timeout_seconds, a.absolute_timeout_seconds))) as expires_at,
             web.slide_interval(a.idle_timeout_seconds, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds) as slide_interval_seconds,
             a.idle_timeout_seconds,
             a.absolute_timeout_seconds
@@ -125,5 +135,5 @@ begin
 end;
 $function$;
 
-comment on function web.create_session(bytea, text, integer, integer, text, inet, text, text, integer) is
+comment on function web.create_session(bytea, text, integer, integer, text, inet, text, text, integer, timestamptz) is
 'Create a session under a key that is not in use. Returns one row with the outcome created, exists or limit_reached. API: public';

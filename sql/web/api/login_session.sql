@@ -7,7 +7,8 @@ create function web.login_session(
     p_client_address inet default null,
     p_user_agent text default null,
     p_label text default null,
-    p_max_sessions integer default null
+    p_max_sessions integer default null,
+    p_expires_at timestamptz default null
 )
 returns web.saved_session
 language plpgsql
@@ -36,8 +37,9 @@ begin
         or p_user_id = ''
         or octet_length(p_user_id) > 1024
         or p_max_sessions < 0
+        or p_expires_at is not null
     then
-        perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_user_id, p_max_sessions);
+        perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_user_id, p_max_sessions, p_expires_at);
     end if;
 
     v_max_sessions := web.lock_user(p_user_id);
@@ -66,10 +68,11 @@ begin
         p_absolute_timeout_seconds => p_absolute_timeout_seconds,
         p_client_address => p_client_address,
         p_user_agent => p_user_agent,
-        p_label => p_label
+        p_label => p_label,
+        p_expires_at => p_expires_at
     );
 end;
 $function$;
 
-comment on function web.login_session(bytea, bytea, text, integer, integer, inet, text, text, integer) is
+comment on function web.login_session(bytea, bytea, text, integer, integer, inet, text, text, integer, timestamptz) is
 'Give a session to a user, under a new key. Returns one row with the outcome rotated, gone, exists or limit_reached. API: public';

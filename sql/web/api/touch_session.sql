@@ -1,5 +1,8 @@
 create function web.touch_session(
-    p_key bytea
+    p_key bytea,
+    p_idle_timeout_seconds integer default null,
+    p_absolute_timeout_seconds integer default null,
+    p_expires_at timestamptz default null
 )
 returns timestamptz
 language plpgsql
@@ -14,6 +17,10 @@ declare
 begin
     if current_setting('transaction_isolation') = 'serializable' or octet_length(p_key) is distinct from 32 then
         perform web.check_key(p_key);
+    end if;
+    if num_nonnulls(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_expires_at) > 0 then
+        perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, null, null, p_expires_at);
+        return web.set_session_lifetime(p_key, p_idle_timeout_seconds, p_absolute_timeout_seconds, p_expires_at);
     end if;
 
     select s.expires_at, s.slide_at
@@ -35,5 +42,5 @@ begin
 end;
 $function$;
 
-comment on function web.touch_session(bytea) is
-'Slide the expiry of a live session when that is due, and return the expiry. Returns null when there is no live session. API: public';
+comment on function web.touch_session(bytea, integer, integer, timestamptz) is
+'Slide the expiry of a live session when that is due, set its lifetime if one is passed, and return the expiry. Returns null when there is no live session. API: public';

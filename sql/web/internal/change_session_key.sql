@@ -8,7 +8,8 @@ create function web.change_session_key(
     p_absolute_timeout_seconds integer default null,
     p_client_address inet default null,
     p_user_agent text default null,
-    p_label text default null
+    p_label text default null,
+    p_expires_at timestamptz default null
 )
 returns web.saved_session
 language plpgsql
@@ -65,10 +66,11 @@ begin
             from web.session as s
             where s.key = p_old_key
                 and s.expires_at > v_now;
+            p_idle_timeout_seconds := coalesce(p_idle_timeout_seconds, web.seconds_until(p_expires_at));
             if p_idle_timeout_seconds is not null then
                 v_slide_interval_seconds := (select web.slide_interval(p_idle_timeout_seconds, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds) from web.settings as n);
             end if;
-            v_absolute_expires_at := v_now + make_interval(secs => p_absolute_timeout_seconds);
+            v_absolute_expires_at := coalesce(p_expires_at, v_now + make_interval(secs => p_absolute_timeout_seconds));
 
             update web.session as s
             set
@@ -128,5 +130,5 @@ begin
 end;
 $function$;
 
-comment on function web.change_session_key(bytea, bytea, text, integer, text, integer, integer, inet, text, text) is
+comment on function web.change_session_key(bytea, bytea, text, integer, text, integer, integer, inet, text, text, timestamptz) is
 'Give a live session a new key, leave a tombstone under the old one, and set the user for the change login or logout. Returns what rotate_session returns. API: private';

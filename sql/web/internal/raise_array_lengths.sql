@@ -8,8 +8,8 @@ as $function$
 begin
     raise exception using
         errcode = 'invalid_parameter_value',
-        message = 'p_keys, p_data and p_expected_versions must have the same length',
-        hint = 'Pass an element of each array for each session; without expected versions pass null for the whole array.';
+        message = 'the arrays of save_sessions must have the same length',
+        hint = 'Pass an element of each array for each session. For no expected versions or timeouts, pass null for the whole array.';
 end;
 $function$;
 

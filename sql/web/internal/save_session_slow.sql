@@ -1,7 +1,10 @@
 create function web.save_session_slow(
     p_key bytea,
     p_data text,
-    p_expected_version bigint
+    p_expected_version bigint,
+    p_idle_timeout_seconds integer default null,
+    p_absolute_timeout_seconds integer default null,
+    p_expires_at timestamptz default null
 )
 returns table (
     outcome text,
@@ -14,10 +17,12 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
--- The cases that save_session leaves: no session, another version, equal data, large data, and a slide that is due.
+-- The cases that save_session leaves: no session, another version, equal data, large data, a slide that is due, and a new
+-- lifetime.
 #variable_conflict use_column
 declare
     v_now constant timestamptz := statement_timestamp();
+    v_has_lifetime constant boolean := num_nonnulls(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_expires_at) > 0;
     v_slide_at timestamptz;
     v_is_same boolean;
 begin
@@ -27,6 +32,9 @@ begin
     end if;
     if p_data is null or octet_length(p_data) > 8192 then
         perform web.check_data(p_data);
+    end if;
+    if v_has_lifetime then
+        perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, null, null, p_expires_at);
     end if;
 
     loop
@@ -71,24 +79,25 @@ begin
         -- Without an expected version: the data changed between the two statements, so try again.
     end loop;
 
-    -- A save slides the expiry too.
-    if v_slide_at <= v_now then
+    -- A save slides the expiry too. The version stays that of the data that was written or compared: the row may have changed since.
+    if v_has_lifetime then
+        expires_at := web.set_session_lifetime(p_key, p_idle_timeout_seconds, p_absolute_timeout_seconds, p_expires_at);
+    elsif v_slide_at <= v_now then
         perform web.slide_session(p_key);
-        -- The version stays that of the data that was written or compared: the row may have changed since.
         expires_at := (
             select s.expires_at
             from web.session as s
             where s.key = p_key
                 and s.expires_at > v_now
         );
-        if expires_at is null then
-            return query select 'gone'::text, null::bigint, null::timestamptz, v_now;
-            return;
-        end if;
+    end if;
+    if expires_at is null then
+        return query select 'gone'::text, null::bigint, null::timestamptz, v_now;
+        return;
     end if;
     return next;
 end;
 $function$;
 
-comment on function web.save_session_slow(bytea, text, bigint) is
+comment on function web.save_session_slow(bytea, text, bigint, integer, integer, timestamptz) is
 'Save a session in the cases that save_session does not handle itself. API: private';
