@@ -250,11 +250,13 @@ pub use pruning::{PruneBatch, PruneOptions, PruneRun, Pruner};
 #[doc(hidden)]
 pub use session::SessionRecord;
 pub use session::{
-    EndReason, Session, SessionAttributes, SessionId, SessionInfo, SessionKey, SessionState,
-    UserSession,
+    EndReason, Lifetime, Session, SessionAttributes, SessionId, SessionInfo, SessionKey,
+    SessionState, UserSession,
 };
 pub use settings::ConnectionSettings;
-pub use store::{RotateOutcome, SaveOutcome, Store, StoreBuilder, UpdateOutcome};
+pub use store::{
+    CreateOutcome, IdOutcome, RotateOutcome, SaveOutcome, Store, StoreBuilder, UpdateOutcome,
+};
 
 /// Quotes a name as an SQL identifier. For session-admin.
 #[cfg(feature = "admin")]

@@ -1,17 +1,16 @@
 use std::net::IpAddr;
-use std::time::Duration;
 
 use crate::error::Error;
+use crate::functions::lifetime_parameters::LifetimeParameters;
 use crate::functions::parameter::Parameter;
-use crate::session::SessionAttributes;
+use crate::session::{Lifetime, SessionAttributes};
 
 /// The attributes of a session as parameters of `create_session` and `login_session`, checked.
 ///
 /// What the functions would refuse is refused here, because an error of the server aborts the caller's transaction.
 #[derive(Clone, Copy)]
 pub(crate) struct AttributeParameters<'a> {
-    idle_timeout_seconds: Option<i32>,
-    absolute_timeout_seconds: Option<i32>,
+    lifetime: LifetimeParameters,
     user_id: Option<&'a str>,
     client_address: Option<IpAddr>,
     user_agent: Option<&'a str>,
@@ -33,14 +32,11 @@ impl<'a> AttributeParameters<'a> {
             "the label holds a NUL character",
         )?;
         Ok(AttributeParameters {
-            idle_timeout_seconds: seconds(
-                attributes.idle_timeout,
-                "the idle timeout must be whole seconds, from 1 to 2147483647",
-            )?,
-            absolute_timeout_seconds: seconds(
-                attributes.absolute_timeout,
-                "the absolute timeout must be whole seconds, from 1 to 2147483647",
-            )?,
+            lifetime: LifetimeParameters::new(&Lifetime {
+                idle_timeout: attributes.idle_timeout,
+                absolute_timeout: attributes.absolute_timeout,
+                expires_at: attributes.expires_at,
+            })?,
             user_id: attributes.user_id.as_deref(),
             client_address: attributes.client_address,
             user_agent: attributes.user_agent.as_deref(),
@@ -77,18 +73,20 @@ impl<'a> AttributeParameters<'a> {
         self.user_id
     }
 
-    /// Returns the parameters behind two others: `$3` to `$9` of both functions.
-    pub(crate) fn after(&self, first: Parameter<'a>, second: Parameter<'a>) -> [Parameter<'a>; 9] {
+    /// Returns the parameters behind two others: `$3` to `$10` of both functions.
+    pub(crate) fn after(&self, first: Parameter<'a>, second: Parameter<'a>) -> [Parameter<'a>; 10] {
+        let [idle_timeout, absolute_timeout, expires_at] = self.lifetime.parameters();
         [
             first,
             second,
-            Parameter::Integer(self.idle_timeout_seconds),
-            Parameter::Integer(self.absolute_timeout_seconds),
+            idle_timeout,
+            absolute_timeout,
             Parameter::UserId(self.user_id),
             Parameter::Address(self.client_address),
             Parameter::Text(self.user_agent),
             Parameter::Text(self.label),
             Parameter::Integer(self.max_sessions),
+            expires_at,
         ]
     }
 }
@@ -109,51 +107,12 @@ pub(crate) fn check_text(text: Option<&str>, refusal: &'static str) -> Result<()
     Ok(())
 }
 
-fn seconds(timeout: Option<Duration>, refusal: &'static str) -> Result<Option<i32>, Error> {
-    let Some(timeout) = timeout else {
-        return Ok(None);
-    };
-    match i32::try_from(timeout.as_secs()) {
-        Ok(seconds) if seconds > 0 && timeout.subsec_nanos() == 0 => Ok(Some(seconds)),
-        _ => Err(Error::argument(refusal)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn is_refused(attributes: &SessionAttributes) -> bool {
         AttributeParameters::new(attributes).is_err_and(|error| error.is_invalid_argument())
-    }
-
-    #[test]
-    fn timeouts_are_whole_seconds() {
-        assert_eq!(seconds(None, "refused").unwrap(), None);
-        for (timeout, value) in [(1, 1), (2_147_483_647, i32::MAX)] {
-            let timeout = Some(Duration::from_secs(timeout));
-            assert_eq!(seconds(timeout, "refused").unwrap(), Some(value));
-        }
-        for bad in [
-            Duration::ZERO,
-            Duration::from_millis(999),
-            Duration::from_millis(1500),
-            Duration::from_secs(2_147_483_648),
-            Duration::MAX,
-        ] {
-            for attributes in [
-                SessionAttributes {
-                    idle_timeout: Some(bad),
-                    ..SessionAttributes::default()
-                },
-                SessionAttributes {
-                    absolute_timeout: Some(bad),
-                    ..SessionAttributes::default()
-                },
-            ] {
-                assert!(is_refused(&attributes), "{bad:?}");
-            }
-        }
     }
 
     #[test]

@@ -191,9 +191,14 @@ impl<'a> Call<'a> {
         self.parameters().iter().find_map(Parameter::as_key)
     }
 
-    /// Returns the version that a save names.
-    pub(crate) fn version(&self) -> Option<i64> {
+    /// Returns the expected version that a save passes. None of them means any version.
+    pub(crate) fn version(&self) -> Option<Option<i64>> {
         self.parameters().iter().find_map(Parameter::as_version)
+    }
+
+    /// Returns the first number: the idle timeout of a save.
+    pub(crate) fn first_integer(&self) -> Option<Option<i32>> {
+        self.parameters().iter().find_map(Parameter::as_integer)
     }
 
     /// Returns the sessions whose row locks the call may wait for.
@@ -389,16 +394,12 @@ mod tests {
 
     #[test]
     fn with_data_replaces_data_only() {
-        let save = SaveSession {
-            key: &KEY,
-            data: "\"é\"",
-            version: 1,
-        };
+        let save = SaveSession::new(&KEY, "\"é\"", 1);
         let call = save.call().with_data("\"\\u00e9\"");
         assert_eq!(save.call().data(), Some("\"é\""));
         assert_eq!(call.data(), Some("\"\\u00e9\""));
         assert_eq!(call.types(), save.call().types());
-        assert_eq!(call.values().len(), 3);
+        assert_eq!(call.values().len(), 6);
         assert!(TouchSession { key: &KEY }.call().data().is_none());
     }
 }

@@ -31,7 +31,7 @@ pub(crate) enum CreateReply {
 
 impl<'a> Function<'a> for CreateSession<'a> {
     const STATEMENT: &'static str =
-        composite!("{schema}.create_session($1, $2, $3, $4, $5, $6, $7, $8, $9)");
+        composite!("{schema}.create_session($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)");
     const CHANGES: bool = true;
     const LOCKS: Locks = Locks::User;
     type Output = CreateReply;

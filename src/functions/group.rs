@@ -21,8 +21,15 @@ const MAX_BYTES: usize = 256 * 1024;
 #[derive(Clone)]
 pub(crate) struct GroupedCall {
     key: SessionKey,
-    /// The data and the version of a save.
-    save: Option<(Box<str>, i64)>,
+    save: Option<GroupedSave>,
+}
+
+/// What a save passes beside its key.
+#[derive(Clone)]
+struct GroupedSave {
+    data: Box<str>,
+    version: Option<i64>,
+    idle_timeout_seconds: Option<i32>,
 }
 
 impl GroupedCall {
@@ -32,13 +39,17 @@ impl GroupedCall {
             key: *call.key()?,
             save: match call.group()? {
                 GroupKind::Load | GroupKind::Peek => None,
-                GroupKind::Save => Some((call.data()?.into(), call.version()?)),
+                GroupKind::Save => Some(GroupedSave {
+                    data: call.data()?.into(),
+                    version: call.version()?,
+                    idle_timeout_seconds: call.first_integer()?,
+                }),
             },
         })
     }
 
     fn data_length(&self) -> usize {
-        self.save.as_ref().map_or(0, |(data, _)| data.len())
+        self.save.as_ref().map_or(0, |save| save.data.len())
     }
 }
 
@@ -94,7 +105,8 @@ pub(crate) struct Group<'a> {
     kind: GroupKind,
     keys: Vec<&'a [u8]>,
     data: Vec<&'a str>,
-    versions: Vec<i64>,
+    versions: Vec<Option<i64>>,
+    idle_timeout_seconds: Vec<Option<i32>>,
 }
 
 impl<'a> Group<'a> {
@@ -107,12 +119,14 @@ impl<'a> Group<'a> {
             keys: Vec::new(),
             data: Vec::new(),
             versions: Vec::new(),
+            idle_timeout_seconds: Vec::new(),
         };
         for member in members {
             group.keys.push(member.key.as_bytes());
-            if let Some((data, version)) = &member.save {
-                group.data.push(data);
-                group.versions.push(*version);
+            if let Some(save) = &member.save {
+                group.data.push(&save.data);
+                group.versions.push(save.version);
+                group.idle_timeout_seconds.push(save.idle_timeout_seconds);
             }
         }
         group
@@ -127,6 +141,7 @@ impl<'a> Group<'a> {
                 keys,
                 data: &self.data,
                 versions: &self.versions,
+                idle_timeout_seconds: &self.idle_timeout_seconds,
             }
             .call(),
         }
@@ -235,12 +250,7 @@ mod tests {
     }
 
     fn save<'a>(key: &'a SessionKey, data: &'a str) -> Call<'a> {
-        SaveSession {
-            key,
-            data,
-            version: 7,
-        }
-        .call()
+        SaveSession::new(key, data, 7).call()
     }
 
     fn load(key: &SessionKey) -> Call<'_> {
@@ -286,7 +296,10 @@ mod tests {
         assert_eq!(group.call().statement(), SaveSessions::STATEMENT);
         assert!(group.call().changes() && !group.call().may_block());
         assert_eq!(group.keys, [one.as_bytes(), two.as_bytes()]);
-        assert_eq!((group.data, group.versions), (vec!["1", "2"], vec![7, 7]));
+        assert_eq!(
+            (group.data, group.versions),
+            (vec!["1", "2"], vec![Some(7), Some(7)])
+        );
     }
 
     #[test]

@@ -19,7 +19,7 @@ impl<'a> Function<'a> for LoginSession<'a> {
     const STATEMENT: &'static str = composite!(
         "{schema}.login_session(p_old_key => $1, p_new_key => $2, \
         p_idle_timeout_seconds => $3, p_absolute_timeout_seconds => $4, p_user_id => $5, \
-        p_client_address => $6, p_user_agent => $7, p_label => $8, p_max_sessions => $9)"
+        p_client_address => $6, p_user_agent => $7, p_label => $8, p_max_sessions => $9, p_expires_at => $10)"
     );
     const CHANGES: bool = true;
     const LOCKS: Locks = Locks::Session;

@@ -21,6 +21,7 @@ mod columns;
 mod composite_value;
 mod group;
 pub(crate) mod json;
+mod lifetime_parameters;
 pub(crate) mod operations;
 mod parameter;
 mod reply;
@@ -68,22 +69,26 @@ mod store_status;
 pub(crate) use attribute_parameters::AttributeParameters;
 pub(crate) use call::{Call, Function, GroupKind, Waits};
 pub(crate) use group::{Admission, Group, GroupLimits, GroupReply, GroupedCall};
+pub(crate) use lifetime_parameters::LifetimeParameters;
 pub(crate) use reply::Reply;
 pub(crate) use report::{report, report_commit, report_group, report_reply};
 pub(crate) use schema_name::{SchemaName, quote};
 
 pub(crate) use count_sessions::CountSessions;
+pub(crate) use create_session::{CreateReply, CreateSession};
 pub(crate) use end_session::EndSession;
 pub(crate) use end_user_session::EndUserSession;
 pub(crate) use end_user_sessions::EndUserSessions;
 pub(crate) use load_session_value::LoadSession;
 pub(crate) use lock_session::LockSession;
+pub(crate) use login_session::LoginSession;
+pub(crate) use logout_session::LogoutSession;
 pub(crate) use notify_channel::NotifyChannel;
 pub(crate) use prune_sessions::{PruneReply, PruneSessions};
-pub(crate) use rotate_session::RotateSession;
+pub(crate) use rotate_session::{ChangeIdReply, RotateSession};
 pub(crate) use save_session::{SaveReply, SaveSession};
 pub(crate) use session_info::ReadSessionInfo;
-pub(crate) use touch_session::TouchSession;
+pub(crate) use touch_session::{TouchSession, TouchSessionWithLifetime};
 pub(crate) use user_sessions::ListUserSessions;
 
 #[cfg(feature = "admin")]

@@ -1,7 +1,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use bytes::BytesMut;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
@@ -23,7 +23,6 @@ pub(crate) enum Parameter<'a> {
     Flag(bool),
     Handle(Uuid),
     Integer(Option<i32>),
-    #[cfg(feature = "admin")]
     Integers(&'a [Option<i32>]),
     Key(&'a SessionKey),
     Keys(&'a [&'a [u8]]),
@@ -31,11 +30,12 @@ pub(crate) enum Parameter<'a> {
     Text(Option<&'a str>),
     #[cfg(feature = "admin")]
     Texts(&'a [Option<&'a str>]),
+    Time(Option<SystemTime>),
     /// The milliseconds left until then, at least 1: at the time of sending.
     TimeLeft(Instant),
     UserId(Option<&'a str>),
-    Version(i64),
-    Versions(&'a [i64]),
+    Version(Option<i64>),
+    Versions(&'a [Option<i64>]),
 }
 
 impl<'a> Parameter<'a> {
@@ -63,10 +63,18 @@ impl<'a> Parameter<'a> {
         }
     }
 
-    /// Returns the version, if this is one.
-    pub(crate) fn as_version(&self) -> Option<i64> {
+    /// Returns the expected version, if this is one. None of them means any version.
+    pub(crate) fn as_version(&self) -> Option<Option<i64>> {
         match self {
             Parameter::Version(version) => Some(*version),
+            _ => None,
+        }
+    }
+
+    /// Returns the number, if this is one.
+    pub(crate) fn as_integer(&self) -> Option<Option<i32>> {
+        match self {
+            Parameter::Integer(integer) => Some(*integer),
             _ => None,
         }
     }
@@ -96,11 +104,11 @@ impl<'a> Parameter<'a> {
             Parameter::Integer(_) | Parameter::TimeLeft(_) => Type::INT4,
             Parameter::Key(_) | Parameter::OptionalKey(_) => Type::BYTEA,
             Parameter::Data(_) | Parameter::Text(_) | Parameter::UserId(_) => Type::TEXT,
+            Parameter::Time(_) => Type::TIMESTAMPTZ,
             Parameter::Version(_) => Type::INT8,
             Parameter::DataOfMany(_) => Type::TEXT_ARRAY,
             Parameter::Keys(_) => Type::BYTEA_ARRAY,
             Parameter::Versions(_) => Type::INT8_ARRAY,
-            #[cfg(feature = "admin")]
             Parameter::Integers(_) => Type::INT4_ARRAY,
             #[cfg(feature = "admin")]
             Parameter::Texts(_) => Type::TEXT_ARRAY,
@@ -126,10 +134,10 @@ impl ToSql for Parameter<'_> {
                 .map(|key| key.as_bytes().as_slice())
                 .to_sql(sql_type, out),
             Parameter::Text(text) | Parameter::UserId(text) => text.to_sql(sql_type, out),
+            Parameter::Time(time) => time.to_sql(sql_type, out),
             Parameter::TimeLeft(give_up) => milliseconds_until(*give_up).to_sql(sql_type, out),
             Parameter::Version(version) => version.to_sql(sql_type, out),
             Parameter::Versions(versions) => versions.to_sql(sql_type, out),
-            #[cfg(feature = "admin")]
             Parameter::Integers(integers) => integers.to_sql(sql_type, out),
             Parameter::Keys(keys) => keys.to_sql(sql_type, out),
             #[cfg(feature = "admin")]
@@ -145,6 +153,7 @@ impl ToSql for Parameter<'_> {
             Type::BYTEA,
             Type::TEXT,
             Type::INT8,
+            Type::TIMESTAMPTZ,
             Type::UUID,
             Type::INT4_ARRAY,
             Type::INT8_ARRAY,

@@ -1,6 +1,9 @@
+use std::time::SystemTime;
+
 use crate::error::Error;
 use crate::functions::call::{Function, GroupKind, Locks};
 use crate::functions::composite_value::composite;
+use crate::functions::lifetime_parameters::LifetimeParameters;
 use crate::functions::parameter::{Parameter, Parameters};
 use crate::functions::reply::{Reply, column, expiry};
 use crate::functions::save_sessions::SaveSessions;
@@ -10,7 +13,21 @@ use crate::session::{Expiry, SessionKey};
 pub(crate) struct SaveSession<'a> {
     pub(crate) key: &'a SessionKey,
     pub(crate) data: &'a str,
-    pub(crate) version: i64,
+    /// The version that was loaded; without one the save overwrites any version.
+    pub(crate) version: Option<i64>,
+    pub(crate) lifetime: LifetimeParameters,
+}
+
+impl<'a> SaveSession<'a> {
+    /// A save on top of this version, which leaves the lifetime as it is.
+    pub(crate) fn new(key: &'a SessionKey, data: &'a str, version: i64) -> SaveSession<'a> {
+        SaveSession {
+            key,
+            data,
+            version: Some(version),
+            lifetime: LifetimeParameters::default(),
+        }
+    }
 }
 
 /// What `save_session` returned.
@@ -30,24 +47,39 @@ pub(crate) enum SaveReply {
     Gone,
 }
 
+impl SaveReply {
+    /// Returns the expiry now in force, unless there is no live session.
+    pub(crate) fn expires_at(self) -> Option<SystemTime> {
+        match self {
+            SaveReply::Saved { expiry, .. } | SaveReply::Same { expiry, .. } => Some(expiry.at),
+            SaveReply::Conflict | SaveReply::Gone => None,
+        }
+    }
+}
+
 impl<'a> Function<'a> for SaveSession<'a> {
-    const STATEMENT: &'static str = composite!("{schema}.save_session($1, $2, $3)");
+    const STATEMENT: &'static str = composite!("{schema}.save_session($1, $2, $3, $4, $5, $6)");
     const CHANGES: bool = true;
     const LOCKS: Locks = Locks::Session;
     type Output = SaveReply;
 
     fn parameters(&self) -> Parameters<'a> {
+        let [idle_timeout, absolute_timeout, expires_at] = self.lifetime.parameters();
         [
             Parameter::Key(self.key),
             Parameter::Data(self.data),
             Parameter::Version(self.version),
+            idle_timeout,
+            absolute_timeout,
+            expires_at,
         ]
         .into()
     }
 
-    // The ordinary call decides on large data.
+    // The ordinary call decides on the rest.
     fn group(&self) -> Option<GroupKind> {
-        (self.data.len() <= SaveSessions::MAX_DATA).then_some(GroupKind::Save)
+        (self.data.len() <= SaveSessions::MAX_DATA && self.lifetime.has_idle_timeout_at_most())
+            .then_some(GroupKind::Save)
     }
 
     fn decode(reply: Reply) -> Result<SaveReply, Error> {

@@ -12,7 +12,10 @@ use crate::functions::reply::{Reply, column};
 pub(crate) struct SaveSessions<'a> {
     pub(crate) keys: &'a [&'a [u8]],
     pub(crate) data: &'a [&'a str],
-    pub(crate) versions: &'a [i64],
+    /// Of each the expected version, if there is one.
+    pub(crate) versions: &'a [Option<i64>],
+    /// Of each the idle timeout that it must have, if there is one.
+    pub(crate) idle_timeout_seconds: &'a [Option<i32>],
 }
 
 impl SaveSessions<'_> {
@@ -23,7 +26,7 @@ impl SaveSessions<'_> {
 impl<'a> Function<'a> for SaveSessions<'a> {
     // The columns of save_session at its positions, so that its decoder reads them.
     const STATEMENT: &'static str = "select 'saved' as outcome, version, expires_at, server_time, ordinality \
-        from {schema}.save_sessions($1, $2, $3)";
+        from {schema}.save_sessions($1, $2, $3, $4)";
     const CHANGES: bool = true;
     /// By position in the arguments, from 0. Each is a row as `save_session` returns it.
     type Output = HashMap<usize, Arc<Row>>;
@@ -33,6 +36,7 @@ impl<'a> Function<'a> for SaveSessions<'a> {
             Parameter::Keys(self.keys),
             Parameter::DataOfMany(self.data),
             Parameter::Versions(self.versions),
+            Parameter::Integers(self.idle_timeout_seconds),
         ]
         .into()
     }

@@ -1,6 +1,6 @@
 use std::fmt;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// What is known of a session besides its data, when it is [created](crate::Store::create) or a user
 /// [logs in](crate::Store::login). All of it is optional.
@@ -54,6 +54,7 @@ use std::time::Duration;
 pub struct SessionAttributes {
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) absolute_timeout: Option<Duration>,
+    pub(crate) expires_at: Option<SystemTime>,
     pub(crate) user_id: Option<String>,
     pub(crate) client_address: Option<IpAddr>,
     pub(crate) user_agent: Option<String>,
@@ -90,6 +91,17 @@ impl SessionAttributes {
     #[must_use]
     pub fn absolute_timeout(mut self, timeout: Duration) -> SessionAttributes {
         self.absolute_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the time at which the session expires by the database's clock, whatever its use. It replaces both timeouts, which
+    /// cannot be set beside it.
+    ///
+    /// At most the store's setting `max_timeout_seconds` from now, 400 days by default. With a time in the past the session has
+    /// expired.
+    #[must_use]
+    pub fn expires_at(mut self, time: SystemTime) -> SessionAttributes {
+        self.expires_at = Some(time);
         self
     }
 
@@ -143,6 +155,7 @@ impl fmt::Debug for SessionAttributes {
         f.debug_struct("SessionAttributes")
             .field("idle_timeout", &self.idle_timeout)
             .field("absolute_timeout", &self.absolute_timeout)
+            .field("expires_at", &self.expires_at)
             .field("max_sessions", &self.max_sessions)
             .finish_non_exhaustive()
     }

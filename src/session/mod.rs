@@ -6,6 +6,7 @@ mod end_reason;
 mod id;
 mod info;
 mod key;
+mod lifetime;
 #[cfg(feature = "admin")]
 mod record;
 #[expect(clippy::module_inception, reason = "the file of the type Session")]
@@ -18,6 +19,7 @@ pub use end_reason::EndReason;
 pub use id::SessionId;
 pub use info::SessionInfo;
 pub use key::SessionKey;
+pub use lifetime::Lifetime;
 #[cfg(feature = "admin")]
 pub use record::SessionRecord;
 pub(crate) use session::Expiry;

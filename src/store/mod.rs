@@ -11,6 +11,8 @@ mod lock;
 
 mod rotation;
 
+mod foreign_ids;
+
 mod users;
 
 #[expect(clippy::module_inception, reason = "the file of the type Store")]
@@ -18,6 +20,8 @@ mod store;
 
 #[cfg(feature = "admin")]
 mod administration;
+mod create_outcome;
+mod id_outcome;
 mod lock_registry;
 mod rotate_outcome;
 mod save_outcome;
@@ -26,6 +30,8 @@ mod update_outcome;
 pub use builder::StoreBuilder;
 #[cfg(feature = "tokio")]
 pub(crate) use builder::StoreParts;
+pub use create_outcome::CreateOutcome;
+pub use id_outcome::IdOutcome;
 #[cfg(feature = "tokio")]
 pub(crate) use lock_registry::{Held, check_held};
 pub use rotate_outcome::RotateOutcome;

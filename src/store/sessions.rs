@@ -157,11 +157,7 @@ impl<B: Backend> Store<B> {
 
     pub(super) fn save_data<T: Serialize>(&self, session: &Session<T>) -> Result<SaveReply, Error> {
         let json = json::encode(&session.data)?;
-        self.call(&SaveSession {
-            key: &session.key,
-            data: &json,
-            version: session.version,
-        })
+        self.call(&SaveSession::new(&session.key, &json, session.version))
     }
 
     pub(super) fn save_data_in<T: Serialize>(
@@ -172,11 +168,7 @@ impl<B: Backend> Store<B> {
         let json = json::encode(&session.data)?;
         self.call_in(
             transaction,
-            &SaveSession {
-                key: &session.key,
-                data: &json,
-                version: session.version,
-            },
+            &SaveSession::new(&session.key, &json, session.version),
         )
     }
 }

@@ -174,11 +174,7 @@ impl<B: Backend> Store<B> {
             if self.ascii.load(Ordering::Relaxed) {
                 json = json::to_ascii(&json);
             }
-            let save = SaveSession {
-                key: &locked.key,
-                data: &json,
-                version: locked.session.version,
-            };
+            let save = SaveSession::new(&locked.key, &json, locked.session.version);
             let call = save.call();
             let span = call.span();
             let reply = locked.transaction.execute(&self.schema, &call).await;

@@ -75,6 +75,8 @@ mod lock;
 
 mod rotation;
 
+mod foreign_ids;
+
 mod users;
 
 mod store;

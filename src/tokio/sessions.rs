@@ -79,11 +79,7 @@ impl<B: Backend> Store<B> {
     pub async fn save<T: Serialize>(&self, session: &mut Session<T>) -> Result<SaveOutcome, Error> {
         let json = json::encode(&session.data)?;
         let reply = self
-            .call(&SaveSession {
-                key: &session.key,
-                data: &json,
-                version: session.version,
-            })
+            .call(&SaveSession::new(&session.key, &json, session.version))
             .await?;
         Ok(SaveOutcome::apply(reply, session))
     }

@@ -313,14 +313,7 @@ fn deallocated_statement_is_prepared_again() {
     let store = database.builder().pool_size(1).connect().unwrap();
     let session = create(&store, 1);
     store.load::<i32>(session.id()).unwrap();
-    database
-        .superuser()
-        .batch_execute(
-            "create or replace function web.touch_session(p_key bytea) returns timestamptz language plpgsql
-             security definer set search_path = pg_catalog, pg_temp
-             as $$ begin execute 'deallocate all'; return now(); end; $$",
-        )
-        .unwrap();
+    database.replace_touch("deallocate all; return now();");
     store.touch(session.id()).unwrap();
     assert!(store.load::<i32>(session.id()).unwrap().is_some());
 }

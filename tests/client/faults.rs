@@ -164,14 +164,9 @@ fn timeouts_of_role_and_connection_string_stay() {
     let database = TestDatabase::new();
     let mut superuser = database.superuser();
     // It reports the settings of the caller's connection as an error.
-    superuser
-        .batch_execute(
-            "create or replace function web.touch_session(p_key bytea) returns timestamptz language plpgsql as $$
-             begin
-                 raise '% %', current_setting('statement_timeout'), current_setting('lock_timeout');
-             end; $$",
-        )
-        .unwrap();
+    database.replace_touch(
+        "raise '% %', current_setting('statement_timeout'), current_setting('lock_timeout');",
+    );
     let session = create(&database.store(), 1);
     let reported = |url: &str| {
         let store = Store::builder().database_url(url).call_timeout(LONG);

@@ -7,6 +7,7 @@ mod errors;
 mod events;
 mod failover;
 mod faults;
+mod foreign_ids;
 mod groups;
 mod locked;
 mod login;

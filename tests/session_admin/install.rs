@@ -73,7 +73,7 @@ fn install_repairs_changed_objects() {
         .batch_execute(&format!(
             "drop function web.count_sessions();
              grant execute on function web.store_status() to public, {role};
-             alter function web.touch_session(bytea) owner to current_user;
+             alter function web.touch_session(bytea, integer, integer, timestamptz) owner to current_user;
              alter function public.correct_web(text, text) cost 77;
              revoke execute on function web.end_session(bytea) from {role}",
             role = quoted(&database.role)

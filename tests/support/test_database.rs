@@ -100,14 +100,29 @@ impl TestDatabase {
             .batch_execute(
                 "do $$
                  declare
-                     v_source constant text := pg_get_functiondef('web.touch_session(bytea)'::regprocedure);
+                     v_source constant text := pg_get_functiondef('web.touch_session(bytea, integer, integer, timestamptz)'::regprocedure);
                      v_is_changed constant boolean := v_source like '%RETURNS timestamp without time zone%';
                  begin
-                     drop function web.touch_session(bytea);
+                     drop function web.touch_session(bytea, integer, integer, timestamptz);
                      execute regexp_replace(v_source, 'RETURNS timestamp with(out)? time zone',
                          format('RETURNS timestamp with%s time zone', case when not v_is_changed then 'out' end));
                  end $$",
             )
+            .unwrap();
+    }
+
+    /// Gives `touch_session` another body.
+    pub fn replace_touch(&self, body: &str) {
+        self.superuser()
+            .batch_execute(&format!(
+                "create or replace function web.touch_session(
+                     p_key bytea,
+                     p_idle_timeout_seconds integer default null,
+                     p_absolute_timeout_seconds integer default null,
+                     p_expires_at timestamptz default null
+                 )
+                 returns timestamptz language plpgsql as $$ begin {body} end; $$",
+            ))
             .unwrap();
     }
 

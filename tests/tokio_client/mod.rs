@@ -6,6 +6,7 @@ mod concurrency;
 mod connections;
 mod events;
 mod faults;
+mod foreign_ids;
 mod groups;
 mod locked;
 mod many_tasks;

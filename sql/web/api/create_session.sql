@@ -51,12 +51,6 @@ begin
             perform web.check_key(p_key);
             perform web.check_data(p_data);
             perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_user_id, p_max_sessions, p_expires_at);
-            if p_idle_timeout_seconds > (select n.absolute_timeout_seconds from web.settings as n) and p_absolute_timeout_seconds is null then
-                raise exception using
-                    errcode = 'invalid_parameter_value',
-                    message = 'the idle timeout is longer than the absolute timeout of this store',
-                    hint = 'Pass an absolute timeout too, or raise the default: session-admin configure absolute_timeout_seconds=SECONDS';
-            end if;
             p_idle_timeout_seconds := coalesce(p_idle_timeout_seconds, web.seconds_until(p_expires_at));
         end if;
 

@@ -29,9 +29,7 @@ begin
         s.slide_at > v_now
             -- A client that rounds to whole seconds passes the same lifetime again.
             and l.expires_at between s.expires_at - make_interval(secs => 1) and s.expires_at + make_interval(secs => s.slide_interval_seconds)
-            and (p_expires_at is null or p_expires_at = s.expires_at) as is_kept,
-        p_absolute_timeout_seconds is null
-            and s.created_at + make_interval(secs => p_idle_timeout_seconds) > s.absolute_expires_at as is_too_long
+            and (p_expires_at is null or p_expires_at = s.expires_at) as is_kept
     into v_session
     from web.session as s
     cross join lateral (
@@ -42,12 +40,6 @@ begin
     ) as l
     where s.key = p_key
         and s.expires_at > v_now;
-    if v_session.is_too_long then
-        raise exception using
-            errcode = 'invalid_parameter_value',
-            message = 'the idle timeout is longer than the absolute timeout of the session',
-            hint = 'Pass an absolute timeout too.';
-    end if;
     if v_session.is_kept is not false then
         return v_session.expires_at;
     end if;

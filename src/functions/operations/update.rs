@@ -82,12 +82,9 @@ where
                 slide: false,
             }
             .call(),
-            State::Saving { session, json, .. } => SaveSession {
-                key: &self.key,
-                data: json,
-                version: session.version,
+            State::Saving { session, json, .. } => {
+                SaveSession::new(&self.key, json, session.version).call()
             }
-            .call(),
         }
     }
 
