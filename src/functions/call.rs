@@ -191,13 +191,13 @@ impl<'a> Call<'a> {
         self.parameters().iter().find_map(Parameter::as_key)
     }
 
-    /// Returns the expected version that a save passes. None of them means any version.
-    pub(crate) fn version(&self) -> Option<Option<i64>> {
+    /// Returns the expected version of a save. Without one it overwrites any version.
+    pub(crate) fn version(&self) -> Option<i64> {
         self.parameters().iter().find_map(Parameter::as_version)
     }
 
-    /// Returns the first number: the idle timeout of a save.
-    pub(crate) fn first_integer(&self) -> Option<Option<i32>> {
+    /// Returns the first number: the idle timeout of a save that can be grouped, if it has one.
+    pub(crate) fn first_integer(&self) -> Option<i32> {
         self.parameters().iter().find_map(Parameter::as_integer)
     }
 

@@ -41,8 +41,8 @@ impl GroupedCall {
                 GroupKind::Load | GroupKind::Peek => None,
                 GroupKind::Save => Some(GroupedSave {
                     data: call.data()?.into(),
-                    version: call.version()?,
-                    idle_timeout_seconds: call.first_integer()?,
+                    version: call.version(),
+                    idle_timeout_seconds: call.first_integer(),
                 }),
             },
         })

@@ -63,18 +63,18 @@ impl<'a> Parameter<'a> {
         }
     }
 
-    /// Returns the expected version, if this is one. None of them means any version.
-    pub(crate) fn as_version(&self) -> Option<Option<i64>> {
+    /// Returns the expected version, if this is one and it is there.
+    pub(crate) fn as_version(&self) -> Option<i64> {
         match self {
-            Parameter::Version(version) => Some(*version),
+            Parameter::Version(version) => *version,
             _ => None,
         }
     }
 
-    /// Returns the number, if this is one.
-    pub(crate) fn as_integer(&self) -> Option<Option<i32>> {
+    /// Returns the number, if this is one and it is there.
+    pub(crate) fn as_integer(&self) -> Option<i32> {
         match self {
-            Parameter::Integer(integer) => Some(*integer),
+            Parameter::Integer(integer) => *integer,
             _ => None,
         }
     }

@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime};
 /// Times are those of the database's clock. A lifetime beyond the store's setting `max_timeout_seconds`, 400 days by default, is an
 /// [invalid argument](crate::Error::is_invalid_argument).
 ///
-/// A web framework may pass the same lifetime with every request. It is written like a slide: not before a slide is due, unless the
-/// expiry would be earlier, or later by more than the time between two slides (a twentieth of the idle timeout, 1 to 10 minutes).
+/// A web framework may pass the same lifetime with every request. It is written like a slide: not before one is due. It is
+/// written at once if the expiry would be earlier, or later by more than the time between two slides. That is a twentieth of the idle
+/// timeout, 1 to 10 minutes.
 ///
 /// # Examples
 ///
