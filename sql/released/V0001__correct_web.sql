@@ -668,7 +668,8 @@ $body$,
     p_client_address inet default null,
     p_user_agent text default null,
     p_label text default null,
-    p_max_sessions integer default null
+    p_max_sessions integer default null,
+    p_expires_at timestamptz default null
 )
 returns web.created_session
 language plpgsql
@@ -694,6 +695,7 @@ begin
         and p_absolute_timeout_seconds is null
         and p_user_id is null
         and p_max_sessions is null
+        and p_expires_at is null
     ) is not true then
         -- All values are checked before the insert, because the DETAIL of a constraint violation would show the row.
         if current_setting('transaction_isolation') = 'serializable'
@@ -705,10 +707,12 @@ begin
             or p_user_id = ''
             or octet_length(p_user_id) > 1024
             or p_max_sessions < 0
+            or p_expires_at is not null
         then
             perform web.check_key(p_key);
             perform web.check_data(p_data);
-            perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_user_id, p_max_sessions);
+            perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_user_id, p_max_sessions, p_expires_at);
+            p_idle_timeout_seconds := coalesce(p_idle_timeout_seconds, web.seconds_until(p_expires_at));
         end if;
 
         if p_user_id is not null or current_setting('transaction_isolation') <> 'read committed' then
@@ -743,8 +747,8 @@ begin
     )
     select
         t.expires_at,
-        v_now + make_interval(secs => least(t.slide_interval_seconds, t.absolute_timeout_seconds)),
-        v_now + make_interval(secs => t.absolute_timeout_seconds),
+        least(v_now + make_interval(secs => least(t.slide_interval_seconds, t.absolute_timeout_seconds)), p_expires_at),
+        coalesce(p_expires_at, v_now + make_interval(secs => t.absolute_timeout_seconds)),
         t.expires_at,
         t.idle_timeout_seconds,
         t.slide_interval_seconds,
@@ -756,7 +760,7 @@ begin
         p_data
     from (
         select
-            v_now + make_interval(secs => least(a.idle_timeout_seconds, a.absolute_timeout_seconds)) as expires_at,
+            coalesce(p_expires_at, v_now + make_interval(secs => least(a.idle_timeout_seconds, a.absolute_timeout_seconds))) as expires_at,
             web.slide_interval(a.idle_timeout_seconds, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds) as slide_interval_seconds,
             a.idle_timeout_seconds,
             a.absolute_timeout_seconds
@@ -785,7 +789,7 @@ begin
     return v_created;
 end;
 $body$,
-        'web.create_session(bytea, text, integer, integer, text, inet, text, text, integer)',
+        'web.create_session(bytea, text, integer, integer, text, inet, text, text, integer, timestamptz)',
         'Create a session under a key that is not in use. Returns one row with the outcome created, exists or limit_reached. API: public'
         ],
         array[
@@ -1077,7 +1081,8 @@ $body$,
     p_client_address inet default null,
     p_user_agent text default null,
     p_label text default null,
-    p_max_sessions integer default null
+    p_max_sessions integer default null,
+    p_expires_at timestamptz default null
 )
 returns web.saved_session
 language plpgsql
@@ -1106,8 +1111,9 @@ begin
         or p_user_id = ''
         or octet_length(p_user_id) > 1024
         or p_max_sessions < 0
+        or p_expires_at is not null
     then
-        perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_user_id, p_max_sessions);
+        perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_user_id, p_max_sessions, p_expires_at);
     end if;
 
     v_max_sessions := web.lock_user(p_user_id);
@@ -1136,11 +1142,12 @@ begin
         p_absolute_timeout_seconds => p_absolute_timeout_seconds,
         p_client_address => p_client_address,
         p_user_agent => p_user_agent,
-        p_label => p_label
+        p_label => p_label,
+        p_expires_at => p_expires_at
     );
 end;
 $body$,
-        'web.login_session(bytea, bytea, text, integer, integer, inet, text, text, integer)',
+        'web.login_session(bytea, bytea, text, integer, integer, inet, text, text, integer, timestamptz)',
         'Give a session to a user, under a new key. Returns one row with the outcome rotated, gone, exists or limit_reached. API: public'
         ],
         array[
@@ -1326,7 +1333,10 @@ $body$,
         $head$create or replace function web.save_session(
     p_key bytea,
     p_data text,
-    p_expected_version bigint default null
+    p_expected_version bigint default null,
+    p_idle_timeout_seconds integer default null,
+    p_absolute_timeout_seconds integer default null,
+    p_expires_at timestamptz default null
 )
 returns web.saved_session
 language plpgsql
@@ -1342,6 +1352,8 @@ begin
     if pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.<>) 'serializable'
         -- The smallest value that max_data_bytes may have, so that the settings need not be read.
         and pg_catalog.octet_length(p_data) operator(pg_catalog.<=) 8192
+        and p_absolute_timeout_seconds is null
+        and p_expires_at is null
     then
         update web.session as s
         set
@@ -1350,6 +1362,8 @@ begin
         where s.key operator(pg_catalog.=) p_key
             and s.slide_at operator(pg_catalog.>) pg_catalog.statement_timestamp()
             and s.version operator(pg_catalog.=) coalesce(p_expected_version, s.version)
+            -- The same idle timeout again is no new lifetime.
+            and s.idle_timeout_seconds operator(pg_catalog.=) coalesce(p_idle_timeout_seconds, s.idle_timeout_seconds)
             -- A comparison by bytes, whatever collation the caller gives the parameter.
             and s.data operator(pg_catalog.<>) p_data collate pg_catalog."C"
         returning 'saved', s.version, s.expires_at, pg_catalog.statement_timestamp()
@@ -1358,13 +1372,13 @@ begin
     if not found then
         select d.outcome, d.version, d.expires_at, d.server_time
         into v_saved
-        from web.save_session_slow(p_key, p_data, p_expected_version) as d;
+        from web.save_session_slow(p_key, p_data, p_expected_version, p_idle_timeout_seconds, p_absolute_timeout_seconds, p_expires_at) as d;
     end if;
     return v_saved;
 end;
 $body$,
-        'web.save_session(bytea, text, bigint)',
-        'Replace the data of a live session, if its version is p_expected_version or that is null. Returns one row with the outcome saved, same, conflict or gone. API: public'
+        'web.save_session(bytea, text, bigint, integer, integer, timestamptz)',
+        'Replace the data of a live session, if its version is p_expected_version or that is null, and its lifetime if one is passed. Returns one row with the outcome saved, same, conflict or gone. API: public'
         ],
         array[
         'api',
@@ -1372,7 +1386,8 @@ $body$,
         $head$create or replace function web.save_sessions(
     p_keys bytea[],
     p_data text[],
-    p_expected_versions bigint[] default null
+    p_expected_versions bigint[] default null,
+    p_idle_timeout_seconds integer[] default null
 )
 returns setof web.saved_sessions
 language plpgsql
@@ -1392,6 +1407,7 @@ begin
     -- A version that is missing would mean any version.
     if pg_catalog.cardinality(p_data) operator(pg_catalog.<>) pg_catalog.cardinality(p_keys)
         or pg_catalog.cardinality(p_expected_versions) operator(pg_catalog.<>) pg_catalog.cardinality(p_keys)
+        or pg_catalog.cardinality(p_idle_timeout_seconds) operator(pg_catalog.<>) pg_catalog.cardinality(p_keys)
     then
         perform web.raise_array_lengths();
     end if;
@@ -1405,18 +1421,20 @@ begin
         select d.ctid, k.ordinality, k.data
         from (
             -- Of equal keys the first: one statement updates a row once.
-            select distinct on (u.key) u.key, u.ordinality, u.data, u.version
+            select distinct on (u.key) u.key, u.ordinality, u.data, u.version, u.idle_timeout_seconds
             from rows from (
                 pg_catalog.unnest(p_keys),
                 pg_catalog.unnest(p_data),
-                pg_catalog.unnest(p_expected_versions)
-            ) with ordinality as u (key, data, version, ordinality)
+                pg_catalog.unnest(p_expected_versions),
+                pg_catalog.unnest(p_idle_timeout_seconds)
+            ) with ordinality as u (key, data, version, idle_timeout_seconds, ordinality)
             order by u.key, u.ordinality
         ) as k
         join web.session as d on d.key operator(pg_catalog.=) k.key
         where pg_catalog.octet_length(k.data) operator(pg_catalog.<=) 8192
             and d.slide_at operator(pg_catalog.>) pg_catalog.statement_timestamp()
             and d.version operator(pg_catalog.=) coalesce(k.version, d.version)
+            and d.idle_timeout_seconds operator(pg_catalog.=) coalesce(k.idle_timeout_seconds, d.idle_timeout_seconds)
             and d.data operator(pg_catalog.<>) k.data collate pg_catalog."C"
         order by d.key
         for no key update of d skip locked
@@ -1425,7 +1443,7 @@ begin
     returning l.ordinality, s.version, s.expires_at, pg_catalog.statement_timestamp();
 end;
 $body$,
-        'web.save_sessions(bytea[], text[], bigint[])',
+        'web.save_sessions(bytea[], text[], bigint[], integer[])',
         'Save those of many sessions that save_session would save at once. For every position that it does not return, call save_session. API: public'
         ],
         array[
@@ -1503,7 +1521,10 @@ $body$,
         'api',
         'touch_session',
         $head$create or replace function web.touch_session(
-    p_key bytea
+    p_key bytea,
+    p_idle_timeout_seconds integer default null,
+    p_absolute_timeout_seconds integer default null,
+    p_expires_at timestamptz default null
 )
 returns timestamptz
 language plpgsql
@@ -1518,6 +1539,10 @@ declare
 begin
     if current_setting('transaction_isolation') = 'serializable' or octet_length(p_key) is distinct from 32 then
         perform web.check_key(p_key);
+    end if;
+    if num_nonnulls(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_expires_at) > 0 then
+        perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, null, null, p_expires_at);
+        return web.set_session_lifetime(p_key, p_idle_timeout_seconds, p_absolute_timeout_seconds, p_expires_at);
     end if;
 
     select s.expires_at, s.slide_at
@@ -1538,8 +1563,8 @@ begin
     return v_expires_at;
 end;
 $body$,
-        'web.touch_session(bytea)',
-        'Slide the expiry of a live session when that is due, and return the expiry. Returns null when there is no live session. API: public'
+        'web.touch_session(bytea, integer, integer, timestamptz)',
+        'Slide the expiry of a live session when that is due, set its lifetime if one is passed, and return the expiry. Returns null when there is no live session. API: public'
         ],
         array[
         'api',
@@ -1818,7 +1843,8 @@ $body$,
     p_absolute_timeout_seconds integer default null,
     p_client_address inet default null,
     p_user_agent text default null,
-    p_label text default null
+    p_label text default null,
+    p_expires_at timestamptz default null
 )
 returns web.saved_session
 language plpgsql
@@ -1875,10 +1901,11 @@ begin
             from web.session as s
             where s.key = p_old_key
                 and s.expires_at > v_now;
+            p_idle_timeout_seconds := coalesce(p_idle_timeout_seconds, web.seconds_until(p_expires_at));
             if p_idle_timeout_seconds is not null then
                 v_slide_interval_seconds := (select web.slide_interval(p_idle_timeout_seconds, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds) from web.settings as n);
             end if;
-            v_absolute_expires_at := v_now + make_interval(secs => p_absolute_timeout_seconds);
+            v_absolute_expires_at := coalesce(p_expires_at, v_now + make_interval(secs => p_absolute_timeout_seconds));
 
             update web.session as s
             set
@@ -1937,7 +1964,7 @@ begin
     return v_changed;
 end;
 $body$,
-        'web.change_session_key(bytea, bytea, text, integer, text, integer, integer, inet, text, text)',
+        'web.change_session_key(bytea, bytea, text, integer, text, integer, integer, inet, text, text, timestamptz)',
         'Give a live session a new key, leave a tombstone under the old one, and set the user for the change login or logout. Returns what rotate_session returns. API: private'
         ],
         array[
@@ -2009,7 +2036,8 @@ $body$,
     p_idle_timeout_seconds integer,
     p_absolute_timeout_seconds integer,
     p_user_id text,
-    p_max_sessions integer
+    p_max_sessions integer,
+    p_expires_at timestamptz default null
 )
 returns void
 language plpgsql
@@ -2036,6 +2064,20 @@ begin
             hint = format('Pass less, or raise the limit: session-admin configure max_timeout_seconds=%s',
                 greatest(p_idle_timeout_seconds, p_absolute_timeout_seconds));
     end if;
+    if p_expires_at is not null then
+        if p_idle_timeout_seconds is not null or p_absolute_timeout_seconds is not null then
+            raise exception using
+                errcode = 'invalid_parameter_value',
+                message = 'a session has timeouts or an expiry at a point in time, not both',
+                hint = 'Pass null for p_expires_at, or for both timeouts.';
+        end if;
+        if p_expires_at > statement_timestamp() + make_interval(secs => v_max_timeout_seconds) or not isfinite(p_expires_at) then
+            raise exception using
+                errcode = 'invalid_parameter_value',
+                message = format('the expiry of a session of this store is at most %s seconds from now', v_max_timeout_seconds),
+                hint = 'Pass an earlier time, or raise the limit: session-admin configure max_timeout_seconds=SECONDS';
+        end if;
+    end if;
     if p_user_id = '' or octet_length(p_user_id) > 1024 then
         raise exception using
             errcode = 'invalid_parameter_value',
@@ -2050,8 +2092,8 @@ begin
     end if;
 end;
 $body$,
-        'web.check_session_attributes(integer, integer, text, integer)',
-        'Raise 22023 when a timeout, the user id or the limit of sessions is out of range. API: private'
+        'web.check_session_attributes(integer, integer, text, integer, timestamptz)',
+        'Raise 22023 when a timeout, the expiry, the user id or the limit of sessions is out of range. API: private'
         ],
         array[
         'internal',
@@ -2624,8 +2666,8 @@ $body$
 begin
     raise exception using
         errcode = 'invalid_parameter_value',
-        message = 'p_keys, p_data and p_expected_versions must have the same length',
-        hint = 'Pass an element of each array for each session; without expected versions pass null for the whole array.';
+        message = 'the arrays of save_sessions must have the same length',
+        hint = 'Pass an element of each array for each session. For no expected versions or timeouts, pass null for the whole array.';
 end;
 $body$,
         'web.raise_array_lengths()',
@@ -2730,7 +2772,10 @@ $body$,
         $head$create or replace function web.save_session_slow(
     p_key bytea,
     p_data text,
-    p_expected_version bigint
+    p_expected_version bigint,
+    p_idle_timeout_seconds integer default null,
+    p_absolute_timeout_seconds integer default null,
+    p_expires_at timestamptz default null
 )
 returns table (
     outcome text,
@@ -2743,10 +2788,12 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp$head$,
 $body$
--- The cases that save_session leaves: no session, another version, equal data, large data, and a slide that is due.
+-- The cases that save_session leaves: no session, another version, equal data, large data, a slide that is due, and a new
+-- lifetime.
 #variable_conflict use_column
 declare
     v_now constant timestamptz := statement_timestamp();
+    v_has_lifetime constant boolean := num_nonnulls(p_idle_timeout_seconds, p_absolute_timeout_seconds, p_expires_at) > 0;
     v_slide_at timestamptz;
     v_is_same boolean;
 begin
@@ -2756,6 +2803,9 @@ begin
     end if;
     if p_data is null or octet_length(p_data) > 8192 then
         perform web.check_data(p_data);
+    end if;
+    if v_has_lifetime then
+        perform web.check_session_attributes(p_idle_timeout_seconds, p_absolute_timeout_seconds, null, null, p_expires_at);
     end if;
 
     loop
@@ -2800,26 +2850,46 @@ begin
         -- Without an expected version: the data changed between the two statements, so try again.
     end loop;
 
-    -- A save slides the expiry too.
-    if v_slide_at <= v_now then
+    -- A save slides the expiry too. The version stays that of the data that was written or compared: the row may have changed since.
+    if v_has_lifetime then
+        expires_at := web.set_session_lifetime(p_key, p_idle_timeout_seconds, p_absolute_timeout_seconds, p_expires_at);
+    elsif v_slide_at <= v_now then
         perform web.slide_session(p_key);
-        -- The version stays that of the data that was written or compared: the row may have changed since.
         expires_at := (
             select s.expires_at
             from web.session as s
             where s.key = p_key
                 and s.expires_at > v_now
         );
-        if expires_at is null then
-            return query select 'gone'::text, null::bigint, null::timestamptz, v_now;
-            return;
-        end if;
+    end if;
+    if expires_at is null then
+        return query select 'gone'::text, null::bigint, null::timestamptz, v_now;
+        return;
     end if;
     return next;
 end;
 $body$,
-        'web.save_session_slow(bytea, text, bigint)',
+        'web.save_session_slow(bytea, text, bigint, integer, integer, timestamptz)',
         'Save a session in the cases that save_session does not handle itself. API: private'
+        ],
+        array[
+        'internal',
+        'seconds_until',
+        $head$create or replace function web.seconds_until(
+    p_expires_at timestamptz
+)
+returns integer
+language sql
+stable$head$,
+$body$
+-- The idle timeout of a session whose expiry is a point in time. Its absolute timeout is that point, so no use moves the expiry.
+select case
+    when p_expires_at is not null then
+        greatest(pg_catalog.ceil(extract(epoch from p_expires_at operator(pg_catalog.-) pg_catalog.statement_timestamp())), 1)::pg_catalog.int4
+end
+$body$,
+        'web.seconds_until(timestamptz)',
+        'Return the whole seconds from now to a point in time, at least 1; null for null. API: private'
         ],
         array[
         'internal',
@@ -2838,6 +2908,85 @@ end;
 $body$,
         'web.session_table()',
         'Return the table of the sessions. API: private'
+        ],
+        array[
+        'internal',
+        'set_session_lifetime',
+        $head$create or replace function web.set_session_lifetime(
+    p_key bytea,
+    p_idle_timeout_seconds integer,
+    p_absolute_timeout_seconds integer,
+    p_expires_at timestamptz
+)
+returns timestamptz
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp$head$,
+$body$
+-- The caller has checked the values. Web frameworks pass a lifetime with every save. So it is written like a slide: not before one
+-- is due, unless the expiry would be earlier, or later by more than the time between two slides.
+declare
+    v_now constant timestamptz := statement_timestamp();
+    v_idle_timeout_seconds constant integer := coalesce(p_idle_timeout_seconds, web.seconds_until(p_expires_at));
+    v_slide_interval_seconds constant integer := (
+        select web.slide_interval(v_idle_timeout_seconds, n.slide_percent, n.slide_min_seconds, n.slide_max_seconds)
+        from web.settings as n
+        where v_idle_timeout_seconds is not null
+    );
+    v_absolute_expires_at constant timestamptz := coalesce(p_expires_at, v_now + make_interval(secs => p_absolute_timeout_seconds));
+    v_session record;
+    v_expires_at timestamptz;
+begin
+    select
+        s.expires_at,
+        s.slide_at > v_now
+            -- A client that rounds to whole seconds passes the same lifetime again.
+            and l.expires_at between s.expires_at - make_interval(secs => 1) and s.expires_at + make_interval(secs => s.slide_interval_seconds)
+            and (p_expires_at is null or p_expires_at = s.expires_at) as is_kept
+    into v_session
+    from web.session as s
+    cross join lateral (
+        select least(
+            v_now + make_interval(secs => coalesce(v_idle_timeout_seconds, s.idle_timeout_seconds)),
+            coalesce(v_absolute_expires_at, s.absolute_expires_at)
+        ) as expires_at
+    ) as l
+    where s.key = p_key
+        and s.expires_at > v_now;
+    if v_session.is_kept is not false then
+        return v_session.expires_at;
+    end if;
+
+    update web.session as s
+    set
+        expires_at = least(
+            v_now + make_interval(secs => coalesce(v_idle_timeout_seconds, s.idle_timeout_seconds)),
+            coalesce(v_absolute_expires_at, s.absolute_expires_at)
+        ),
+        slide_at = least(
+            v_now + make_interval(secs => coalesce(v_slide_interval_seconds, s.slide_interval_seconds)),
+            coalesce(v_absolute_expires_at, s.absolute_expires_at)
+        ),
+        last_used_at = v_now,
+        absolute_expires_at = coalesce(v_absolute_expires_at, s.absolute_expires_at),
+        -- Otherwise pruning would look at the row too late. It finds out by itself that an expiry is later.
+        prune_after = least(
+            s.prune_after,
+            v_now + make_interval(secs => coalesce(v_idle_timeout_seconds, s.idle_timeout_seconds)),
+            v_absolute_expires_at
+        ),
+        idle_timeout_seconds = coalesce(v_idle_timeout_seconds, s.idle_timeout_seconds),
+        slide_interval_seconds = coalesce(v_slide_interval_seconds, s.slide_interval_seconds)
+    where s.key = p_key
+        and s.expires_at > v_now
+    returning s.expires_at
+    into v_expires_at;
+    return v_expires_at;
+end;
+$body$,
+        'web.set_session_lifetime(bytea, integer, integer, timestamptz)',
+        'Set the timeouts or the expiry of a live session, if that moves its expiry or a slide is due. Returns the expiry, or null when there is no live session. API: private'
         ],
         array[
         'internal',
@@ -3809,14 +3958,14 @@ begin
                 ('constraint', 'settings.settings_slide_percent', '{"definition": "CHECK (((slide_percent >= 0) AND (slide_percent <= 50)))", "valid": "true"}'),
                 ('constraint', 'settings.settings_tombstone_retention_seconds', '{"definition": "CHECK ((tombstone_retention_seconds >= 60))", "valid": "true"}'),
                 ('constraint', 'user_lock.user_lock_pkey', '{"definition": "PRIMARY KEY (bucket)", "valid": "true"}'),
-                ('function', 'change_session_key(bytea, bytea, text, integer, text, integer, integer, inet, text, text)', '{"arguments": "p_old_key bytea, p_new_key bytea, p_change text, p_grace_seconds integer DEFAULT 0, p_user_id text DEFAULT NULL::text, p_idle_timeout_seconds integer DEFAULT NULL::integer, p_absolute_timeout_seconds integer DEFAULT NULL::integer, p_client_address inet DEFAULT NULL::inet, p_user_agent text DEFAULT NULL::text, p_label text DEFAULT NULL::text", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "%2$s.saved_session", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'change_session_key(bytea, bytea, text, integer, text, integer, integer, inet, text, text, timestamp with time zone)', '{"arguments": "p_old_key bytea, p_new_key bytea, p_change text, p_grace_seconds integer DEFAULT 0, p_user_id text DEFAULT NULL::text, p_idle_timeout_seconds integer DEFAULT NULL::integer, p_absolute_timeout_seconds integer DEFAULT NULL::integer, p_client_address inet DEFAULT NULL::inet, p_user_agent text DEFAULT NULL::text, p_label text DEFAULT NULL::text, p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "%2$s.saved_session", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'check_data(text)', '{"arguments": "p_data text", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
                 ('function', 'check_key(bytea)', '{"arguments": "p_key bytea", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
-                ('function', 'check_session_attributes(integer, integer, text, integer)', '{"arguments": "p_idle_timeout_seconds integer, p_absolute_timeout_seconds integer, p_user_id text, p_max_sessions integer", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
+                ('function', 'check_session_attributes(integer, integer, text, integer, timestamp with time zone)', '{"arguments": "p_idle_timeout_seconds integer, p_absolute_timeout_seconds integer, p_user_id text, p_max_sessions integer, p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
                 ('function', 'clear_sessions()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'configure_store(jsonb)', '{"arguments": "p_settings jsonb", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(name text, before text, after text)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'count_sessions()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "integer", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
-                ('function', 'create_session(bytea, text, integer, integer, text, inet, text, text, integer)', '{"arguments": "p_key bytea, p_data text, p_idle_timeout_seconds integer DEFAULT NULL::integer, p_absolute_timeout_seconds integer DEFAULT NULL::integer, p_user_id text DEFAULT NULL::text, p_client_address inet DEFAULT NULL::inet, p_user_agent text DEFAULT NULL::text, p_label text DEFAULT NULL::text, p_max_sessions integer DEFAULT NULL::integer", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "%2$s.created_session", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'create_session(bytea, text, integer, integer, text, inet, text, text, integer, timestamp with time zone)', '{"arguments": "p_key bytea, p_data text, p_idle_timeout_seconds integer DEFAULT NULL::integer, p_absolute_timeout_seconds integer DEFAULT NULL::integer, p_user_id text DEFAULT NULL::text, p_client_address inet DEFAULT NULL::inet, p_user_agent text DEFAULT NULL::text, p_label text DEFAULT NULL::text, p_max_sessions integer DEFAULT NULL::integer, p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "%2$s.created_session", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'delete_expired_session(bytea)', '{"arguments": "p_key bytea", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'destroy_session(text)', '{"arguments": "sessid text", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'end_all_sessions()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "bigint", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
@@ -3841,7 +3990,7 @@ begin
                 ('function', 'lock_session(bytea, integer)', '{"arguments": "p_key bytea, p_lock_timeout_milliseconds integer DEFAULT 5000", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "SETOF %2$s.loaded_session", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'lock_sessions()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'lock_user(text)', '{"arguments": "p_user_id text", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "integer", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
-                ('function', 'login_session(bytea, bytea, text, integer, integer, inet, text, text, integer)', '{"arguments": "p_old_key bytea, p_new_key bytea, p_user_id text, p_idle_timeout_seconds integer DEFAULT NULL::integer, p_absolute_timeout_seconds integer DEFAULT NULL::integer, p_client_address inet DEFAULT NULL::inet, p_user_agent text DEFAULT NULL::text, p_label text DEFAULT NULL::text, p_max_sessions integer DEFAULT NULL::integer", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "%2$s.saved_session", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'login_session(bytea, bytea, text, integer, integer, inet, text, text, integer, timestamp with time zone)', '{"arguments": "p_old_key bytea, p_new_key bytea, p_user_id text, p_idle_timeout_seconds integer DEFAULT NULL::integer, p_absolute_timeout_seconds integer DEFAULT NULL::integer, p_client_address inet DEFAULT NULL::inet, p_user_agent text DEFAULT NULL::text, p_label text DEFAULT NULL::text, p_max_sessions integer DEFAULT NULL::integer, p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "%2$s.saved_session", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'logout_session(bytea, bytea)', '{"arguments": "p_old_key bytea, p_new_key bytea", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "%2$s.saved_session", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'missing_rows()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "text[]", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
                 ('function', 'notify_channel()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "text", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
@@ -3853,18 +4002,20 @@ begin
                 ('function', 'raise_serializable()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
                 ('function', 'resolve_key(bytea, boolean)', '{"arguments": "p_key bytea, p_within_grace boolean", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "uuid", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "s"}'),
                 ('function', 'rotate_session(bytea, bytea, integer)', '{"arguments": "p_old_key bytea, p_new_key bytea, p_grace_seconds integer DEFAULT 0", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "%2$s.saved_session", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
-                ('function', 'save_session(bytea, text, bigint)', '{"arguments": "p_key bytea, p_data text, p_expected_version bigint DEFAULT NULL::bigint", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "%2$s.saved_session", "rows": "0", "security definer": "true", "settings": null, "strict": "false", "support": null, "volatility": "v"}'),
-                ('function', 'save_session_slow(bytea, text, bigint)', '{"arguments": "p_key bytea, p_data text, p_expected_version bigint", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(outcome text, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
-                ('function', 'save_sessions(bytea[], text[], bigint[])', '{"arguments": "p_keys bytea[], p_data text[], p_expected_versions bigint[] DEFAULT NULL::bigint[]", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "SETOF %2$s.saved_sessions", "rows": "1000", "security definer": "true", "settings": "plan_cache_mode=force_generic_plan", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'save_session(bytea, text, bigint, integer, integer, timestamp with time zone)', '{"arguments": "p_key bytea, p_data text, p_expected_version bigint DEFAULT NULL::bigint, p_idle_timeout_seconds integer DEFAULT NULL::integer, p_absolute_timeout_seconds integer DEFAULT NULL::integer, p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "%2$s.saved_session", "rows": "0", "security definer": "true", "settings": null, "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'save_session_slow(bytea, text, bigint, integer, integer, timestamp with time zone)', '{"arguments": "p_key bytea, p_data text, p_expected_version bigint, p_idle_timeout_seconds integer DEFAULT NULL::integer, p_absolute_timeout_seconds integer DEFAULT NULL::integer, p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(outcome text, version bigint, expires_at timestamp with time zone, server_time timestamp with time zone)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'save_sessions(bytea[], text[], bigint[], integer[])', '{"arguments": "p_keys bytea[], p_data text[], p_expected_versions bigint[] DEFAULT NULL::bigint[], p_idle_timeout_seconds integer[] DEFAULT NULL::integer[]", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "SETOF %2$s.saved_sessions", "rows": "1000", "security definer": "true", "settings": "plan_cache_mode=force_generic_plan", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'seconds_until(timestamp with time zone)', '{"arguments": "p_expires_at timestamp with time zone", "cost": "100", "kind": "f", "language": "sql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "integer", "rows": "0", "security definer": "false", "settings": null, "strict": "false", "support": null, "volatility": "s"}'),
                 ('function', 'session_info(bytea)', '{"arguments": "p_key bytea", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(state text, reason text, handle uuid, user_id text, created_at timestamp with time zone, last_used_at timestamp with time zone, expires_at timestamp with time zone, absolute_expires_at timestamp with time zone, client_address inet, user_agent text, label text)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
                 ('function', 'session_table()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "regclass", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
                 ('function', 'set_session_data(text, text, timestamp with time zone)', '{"arguments": "sessid text, sessdata text, expire timestamp with time zone", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'set_session_lifetime(bytea, integer, integer, timestamp with time zone)', '{"arguments": "p_key bytea, p_idle_timeout_seconds integer, p_absolute_timeout_seconds integer, p_expires_at timestamp with time zone", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "timestamp with time zone", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'slide_interval(integer, integer, integer, integer)', '{"arguments": "p_idle_timeout_seconds integer, p_percent integer, p_min_seconds integer, p_max_seconds integer", "cost": "100", "kind": "f", "language": "sql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "integer", "rows": "0", "security definer": "false", "settings": null, "strict": "false", "support": null, "volatility": "i"}'),
                 ('function', 'slide_session(bytea)', '{"arguments": "p_key bytea", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'store_settings()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(name text, type text, required boolean, default_value text, rules text, meaning text, value text)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
                 ('function', 'store_status()', '{"arguments": "", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(live bigint, expired bigint, ended bigint, total_bytes bigint, table_bytes bigint, index_bytes bigint, dead_rows bigint, updates bigint, hot_updates bigint, last_pruned_at timestamp with time zone, oldest_prune_after timestamp with time zone, oldest_expired_at timestamp with time zone, server_time timestamp with time zone)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
                 ('function', 'tombstone_sessions(uuid[], text, boolean)', '{"arguments": "p_handles uuid[], p_reason text, p_is_announced boolean DEFAULT true", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "bigint", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp, debug_print_plan=off", "strict": "false", "support": null, "volatility": "v"}'),
-                ('function', 'touch_session(bytea)', '{"arguments": "p_key bytea", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "timestamp with time zone", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
+                ('function', 'touch_session(bytea, integer, integer, timestamp with time zone)', '{"arguments": "p_key bytea, p_idle_timeout_seconds integer DEFAULT NULL::integer, p_absolute_timeout_seconds integer DEFAULT NULL::integer, p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "timestamp with time zone", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
                 ('function', 'user_sessions(text)', '{"arguments": "p_user_id text", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "TABLE(handle uuid, created_at timestamp with time zone, last_used_at timestamp with time zone, expires_at timestamp with time zone, client_address inet, user_agent text, label text)", "rows": "1000", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "s"}'),
                 ('function', 'write_slide(bytea)', '{"arguments": "p_key bytea", "cost": "100", "kind": "f", "language": "plpgsql", "leakproof": "false", "owner": "%4$s", "parallel": "u", "result": "void", "rows": "0", "security definer": "true", "settings": "search_path=pg_catalog, pg_temp", "strict": "false", "support": null, "volatility": "v"}'),
                 ('index', 'session_handle', '{"definition": "CREATE UNIQUE INDEX session_handle ON %2$s.session USING btree (handle)", "valid": "true"}'),
@@ -3872,7 +4023,7 @@ begin
                 ('index', 'session_user_id', '{"definition": "CREATE INDEX session_user_id ON %2$s.session USING btree (user_id) WHERE ((user_id IS NOT NULL) AND (ended_at IS NULL))", "valid": "true"}'),
                 ('privilege', 'EXECUTE on function clear_sessions() to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function count_sessions() to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
-                ('privilege', 'EXECUTE on function create_session(bytea, text, integer, integer, text, inet, text, text, integer) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function create_session(bytea, text, integer, integer, text, inet, text, text, integer, timestamp with time zone) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function destroy_session(text) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function end_session(bytea) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function end_user_session(text, uuid) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
@@ -3882,18 +4033,18 @@ begin
                 ('privilege', 'EXECUTE on function load_session_value(bytea, boolean) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function load_sessions(bytea[], boolean) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function lock_session(bytea, integer) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
-                ('privilege', 'EXECUTE on function login_session(bytea, bytea, text, integer, integer, inet, text, text, integer) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function login_session(bytea, bytea, text, integer, integer, inet, text, text, integer, timestamp with time zone) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function logout_session(bytea, bytea) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function missing_rows() to pg_monitor', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function notify_channel() to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function prune_sessions(integer) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function rotate_session(bytea, bytea, integer) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
-                ('privilege', 'EXECUTE on function save_session(bytea, text, bigint) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
-                ('privilege', 'EXECUTE on function save_sessions(bytea[], text[], bigint[]) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function save_session(bytea, text, bigint, integer, integer, timestamp with time zone) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function save_sessions(bytea[], text[], bigint[], integer[]) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function session_info(bytea) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function set_session_data(text, text, timestamp with time zone) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function store_status() to pg_monitor', '{"grant option": "false", "granted by": "%4$s"}'),
-                ('privilege', 'EXECUTE on function touch_session(bytea) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
+                ('privilege', 'EXECUTE on function touch_session(bytea, integer, integer, timestamp with time zone) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'EXECUTE on function user_sessions(text) to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'USAGE on schema %1$s to %3$s', '{"grant option": "false", "granted by": "%4$s"}'),
                 ('privilege', 'USAGE on schema %1$s to pg_monitor', '{"grant option": "false", "granted by": "%4$s"}'),
