@@ -23,7 +23,17 @@ fn single(database: &TestDatabase) -> Store {
     builder.connect().unwrap()
 }
 
-/// Fails the test unless these are the calls since the last time, in this order.
+/// Fails the test unless these are the calls since the last time, in this order: by themselves, and at the first attempt.
+#[track_caller]
+fn assert_single_calls(captured: &Captured, expected: &[(&str, &str)]) {
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|(function, outcome)| (*function, *outcome, "1", "1"))
+        .collect();
+    assert_calls(captured, &expected);
+}
+
+/// Fails the test unless these are the calls since the last time, in this order: function, outcome, attempts and size of the group.
 #[track_caller]
 fn assert_calls(captured: &Captured, expected: &[(&str, &str, &str, &str)]) {
     let calls = captured.take_calls();
@@ -50,13 +60,13 @@ fn each_call_is_a_span_with_function_and_outcome() {
     assert_eq!(store.save(&mut session).unwrap(), SaveOutcome::Saved);
     stale.data = 3;
     assert_eq!(store.save(&mut stale).unwrap(), SaveOutcome::Conflict);
-    assert_calls(
+    assert_single_calls(
         &captured,
         &[
-            ("create_session", "created", "1", "1"),
-            ("load_session_value", "done", "1", "1"),
-            ("save_session", "saved", "1", "1"),
-            ("save_session", "conflict", "1", "1"),
+            ("create_session", "created"),
+            ("load_session_value", "done"),
+            ("save_session", "saved"),
+            ("save_session", "conflict"),
         ],
     );
 
@@ -68,13 +78,13 @@ fn each_call_is_a_span_with_function_and_outcome() {
     let failing =
         |_: &mut Session<i32>| Err::<(), _>(Error::from("x".parse::<SessionId>().unwrap_err()));
     store.with_locked(&id, LONG, failing).unwrap_err();
-    assert_calls(
+    assert_single_calls(
         &captured,
         &[
-            ("lock_session", "done", "1", "1"),
-            ("save_session", "saved", "1", "1"),
-            ("commit", "done", "1", "1"),
-            ("lock_session", "done", "1", "1"),
+            ("lock_session", "done"),
+            ("save_session", "saved"),
+            ("commit", "done"),
+            ("lock_session", "done"),
         ],
     );
 
@@ -83,14 +93,14 @@ fn each_call_is_a_span_with_function_and_outcome() {
     assert!(!store.end(&id).unwrap());
     assert!(store.touch(&id).unwrap().is_none());
     assert!(store.load::<i32>(&id).unwrap().is_none());
-    assert_calls(
+    assert_single_calls(
         &captured,
         &[
-            ("touch_session", "done", "1", "1"),
-            ("end_session", "done", "1", "1"),
-            ("end_session", "none", "1", "1"),
-            ("touch_session", "none", "1", "1"),
-            ("load_session_value", "none", "1", "1"),
+            ("touch_session", "done"),
+            ("end_session", "done"),
+            ("end_session", "none"),
+            ("touch_session", "none"),
+            ("load_session_value", "none"),
         ],
     );
     assert!(captured.events().is_empty());
@@ -105,13 +115,13 @@ fn call_on_borrowed_connection_is_a_span() {
     let session = store.create(1, &SessionAttributes::new()).unwrap();
     let work = |_: &mut Session<i32>| Ok::<_, Error>(());
     updated(store.with_locked(session.id(), LONG, work));
-    assert_calls(
+    assert_single_calls(
         &captured,
         &[
-            ("create_session", "created", "1", "1"),
-            ("lock_session", "done", "1", "1"),
-            ("save_session", "saved", "1", "1"),
-            ("commit", "done", "1", "1"),
+            ("create_session", "created"),
+            ("lock_session", "done"),
+            ("save_session", "saved"),
+            ("commit", "done"),
         ],
     );
 }

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use super::load;
+use super::load::{self, Load, Report};
 use super::stores::{DATABASE, Stores, assert_no_connection_left, server_with_store, url};
 use super::table::{add_row, times};
 use crate::support::fresh_server::FreshServer;
@@ -59,21 +59,19 @@ pub fn wait_for_replication(primary: &mut FreshServer, standby: &mut FreshServer
     });
 }
 
-#[test]
-#[ignore = "bin/test faults"]
-fn failover_to_synchronous_standby_loses_nothing() {
-    let times = times(1, 5);
-    let Some((mut primary, mut standby)) = servers() else {
-        return;
-    };
+/// Kills the primary under load and promotes its standby, so many times, each time after `prepare`. Returns the report.
+fn fail_over(
+    times: usize,
+    mut prepare: impl FnMut(&Load, &mut FreshServer, &mut FreshServer),
+) -> Option<Report> {
+    let (mut primary, mut standby) = servers()?;
     let stores = Stores::new(&url(&[&primary, &standby]));
     let report = load::run(&stores.clients(), false, |load| {
         for round in 0..times {
             if round > 0 {
                 standby.follow(&primary).unwrap();
             }
-            be_synchronous(&mut primary);
-            load.wait_for_changes(300);
+            prepare(load, &mut primary, &mut standby);
             load.fault(|| {
                 primary.kill();
                 load.wait_for_errors();
@@ -85,9 +83,22 @@ fn failover_to_synchronous_standby_loses_nothing() {
     });
     drop(stores);
     assert_no_connection_left(&mut primary.connect("postgres"));
-    let fault = "primary killed, synchronous standby promoted";
-    add_row(2, fault, times, &report);
-    report.assert_nothing_lost();
+    Some(report)
+}
+
+#[test]
+#[ignore = "bin/test faults"]
+fn failover_to_synchronous_standby_loses_nothing() {
+    let times = times(1, 5);
+    let prepare = |load: &Load, primary: &mut FreshServer, _: &mut FreshServer| {
+        be_synchronous(primary);
+        load.wait_for_changes(300);
+    };
+    if let Some(report) = fail_over(times, prepare) {
+        let fault = "primary killed, synchronous standby promoted";
+        add_row(2, fault, times, &report);
+        report.assert_nothing_lost();
+    }
 }
 
 // The standby has missed the last changes, so the losses are certain. They are counted.
@@ -95,35 +106,19 @@ fn failover_to_synchronous_standby_loses_nothing() {
 #[ignore = "bin/test faults"]
 fn failover_to_late_asynchronous_standby_loses_and_every_next_call_works() {
     let times = times(1, 3);
-    let Some((mut primary, mut standby)) = servers() else {
-        return;
+    let prepare = |load: &Load, primary: &mut FreshServer, standby: &mut FreshServer| {
+        load.wait_for_changes(300);
+        wait_for_replication(primary, standby);
+        cut(primary, standby);
+        load.wait_for_changes(100);
     };
-    let stores = Stores::new(&url(&[&primary, &standby]));
-    let report = load::run(&stores.clients(), false, |load| {
-        for round in 0..times {
-            if round > 0 {
-                standby.follow(&primary).unwrap();
-            }
-            load.wait_for_changes(300);
-            wait_for_replication(&mut primary, &mut standby);
-            cut(&mut primary, &mut standby);
-            load.wait_for_changes(100);
-            load.fault(|| {
-                primary.kill();
-                load.wait_for_errors();
-                standby.promote();
-            });
-            std::mem::swap(&mut primary, &mut standby);
-            load.look_for_ended(&mut primary.connect(DATABASE));
-        }
-    });
-    drop(stores);
-    assert_no_connection_left(&mut primary.connect("postgres"));
-    let fault =
-        "primary killed, asynchronous standby promoted that has missed at least 100 changes";
-    add_row(3, fault, times, &report);
-    assert!(report.failed.is_empty(), "failed: {:#?}", report.failed);
-    assert!(!report.lost.is_empty(), "the standby has missed nothing");
+    if let Some(report) = fail_over(times, prepare) {
+        let fault =
+            "primary killed, asynchronous standby promoted that has missed at least 100 changes";
+        add_row(3, fault, times, &report);
+        assert!(report.failed.is_empty(), "failed: {:#?}", report.failed);
+        assert!(!report.lost.is_empty(), "the standby has missed nothing");
+    }
 }
 
 /// Sessions of a user.

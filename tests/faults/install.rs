@@ -6,7 +6,7 @@ use postgres::NoTls;
 use super::table::{add_line, times};
 use crate::support::proxy::Proxy;
 use crate::support::server::{superuser_config, value};
-use crate::support::session_admin::Database;
+use crate::support::session_admin::{Database, INSTALLER_PASSWORD};
 
 /// Ends the caller's process or call at the command of this number.
 const INTERRUPT: &str = "
@@ -80,19 +80,12 @@ fn install_interrupted_at_each_command_changes_nothing() {
 #[test]
 #[ignore = "bin/test faults"]
 fn install_cut_off_at_each_reply_is_complete_or_changes_nothing() {
-    const PASSWORD: &str = "of-the-installer";
     let mut database = Database::new();
-    let installer = database.own_role(&format!("login createrole password '{PASSWORD}'"));
+    let installer = database.installer();
     let mut superuser = database.superuser();
-    superuser
-        .batch_execute(&format!(
-            "alter database {} owner to {installer}",
-            database.name
-        ))
-        .unwrap();
     let options = InstallOptions::default().role(&database.role).unwrap();
     let proxy = Proxy::to_server(&superuser_config());
-    let config = proxy.login(&database.name, &installer, PASSWORD);
+    let config = proxy.login(&database.name, &installer, INSTALLER_PASSWORD);
     let before = database.snapshot();
     let mut was_complete = false;
     let mut replies = 0;

@@ -597,19 +597,7 @@ fn check_and_second_install_write_nothing() {
         .run(&["install"])
         .expect(0)
         .says(&["Already up to date"]);
-    let mut transaction = client.transaction().unwrap();
-    let rows = transaction
-        .query(
-            "select from public.correct_web('web', $1)",
-            &[&database.role],
-        )
-        .unwrap();
-    let has_id: bool = transaction
-        .query_one("select pg_current_xact_id_if_assigned() is not null", &[])
-        .unwrap()
-        .get(0);
-    assert_eq!((rows.len(), has_id), (0, false));
-    transaction.rollback().unwrap();
+    database.assert_correct_web_writes_nothing(&mut client);
     // With something to repair, a check and a dry run still run no DDL.
     client
         .batch_execute(

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use crate::support::case::case;
 use crate::support::server::{quoted, random};
-use crate::support::session_admin::{Database, bare_command, end, newest_release, run, start};
+use crate::support::session_admin::{
+    Database, bare_command, end, installer_login, newest_release, run, start,
+};
 use crate::support::wait::wait_until;
 use connect_pg::install::{InstallOptions, LOCK_KEY, check, dry_run, install};
 
@@ -185,15 +187,9 @@ fn concurrent_installs_in_four_databases_succeed() {
 #[test]
 fn database_owner_with_createrole_installs() {
     let mut database = Database::new();
-    let installer = database.own_role("login createrole password 'installer'");
+    let installer = database.installer();
     let mut superuser = database.superuser();
-    superuser
-        .batch_execute(&format!(
-            "alter database {} owner to {installer}",
-            database.name
-        ))
-        .unwrap();
-    let as_installer = [("PGUSER", installer.as_str()), ("PGPASSWORD", "installer")];
+    let as_installer = installer_login(&installer);
     database
         .run_with(&as_installer, &["install"])
         .expect(0)
@@ -276,30 +272,12 @@ fn database_owner_with_createrole_installs() {
 #[test]
 fn second_install_of_database_owner_writes_nothing() {
     let mut database = Database::new();
-    let installer = database.own_role("login createrole password 'installer'");
+    let installer = database.installer();
     let mut superuser = database.superuser();
-    superuser
-        .batch_execute(&format!(
-            "alter database {} owner to {installer}",
-            database.name
-        ))
-        .unwrap();
-    let as_installer = [("PGUSER", installer.as_str()), ("PGPASSWORD", "installer")];
+    let as_installer = installer_login(&installer);
     database.run_with(&as_installer, &["install"]).expect(0);
     let mut client = database.login(&installer, "installer").unwrap();
-    let mut transaction = client.transaction().unwrap();
-    let rows = transaction
-        .query(
-            "select from public.correct_web('web', $1)",
-            &[&database.role],
-        )
-        .unwrap();
-    let has_id: bool = transaction
-        .query_one("select pg_current_xact_id_if_assigned() is not null", &[])
-        .unwrap()
-        .get(0);
-    assert_eq!((rows.len(), has_id), (0, false));
-    transaction.rollback().unwrap();
+    database.assert_correct_web_writes_nothing(&mut client);
     superuser.batch_execute("delete from web.settings").unwrap();
     for (command, text) in [
         (&["check"][..], "row settings is missing"),

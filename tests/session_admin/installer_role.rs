@@ -1,9 +1,9 @@
 //! A store that was installed without superuser rights, as on a managed service: by a role with CREATEROLE that owns the database.
 
 use crate::support::server::{quoted, value};
-use crate::support::session_admin::{Database, Run, run_with_input};
-
-const PASSWORD: &str = "installer";
+use crate::support::session_admin::{
+    Database, INSTALLER_PASSWORD, Run, installer_login, run_with_input,
+};
 
 /// A database with a store, and the role that owns the database and has installed the store.
 struct Installed {
@@ -14,14 +14,7 @@ struct Installed {
 impl Installed {
     fn new() -> Self {
         let mut database = Database::new();
-        let installer = database.own_role(&format!("login createrole password '{PASSWORD}'"));
-        database
-            .superuser()
-            .batch_execute(&format!(
-                "alter database {} owner to {installer}",
-                database.name
-            ))
-            .unwrap();
+        let installer = database.installer();
         let store = Self {
             database,
             installer,
@@ -37,17 +30,14 @@ impl Installed {
 
     fn run_with_input(&self, arguments: &[&str], input: &str) -> Run {
         let mut command = self.database.command(arguments);
-        command.envs([
-            ("PGUSER", self.installer.as_str()),
-            ("PGPASSWORD", PASSWORD),
-        ]);
+        command.envs(installer_login(&self.installer));
         run_with_input(command, input.as_bytes())
     }
 
     /// Executes SQL as the installer.
     fn execute(&self, sql: &str) {
         self.database
-            .login(&self.installer, PASSWORD)
+            .login(&self.installer, INSTALLER_PASSWORD)
             .unwrap()
             .batch_execute(sql)
             .unwrap();

@@ -1,7 +1,7 @@
 //! What a monitoring system reads: metrics, the exit status of a probe, and both without a right to the sessions.
 
 use crate::support::server::quoted;
-use crate::support::session_admin::{Database, Run};
+use crate::support::session_admin::{Database, Run, installer_login};
 
 /// Creates sessions: two live ones, one that was ended, and two that expired an hour ago.
 fn fill(database: &Database) {
@@ -183,15 +183,8 @@ fn probe_with_wrong_usage_fails_and_tells_no_danger() {
 #[test]
 fn installer_without_owner_role_is_told_what_max_expired_age_needs() {
     let mut database = Database::new();
-    let installer = database.own_role("login createrole password 'installer'");
-    database
-        .superuser()
-        .batch_execute(&format!(
-            "alter database {} owner to {installer}",
-            database.name
-        ))
-        .unwrap();
-    let as_installer = [("PGUSER", installer.as_str()), ("PGPASSWORD", "installer")];
+    let installer = database.installer();
+    let as_installer = installer_login(&installer);
     database.run_with(&as_installer, &["install"]).expect(0);
     database
         .run_with(&as_installer, &["rotate-password"])

@@ -1,7 +1,7 @@
 //! `session-admin uninstall`
 
 use crate::support::server::{quoted, value};
-use crate::support::session_admin::{Database, bare_command, run};
+use crate::support::session_admin::{Database, bare_command, installer_login, run};
 
 /// Returns what the catalogs say about everything that an install could leave behind, without the numbers of objects.
 fn catalog(database: &Database) -> String {
@@ -208,16 +208,9 @@ fn uninstall_of_one_store_leaves_the_other() {
 #[test]
 fn installer_without_superuser_rights_uninstalls() {
     let mut database = Database::new();
-    let installer = database.own_role("login createrole password 'installer'");
-    database
-        .superuser()
-        .batch_execute(&format!(
-            "alter database {} owner to {installer}",
-            database.name
-        ))
-        .unwrap();
+    let installer = database.installer();
     let before = catalog(&database);
-    let as_installer = [("PGUSER", installer.as_str()), ("PGPASSWORD", "installer")];
+    let as_installer = installer_login(&installer);
     for options in [
         &["uninstall", "--yes"][..],
         &["uninstall", "--yes", "--drop-roles"],

@@ -10,6 +10,7 @@ use std::process::{Child, Command, Output, Stdio};
 use postgres::{Client, Config, NoTls};
 
 use super::server::unique_name;
+use super::server_user::{as_server_user, give_to_server_user};
 use super::wait::wait_until;
 
 /// A copy of the server of this run. Dropping it removes it.
@@ -155,44 +156,6 @@ pub fn programs_of_version(version: u32) -> Result<PathBuf, String> {
             .output(),
     )?;
     Ok(PathBuf::from(programs.trim()))
-}
-
-/// Returns true if the tests run as root. PostgreSQL refuses to, so its programs run as the user `postgres`.
-fn is_root() -> bool {
-    succeeded(Command::new("id").arg("-u").output()).is_ok_and(|id| id.trim() == "0")
-}
-
-/// Makes the server's user the owner of a directory and its content.
-pub(super) fn give_to_server_user(directory: &Path) -> Result<(), String> {
-    if is_root() {
-        succeeded(
-            Command::new("chown")
-                .arg("-R")
-                .arg("postgres:")
-                .arg(directory)
-                .output(),
-        )?;
-    }
-    Ok(())
-}
-
-/// Returns a program of PostgreSQL, to be run as the server's user.
-pub(super) fn as_server_user(program: &Path) -> Command {
-    if is_root() {
-        let mut command = Command::new("setpriv");
-        command
-            .args([
-                "--reuid=postgres",
-                "--regid=postgres",
-                "--init-groups",
-                "--pdeathsig=QUIT",
-                "--",
-            ])
-            .arg(program);
-        command
-    } else {
-        Command::new(program)
-    }
 }
 
 /// Returns the output of a command, or its errors if it failed.

@@ -8,11 +8,10 @@ use std::process::{Child, Command};
 
 use postgres::{Client, Config, NoTls};
 
-use super::copied_server::{
-    as_server_user, give_to_server_user, programs_of_version, server_command, succeeded,
-};
+use super::copied_server::{programs_of_version, server_command, succeeded};
 use super::environment::clear;
 use super::server::unique_name;
+use super::server_user::{as_server_user, give_to_server_user};
 use super::session_admin::{Run, bare_command, run};
 use super::wait::wait_until;
 

@@ -19,6 +19,7 @@ pub(crate) mod raw_store;
 pub(crate) mod repository;
 pub(crate) mod running_application;
 pub(crate) mod server;
+pub(crate) mod server_user;
 #[cfg(feature = "admin")]
 pub(crate) mod session_admin;
 pub(crate) mod skip;

@@ -7,8 +7,9 @@ use std::process::{Child, Command, Stdio};
 
 use connect_pg::{Store, StoreBuilder};
 
-use super::copied_server::{as_server_user, give_to_server_user, succeeded};
+use super::copied_server::succeeded;
 use super::environment::tcp_address;
+use super::server_user::{as_server_user, give_to_server_user};
 use super::temporary_directory::TemporaryDirectory;
 use super::test_database::{TestDatabase, with_groups};
 use super::wait::wait_until;

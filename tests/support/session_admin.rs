@@ -10,6 +10,9 @@ use super::environment::{clear, set_superuser_login};
 use super::repository::files;
 use super::server::{connect, quoted, superuser_config, unique_name};
 
+/// The password of [`Database::installer`].
+pub const INSTALLER_PASSWORD: &str = "installer";
+
 /// A database for one test, with names for its schema and its roles. Dropping it drops the database and these roles.
 pub struct Database {
     admin: Config,
@@ -57,6 +60,29 @@ impl Database {
             .unwrap();
         self.more_roles.push(role.clone());
         role
+    }
+
+    /// Creates a role with CREATEROLE that owns the database, as on a managed service, and returns its name.
+    pub fn installer(&mut self) -> String {
+        let role = self.own_role(&format!("login createrole password '{INSTALLER_PASSWORD}'"));
+        self.superuser()
+            .batch_execute(&format!("alter database {} owner to {role}", self.name))
+            .unwrap();
+        role
+    }
+
+    /// Fails the test unless `correct_web` changes nothing, and does not even get a transaction id.
+    #[track_caller]
+    pub fn assert_correct_web_writes_nothing(&self, client: &mut Client) {
+        let mut transaction = client.transaction().unwrap();
+        let rows = transaction
+            .query("select from public.correct_web('web', $1)", &[&self.role])
+            .unwrap();
+        let has_id: bool = transaction
+            .query_one("select pg_current_xact_id_if_assigned() is not null", &[])
+            .unwrap()
+            .get(0);
+        assert_eq!((rows.len(), has_id), (0, false));
     }
 
     /// Connects as the superuser.
@@ -229,6 +255,11 @@ impl std::fmt::Display for Run {
             "{command}\nstatus: {code:?}\nstdout:\n{out}\nstderr:\n{err}"
         )
     }
+}
+
+/// Returns the variables by which [`Database::installer`] logs in.
+pub fn installer_login(installer: &str) -> [(&'static str, &str); 2] {
+    [("PGUSER", installer), ("PGPASSWORD", INSTALLER_PASSWORD)]
 }
 
 /// Returns the program without a server.

@@ -25,6 +25,52 @@ use super::wait::wait_until;
 /// Makes a connection that lasts as long as the value.
 pub type Connect = fn(&ConnectionSettings) -> Result<Box<dyn Any>, Error>;
 
+/// Makes the tests of one client.
+macro_rules! tests {
+    ($connect:expr) => {
+        #[test]
+        fn sslmode_decides_whether_there_is_tls_and_what_is_verified() {
+            $crate::support::tls_cases::sslmode_decides($connect);
+        }
+
+        #[test]
+        fn expired_revoked_and_self_signed_certificates_are_refused_unless_named() {
+            $crate::support::tls_cases::certificate_is_checked($connect);
+        }
+
+        #[test]
+        fn client_certificate_is_sent_to_a_server_that_asks() {
+            $crate::support::tls_cases::client_certificate_is_sent($connect);
+        }
+
+        #[test]
+        fn authentication_method_and_channel_binding_are_checked_before_a_reply() {
+            $crate::support::tls_cases::authentication_is_checked($connect);
+        }
+
+        #[test]
+        fn proxy_between_client_and_server_is_refused() {
+            $crate::support::tls_cases::proxy_in_between_is_refused($connect);
+        }
+
+        #[test]
+        fn direct_handshake_needs_a_server_that_knows_it() {
+            $crate::support::tls_cases::handshake_may_begin_at_once($connect);
+        }
+
+        #[test]
+        fn channel_is_bound_by_the_hash_of_each_kind_of_signature() {
+            $crate::support::tls_cases::channel_is_bound_by_each_signature($connect);
+        }
+
+        #[test]
+        fn application_brings_its_own_connector() {
+            $crate::support::tls_cases::application_brings_its_connector($connect);
+        }
+    };
+}
+pub(crate) use tests;
+
 /// No server has this user. Its name in a log shows that it was sent.
 const UNKNOWN_USER: &str = "user_of_refused_connection";
 

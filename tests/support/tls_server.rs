@@ -4,7 +4,7 @@ use std::env;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use postgres::{Client, Config, NoTls};
@@ -12,6 +12,7 @@ use postgres::{Client, Config, NoTls};
 use super::certificates::{Signed, write_private};
 use super::copied_server::programs_of_version;
 use super::server::value;
+use super::server_user::{as_server_user, give_to_server_user};
 use super::temporary_directory::TemporaryDirectory;
 use super::wait::wait_until;
 
@@ -41,14 +42,12 @@ impl TlsServer {
     fn with_programs(programs: &Path) -> TlsServer {
         let directory = TemporaryDirectory::new();
         let path = directory.path();
-        if is_root() {
-            run(Command::new("chown").arg("postgres:").arg(path));
-        }
+        give_to_server_user(path).unwrap();
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
         let password = path.join("password");
         write_private(&password, PASSWORD);
-        give_to_server(&password);
-        run(as_server(&programs.join("initdb"))
+        give_to_server_user(&password).unwrap();
+        run(as_server_user(&programs.join("initdb"))
             .arg("--pgdata")
             .arg(path.join("data"))
             .args(["--username=postgres", "--encoding=UTF8", "--locale=C"])
@@ -112,7 +111,7 @@ impl TlsServer {
     fn write(&self, name: &str, text: &str) {
         let path = self.directory.path().join("data").join(name);
         write_private(&path, text);
-        give_to_server(&path);
+        give_to_server_user(&path).unwrap();
     }
 
     /// Returns the connection string for a login by TCP.
@@ -163,7 +162,7 @@ fn start_on_free_port(programs: &Path, directory: &Path) -> (u16, Child) {
         let port = free.local_addr().unwrap().port();
         drop(free);
         let log = fs::File::create(directory.join("log")).unwrap();
-        let mut server = as_server(&programs.join("postgres"))
+        let mut server = as_server_user(&programs.join("postgres"))
             .arg("-D")
             .arg(directory.join("data"))
             .arg(format!("--port={port}"))
@@ -209,35 +208,6 @@ fn superuser(directory: &Path, port: u16) -> Result<Client, postgres::Error> {
         .user("postgres")
         .dbname("postgres")
         .connect(NoTls)
-}
-
-fn is_root() -> bool {
-    run(Command::new("id").arg("-u")).trim() == "0"
-}
-
-/// PostgreSQL refuses to run as root.
-fn as_server(program: &PathBuf) -> Command {
-    if !is_root() {
-        return Command::new(program);
-    }
-    let mut command = Command::new("setpriv");
-    command
-        .args([
-            "--reuid=postgres",
-            "--regid=postgres",
-            "--init-groups",
-            "--pdeathsig=QUIT",
-            "--",
-        ])
-        .arg(program)
-        .current_dir("/");
-    command
-}
-
-fn give_to_server(path: &Path) {
-    if is_root() {
-        run(Command::new("chown").arg("postgres:").arg(path));
-    }
 }
 
 fn run(command: &mut Command) -> String {
