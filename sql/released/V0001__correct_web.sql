@@ -5655,7 +5655,7 @@ begin
                         and not i.indisprimary
                         and x.relname <> 'expire_idx'
                     union all
-                    -- Views, functions and foreign keys of any role that depend on the table.
+                    -- Views, functions and foreign keys of any role that depend on the table, or on a function that is dropped below.
                     select distinct pg_describe_object(d.classid, d.objid, 0)
                     from pg_depend as d
                     where (
@@ -5666,6 +5666,14 @@ begin
                                 from pg_type as t
                                 cross join lateral (values (t.oid), (t.typarray)) as x (oid)
                                 where t.typrelid = v_table
+                            )
+                            or d.refclassid = 'pg_proc'::regclass
+                            and d.refobjid in (
+                                select p.oid
+                                from pg_proc as p
+                                where p.pronamespace = v_schema
+                                    and p.proname in ('valid_sessions', 'remove_expired', 'all_session_ids')
+                                    and p.pronargs = 0
                             )
                         )
                         and d.deptype = 'n'
@@ -5707,7 +5715,7 @@ begin
                     and p.proname in ('valid_sessions', 'remove_expired', 'all_session_ids')
                     and p.pronargs = 0
             loop
-                execute format('drop function %s', v_function);
+                execute format('drop function %s%s', v_function, case when current_setting('connect_pg.drop_additions', true) = 'on' then ' cascade' end);
             end loop;
             -- The new table needs the names of its indexes.
             for v_statement in
