@@ -4,7 +4,7 @@ use std::fs;
 use std::process::{Command, Output, Stdio};
 
 use crate::support::environment::set_tcp_login;
-use crate::support::running_application::example;
+use crate::support::example_program::example;
 use crate::support::temporary_directory::TemporaryDirectory;
 use crate::support::test_database::TestDatabase;
 

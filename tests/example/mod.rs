@@ -2,4 +2,3 @@
 
 #[cfg(feature = "tokio")]
 mod async_store;
-mod web_application;

@@ -7,6 +7,8 @@ pub(crate) mod case;
 pub(crate) mod certificates;
 pub(crate) mod copied_server;
 pub(crate) mod environment;
+#[cfg(feature = "tokio")]
+pub(crate) mod example_program;
 #[cfg(feature = "admin")]
 pub(crate) mod fresh_server;
 pub(crate) mod frozen;
@@ -17,7 +19,6 @@ pub(crate) mod pgbouncer;
 pub(crate) mod proxy;
 pub(crate) mod raw_store;
 pub(crate) mod repository;
-pub(crate) mod running_application;
 pub(crate) mod server;
 pub(crate) mod server_user;
 #[cfg(feature = "admin")]

@@ -1,4 +1,4 @@
-//! A database for one test of an adapter or an example, on the server that `PG*` or `DATABASE_URL` names.
+//! A database for one test of an adapter or an example, and the example as a process, on the server that `PG*` or `DATABASE_URL` names.
 //!
 //! `bin/with-pg cargo nextest run --workspace --exclude connect-pg` starts such a server.
 
@@ -9,8 +9,12 @@
     reason = "a test fails by a panic"
 )]
 
+mod application;
 mod test_database;
+mod visitor;
 mod wait;
 
+pub use application::{Application, program_of};
 pub use test_database::{TestDatabase, unique_name};
+pub use visitor::{Response, Visitor, send, try_send};
 pub use wait::{PATIENCE, wait_until};

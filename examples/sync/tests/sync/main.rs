@@ -1,57 +1,72 @@
-//! The example `web_application`, as in production: a process, HTTP over TCP, and the password of the runtime role in a file.
+//! The example as in production: a process, HTTP over TCP, and the password of the runtime role in a file.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 
 use std::fs;
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 
-use crate::support::running_application::{Application, Visitor, command, send, try_send};
-use crate::support::server::{quoted, random};
-use crate::support::temporary_directory::TemporaryDirectory;
-use crate::support::test_database::TestDatabase;
+use connect_pg_test_database::{
+    Application, TestDatabase, Visitor, send, try_send, unique_name, wait_until,
+};
 
-const SIGNATURE_LENGTH: usize = 44;
-const ID_LENGTH: usize = 43;
+const PROGRAM: &str = env!("CARGO_BIN_EXE_example-sync");
+
+fn start(database: &TestDatabase, variables: &[(&str, &str)]) -> Application {
+    Application::start(Path::new(PROGRAM), database, variables)
+}
+
+fn command(database: &TestDatabase) -> Command {
+    Application::command(Path::new(PROGRAM), database)
+}
+
+fn with_cookie(application: &Application, cookie: &str) -> Visitor {
+    application.visitor().with_cookie(cookie)
+}
+
+/// A file of one test. Dropping it removes it.
+struct TemporaryFile(PathBuf);
+
+impl TemporaryFile {
+    fn new(content: &[u8]) -> TemporaryFile {
+        let path = std::env::temp_dir().join(unique_name());
+        fs::write(&path, content).unwrap();
+        TemporaryFile(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for TemporaryFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
 
 fn page(views: u32, user: &str) -> String {
     format!("views: {views}\nuser: {user}\n")
 }
 
-/// Returns the session id in a cookie, which follows the signature.
-fn id_of(cookie: &str) -> &str {
-    &cookie[cookie.len() - ID_LENGTH..]
-}
-
-fn live_sessions(database: &TestDatabase) -> i32 {
-    database
-        .client()
-        .query_one("select web.count_sessions()", &[])
-        .unwrap()
-        .get(0)
-}
-
-/// Returns a visitor with that cookie.
-fn with_cookie(application: &Application, cookie: &str) -> Visitor {
-    let mut visitor = application.visitor();
-    visitor.cookie = Some(cookie.to_owned());
-    visitor
-}
-
 #[test]
 fn each_visitor_has_own_view_count() {
     let database = TestDatabase::new();
-    let application = Application::start(&database, &[]);
+    let application = start(&database, &[]);
     let (mut one, mut other) = (application.visitor(), application.visitor());
     assert_eq!(one.get("/").body, page(1, "anonymous"));
     assert_eq!(one.get("/").body, page(2, "anonymous"));
     assert_eq!(other.get("/").body, page(1, "anonymous"));
     assert_eq!(one.get("/?x=1").body, page(3, "anonymous"));
-    assert_eq!(live_sessions(&database), 2);
+    assert_eq!(database.live_sessions(), 2);
 }
 
 #[test]
 fn concurrent_requests_lose_no_view() {
     let database = TestDatabase::new();
-    let application = Application::start(&database, &[]);
+    let application = start(&database, &[]);
     let mut visitor = application.visitor();
     visitor.get("/");
     thread::scope(|scope| {
@@ -68,136 +83,9 @@ fn concurrent_requests_lose_no_view() {
 }
 
 #[test]
-fn cookie_has_every_attribute() {
-    let database = TestDatabase::new();
-    database
-        .superuser()
-        .batch_execute("update web.settings set idle_timeout_seconds = 7200")
-        .unwrap();
-    for (variables, name, secure) in [
-        (&[][..], "session", ""),
-        (&[("SECURE_COOKIE", "1")][..], "__Host-session", "Secure; "),
-    ] {
-        let application = Application::start(&database, variables);
-        let mut visitor = application.visitor();
-        let response = visitor.get("/");
-        assert_eq!(response.header("cache-control"), Some("no-store"));
-        assert_eq!(
-            response.header("content-type"),
-            Some("text/plain; charset=utf-8")
-        );
-
-        let set = response.header("set-cookie").unwrap();
-        let (cookie, attributes) = set.split_once("; ").unwrap();
-        let value = cookie.strip_prefix(&format!("{name}=")).unwrap();
-        assert_eq!(value.len(), SIGNATURE_LENGTH + ID_LENGTH);
-        let (attributes, max_age) = attributes.rsplit_once('=').unwrap();
-        assert_eq!(
-            attributes,
-            format!("HttpOnly; SameSite=Lax; {secure}Path=/; Max-Age")
-        );
-        // The expiry of the session, in whole seconds.
-        let max_age: u32 = max_age.parse().unwrap();
-        assert!((1..=7200).contains(&max_age), "{max_age}");
-
-        // The database has the SHA-256 of the id, and not the id.
-        let found = database
-            .superuser()
-            .query(
-                "select 1 from web.session as s
-                 where s.key = sha256(convert_to($1, 'UTF8')) and strpos(s::text, $1) = 0",
-                &[&id_of(cookie)],
-            )
-            .unwrap();
-        assert_eq!(found.len(), 1);
-
-        let removed = visitor.post("/logout", "");
-        let removed = removed.header("set-cookie").unwrap();
-        let (removed, expires) = removed.split_once("; Expires=").unwrap();
-        assert_eq!(
-            removed,
-            format!("{name}=; HttpOnly; SameSite=Lax; {secure}Path=/; Max-Age=0")
-        );
-        assert!(expires.ends_with(" GMT"));
-    }
-}
-
-#[test]
-fn cookie_max_age_follows_absolute_timeout() {
-    let database = TestDatabase::new();
-    database
-        .superuser()
-        .batch_execute("update web.settings set absolute_timeout_seconds = 100")
-        .unwrap();
-    let application = Application::start(&database, &[]);
-    let response = application.visitor().get("/");
-    let (_, max_age) = response
-        .header("set-cookie")
-        .unwrap()
-        .rsplit_once('=')
-        .unwrap();
-    assert!((1..=100).contains(&max_age.parse::<u32>().unwrap()));
-}
-
-#[test]
-fn invalid_cookie_starts_new_session() {
-    let database = TestDatabase::new();
-    let application = Application::start(&database, &[]);
-    let mut visitor = application.visitor();
-    visitor.get("/");
-    let cookie = visitor.cookie.clone().unwrap();
-
-    // Each character changed to another valid one.
-    let forged = (0..SIGNATURE_LENGTH + ID_LENGTH).map(|i| {
-        let at = "session=".len() + i;
-        let other = if cookie.as_bytes()[at] == b'A' {
-            "B"
-        } else {
-            "A"
-        };
-        format!("{}{other}{}", &cookie[..at], &cookie[at + 1..])
-    });
-    let id = id_of(&cookie);
-    let odd = [
-        "session=".to_owned(),
-        "session".to_owned(),
-        "=".to_owned(),
-        format!("session={id}"),
-        format!("session=\"{id}\""),
-        format!("Session={}", &cookie["session=".len()..]),
-        cookie[..cookie.len() - 1].to_owned(),
-        format!("{cookie}A"),
-        format!("session={}", "é".repeat(44)),
-        format!("session={}", "x".repeat(6000)),
-        "; ; ;=;=; session==;".to_owned(),
-        "session=%00%0d%0a".to_owned(),
-    ];
-    for bad in forged.chain(odd) {
-        let response = with_cookie(&application, &bad).get("/");
-        assert_eq!(
-            (response.status, response.body.as_str()),
-            (200, page(1, "anonymous").as_str()),
-            "{bad}"
-        );
-    }
-
-    // A cookie of a server with another key.
-    let elsewhere = Application::start(&database, &[]);
-    assert_eq!(
-        with_cookie(&elsewhere, &cookie).get("/").body,
-        page(1, "anonymous")
-    );
-
-    assert_eq!(visitor.get("/").body, page(2, "anonymous"));
-    // A forged cookie before the valid one is ignored.
-    visitor.cookie = Some(format!("session=forged; {cookie}"));
-    assert_eq!(visitor.get("/").body, page(3, "anonymous"));
-}
-
-#[test]
 fn login_changes_id_and_logout_ends_session() {
     let database = TestDatabase::new();
-    let application = Application::start(&database, &[]);
+    let application = start(&database, &[]);
     let mut visitor = application.visitor();
     visitor.get("/");
     visitor.get("/");
@@ -209,9 +97,9 @@ fn login_changes_id_and_logout_ends_session() {
         (303, Some("/"))
     );
     let after = visitor.cookie.clone().unwrap();
-    assert_ne!(id_of(&after), id_of(&before));
+    assert_ne!(after, before);
     assert_eq!(visitor.get("/").body, page(3, "Renée O'Neil"));
-    assert_eq!(live_sessions(&database), 1);
+    assert_eq!(database.live_sessions(), 1);
     assert_eq!(
         with_cookie(&application, &before).get("/").body,
         page(1, "anonymous")
@@ -252,61 +140,10 @@ fn login_changes_id_and_logout_ends_session() {
     );
 }
 
-// The view waits for the login, finds that the session has a new id, and must not replace the new cookie.
-#[test]
-fn view_after_concurrent_login_keeps_new_cookie() {
-    let database = TestDatabase::new();
-    let application = Application::start(&database, &[]);
-    let mut visitor = application.visitor();
-    visitor.get("/");
-    let mut superuser = database.superuser();
-    let mut transaction = superuser.transaction().unwrap();
-    transaction
-        .execute("select from web.session for update", &[])
-        .unwrap();
-    let (mut tab, mut other_tab) = (visitor.clone(), visitor.clone());
-    let login = thread::spawn(move || (tab.post("/login", "user=alice"), tab.cookie));
-    database.wait_until_blocked(1);
-    let view = thread::spawn(move || other_tab.get("/"));
-    database.wait_until_blocked(2);
-    transaction.commit().unwrap();
-
-    // The browser receives the responses in this order.
-    let (response, cookie) = login.join().unwrap();
-    assert_eq!(response.status, 303);
-    visitor.cookie = cookie;
-    let view = view.join().unwrap();
-    assert_eq!((view.status, view.header("set-cookie")), (200, None));
-    assert!(visitor.get("/").body.ends_with("user: alice\n"));
-    assert_eq!(live_sessions(&database), 1);
-}
-
-// An old cookie is sent again, because the session expires later now. A recent cookie is not.
-#[test]
-fn aged_cookie_is_renewed() {
-    let database = TestDatabase::new();
-    let application = Application::start(&database, &[]);
-    let mut visitor = application.visitor();
-    let first = visitor.get("/");
-    assert!(first.header("set-cookie").is_some());
-    assert_eq!(visitor.get("/").header("set-cookie"), None);
-    // A session of an older version of the application, without the field.
-    database
-        .superuser()
-        .batch_execute(r#"update web.session set data = '{"views":7}'"#)
-        .unwrap();
-    let cookie = visitor.cookie.clone();
-    let renewed = visitor.get("/");
-    assert_eq!(renewed.body, page(8, "anonymous"));
-    assert!(renewed.header("set-cookie").is_some());
-    assert_eq!(visitor.cookie, cookie);
-    assert_eq!(visitor.get("/").header("set-cookie"), None);
-}
-
 #[test]
 fn slow_request_after_logout_is_not_saved() {
     let database = TestDatabase::new();
-    let mut application = Application::start(&database, &[]);
+    let mut application = start(&database, &[]);
     // The logout must come while the request waits. If the machine is too busy for that, the request waits longer.
     for milliseconds in [250, 1_000, 4_000, 16_000, 60_000] {
         let mut visitor = application.visitor();
@@ -318,20 +155,17 @@ fn slow_request_after_logout_is_not_saved() {
         let slow = thread::spawn(move || tab.get(&format!("/slow?milliseconds={milliseconds}")));
         application.wait_for_log("slow: the session is loaded");
         assert_eq!(visitor.post("/logout", "").status, 303);
-        assert_eq!(live_sessions(&database), 0);
+        assert_eq!(database.live_sessions(), 0);
         let slow = slow.join().unwrap();
 
         // This holds for either order:
         assert_eq!(slow.status, 200);
-        assert_eq!(live_sessions(&database), 0);
+        assert_eq!(database.live_sessions(), 0);
         assert_eq!(
             with_cookie(&application, &cookie).get("/").body,
             page(1, "anonymous")
         );
-        database
-            .superuser()
-            .batch_execute("select web.clear_sessions()")
-            .unwrap();
+        database.execute("select web.clear_sessions()");
 
         if slow.body == "not saved: the session has ended\n" {
             assert_eq!(slow.header("set-cookie"), None);
@@ -340,37 +174,6 @@ fn slow_request_after_logout_is_not_saved() {
         assert_eq!(slow.body, "saved\n");
     }
     panic!("no logout came while the request was waiting");
-}
-
-#[test]
-fn slow_request_after_concurrent_change_is_not_saved() {
-    let database = TestDatabase::new();
-    let mut application = Application::start(&database, &[]);
-    let mut visitor = application.visitor();
-    visitor.get("/");
-    assert_eq!(visitor.get("/slow?milliseconds=0").body, "saved\n");
-    assert_eq!(visitor.get("/").body, page(3, "anonymous"));
-    for milliseconds in [250, 1_000, 4_000, 16_000, 60_000] {
-        let mut tab = visitor.clone();
-        let slow = thread::spawn(move || tab.get(&format!("/slow?milliseconds={milliseconds}")));
-        // The first such line is of the request above.
-        application.wait_for_log(&format!("the save follows in {milliseconds} ms"));
-        // Two views, because one view stores the same data as the slow request, and equal data is no conflict.
-        visitor.get("/");
-        let meanwhile = visitor.get("/").body;
-        let slow = slow.join().unwrap();
-        if slow.body == "not saved: another request changed the session\n" {
-            assert_eq!(meanwhile, page(5, "anonymous"));
-            assert_eq!(visitor.get("/").body, page(6, "anonymous"));
-            return;
-        }
-        assert_eq!(slow.body, "saved\n");
-        visitor = application.visitor();
-        for _ in 0..3 {
-            visitor.get("/");
-        }
-    }
-    panic!("no view came while the request was waiting");
 }
 
 #[test]
@@ -383,7 +186,7 @@ fn request_without_session_makes_no_query() {
         .unwrap()
         .port();
     let url = format!("postgresql://127.0.0.1:{port}/nowhere");
-    let application = Application::start(&database, &[("DATABASE_URL", &url)]);
+    let application = start(&database, &[("DATABASE_URL", &url)]);
     for cookie in [None, Some("session=made-up".to_owned())] {
         let mut visitor = application.visitor();
         visitor.cookie.clone_from(&cookie);
@@ -402,7 +205,7 @@ fn request_without_session_makes_no_query() {
 #[test]
 fn outage_returns_503_and_keeps_cookie() {
     let database = TestDatabase::new();
-    let mut application = Application::start(&database, &[]);
+    let mut application = start(&database, &[]);
     let mut visitor = application.visitor();
     visitor.post("/login", "user=alice");
     assert_eq!(visitor.get("/").body, page(1, "alice"));
@@ -412,17 +215,7 @@ fn outage_returns_503_and_keeps_cookie() {
     database.terminate_connections();
     assert_eq!(visitor.get("/").body, page(2, "alice"));
 
-    let limit = |connections: i32| {
-        database
-            .superuser()
-            .batch_execute(&format!(
-                "alter database {} connection limit {connections}",
-                quoted(&database.name)
-            ))
-            .unwrap();
-    };
-    limit(0); // for all roles but superusers
-    database.terminate_connections();
+    database.set_available(false);
     for response in [
         visitor.get("/"),
         visitor.get("/slow?milliseconds=0"),
@@ -440,25 +233,20 @@ fn outage_returns_503_and_keeps_cookie() {
         application.wait_for_log("(SQLSTATE 53300)");
     }
 
-    limit(-1);
+    database.set_available(true);
     assert_eq!(visitor.cookie, cookie);
     assert_eq!(visitor.get("/").body, page(3, "alice"));
-    assert_eq!(live_sessions(&database), 1);
+    assert_eq!(database.live_sessions(), 1);
 }
 
 #[test]
 fn store_error_returns_500_and_keeps_cookie() {
     let database = TestDatabase::new();
-    let mut application = Application::start(&database, &[]);
+    let mut application = start(&database, &[]);
     let mut visitor = application.visitor();
     assert_eq!(visitor.get("/").body, page(1, "anonymous"));
-    let mut superuser = database.superuser();
-    let on_schema = |verb: &str, to: &str| {
-        format!("{verb} usage on schema web {to} {}", quoted(&database.role))
-    };
-    superuser
-        .batch_execute(&on_schema("revoke", "from"))
-        .unwrap();
+    let name = &database.name;
+    database.execute(&format!("revoke usage on schema web from {name}"));
     // Only a new connection looks up the functions again.
     database.terminate_connections();
     let response = visitor.get("/");
@@ -471,24 +259,21 @@ fn store_error_returns_500_and_keeps_cookie() {
         "The server has an internal error. You stay logged in.\n"
     );
     application.wait_for_log("(SQLSTATE 42501)");
-    superuser.batch_execute(&on_schema("grant", "to")).unwrap();
+    database.execute(&format!("grant usage on schema web to {name}"));
     assert_eq!(visitor.get("/").body, page(2, "anonymous"));
 }
 
 #[test]
 fn password_rotation_needs_no_restart() {
     let database = TestDatabase::new();
-    let application = Application::start(&database, &[]);
+    let application = start(&database, &[]);
     let mut visitor = application.visitor();
     assert_eq!(visitor.get("/").body, page(1, "anonymous"));
-    let password = random();
-    database
-        .superuser()
-        .batch_execute(&format!(
-            "alter role {} password '{password}'",
-            quoted(&database.role)
-        ))
-        .unwrap();
+    let password = unique_name();
+    database.execute(&format!(
+        "alter role {} password '{password}'",
+        database.name
+    ));
     fs::write(&application.password_file, format!("{password}\n")).unwrap();
     database.terminate_connections();
     assert_eq!(visitor.get("/").body, page(2, "anonymous"));
@@ -497,7 +282,7 @@ fn password_rotation_needs_no_restart() {
 #[test]
 fn cross_site_post_is_refused() {
     let database = TestDatabase::new();
-    let application = Application::start(&database, &[]);
+    let application = start(&database, &[]);
     let mut visitor = application.visitor();
     visitor.post("/login", "user=alice");
     let own = format!("http://{}", application.address);
@@ -514,7 +299,7 @@ fn cross_site_post_is_refused() {
         format!("origin: {}", application.address),
         format!("origin: http://evil.example/{}", application.address),
     ] {
-        for path in ["/login", "/logout", "/", "/nothing"] {
+        for path in ["/login", "/logout", "/devices/end", "/", "/nothing"] {
             let response = visitor.post_with(path, &format!("{header}\r\n"), "user=mallory");
             assert_eq!(
                 (response.status, response.header("set-cookie")),
@@ -553,61 +338,16 @@ fn assert_runs_without_panic(application: Application) {
 }
 
 #[test]
-fn invalid_form_or_query_is_refused() {
-    let database = TestDatabase::new();
-    let application = Application::start(&database, &[]);
-    let too_long = "x".repeat(65);
-    for form in [
-        "",
-        "user",
-        "user=",
-        "user=+++",
-        "other=alice",
-        "user=a%0d%0aSet-Cookie:%20x=y",
-        "user=a%00b",
-        "user=a%7fb",
-        "&&==&&",
-        &format!("user={too_long}"),
-    ] {
-        let response = application.visitor().post("/login", form);
-        assert_eq!(
-            (response.status, response.header("set-cookie")),
-            (400, None),
-            "{form}"
-        );
-    }
-    // Bytes that are not UTF-8 become replacement characters, which are valid in a name.
-    let mut visitor = application.visitor();
-    assert_eq!(visitor.post("/login", "user=%ff%fe").status, 303);
-    assert_eq!(visitor.get("/").body, page(1, "\u{fffd}\u{fffd}"));
-    let widest = format!("user={}", "%F0%9F%8D%AA".repeat(64));
-    assert_eq!(application.visitor().post("/login", &widest).status, 303);
-
-    for query in [
-        "milliseconds=",
-        "milliseconds=-1",
-        "milliseconds=60001",
-        "milliseconds=1e3",
-        "milliseconds=99999999999999999999",
-    ] {
-        assert_eq!(
-            visitor.get(&format!("/slow?{query}")).status,
-            400,
-            "{query}"
-        );
-    }
-    assert_runs_without_panic(application);
-}
-
-#[test]
 fn unknown_method_or_path_is_refused() {
     let database = TestDatabase::new();
-    let application = Application::start(&database, &[]);
+    let application = start(&database, &[]);
     for (method, path, status, allow) in [
         ("GET", "/login", 405, Some("POST")),
         ("GET", "/logout", 405, Some("POST")),
         ("POST", "/", 405, Some("GET")),
         ("PUT", "/slow", 405, Some("GET")),
+        ("POST", "/devices", 405, Some("GET")),
+        ("GET", "/devices/end", 405, Some("POST")),
         ("DELETE", "/nothing", 404, None),
         ("OPTIONS", "*", 404, None),
         ("WHATEVER", "/", 405, Some("GET")),
@@ -634,7 +374,7 @@ fn unknown_method_or_path_is_refused() {
 #[test]
 fn malformed_or_too_large_request_is_refused() {
     let database = TestDatabase::new();
-    let application = Application::start(&database, &[]);
+    let application = start(&database, &[]);
     // A body that is too large: announced and not sent, or in chunks without a length.
     let chunks = format!("2328\r\n{}\r\n0\r\n\r\n", "x".repeat(0x2328));
     for path in ["/login", "/logout", "/", "/nothing"] {
@@ -673,7 +413,7 @@ fn malformed_or_too_large_request_is_refused() {
 #[test]
 fn connect_requests_leave_server_running() {
     let database = TestDatabase::new();
-    let application = Application::start(&database, &[]);
+    let application = start(&database, &[]);
     for _ in 0..200 {
         let response = try_send(
             &application.address,
@@ -687,7 +427,7 @@ fn connect_requests_leave_server_running() {
 #[test]
 fn sigterm_ends_server_after_running_requests() {
     let database = TestDatabase::new();
-    let mut application = Application::start(&database, &[]);
+    let mut application = start(&database, &[]);
     let mut visitor = application.visitor();
     visitor.get("/");
     let mut tab = visitor.clone();
@@ -705,12 +445,10 @@ fn sigterm_ends_server_after_running_requests() {
 #[test]
 fn servers_with_same_key_share_sessions() {
     let database = TestDatabase::new();
-    let directory = TemporaryDirectory::new();
-    let key = directory.file("key");
-    fs::write(&key, random().repeat(4)).unwrap();
-    let variables = [("COOKIE_KEY_FILE", key.as_str())];
-    let one = Application::start(&database, &variables);
-    let two = Application::start(&database, &variables);
+    let key = TemporaryFile::new(unique_name().repeat(4).as_bytes());
+    let variables = [("COOKIE_KEY_FILE", key.path())];
+    let one = start(&database, &variables);
+    let two = start(&database, &variables);
     let mut visitor = one.visitor();
     visitor.post("/login", "user=alice");
     let cookie = visitor.cookie.clone().unwrap();
@@ -724,9 +462,7 @@ fn invalid_environment_is_reported() {
     let database = TestDatabase::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = listener.local_addr().unwrap().to_string();
-    let directory = TemporaryDirectory::new();
-    let short = directory.file("key");
-    fs::write(&short, "short").unwrap();
+    let short = TemporaryFile::new(b"short");
     for (name, value, words) in [
         (
             "LISTEN",
@@ -742,8 +478,8 @@ fn invalid_environment_is_reported() {
         ),
         (
             "COOKIE_KEY_FILE",
-            short.as_str(),
-            "has 5 bytes instead of 64; hint: head --bytes=64 /dev/urandom >",
+            short.path(),
+            "the key has 5 bytes instead of at least 64; hint: head --bytes=64 /dev/urandom >",
         ),
         ("DATABASE_URL", "mysql://x", "invalid connection settings: "),
     ] {
@@ -751,9 +487,253 @@ fn invalid_environment_is_reported() {
         let message = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{name}={value}: {message}");
         assert!(
-            message.starts_with("web_application: ") && message.contains(words),
+            message.starts_with("sync: ") && message.contains(words),
             "{name}={value}: {message}"
         );
         assert_eq!(message.lines().count(), 1, "{message}");
+    }
+}
+
+/// Returns the handles in the list of the user's devices, this one first.
+fn handles(visitor: &mut Visitor) -> Vec<String> {
+    let list = visitor.get("/devices").body;
+    let mut lines: Vec<&str> = list.lines().collect();
+    lines.sort_by_key(|line| !line.ends_with("(this device)"));
+    let handle = |line: &&str| line.split(' ').next().unwrap().to_owned();
+    lines.iter().map(handle).collect()
+}
+
+#[test]
+fn view_during_a_login_keeps_new_cookie() {
+    let database = TestDatabase::new();
+    let application = start(&database, &[]);
+    let mut visitor = application.visitor();
+    visitor.get("/");
+    let mut superuser = database.superuser();
+    let mut transaction = superuser.transaction().unwrap();
+    transaction
+        .execute("select from web.session for update", &[])
+        .unwrap();
+    let (mut tab, mut other_tab) = (visitor.clone(), visitor.clone());
+    let login = thread::spawn(move || (tab.post("/login", "user=alice"), tab.cookie));
+    database.wait_until_blocked(1);
+    let view = thread::spawn(move || other_tab.get("/"));
+    database.wait_until_blocked(2);
+    transaction.commit().unwrap();
+
+    // The browser receives the responses in this order.
+    let (response, cookie) = login.join().unwrap();
+    assert_eq!(response.status, 303);
+    visitor.cookie = cookie;
+    // The view found no session to save, and sends the browser to the page again.
+    let view = view.join().unwrap();
+    assert_eq!((view.status, view.header("location")), (303, Some("/")));
+    assert_eq!(view.header("set-cookie"), None);
+    assert_eq!(visitor.get("/").body, page(2, "alice"));
+    assert_eq!(database.live_sessions(), 1);
+}
+
+#[test]
+fn slow_request_and_views_meanwhile_are_all_counted() {
+    let database = TestDatabase::new();
+    let mut application = start(&database, &[]);
+    let mut visitor = application.visitor();
+    visitor.get("/");
+    let mut tab = visitor.clone();
+    let slow = thread::spawn(move || tab.get("/slow?milliseconds=300"));
+    application.wait_for_log("the save follows in 300 ms");
+    visitor.get("/");
+    visitor.get("/");
+    assert_eq!(slow.join().unwrap().body, "saved\n");
+    assert_eq!(visitor.get("/").body, page(5, "anonymous"));
+}
+
+#[test]
+fn invalid_form_or_query_is_refused() {
+    let database = TestDatabase::new();
+    let application = start(&database, &[]);
+    for form in ["", "user=", "other=alice", "user=a%00b"] {
+        let response = application.visitor().post("/login", form);
+        assert_eq!(
+            (response.status, response.header("set-cookie")),
+            (400, None),
+            "{form}"
+        );
+    }
+    let mut visitor = application.visitor();
+    visitor.post("/login", "user=alice");
+    for form in ["", "handle=", "handle=1", "handle=%00", "handle=../.."] {
+        assert_eq!(visitor.post("/devices/end", form).status, 400, "{form}");
+    }
+    for query in ["", "-1", "60001", "1e3", "99999999999999999999"] {
+        let path = format!("/slow?milliseconds={query}");
+        assert_eq!(visitor.get(&path).status, 400, "{query}");
+    }
+    assert_eq!(visitor.get("/").body, page(1, "alice"));
+    assert_runs_without_panic(application);
+}
+
+#[test]
+fn user_logs_out_one_device_and_all_others() {
+    let database = TestDatabase::new();
+    let application = start(&database, &[]);
+    let mut devices = [(); 4].map(|()| application.visitor());
+    for device in &mut devices {
+        device.post_with("/login", "user-agent: curl/8\r\n", "user=alice&remember=on");
+    }
+    let [mut here, mut one, mut two, mut three] = devices;
+    let all = handles(&mut here);
+    assert_eq!(all.len(), 4);
+    let handle_of_one = handles(&mut one)[0].clone();
+    assert!(here.get("/devices").body.contains("curl (this device)"));
+
+    let response = here.post("/devices/end", &format!("handle={handle_of_one}"));
+    assert_eq!(
+        (response.status, response.header("location")),
+        (303, Some("/devices"))
+    );
+    // On its next click, this device is anonymous. Its cookie is left alone.
+    let response = one.get("/devices");
+    assert_eq!(
+        (response.status, response.header("location")),
+        (303, Some("/"))
+    );
+    assert_eq!(response.header("set-cookie"), None);
+    assert_eq!(one.get("/").body, page(1, "anonymous"));
+    assert_eq!(handles(&mut two).len(), 3);
+
+    assert_eq!(here.post("/devices/end-others", "").status, 303);
+    assert_eq!(handles(&mut here), [all[0].clone()]);
+    for other in [&mut two, &mut three] {
+        assert_eq!(other.get("/").body, page(1, "anonymous"));
+    }
+    // Anonymous visitors have no devices.
+    for path in ["/devices/end-others", "/devices/end"] {
+        let response = two.post(path, &format!("handle={}", all[0]));
+        assert_eq!(
+            (response.status, response.header("location")),
+            (303, Some("/"))
+        );
+    }
+    assert_eq!(handles(&mut here).len(), 1);
+}
+
+#[test]
+fn user_ends_no_device_of_another_user() {
+    let database = TestDatabase::new();
+    let application = start(&database, &[]);
+    let (mut alice, mut mallory) = (application.visitor(), application.visitor());
+    alice.post("/login", "user=alice");
+    mallory.post("/login", "user=mallory");
+    let handle = handles(&mut alice)[0].clone();
+    mallory.post("/devices/end", &format!("handle={handle}"));
+    assert_eq!(handles(&mut alice), [handle]);
+}
+
+#[test]
+fn remembered_login_has_max_age_and_other_login_ends_with_the_browser() {
+    let database = TestDatabase::new();
+    let application = start(&database, &[("SECURE_COOKIE", "1")]);
+    let mut visitor = application.visitor();
+    let response = visitor.post("/login", "user=alice&remember=on");
+    let cookie = response.header("set-cookie").unwrap();
+    assert!(
+        cookie.starts_with("__Host-session=") && cookie.contains("; Secure"),
+        "{cookie}"
+    );
+    let (_, max_age) = cookie.split_once("; Max-Age=").unwrap();
+    let max_age: u32 = max_age.split(';').next().unwrap().parse().unwrap();
+    assert!((13 * 86_400..=14 * 86_400).contains(&max_age), "{max_age}");
+    let response = visitor.post("/login", "user=alice");
+    let cookie = response.header("set-cookie").unwrap();
+    assert!(
+        !cookie.contains("Max-Age") && !cookie.contains("Expires"),
+        "{cookie}"
+    );
+}
+
+#[test]
+fn page_is_told_that_its_session_has_ended() {
+    let database = TestDatabase::new();
+    database.execute("update web.settings set notify_channel = 'ends'");
+    let application = start(&database, &[]);
+    let (mut here, mut elsewhere) = (application.visitor(), application.visitor());
+    here.post("/login", "user=alice");
+    elsewhere.post("/login", "user=alice");
+    // The application listens when a request waits instead of being turned away.
+    wait_until("the application listens", || {
+        database.value::<i64>(
+            "select count(*) from pg_stat_activity where datname = current_database() and query ~ '^listen'",
+        ) > 0
+    });
+    let mut page = elsewhere.clone();
+    let events = thread::spawn(move || page.get("/events"));
+    let handle = handles(&mut elsewhere)[0].clone();
+    here.post("/devices/end", &format!("handle={handle}"));
+    let events = events.join().unwrap();
+    assert_eq!(events.header("content-type"), Some("text/event-stream"));
+    assert_eq!(events.body, "event: ended\ndata:\n\n");
+    // So is a page that asks later, and one without a session.
+    assert_eq!(elsewhere.get("/events").body, events.body);
+    assert_eq!(application.visitor().get("/events").body, events.body);
+}
+
+#[test]
+fn waiting_pages_do_not_delay_the_end_of_the_server() {
+    let database = TestDatabase::new();
+    database.execute("update web.settings set notify_channel = 'ends'");
+    let application = start(&database, &[]);
+    let mut visitor = application.visitor();
+    visitor.post("/login", "user=alice");
+    let mut page = visitor.clone();
+    let waiting = thread::spawn(move || page.get("/events").status);
+    assert_eq!(visitor.get("/").status, 200);
+    application.terminate();
+    let (status, log) = application.end();
+    assert!(status.success(), "{log:?}");
+    assert!(matches!(waiting.join(), Ok(200 | 204) | Err(_)));
+}
+
+#[test]
+fn store_without_notifications_serves_no_events() {
+    let database = TestDatabase::new();
+    let mut application = start(&database, &[]);
+    application.wait_for_log("hint: session-admin configure notify_channel=sessions");
+    let mut visitor = application.visitor();
+    visitor.post("/login", "user=alice");
+    assert_eq!(visitor.get("/events").status, 204);
+}
+
+#[test]
+fn browser_gets_html_without_external_resources() {
+    let database = TestDatabase::new();
+    let application = start(&database, &[]);
+    let mut visitor = application.visitor();
+    let html = "accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n";
+    visitor.post("/login", "user=%3Cb%3Ealice");
+    for (path, words) in [
+        ("/", "Hello, &lt;b&gt;alice"),
+        ("/devices", "this device"),
+        ("/ended", "You are logged out"),
+        ("/nothing", "This page does not exist."),
+    ] {
+        let response = visitor.get_with(path, html);
+        assert_eq!(
+            response.header("content-type"),
+            Some("text/html; charset=utf-8")
+        );
+        let policy = response.header("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'none'; ") && !policy.contains("unsafe"));
+        assert!(response.body.contains(words), "{path}: {}", response.body);
+        assert!(!response.body.contains("//"), "{path}: {}", response.body);
+        assert_ne!(response.header("cache-control"), None, "{path}");
+    }
+    for (path, content_type) in [
+        ("/style.css", "text/css; charset=utf-8"),
+        ("/script.js", "text/javascript; charset=utf-8"),
+        ("/icon.svg", "image/svg+xml"),
+    ] {
+        let response = visitor.get(path);
+        assert_eq!(response.header("content-type"), Some(content_type));
     }
 }

@@ -1,16 +1,14 @@
-//! A small web application with its sessions in PostgreSQL. It counts views, logs in and logs out.
+//! A site with its sessions in PostgreSQL, on a synchronous server: a visit counter, a login, and the user's devices.
 //!
 //! ```text
+//! bin/quickstart     # with a private server
 //! session-admin install && session-admin rotate-password --output nodepg.password
-//! PGUSER=nodepg CONNECT_PG_PASSWORD_FILE=nodepg.password cargo run --example web_application
+//! session-admin configure notify_channel=sessions    # so that pages notice a logout elsewhere
+//! PGUSER=nodepg CONNECT_PG_PASSWORD_FILE=nodepg.password cargo run --package example-sync
 //! ```
 //!
-//! | request | does |
-//! |---|---|
-//! | `GET /` | counts this visitor's views; shows the user |
-//! | `POST /login`, form field `user` | logs in, under a new session id |
-//! | `POST /logout` | logs out |
-//! | `GET /slow?milliseconds=N` | loads the session, waits, saves it: try to log out in between |
+//! `examples/site` has the pages and the list of requests. Besides them, `GET /slow?milliseconds=N` loads the session, waits, and
+//! saves it: try to log out in between.
 //!
 //! | variable | meaning |
 //! |---|---|
@@ -22,8 +20,7 @@
 //! | `SECURE_COOKIE` | `1` behind TLS: the cookie is `Secure`, and its name has the prefix `__Host-` |
 
 mod application;
-mod same_origin;
-mod session_cookie;
+mod events;
 
 use std::env;
 use std::error::Error;
@@ -35,12 +32,12 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use connect_pg::{PruneOptions, Store};
-use cookie::Key;
+use connect_pg::{PruneOptions, SessionId, Store};
+use connect_pg_http::{KeyRing, SessionCookie, Sessions};
 use oxhttp::Server;
 
 use application::Application;
-use session_cookie::SessionCookie;
+use events::Events;
 
 /// The time without traffic after which a client is disconnected.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -79,8 +76,10 @@ fn run() -> Result<(), Box<dyn Error>> {
     let _pruner = store.start_pruning(PruneOptions::new())?;
 
     let secure = variable("SECURE_COOKIE")?.is_some_and(|value| value == "1");
-    let cookie = SessionCookie::new(cookie_key()?, secure);
-    let application = Arc::new(Application::new(store, cookie));
+    let cookie = SessionCookie::builder(cookie_key()?).secure(secure);
+    let events = Events::start(store.clone());
+    let sessions = Sessions::new(store, cookie.build()?);
+    let application = Arc::new(Application::new(sessions, Arc::clone(&events)));
 
     // Each running request holds a clone, so the count is the number of running requests.
     let running = Arc::new(());
@@ -111,6 +110,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     writeln!(io::stdout(), "listening on http://{address}")?;
 
     stopped.recv()?;
+    events.stop();
     let deadline = Instant::now() + STOP_TIMEOUT;
     // Two clones belong to this function and the server.
     while Arc::strong_count(&running) > 2 && Instant::now() < deadline {
@@ -144,22 +144,17 @@ fn listen(
 
 /// Returns the key that signs the cookies. All servers of one site share it, and it survives restarts; otherwise all cookies
 /// become invalid.
-fn cookie_key() -> Result<Key, Box<dyn Error>> {
+fn cookie_key() -> Result<KeyRing, Box<dyn Error>> {
     let Some(path) = env::var_os("COOKIE_KEY_FILE") else {
-        return Ok(Key::try_generate().ok_or("the operating system has no random bytes")?);
+        // Two ids have 64 random bytes and more.
+        let ids = [SessionId::generate()?, SessionId::generate()?];
+        let bytes = ids.each_ref().map(SessionId::as_cookie_value).concat();
+        return Ok(KeyRing::new(bytes.as_bytes())?);
     };
     let shown = std::path::Path::new(&path).display();
     let bytes =
         fs::read(&path).map_err(|error| format!("cannot read COOKIE_KEY_FILE {shown}: {error}"))?;
-    if bytes.len() != 64 {
-        let hint = format!("head --bytes=64 /dev/urandom >{shown}");
-        return Err(format!(
-            "COOKIE_KEY_FILE {shown} has {} bytes instead of 64; hint: {hint}",
-            bytes.len()
-        )
-        .into());
-    }
-    Ok(Key::from(&bytes))
+    Ok(KeyRing::new(&bytes).map_err(|error| format!("COOKIE_KEY_FILE {shown}: {error}"))?)
 }
 
 /// Returns an environment variable if it is set and not empty.
