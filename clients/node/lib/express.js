@@ -141,26 +141,14 @@ function expressStore(session) {
      * called again if another request saves in between.
      */
     async updateSession(req, change) {
-      const key = keyOf(req.sessionID);
       if (this.#stored.get(req.session) === undefined) await this.#set(req.sessionID, req.session);
-      for (let attempt = 1; attempt <= UPDATE_ATTEMPTS; attempt += 1) {
-        const loaded = await this.#functions.loadSession(key, this.#slide);
-        if (loaded === null) return this.#gone(req.session);
-        const data = this.#inflate(key, loaded);
-        await change(data);
-        const { outcome, version } = await this.#functions.saveSession(key, textOf(data), loaded.version);
-        if (outcome === 'gone') return this.#gone(req.session);
-        if (outcome === 'conflict') {
-          await setTimeout(Math.random() * Math.min(2 ** attempt, LONGEST_PAUSE_MS));
-          continue;
-        }
-        const now = this.createSession({ sessionID: req.sessionID, sessionStore: this }, data);
-        for (const name of Object.keys(req.session)) if (name !== 'cookie') delete req.session[name];
-        for (const name of Object.keys(now)) if (name !== 'cookie') req.session[name] = now[name];
-        this.#stored.set(req.session, { ...this.#stored.get(now), version });
-        return outcome;
-      }
-      throw new SessionStoreError('CONNECT_PG_CONFLICT', 'other requests saved the session again and again', 'Try again later.');
+      const data = await this.#update(keyOf(req.sessionID), change);
+      if (data === null) return this.#gone(req.session);
+      const now = this.createSession({ sessionID: req.sessionID, sessionStore: this }, data);
+      for (const name of Object.keys(req.session)) if (name !== 'cookie') delete req.session[name];
+      for (const name of Object.keys(now)) if (name !== 'cookie') req.session[name] = now[name];
+      this.#stored.set(req.session, this.#stored.get(now));
+      return 'saved';
     }
 
     /** Returns what is known about the session of the request, except its data. */
@@ -259,7 +247,7 @@ function expressStore(session) {
         // Another request may have changed it: what was not changed here is not written back.
         return this.#slide ? this.#touch(sid, data) : 'same';
       }
-      const { outcome, version } = await this.#functions.saveSession(key, text, (this.#rejectConflicts && stored?.version) || null);
+      const { outcome, version } = await this.#functions.saveSession(key, text, (this.#rejectConflicts && stored?.version) || null, seconds);
       if (outcome === 'gone') return this.#gone(data);
       if (outcome === 'conflict') {
         throw new SessionStoreError('CONNECT_PG_CONFLICT', 'another request changed the session', 'Load it again: req.session.reload(), or use updateSession.');
@@ -268,10 +256,34 @@ function expressStore(session) {
       return outcome;
     }
 
+    /** Loads, changes and saves until no other request comes in between. Returns the stored data, or null if the session has ended. */
+    async #update(key, change) {
+      for (let attempt = 1; attempt <= UPDATE_ATTEMPTS; attempt += 1) {
+        const loaded = await this.#functions.loadSession(key, this.#slide);
+        if (loaded === null) return null;
+        const data = this.#inflate(key, loaded);
+        await change(data);
+        const seconds = secondsOf(data.cookie, this.#ttl);
+        const { outcome, version } = await this.#functions.saveSession(key, textOf(data), loaded.version, seconds);
+        if (outcome === 'gone') return null;
+        if (outcome !== 'conflict') {
+          this.#stored.set(data, { ...this.#stored.get(data), version, seconds });
+          return data;
+        }
+        await setTimeout(Math.random() * Math.min(2 ** attempt, LONGEST_PAUSE_MS));
+      }
+      throw new SessionStoreError('CONNECT_PG_CONFLICT', 'other requests saved the session again and again', 'Try again later.');
+    }
+
     async #touch(sid, data) {
       if (!isId(sid)) return undefined;
       const key = keyOf(sid);
       const stored = this.#storedUnder(key, data);
+      // express-session touches a session of which only the cookie has changed, such as its maxAge. The data of the moment stays.
+      if (stored?.text !== undefined && stored.text !== textOf(data)) {
+        const { cookie } = JSON.parse(textOf(data));
+        return (await this.#update(key, (now) => void (now.cookie = cookie))) === null ? this.#gone(data) : 'saved';
+      }
       if (
         stored !== undefined &&
         (stored.seconds ?? SHORTEST_FOR_THAT_SECONDS) >= SHORTEST_FOR_THAT_SECONDS &&

@@ -16,6 +16,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 class Functions {
   #connection;
   #schema;
+  #hasWarned = false;
 
   constructor({ schema = 'web', errorLog = console.error, ...connection }) {
     if (typeof schema !== 'string' || schema === '') {
@@ -36,7 +37,20 @@ class Functions {
       `select ${SAVED}, s.handle::text as handle from SCHEMA.create_session($1, $2, $3, $4, $5, $6, $7, $8, $9) as s`,
       [key, text, a.idleTimeout, a.absoluteTimeout, a.userId, a.clientAddress, a.userAgent, a.label, a.maxSessions],
     );
+    // The absolute timeout of the store limits the first expiry as well.
+    const isLimited = row.outcome === 'created' && a.idleTimeout !== null && Number(row.seconds_left) < a.idleTimeout - 1;
+    if (isLimited && a.absoluteTimeout === null) this.#warnOfLimit();
     return { ...saved(row), handle: row.handle };
+  }
+
+  // Once: each session of the application has the same lifetime.
+  #warnOfLimit() {
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    process.emitWarning('Sessions end before their cookies: the absolute timeout of the store is shorter than maxAge.', {
+      code: 'CONNECT_PG_ABSOLUTE_TIMEOUT',
+      detail: 'Pass the option absoluteTimeout, or raise the default: session-admin configure absolute_timeout_seconds=SECONDS',
+    });
   }
 
   async loadSession(key, slide) {
@@ -50,8 +64,13 @@ class Functions {
    * Not repeated: between two tries another request may have saved. So "same" means that another one stored equal data, and its
    * change may have been the same step, not the same one: two requests that add 1 to 1 must come to 3.
    */
-  async saveSession(key, text, version) {
-    const [row] = await this.#call('the session cannot be saved', `select ${SAVED} from SCHEMA.save_session($1, $2, $3) as s`, [key, text, version]);
+  async saveSession(key, text, version, idleTimeout = null) {
+    const [row] = await this.#call('the session cannot be saved', `select ${SAVED} from SCHEMA.save_session($1, $2, $3, $4) as s`, [
+      key,
+      text,
+      version,
+      wholeNumber('idleTimeout', idleTimeout),
+    ]);
     return row.outcome === 'same' && version !== null ? { ...saved(row), outcome: 'conflict' } : saved(row);
   }
 
@@ -220,23 +239,24 @@ function textOf(name, value) {
 
 // Checked here, because the server's error would repeat the value.
 function checkAttributes({ userId, label, clientAddress, userAgent, idleTimeout, absoluteTimeout, maxSessions }) {
-  const whole = (name, value) => {
-    if (value === undefined || value === null) return null;
-    if (!Number.isInteger(value) || value < 0 || value > 2147483647) {
-      throw new SessionStoreError('CONNECT_PG_ARGUMENT', `${name} is out of range`, 'Pass whole seconds, or a whole number of sessions.');
-    }
-    return value;
-  };
   return {
     userId: userId === undefined || userId === null ? null : textOf('userId', userId),
     // What is only shown in a list is no reason to refuse a login.
     label: shown(label),
     userAgent: shown(userAgent),
     clientAddress: typeof clientAddress === 'string' && net.isIP(clientAddress.split('%')[0]) !== 0 ? clientAddress.split('%')[0] : null,
-    idleTimeout: whole('idleTimeout', idleTimeout),
-    absoluteTimeout: whole('absoluteTimeout', absoluteTimeout),
-    maxSessions: whole('maxSessions', maxSessions),
+    idleTimeout: wholeNumber('idleTimeout', idleTimeout),
+    absoluteTimeout: wholeNumber('absoluteTimeout', absoluteTimeout),
+    maxSessions: wholeNumber('maxSessions', maxSessions),
   };
+}
+
+function wholeNumber(name, value) {
+  if (value === undefined || value === null) return null;
+  if (!Number.isInteger(value) || value < 0 || value > 2147483647) {
+    throw new SessionStoreError('CONNECT_PG_ARGUMENT', `${name} is out of range`, 'Pass whole seconds, or a whole number of sessions.');
+  }
+  return value;
 }
 
 function shown(value) {

@@ -91,7 +91,7 @@ class KoaStore extends EventEmitter {
       // Another request may have changed it: what was not changed here is not written back.
       return this.#touch(stored, data);
     }
-    const { outcome, version } = await this.#functions.saveSession(key, text, (this.#rejectConflicts && stored?.version) || null);
+    const { outcome, version } = await this.#functions.saveSession(key, text, (this.#rejectConflicts && stored?.version) || null, seconds);
     if (outcome === 'gone') return this.#gone(data);
     if (outcome === 'conflict') {
       throw new SessionStoreError('CONNECT_PG_CONFLICT', 'another request changed the session', 'Use updateSession, which loads it again.');
@@ -141,7 +141,8 @@ class KoaStore extends EventEmitter {
       const data = dataOf(decode(loaded.text));
       await change(data);
       const text = textOf({ ...data, ...metadataOf(ctx) });
-      const { outcome, version } = await this.#functions.saveSession(key, text, loaded.version);
+      const seconds = secondsOf(maxAgeOf(ctx, session), this.#ttl);
+      const { outcome, version } = await this.#functions.saveSession(key, text, loaded.version, seconds);
       if (outcome === 'gone') return this.#gone(session);
       if (outcome === 'conflict') {
         await setTimeout(Math.random() * Math.min(2 ** attempt, LONGEST_PAUSE_MS));
@@ -149,7 +150,7 @@ class KoaStore extends EventEmitter {
       }
       for (const name of Object.keys(dataOf(session))) delete session[name];
       Object.assign(session, data);
-      this.#remember(ctx, session, { key, version, text, seconds: secondsOf(maxAgeOf(ctx, session), this.#ttl), loadedAt: performance.now() });
+      this.#remember(ctx, session, { key, version, text, seconds, loadedAt: performance.now() });
       return outcome;
     }
     throw new SessionStoreError('CONNECT_PG_CONFLICT', 'other requests saved the session again and again', 'Try again later.');

@@ -238,6 +238,22 @@ describe('expiry', () => {
     assert.ok(left <= 2000_000, `${left}`);
   });
 
+  it('a lifetime above the absolute timeout is cut, with one warning; the option absoluteTimeout prevents that', async () => {
+    const warnings = [];
+    const listen = (warning) => warnings.push(warning);
+    process.on('warning', listen);
+    const long = { cookie: cookie({ originalMaxAge: 90 * 86400_000 }) };
+    const { set } = open();
+    await set('sid 1', long);
+    await set('sid 2', { ...long });
+    await open({ absoluteTimeout: 90 * 86400 }).set('sid 3', { ...long });
+    await new Promise((resolve) => setImmediate(resolve));
+    process.removeListener('warning', listen);
+    assert.deepEqual(warnings.map(({ code }) => code), ['CONNECT_PG_ABSOLUTE_TIMEOUT']);
+    const days = (await rows()).map((row) => Math.round((row.expires_at - row.created_at) / 86400_000));
+    assert.deepEqual(days, [30, 30, 90]);
+  });
+
   it('a lifetime that is no time is an error', async () => {
     const { set } = open();
     for (const bad of [{ originalMaxAge: NaN }, { originalMaxAge: Infinity }, { originalMaxAge: null, expires: 'never' }, { originalMaxAge: 1e300 }]) {

@@ -12,6 +12,13 @@ const { serve } = require('./support/browser.js');
 const PgStore = expressStore(session);
 const OPTIONS = { secret: 'a secret', resave: false, saveUninitialized: false, cookie: { maxAge: 3600_000 } };
 
+/** A promise with its resolve. */
+const signal = () => {
+  let give;
+  const given = new Promise((resolve) => (give = resolve));
+  return { give, given };
+};
+
 /** An application with a few routes; returns a function that makes browsers. */
 async function start(t, { routes, storeOptions, ...options } = {}) {
   const store = new PgStore({ pool, pruneInterval: false, ...storeOptions });
@@ -43,13 +50,6 @@ async function start(t, { routes, storeOptions, ...options } = {}) {
   app.use((error, req, res, next) => (res.headersSent ? next(error) : res.status(503).json({ code: error.code, message: error.message })));
   return { newBrowser: await serve(t, app), store };
 }
-
-/** A promise with its resolve. */
-const signal = () => {
-  let give;
-  const given = new Promise((resolve) => (give = resolve));
-  return { give, given };
-};
 
 describe('a visitor', () => {
   it('gets a session with the first change, and the same one with the cookie', async (t) => {
@@ -113,6 +113,51 @@ describe('a visitor', () => {
     }
     await pass(3601);
     assert.equal((await browser.get('/')).body.views, 1);
+  });
+
+  it('who is given another lifetime has it from then on, with or without a change of the data', async (t) => {
+    const { newBrowser } = await start(t, {
+      routes: (app) =>
+        app.get('/remember/:days', (req, res) => {
+          req.session.cookie.maxAge = req.params.days * 86400_000;
+          if (req.query.change) req.session.change = req.query.change;
+          res.json({});
+        }),
+    });
+    const browser = newBrowser();
+    await browser.get('/');
+    for (const path of ['/remember/10?change=1', '/remember/20', '/remember/5', '/remember/0.5?change=2']) {
+      await browser.get(path);
+      const seconds = Number(/[\d.]+/.exec(path)[0]) * 86400;
+      assert.equal((await rows())[0].idle_timeout_seconds, seconds, path);
+      const { body } = await browser.get('/read');
+      assert.equal(body.views, 1);
+      assert.ok(body.maxAge > (seconds - 3600) * 1000 && body.maxAge <= seconds * 1000, `${body.maxAge}`);
+      assert.equal((await rows())[0].idle_timeout_seconds, seconds, path);
+    }
+  });
+
+  it('who is given another lifetime by a request keeps what another one saved meanwhile', async (t) => {
+    const entered = signal();
+    const finish = signal();
+    const { newBrowser } = await start(t, {
+      routes: (app) =>
+        app.get('/remember', async (req, res) => {
+          entered.give();
+          await finish.given;
+          req.session.cookie.maxAge = 864000_000;
+          res.json({});
+        }),
+    });
+    const browser = newBrowser();
+    await browser.get('/');
+    const slow = browser.copy().get('/remember');
+    await entered.given;
+    await browser.get('/');
+    finish.give();
+    await slow;
+    assert.equal((await browser.get('/read')).body.views, 2);
+    assert.equal((await rows())[0].idle_timeout_seconds, 864000);
   });
 
   it('has a session without a cookie that expires, if the application wants that', async (t) => {

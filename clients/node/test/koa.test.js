@@ -335,6 +335,23 @@ for (const [name, middleware] of Object.entries(MIDDLEWARES)) {
 }
 
 describe('koa-session alone', () => {
+  it('a session that is given another lifetime has it from then on', async (t) => {
+    const { newBrowser } = await start(t, MIDDLEWARES['koa-session'], {
+      routes: {
+        async remember(ctx, session) {
+          session.maxAge = 864000_000;
+          return {};
+        },
+      },
+    });
+    const browser = newBrowser();
+    await browser.get('/');
+    await browser.get('/remember');
+    assert.equal((await rows())[0].idle_timeout_seconds, 864010);
+    await browser.get('/');
+    assert.equal((await rows())[0].idle_timeout_seconds, 864010);
+  });
+
   it("has no end of its own with maxAge: 'session'", async (t) => {
     const { newBrowser } = await start(t, (store, app) => createSession({ store, maxAge: 'session' }, app));
     const browser = newBrowser();
