@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use postgres::Client;
 
+use crate::support::copied_server::debian_programs;
 use crate::support::fresh_server::FreshServer;
 use crate::support::server::value;
 use crate::support::skip::skip;
@@ -25,7 +26,10 @@ fn data(client: &mut Client, id: &str) -> Option<String> {
     row.map(|row| row.get(0))
 }
 
-/// Creates a database with a store, a live session, and a session that was ended.
+/// Ids under which nothing may load: ended, expired, and replaced by a rotation and by a login.
+const NOT_LIVE: [&str; 4] = ["ended", "expired", "before rotation", "before login"];
+
+/// Creates a database with a store: live sessions, some of a user, and sessions that are no longer live.
 fn fill(server: &mut FreshServer) -> Client {
     server
         .connect("postgres")
@@ -43,7 +47,14 @@ fn fill(server: &mut FreshServer) -> Client {
         .batch_execute(
             "select web.set_session_data('live', '{\"views\":1}', null);
              select web.set_session_data('ended', '{}', null);
-             select web.end_session(sha256('ended'))",
+             select web.end_session(sha256('ended'));
+             select web.set_session_data('before rotation', '{\"views\":2}', null);
+             select web.rotate_session(sha256('before rotation'), sha256('after rotation'));
+             select web.set_session_data('before login', '{\"views\":3}', null);
+             select web.login_session(sha256('before login'), sha256('after login'), 'ada', p_label => 'phone');
+             select web.create_session(sha256('another device'), '{}', p_user_id => 'ada');
+             select web.set_session_data('expired', '{}', null);
+             update web.session set expires_at = created_at where key = sha256('expired')",
         )
         .unwrap();
     server.session_admin(DATABASE, &["check"]).expect(0);
@@ -54,13 +65,18 @@ fn fill(server: &mut FreshServer) -> Client {
 #[track_caller]
 fn assert_moved(server: &mut FreshServer) {
     let mut client = server.connect(DATABASE);
-    assert_eq!(data(&mut client, "live").unwrap(), "{\"views\":1}");
-    assert_eq!(data(&mut client, "ended"), None);
-    let saved: String = value(
-        &mut client,
-        "select outcome from web.save_session(sha256('ended'), '{}')",
-    );
-    assert_eq!(saved, "gone");
+    for (id, views) in [("live", 1), ("after rotation", 2), ("after login", 3)] {
+        let expected = format!("{{\"views\":{views}}}");
+        assert_eq!(data(&mut client, id).unwrap(), expected, "{id}");
+    }
+    for id in NOT_LIVE {
+        assert_eq!(data(&mut client, id), None, "{id}");
+        let sql = "select outcome from web.save_session(sha256($1::text::bytea), '{}')";
+        let saved: String = client.query_one(sql, &[&id]).unwrap().get(0);
+        assert_eq!(saved, "gone", "{id}");
+    }
+    let devices: i64 = value(&mut client, "select count(*) from web.user_sessions('ada')");
+    assert_eq!(devices, 2);
     let timeout: i32 = value(&mut client, "select idle_timeout_seconds from web.settings");
     assert_eq!(timeout, 3600);
     let is_scram: bool = value(
@@ -197,24 +213,42 @@ fn dump_of_version_14_restores_into_18() {
     or_skip(move_by_dump(&mut old, &mut new));
 }
 
-// The packages of the npm registry lack pg_upgrade, so it runs where the operating system's package has it.
-#[test]
-fn pg_upgrade_keeps_store() {
-    let Some((mut old, mut new)) =
-        or_skip(FreshServer::new(&[]).and_then(|old| Ok((old, FreshServer::new(&[])?))))
-    else {
-        return;
-    };
-    let pg_upgrade = new.programs.join("pg_upgrade");
-    if !pg_upgrade.exists() {
-        skip("there is no pg_upgrade beside the programs of this server");
-        return;
+/// Returns every column of every session.
+fn sessions(client: &mut Client) -> String {
+    value(
+        client,
+        "select coalesce(jsonb_agg(to_jsonb(s) order by s.key), '[]')::text from web.session as s",
+    )
+}
+
+/// Returns the directory of the programs of a version, `pg_upgrade` and its like among them: the installed ones, or those of the
+/// suite of Debian that has this version. Those of the npm registry lack them.
+fn programs_with_pg_upgrade(version: u32) -> Result<PathBuf, String> {
+    let installed = PathBuf::from(format!("/usr/lib/postgresql/{version}/bin"));
+    if installed.join("pg_upgrade").exists() {
+        return Ok(installed);
     }
-    fill(&mut old);
+    let suite = match version {
+        15 => "bookworm",
+        17 => "trixie",
+        18 => "forky",
+        _ => return Err(format!("no suite of Debian has PostgreSQL {version}")),
+    };
+    debian_programs(suite, version)
+}
+
+/// Upgrades a server by `pg_upgrade`, with these options, and fails the test unless the store is as it was.
+fn upgrade(old: u32, new: u32, options: &[&str]) -> Result<(), String> {
+    // With checksums, the default of 18, only a server that has them can be upgraded.
+    let checksums = (new >= 18).then_some("--no-data-checksums");
+    let mut old = FreshServer::of_programs(&programs_with_pg_upgrade(old)?, None)?;
+    let mut new = FreshServer::of_programs(&programs_with_pg_upgrade(new)?, checksums)?;
+    let before = sessions(&mut fill(&mut old));
     old.stop();
     new.stop();
     let upgraded = new
         .own_program("pg_upgrade")
+        .args(options)
         .arg("--old-bindir")
         .arg(&old.programs)
         .arg("--new-bindir")
@@ -235,17 +269,31 @@ fn pg_upgrade_keeps_store() {
         String::from_utf8_lossy(&upgraded.stderr)
     );
     new.start(&[]).unwrap();
+    assert_eq!(sessions(&mut new.connect(DATABASE)), before);
     assert_moved(&mut new);
     assert_install_repairs(&new);
     assert_moved(&mut new);
+    Ok(())
 }
 
-/// Returns every column of every session.
-fn sessions(client: &mut Client) -> String {
-    value(
-        client,
-        "select coalesce(jsonb_agg(to_jsonb(s) order by s.key), '[]')::text from web.session as s",
-    )
+#[test]
+fn pg_upgrade_of_15_to_17_keeps_store() {
+    or_skip(upgrade(15, 17, &["--copy"]));
+}
+
+#[test]
+fn pg_upgrade_of_15_to_17_by_links_keeps_store() {
+    or_skip(upgrade(15, 17, &["--link"]));
+}
+
+#[test]
+fn pg_upgrade_of_15_to_18_keeps_store() {
+    or_skip(upgrade(15, 18, &["--copy"]));
+}
+
+#[test]
+fn pg_upgrade_of_17_to_18_by_links_keeps_store() {
+    or_skip(upgrade(17, 18, &["--link"]));
 }
 
 #[test]

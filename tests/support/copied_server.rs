@@ -158,6 +158,19 @@ pub fn programs_of_version(version: u32) -> Result<PathBuf, String> {
     Ok(PathBuf::from(programs.trim()))
 }
 
+/// Returns the directory of all programs of a version, which a suite of Debian has. Returns the reason if they cannot be had.
+#[cfg(feature = "admin")]
+pub fn debian_programs(suite: &str, version: u32) -> Result<PathBuf, String> {
+    let programs = succeeded(
+        Command::new(super::repository::root().join("bin/lib/download-debian"))
+            .arg(suite)
+            .arg(format!("postgresql-{version}"))
+            .arg(format!("usr/lib/postgresql/{version}/bin"))
+            .output(),
+    )?;
+    Ok(PathBuf::from(programs.trim()))
+}
+
 /// Returns the output of a command, or its errors if it failed.
 pub fn succeeded(output: std::io::Result<Output>) -> Result<String, String> {
     let output = output.map_err(|e| e.to_string())?;

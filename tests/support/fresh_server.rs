@@ -45,9 +45,23 @@ impl FreshServer {
         Self::with_programs(&programs_of_version(version)?, &[])
     }
 
+    /// Makes a server of these programs, with another argument of `initdb`. Returns the reason if it cannot.
+    pub fn of_programs(programs: &Path, initdb: Option<&str>) -> Result<Self, String> {
+        Self::initialized(programs, initdb, &[])
+    }
+
     fn with_programs(programs: &Path, settings: &[&str]) -> Result<Self, String> {
+        Self::initialized(programs, None, settings)
+    }
+
+    fn initialized(
+        programs: &Path,
+        option: Option<&str>,
+        settings: &[&str],
+    ) -> Result<Self, String> {
         let mut server = Self::without_data(programs)?;
         let mut initdb = server.own_program("initdb");
+        initdb.args(option);
         initdb.args(["--encoding=UTF8", "--locale=C", "--no-sync"]);
         initdb.arg(format!("--username={SUPERUSER}"));
         initdb.arg("--pgdata").arg(server.data());
