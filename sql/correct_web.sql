@@ -63,6 +63,7 @@ declare
     v_schema oid;
     v_is_upgrade boolean := false;
     v_durability text;
+    v_schedule text;
     v_is_comparable boolean;
     v_catalog jsonb;
     v_catalog_before jsonb;
@@ -74,6 +75,8 @@ begin
     --@ step check_caller.sql
 
     --@ step durability.sql
+
+    --@ step schedule.sql
 
     -- The comparison reads the catalog and writes nothing. src/install/comparison.rs runs the text up to its last line alone,
     -- for a check.
@@ -117,6 +120,8 @@ begin
     --@ step wait_for_other_installs.sql
 
     --@ step durability.sql
+
+    --@ step schedule.sql
 
     --@ step catalog_snapshot.sql
     v_catalog_before := v_catalog;

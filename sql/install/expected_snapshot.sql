@@ -125,6 +125,9 @@ v_catalog_after := (
                         'persistence', case v_durability when 'unlogged' then 'unlogged' else 'logged' end,
                         'comment', regexp_replace(m.attributes ->> 'comment', ' API: private$', format(' Durability: %s. API: private', v_durability))
                     )
+                    when m.object = 'prune_state' and v_schedule is not null then jsonb_build_object(
+                        'comment', regexp_replace(m.attributes ->> 'comment', ' API: private$', format(' Schedule: %s. API: private', v_schedule))
+                    )
                     else '{}'
                 end
                 else '{}'

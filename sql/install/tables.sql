@@ -20,6 +20,7 @@ begin
             d.name,
             case
                 when d.name = 'session' and v_durability <> 'full' then regexp_replace(d.comment, ' API: private$', format(' Durability: %s. API: private', v_durability))
+                when d.name = 'prune_state' and v_schedule is not null then regexp_replace(d.comment, ' API: private$', format(' Schedule: %s. API: private', v_schedule))
                 else d.comment
             end as comment,
             -- Without their rows the functions fail, so the other tables outlive a crash.

@@ -11,6 +11,9 @@ use crate::functions::SchemaName;
 /// The longest name of PostgreSQL, in bytes.
 const MAX_NAME_BYTES: usize = 63;
 
+/// The value of `connect_pg.schedule` that removes the record.
+const NO_SCHEDULE: &str = "none";
+
 /// The names of a store's schema and runtime role. Several stores can be in one database under different names.
 ///
 /// A name may hold any character but control characters. Its length is 1 to 63 bytes for a schema, and 1 to 57 bytes for a role,
@@ -30,6 +33,7 @@ pub struct InstallOptions {
     schema: String,
     role: String,
     durability: Option<Durability>,
+    prune_schedule: Option<String>,
     drop_additions: bool,
     rehearse_upgrade: bool,
     lock_wait: Duration,
@@ -61,6 +65,7 @@ impl Default for InstallOptions {
             schema: "web".into(),
             role: "nodepg".into(),
             durability: None,
+            prune_schedule: None,
             drop_additions: false,
             rehearse_upgrade: false,
             lock_wait: Duration::from_secs(60),
@@ -110,6 +115,25 @@ impl InstallOptions {
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = Some(durability);
         self
+    }
+
+    /// Records the schedule by which `pg_cron` prunes the store, the five fields of a cron expression. `None` removes the record. Default:
+    /// the store keeps its record. The job itself is made by `session-admin install --schedule`: it may be in another database.
+    ///
+    /// # Errors
+    ///
+    /// The schedule is empty, longer than 100 characters, or holds a character that no cron expression has.
+    pub fn prune_schedule(mut self, schedule: Option<&str>) -> Result<Self, Error> {
+        let schedule = schedule.unwrap_or(NO_SCHEDULE);
+        let is_allowed =
+            |c: char| c.is_ascii_alphanumeric() || matches!(c, '*' | '/' | ',' | '$' | ' ' | '-');
+        if schedule.trim().is_empty() || schedule.len() > 100 || !schedule.chars().all(is_allowed) {
+            return Err(Error::argument(
+                "a schedule is the five fields of a cron expression, such as */5 * * * *",
+            ));
+        }
+        self.prune_schedule = Some(schedule.to_owned());
+        Ok(self)
     }
 
     /// Sets whether an upgrade of connect-pg 1.1.5 drops what users added to its table: columns, triggers, constraints, indexes,
@@ -167,6 +191,11 @@ impl InstallOptions {
     /// Returns the value of `connect_pg.durability`, by which `correct_web()` learns it. An empty one keeps what there is.
     pub(super) fn durability_setting(&self) -> &'static str {
         self.durability.map_or("", Durability::as_str)
+    }
+
+    /// Returns the value of `connect_pg.schedule`. An empty one keeps what there is.
+    pub(super) fn schedule_setting(&self) -> &str {
+        self.prune_schedule.as_deref().unwrap_or_default()
     }
 
     pub(super) fn lock_wait_time(&self) -> Duration {

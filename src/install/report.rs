@@ -54,7 +54,9 @@ impl Change {
         read().map_err(Error::column)
     }
 
-    pub(super) fn new(action: &str, kind: &str, object: impl Into<String>) -> Change {
+    /// Describes a whole object that was created, changed or removed.
+    #[must_use]
+    pub fn new(action: &str, kind: &str, object: impl Into<String>) -> Change {
         Change {
             action: action.into(),
             kind: kind.into(),

@@ -37,7 +37,9 @@ pub(super) fn set_parameters(
              set local check_function_bodies = on;
              set local connect_pg.postpone_indexes = on;
              set local connect_pg.durability = '{durability}';
+             set local connect_pg.schedule = '{schedule}';
              set local lock_timeout = '{lock_timeout}'",
+            schedule = options.schedule_setting(),
             durability = options.durability_setting(),
         ))
         .map_err(Error::call)?;

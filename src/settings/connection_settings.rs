@@ -101,6 +101,13 @@ impl ConnectionSettings {
         self
     }
 
+    /// Connects to another database of the same server.
+    #[must_use]
+    pub fn in_database(mut self, name: impl Into<String>) -> Self {
+        self.database = name.into();
+        self
+    }
+
     /// Sets the name that `pg_stat_activity` shows if neither the connection string nor `PGAPPNAME` sets one. Default:
     /// `connect-pg`.
     #[must_use]

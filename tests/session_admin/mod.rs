@@ -22,6 +22,8 @@ mod print_sql;
 mod prune;
 #[cfg(unix)]
 mod rotate_password;
+#[cfg(unix)]
+mod schedule;
 mod sessions;
 mod status;
 #[cfg(all(unix, feature = "tls"))]

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use connect_pg::install::{Change, Roles, plan_uninstall, uninstall};
+use postgres::Client;
 use serde_json::json;
 
 use crate::exit::ExitStatus;
@@ -12,12 +13,14 @@ use crate::support::cli_error::CliError;
 use crate::support::connection;
 use crate::support::global_args::{Format, GlobalArgs};
 use crate::support::output;
+use crate::support::pg_cron::{self, PgCron, Unusable};
+use crate::support::prune_job::{Mode, recorded_schedule, synchronize};
 use crate::support::rights::Rights;
 use crate::support::text::{counted, one_line};
 
 const HELP: &str = "\
 Prints what it would drop, and exits with status 1. With --yes it drops that in one transaction, and every session with it. \
-With the last store of the database it drops correct_web() and the history of releases. \
+With the last store of the database it drops correct_web() and the history of releases. The job of pg_cron that prunes goes too. \
 Stop the application first.
 
 A view, a foreign key, or another object in the schema makes it fail, and nothing is dropped. \
@@ -56,13 +59,22 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
     } else {
         Roles::Keep
     };
+    let mut job = ScheduledJob::find(&mut client, global)?;
+    // The job goes first: it runs as the runtime role, which may be dropped.
+    let mut removed = job.remove(global, args)?;
     let changes = if args.yes {
         uninstall(&mut client, &options, roles)
     } else {
         plan_uninstall(&mut client, &options, roles)
     };
+    if changes.is_err() && args.yes {
+        job.restore(global)?;
+    }
     let changes = match changes {
-        Ok(changes) => changes,
+        Ok(mut changes) => {
+            removed.append(&mut changes);
+            removed
+        }
         Err(error) if error.is_not_installed() => {
             return Err(CliError::new(
                 format!(
@@ -82,6 +94,39 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
         Format::Text => print_text(args, &changes)?,
     }
     Ok(ExitStatus::of(args.yes))
+}
+
+/// The job of `pg_cron` that prunes the store.
+struct ScheduledJob(Option<(PgCron, String)>);
+
+impl ScheduledJob {
+    /// Finds it. Without `pg_cron` there is none.
+    fn find(client: &mut Client, global: &GlobalArgs) -> Result<Self, CliError> {
+        let Some(schedule) = recorded_schedule(client, &global.schema) else {
+            return Ok(Self(None));
+        };
+        match pg_cron::open(client, global) {
+            Ok(cron) => Ok(Self(Some((cron, schedule)))),
+            Err(Unusable::Absent(_)) => Ok(Self(None)),
+            Err(unusable) => Err(unusable.into_error()),
+        }
+    }
+
+    fn remove(&mut self, global: &GlobalArgs, args: &Args) -> Result<Vec<Change>, CliError> {
+        let mode = if args.yes { Mode::Apply } else { Mode::Plan };
+        match &mut self.0 {
+            Some((cron, _)) => synchronize(cron, global, None, mode),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Makes it again, because the store stays.
+    fn restore(&mut self, global: &GlobalArgs) -> Result<(), CliError> {
+        if let Some((cron, schedule)) = &mut self.0 {
+            synchronize(cron, global, Some(schedule), Mode::Apply)?;
+        }
+        Ok(())
+    }
 }
 
 fn print_text(args: &Args, changes: &[Change]) -> Result<(), CliError> {

@@ -16,6 +16,11 @@ impl CliError {
             hint: hint.into(),
         }
     }
+
+    /// Returns what failed, and the hint.
+    pub(crate) fn into_parts(self) -> (String, String) {
+        (self.what, self.hint)
+    }
 }
 
 impl fmt::Display for CliError {

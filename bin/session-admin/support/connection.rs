@@ -19,6 +19,17 @@ pub(crate) fn open(global: &GlobalArgs) -> Result<Client, CliError> {
         global.database_url.as_deref(),
         "--database-url, DATABASE_URL",
         global.password_file.as_deref(),
+        None,
+    )
+}
+
+/// Connects as [`open`] does, to another database of the server.
+pub(crate) fn open_database(global: &GlobalArgs, database: &str) -> Result<Client, CliError> {
+    connect(
+        global.database_url.as_deref(),
+        "--database-url, DATABASE_URL",
+        global.password_file.as_deref(),
+        Some(database),
     )
 }
 
@@ -32,13 +43,14 @@ pub(crate) fn store<'a, C: Lent>(
 
 /// Connects to another database. `option` is where its URL came from.
 pub(crate) fn open_other(url: &str, option: &str) -> Result<Client, CliError> {
-    connect(Some(url), option, None)
+    connect(Some(url), option, None, None)
 }
 
 fn connect(
     url: Option<&str>,
     option: &str,
     password_file: Option<&Path>,
+    database: Option<&str>,
 ) -> Result<Client, CliError> {
     let url = url.filter(|url| !url.is_empty());
     let mut settings = ConnectionSettings::with_environment(url, |name| std::env::var_os(name))
@@ -52,8 +64,12 @@ fn connect(
     if let Some(path) = password_file {
         settings = settings.password_file(path);
     }
-    for warning in settings.warnings() {
-        output::remark(&format!("session-admin: {warning}"));
+    if let Some(database) = database {
+        settings = settings.in_database(database);
+    } else {
+        for warning in settings.warnings() {
+            output::remark(&format!("session-admin: {warning}"));
+        }
     }
     settings
         .connect()

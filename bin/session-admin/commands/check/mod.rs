@@ -7,6 +7,7 @@ mod findings;
 mod hba;
 mod members;
 mod password;
+mod prune_job;
 mod public;
 mod report;
 mod settings;
@@ -22,6 +23,7 @@ use self::findings::{EnvironmentReport, Finding};
 use self::hba::check_hba;
 use self::members::check_members;
 use self::password::check_password;
+use self::prune_job::check_prune_job;
 use self::public::check_public;
 use self::settings::check_settings;
 use self::tables::check_tables;
@@ -48,11 +50,14 @@ Warnings, by their words in JSON:
   replica_identity_changed    an option of a table
   view_granted                other roles can read a view on the tables of the store
   foreign_definer_function    a function that is not the store's runs with its owner's rights for other roles
+  prune_job_unusable, prune_job_missing, prune_job_differs, prune_job_failed   the job of install --schedule
+  foreign_job, runtime_role_may_schedule   pg_cron runs, or could run, other jobs as the runtime role or the owner role
   expired_sessions_not_pruned   with --max-expired-age: no pruner keeps up
 
 Notes:
   role_setting, database_setting   an operator's setting: a timeout, work_mem, timezone, application_name, \
 log_min_duration_statement, synchronous_commit other than off; install keeps it
+  prune_job_not_visible, prune_job_has_not_run   of install --schedule; only a superuser sees the jobs
   durability_relaxed, durability_unlogged, durability_relaxed_by_server   what a crash of the server loses
   member_of_owner, view_on_store, foreign_function, password_expired, password_stored_as_md5, public_may_connect, \
 public_may_create_in_public, public_may_make_temporary_tables, release_not_recorded, password_not_visible, pg_hba_not_visible
@@ -133,6 +138,7 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
         .install_options()
         .and_then(|options| check_durability(&mut client, &options, &mut environment))
         .map_err(|error| call_failed("check", &error, global, Rights::Monitor))?;
+    check_prune_job(&mut client, global, &mut environment);
     settings::remove_from_drift(&environment, &mut store.changes);
     let is_ok = report::print(global, &store, durability, &environment)?;
     Ok(if args.probe && has_danger {
@@ -164,7 +170,7 @@ fn check_expired(
                     "expired sessions are not pruned"
                 )
             ),
-            "run session-admin prune from a timer, or Store::start_pruning in the application",
+            "run session-admin prune from a timer, or Store::start_pruning in the application, or let pg_cron prune: session-admin install --schedule",
         ));
     }
     Ok(())

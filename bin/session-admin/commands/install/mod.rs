@@ -1,11 +1,14 @@
 //! `session-admin install`
 
+mod schedule;
+
 use std::fmt::Write;
 
 use connect_pg::install::{Change, InstallReport, dry_run, install};
 use postgres::Client;
 use serde_json::json;
 
+use self::schedule::{Jobs, ScheduleArgs};
 use crate::exit::ExitStatus;
 use crate::support::call_error::{call_failed, names_refused};
 use crate::support::change_list::{json_changes, value};
@@ -14,6 +17,7 @@ use crate::support::connection;
 use crate::support::durability::{self, DurabilityName};
 use crate::support::global_args::{Format, GlobalArgs};
 use crate::support::output;
+use crate::support::prune_job::Mode;
 use crate::support::rights::Rights;
 use crate::support::role_settings::{self, SettingClass, StoredSetting};
 use crate::support::text::{counted, one_line};
@@ -39,6 +43,12 @@ The role gets synchronous_commit = off in this database, also for what else it d
 A switch to unlogged or back writes the table anew, and requests wait until that is done. \
 Open connections keep the old setting until they reconnect. Without the option a store keeps its durability.
 
+--schedule lets the extension pg_cron prune, every five minutes or by the five fields of a cron expression. The job runs as the \
+runtime role, in the database of the store. It prunes in small batches, 20 seconds at most. The jobs are in the database that \
+cron.database_name names; install connects to it with the same credentials. A superuser makes the job. Another user needs \
+USAGE on the schema cron with grant option. Without the option an install keeps and repairs the job that there is. \
+--no-schedule removes it.
+
 The role is created without a password and cannot log in. Set one with session-admin rotate-password.
 
 Rights: a superuser, or a role with CREATEROLE that owns the database. Connect to the server itself, not through a pooler \
@@ -48,6 +58,8 @@ Examples:
   sudo -u postgres session-admin install --database-url postgresql:///shop
   session-admin install --dry-run
   session-admin install --durability relaxed
+  session-admin install --schedule                          # pg_cron prunes every five minutes
+  session-admin install --schedule '17 * * * *'             # at minute 17 of each hour
   session-admin install --schema shop_web --role shop_app   # a second store in the same database
 
 --format json prints {\"dry_run\":…, \"release\":1, \"changes\":[{\"action\":\"created\", \"kind\":\"table\", \"object\":\"session\", \
@@ -63,6 +75,8 @@ pub(crate) struct Args {
     /// What a crash of the server may lose [default: as it is; a new store is full]
     #[arg(long, value_enum, value_name = "DURABILITY")]
     durability: Option<DurabilityName>,
+    #[command(flatten)]
+    schedule: ScheduleArgs,
     /// When upgrading connect-pg 1.1.5 for Node: drop the additions to its table
     #[arg(long)]
     drop_additions: bool,
@@ -83,13 +97,24 @@ pub(crate) fn run(global: &GlobalArgs, args: &Args) -> Result<ExitStatus, CliErr
         Some(name) => options.durability(name.into()),
         None => options,
     };
+    let mut jobs = Jobs::prepare(&mut client, global, &args.schedule)?;
+    let options = jobs.record(options)?;
     durability::warn_of_rewrite(&mut client, global, args.durability);
-    let report = if args.dry_run {
+    let mode = if args.dry_run {
+        Mode::Plan
+    } else {
+        Mode::Apply
+    };
+    let mut removed = jobs.remove(global, mode)?;
+    let mut report = if args.dry_run {
         dry_run(&mut client, &options)
     } else {
         install(&mut client, &options)
     }
     .map_err(|error| call_failed("install", &error, global, Rights::Install))?;
+    report.changes.append(&mut removed);
+    // The runtime role exists now.
+    report.changes.extend(jobs.make(global, mode)?);
 
     match global.format() {
         Format::Json => output::print_json(&json!({
