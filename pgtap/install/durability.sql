@@ -173,7 +173,8 @@ select throws_ok(
 select matches(pg_temp.asked('unlogged'), 'persistence: logged -> unlogged$', 'one of them may become unlogged');
 select pg_temp.asked('full') \g /dev/null
 
--- Publications need no wal_level to be made.
+-- It can be made at every wal_level, with a warning.
+set local client_min_messages = error;
 create publication pgtap_moving for table web.session;
 select throws_ok(
     $$ select pg_temp.asked('unlogged') $$,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::support::fresh_server::FreshServer;
 use crate::support::server::value;
-use crate::support::session_admin::{Run, bare_command, run};
+use crate::support::session_admin::{Run, bare_command, end, run, start};
 use crate::support::skip::skip;
 use crate::support::wait::wait_until_within;
 use postgres::Client;
@@ -111,11 +111,11 @@ impl Server {
             .collect()
     }
 
-    /// Lets all roles in without a password. The directory of the socket is private.
-    fn trust(&mut self) {
+    /// Lets these roles in without a password. The directory of the socket is private.
+    fn trust(&mut self, roles: &str) {
         fs::write(
             self.server.data().join("pg_hba.conf"),
-            "local all all trust\n",
+            format!("local all {roles} trust\nlocal all all scram-sha-256\n"),
         )
         .unwrap();
         self.connect("postgres")
@@ -279,7 +279,7 @@ fn job_that_may_not_log_in_fails_and_check_says_so() {
         "cron.use_background_workers = on",
     ]);
     assert_eq!(server.findings(1), ["prune_job_failed"]);
-    server.trust();
+    server.trust("all");
     server.wait_for_run("succeeded");
     wait_until_within("the sessions are pruned", MINUTES, || {
         let sql = "select count(*) from web.session where prune_after <= now()";
@@ -292,7 +292,6 @@ fn job_of_another_origin_and_the_right_to_make_jobs_are_warnings() {
     let Some(mut server) = Server::new(DATABASE) else {
         return;
     };
-    server.trust();
     server.run(&["install", "--schedule"]).expect(0);
     server.run(&["rotate-password"]).expect(0);
     assert_eq!(
@@ -414,7 +413,7 @@ fn missing_pg_cron_is_an_error_with_its_remedy() {
 
 /// Makes a role as managed services give it, which owns the database of the store.
 fn installer(server: &mut Server) {
-    server.trust();
+    server.trust("postgres,dba");
     server
         .connect("postgres")
         .batch_execute(&format!(
@@ -510,4 +509,26 @@ fn stores_of_one_role_in_two_databases_have_a_job_each() {
     // Neither is foreign to the other.
     assert!(!server.findings(0).contains(&"foreign_job".to_owned()));
     server.server.session_admin("other", &["check"]).expect(0);
+}
+
+#[test]
+fn installs_at_the_same_time_leave_one_job() {
+    let Some(mut server) = Server::new("postgres") else {
+        return;
+    };
+    server.run(&["install", "--schedule"]).expect(0);
+    for round in 0..3 {
+        let installs: Vec<_> = (0..3)
+            .map(|minute| {
+                let schedule = format!("{} * * * *", 10 * round + minute);
+                let mut command = bare_command(&["install", "--schedule", &schedule]);
+                server.server.set_login(&mut command, DATABASE);
+                start(command)
+            })
+            .collect();
+        for install in installs {
+            end(install).expect(0);
+        }
+        assert_eq!(server.job_list().len(), 1);
+    }
 }

@@ -21,6 +21,9 @@ const NAME_PREFIX: &str = "connect-pg prune ";
 /// The longest name of PostgreSQL, in bytes.
 const MAX_NAME_BYTES: usize = 63;
 
+/// Installs at the same time succeed one after another.
+const MAX_ATTEMPTS: u32 = 10;
+
 /// What the job executes, before and after the quoted name of the schema. Each batch is a transaction of its own, with a pause three
 /// times as long as it took, as in `session-admin prune`. A run ends after 20 seconds, or half of a shorter `statement_timeout`; the next
 /// one continues.
@@ -198,8 +201,20 @@ pub(crate) fn synchronize(
         schedule.unwrap_or(DEFAULT_SCHEDULE),
     );
     let database = cron.database.clone();
-    attempt(cron, &job, schedule.is_some(), mode)
-        .map_err(|error| refused(&error, global, &job, &database))
+    let mut attempts = 1;
+    loop {
+        match attempt(cron, &job, schedule.is_some(), mode) {
+            // Another install may have removed the job that this one has found.
+            Err(error)
+                if attempts < MAX_ATTEMPTS
+                    && error.code() == Some(&SqlState::INTERNAL_ERROR)
+                    && !cron.client.is_closed() =>
+            {
+                attempts += 1;
+            }
+            result => return result.map_err(|error| refused(&error, global, &job, &database)),
+        }
+    }
 }
 
 fn attempt(
