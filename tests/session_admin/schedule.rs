@@ -1,4 +1,4 @@
-//! `session-admin install --schedule`: pg_cron prunes. Servers of their own, because a server loads pg_cron when it starts.
+//! `session-admin install --schedule`: `pg_cron` prunes. Servers of their own, because a server loads `pg_cron` when it starts.
 
 use std::fs;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use crate::support::wait::wait_until_within;
 use postgres::Client;
 
 const DATABASE: &str = "shop";
-/// pg_cron starts a job at the beginning of a minute.
+/// `pg_cron` starts a job at the beginning of a minute.
 const MINUTES: Duration = Duration::from_secs(600);
 
-/// A server with pg_cron, the database of the store, and the database of the jobs.
+/// A server with `pg_cron`, the database of the store, and the database of the jobs.
 struct Server {
     server: FreshServer,
     settings: Vec<String>,
@@ -22,7 +22,7 @@ struct Server {
 }
 
 impl Server {
-    /// Starts one whose jobs are in this database. Reports a skip and returns None if there is no pg_cron for this version.
+    /// Starts one whose jobs are in this database. Reports a skip and returns None if there is no `pg_cron` for this version.
     fn new(jobs: &str) -> Option<Self> {
         let made = FreshServer::new(&[]).and_then(|mut server| {
             let sql = "select exists (select from pg_available_extensions where name = 'pg_cron')";
