@@ -29,41 +29,20 @@ as $$
     );
 $$;
 
--- What an install with this option reports. The comparison must foretell it, and a second call must find nothing.
-create function pg_temp.asked(p_durability text)
-returns text
-language plpgsql
-as $$
-declare
-    v_foretold jsonb;
-    v_report jsonb;
-begin
-    perform set_config('connect_pg.durability', p_durability, true);
-    v_foretold := pg_temp.compared('web', 'nodepg', 'v_report');
-    v_report := (select coalesce(jsonb_agg(c), '[]') from public.correct_web('web', 'nodepg') as c);
-    return concat_ws(
-        E'\n',
-        coalesce(pg_temp.report_as_text(v_report), '(nothing)'),
-        case when jsonb_strip_nulls(v_foretold) is distinct from jsonb_strip_nulls(v_report) then 'FORETOLD: ' || coalesce(pg_temp.report_as_text(v_foretold), '(nothing)') end,
-        'AGAIN: ' || pg_temp.correction()
-    );
-end;
-$$;
-
 -- ---- The option ----
 
 select is(pg_temp.durability(), '', 'a new store is full');
-select is(pg_temp.asked('full'), '(nothing)', 'full: nothing to do');
+select is(pg_temp.asked('connect_pg.durability', 'full'), '(nothing)', 'full: nothing to do');
 select is(
-    pg_temp.asked('relaxed'),
+    pg_temp.asked('connect_pg.durability', 'relaxed'),
     $$changed role nodepg settings: enable_seqscan=off, jit=off, lock_timeout=10s -> enable_seqscan=off, jit=off, lock_timeout=10s, synchronous_commit=off
 changed table session comment$$,
     'full to relaxed: the setting and the record'
 );
 select is(pg_temp.durability(), 'relaxed, synchronous_commit=off', 'relaxed: commits of the role do not wait');
-select is(pg_temp.asked(''), '(nothing)', 'without the option a relaxed store stays');
+select is(pg_temp.asked('connect_pg.durability', ''), '(nothing)', 'without the option a relaxed store stays');
 select is(
-    pg_temp.asked('unlogged'),
+    pg_temp.asked('connect_pg.durability', 'unlogged'),
     $$changed role nodepg settings: enable_seqscan=off, jit=off, lock_timeout=10s, synchronous_commit=off -> enable_seqscan=off, jit=off, lock_timeout=10s
 changed table session comment
 changed table session persistence: logged -> unlogged$$,
@@ -75,16 +54,16 @@ select is(
     null,
     'unlogged: its indexes too'
 );
-select is(pg_temp.asked(''), '(nothing)', 'without the option an unlogged store stays');
+select is(pg_temp.asked('connect_pg.durability', ''), '(nothing)', 'without the option an unlogged store stays');
 select is(
-    pg_temp.asked('full'),
+    pg_temp.asked('connect_pg.durability', 'full'),
     $$changed table session comment
 changed table session persistence: unlogged -> logged$$,
     'unlogged to full'
 );
 select is(pg_temp.durability(), '', 'full again');
 select is(web.get_session_data('survivor'), '{"n":1}', 'sessions survive each switch');
-select throws_ok($$ select pg_temp.asked('fast') $$, '22023', 'connect_pg.durability is ''fast''', 'another word is refused');
+select throws_ok($$ select pg_temp.asked('connect_pg.durability', 'fast') $$, '22023', 'connect_pg.durability is ''fast''', 'another word is refused');
 select set_config('connect_pg.durability', '', true) \g /dev/null
 select is(
     (select string_agg(c.action || ' ' || c.kind, ', ') from (select set_config('connect_pg.durability', 'unlogged', true)) as s cross join lateral public.correct_web('pgtap_shop', 'pgtap_clerk') as c where c.object = 'session'),
@@ -114,7 +93,7 @@ select pg_temp.repairs(
     'the record says unlogged, and the table is logged'
 );
 
-select pg_temp.asked('unlogged') \g /dev/null
+select pg_temp.asked('connect_pg.durability', 'unlogged') \g /dev/null
 select set_config('connect_pg.durability', '', true) \g /dev/null
 select pg_temp.repairs(
     $$ alter table web.session set logged $$,
@@ -135,7 +114,7 @@ changed table user_lock persistence: unlogged -> logged$$,
     'the other tables are logged in an unlogged store too'
 );
 
-select pg_temp.asked('relaxed') \g /dev/null
+select pg_temp.asked('connect_pg.durability', 'relaxed') \g /dev/null
 select set_config('connect_pg.durability', '', true) \g /dev/null
 select pg_temp.repairs(
     $$ do $x$ begin execute format('alter role nodepg in database %I reset synchronous_commit', current_database()); end $x$ $$,
@@ -161,28 +140,28 @@ select throws_ok(
     'the store in schema web has the runtime role nodepg too, and a relaxed store needs a role of its own',
     'no second store has the role of a relaxed one'
 );
-select pg_temp.asked('full') \g /dev/null
+select pg_temp.asked('connect_pg.durability', 'full') \g /dev/null
 select set_config('connect_pg.durability', '', true) \g /dev/null
 select is_empty($$ select from correct_web('pgtap_web', 'nodepg') as c where c.action <> 'created' $$, 'two full stores share a role');
 select throws_ok(
-    $$ select pg_temp.asked('relaxed') $$,
+    $$ select pg_temp.asked('connect_pg.durability', 'relaxed') $$,
     '0A000',
     'the store in schema pgtap_web has the runtime role nodepg too, and a relaxed store needs a role of its own',
     'and neither becomes relaxed'
 );
-select matches(pg_temp.asked('unlogged'), 'persistence: logged -> unlogged$', 'one of them may become unlogged');
-select pg_temp.asked('full') \g /dev/null
+select matches(pg_temp.asked('connect_pg.durability', 'unlogged'), 'persistence: logged -> unlogged$', 'one of them may become unlogged');
+select pg_temp.asked('connect_pg.durability', 'full') \g /dev/null
 
 -- It can be made at every wal_level, with a warning.
 set local client_min_messages = error;
 create publication pgtap_moving for table web.session;
 select throws_ok(
-    $$ select pg_temp.asked('unlogged') $$,
+    $$ select pg_temp.asked('connect_pg.durability', 'unlogged') $$,
     '55000',
     'the publication pgtap_moving contains the session table, and PostgreSQL does not publish an unlogged table',
     'a published table is refused'
 );
-select is(pg_temp.asked('full'), '(nothing)', 'a published table may be logged');
+select is(pg_temp.asked('connect_pg.durability', 'full'), '(nothing)', 'a published table may be logged');
 drop publication pgtap_moving;
 
 -- ---- What ends a session waits for the disk ----

@@ -11,33 +11,12 @@ as $$
     select obj_description('web.prune_state'::regclass, 'pg_class');
 $$;
 
--- What an install with this option reports. The comparison must foretell it, and a second call must find nothing.
-create function pg_temp.asked(p_schedule text)
-returns text
-language plpgsql
-as $$
-declare
-    v_foretold jsonb;
-    v_report jsonb;
-begin
-    perform set_config('connect_pg.schedule', p_schedule, true);
-    v_foretold := pg_temp.compared('web', 'nodepg', 'v_report');
-    v_report := (select coalesce(jsonb_agg(c), '[]') from public.correct_web('web', 'nodepg') as c);
-    return concat_ws(
-        E'\n',
-        coalesce(pg_temp.report_as_text(v_report), '(nothing)'),
-        case when jsonb_strip_nulls(v_foretold) is distinct from jsonb_strip_nulls(v_report) then 'FORETOLD: ' || coalesce(pg_temp.report_as_text(v_foretold), '(nothing)') end,
-        'AGAIN: ' || pg_temp.correction()
-    );
-end;
-$$;
-
 select is(pg_temp.recorded(), 'The state of pruning, in one row. API: private', 'a new store has no schedule');
-select is(pg_temp.asked('none'), '(nothing)', 'none: nothing to do');
-select is(pg_temp.asked('*/5 * * * *'), 'changed table prune_state comment', 'a schedule is recorded');
+select is(pg_temp.asked('connect_pg.schedule', 'none'), '(nothing)', 'none: nothing to do');
+select is(pg_temp.asked('connect_pg.schedule', '*/5 * * * *'), 'changed table prune_state comment', 'a schedule is recorded');
 select is(pg_temp.recorded(), 'The state of pruning, in one row. Schedule: */5 * * * *. API: private', 'in the comment');
-select is(pg_temp.asked(''), '(nothing)', 'without the option it stays');
-select is(pg_temp.asked('0 3 * * 1-5'), 'changed table prune_state comment', 'another one');
+select is(pg_temp.asked('connect_pg.schedule', ''), '(nothing)', 'without the option it stays');
+select is(pg_temp.asked('connect_pg.schedule', '0 3 * * 1-5'), 'changed table prune_state comment', 'another one');
 select is(pg_temp.recorded(), 'The state of pruning, in one row. Schedule: 0 3 * * 1-5. API: private', 'takes its place');
 select set_config('connect_pg.schedule', '', true) \g /dev/null
 select pg_temp.repairs(
@@ -45,11 +24,11 @@ select pg_temp.repairs(
     'changed table prune_state comment',
     'a record without a schedule is removed'
 );
-select throws_ok($$ select pg_temp.asked(s.schedule) from (values ('* * * * *'' x')) as s (schedule) $$, '22023', null, 'a quote is refused');
-select throws_ok($$ select pg_temp.asked('a. API: private') $$, '22023', null, 'a dot is refused');
-select throws_ok($$ select pg_temp.asked(E'* * * * *\n') $$, '22023', null, 'a new line is refused');
-select throws_ok($$ select pg_temp.asked(repeat('*', 101)) $$, '22023', null, 'more than 100 characters are refused');
-select is(pg_temp.asked('none'), 'changed table prune_state comment', 'none removes it');
+select throws_ok($$ select pg_temp.asked('connect_pg.schedule', s.schedule) from (values ('* * * * *'' x')) as s (schedule) $$, '22023', null, 'a quote is refused');
+select throws_ok($$ select pg_temp.asked('connect_pg.schedule', 'a. API: private') $$, '22023', null, 'a dot is refused');
+select throws_ok($$ select pg_temp.asked('connect_pg.schedule', E'* * * * *\n') $$, '22023', null, 'a new line is refused');
+select throws_ok($$ select pg_temp.asked('connect_pg.schedule', repeat('*', 101)) $$, '22023', null, 'more than 100 characters are refused');
+select is(pg_temp.asked('connect_pg.schedule', 'none'), 'changed table prune_state comment', 'none removes it');
 select is(pg_temp.recorded(), 'The state of pruning, in one row. API: private', 'and nothing is left of it');
 
 select * from finish();

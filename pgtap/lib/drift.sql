@@ -35,6 +35,28 @@ $$;
 
 \ir comparison.sql
 
+-- What an install with this setting reports. If the comparison foretold another report, or a second call reports anything, that
+-- follows.
+create function pg_temp.asked(p_setting text, p_value text)
+returns text
+language plpgsql
+as $$
+declare
+    v_foretold jsonb;
+    v_report jsonb;
+begin
+    perform set_config(p_setting, p_value, true);
+    v_foretold := pg_temp.compared('web', 'nodepg', 'v_report');
+    v_report := (select coalesce(jsonb_agg(c), '[]') from public.correct_web('web', 'nodepg') as c);
+    return concat_ws(
+        E'\n',
+        coalesce(pg_temp.report_as_text(v_report), '(nothing)'),
+        case when jsonb_strip_nulls(v_foretold) is distinct from jsonb_strip_nulls(v_report) then 'FORETOLD: ' || coalesce(pg_temp.report_as_text(v_foretold), '(nothing)') end,
+        'AGAIN: ' || pg_temp.correction()
+    );
+end;
+$$;
+
 -- The report of the repair. If the comparison foretold another one, a second call reports anything or the session is lost,
 -- that follows; an error replaces all.
 create function pg_temp.repaired(damage text)

@@ -16,7 +16,7 @@ const MINUTES: Duration = Duration::from_secs(600);
 
 /// A server with `pg_cron`, the database of the store, and the database of the jobs.
 struct Server {
-    server: FreshServer,
+    fresh: FreshServer,
     settings: Vec<String>,
     jobs: String,
 }
@@ -31,9 +31,9 @@ impl Server {
             }
             Ok(server)
         });
-        let server = made.inspect_err(|reason| skip(reason)).ok()?;
+        let fresh = made.inspect_err(|reason| skip(reason)).ok()?;
         let mut server = Self {
-            server,
+            fresh,
             settings: vec![
                 "shared_preload_libraries=pg_cron".into(),
                 format!("cron.database_name={jobs}"),
@@ -59,13 +59,13 @@ impl Server {
     }
 
     fn restart(&mut self) {
-        self.server.stop();
+        self.fresh.stop();
         let settings: Vec<&str> = self.settings.iter().map(String::as_str).collect();
-        self.server.start(&settings).unwrap();
+        self.fresh.start(&settings).unwrap();
     }
 
     fn connect(&mut self, database: &str) -> Client {
-        self.server.connect(database)
+        self.fresh.connect(database)
     }
 
     /// Connects to the database of the jobs.
@@ -75,13 +75,13 @@ impl Server {
     }
 
     fn run(&self, arguments: &[&str]) -> Run {
-        self.server.session_admin(DATABASE, arguments)
+        self.fresh.session_admin(DATABASE, arguments)
     }
 
     /// Runs the program as another role, which needs no password.
     fn run_as(&self, user: &str, arguments: &[&str]) -> Run {
         let mut command = bare_command(arguments);
-        self.server.set_login(&mut command, DATABASE);
+        self.fresh.set_login(&mut command, DATABASE);
         command.env("PGUSER", user);
         run(command)
     }
@@ -114,7 +114,7 @@ impl Server {
     /// Lets these roles in without a password. The directory of the socket is private.
     fn trust(&mut self, roles: &str) {
         fs::write(
-            self.server.data().join("pg_hba.conf"),
+            self.fresh.data().join("pg_hba.conf"),
             format!("local all {roles} trust\nlocal all all scram-sha-256\n"),
         )
         .unwrap();
@@ -145,48 +145,9 @@ fn make_due_sessions(client: &mut Client, count: i64) {
         .unwrap();
 }
 
-#[test]
-fn scheduled_job_prunes_in_batches_and_check_verifies_it() {
-    let Some(mut server) = Server::new("postgres") else {
-        return;
-    };
-    let job = "connect-pg prune shop.web";
-    server
-        .run(&["install", "--dry-run", "--schedule", "* * * * *"])
-        .expect(0)
-        .says(&["would be created job connect-pg prune shop.web"]);
-    assert_eq!(server.job_list(), [""; 0]);
-    server
-        .run(&["install", "--schedule", "* * * * *"])
-        .expect(0)
-        .says(&["created job connect-pg prune shop.web"]);
-    server.run(&["rotate-password"]).expect(0);
-    assert_eq!(
-        server.job_list(),
-        [format!("{job} | * * * * * | shop | nodepg | t")]
-    );
-    let mut store = server.connect(DATABASE);
-    make_due_sessions(&mut store, 2500);
-    let wait = |store: &mut Client, server: &mut Server| {
-        server.wait_for_run("succeeded");
-        wait_until_within("the sessions are pruned", MINUTES, || {
-            let sql = "select count(*) from web.session where prune_after <= now()";
-            value::<i64>(store, sql) == 0
-        });
-    };
-    wait(&mut store, &mut server);
-    let batches: i64 = value(
-        &mut store,
-        "select count(distinct xmin::text) from web.session",
-    );
-    assert_eq!(batches, 3);
-    assert_eq!(server.findings(0), [""; 0]);
-    server
-        .run(&["install"])
-        .expect(0)
-        .says(&["Already up to date"]);
-
-    // What an administrator or an accident may do, and what check says. An install without the option repairs it.
+/// Does what an administrator or an accident may do. Check finds it, and an install without the option repairs it.
+fn assert_each_harm_is_found_and_repaired(server: &mut Server) {
+    let job = "connect-pg prune shop.web | * * * * * | shop | nodepg | t";
     for (harm, finding) in [
         ("update cron.job set active = false", "prune_job_differs"),
         (
@@ -217,10 +178,7 @@ fn scheduled_job_prunes_in_batches_and_check_verifies_it() {
             .run(&["install"])
             .expect(0)
             .says(&["job connect-pg prune shop.web"]);
-        assert_eq!(
-            server.job_list(),
-            [format!("{job} | * * * * * | shop | nodepg | t")]
-        );
+        assert_eq!(server.job_list(), [job]);
         // The new job has a number of its own, and no run yet, unless a minute has begun.
         let found = server.findings(0);
         assert!(
@@ -228,6 +186,49 @@ fn scheduled_job_prunes_in_batches_and_check_verifies_it() {
             "{found:?}"
         );
     }
+}
+
+#[test]
+fn scheduled_job_prunes_in_batches_and_check_verifies_it() {
+    let Some(mut server) = Server::new("postgres") else {
+        return;
+    };
+    server
+        .run(&["install", "--dry-run", "--schedule", "* * * * *"])
+        .expect(0)
+        .says(&["would be created job connect-pg prune shop.web"]);
+    assert_eq!(server.job_list(), [""; 0]);
+    server
+        .run(&["install", "--schedule", "* * * * *"])
+        .expect(0)
+        .says(&["created job connect-pg prune shop.web"]);
+    server.run(&["rotate-password"]).expect(0);
+    assert_eq!(
+        server.job_list(),
+        ["connect-pg prune shop.web | * * * * * | shop | nodepg | t"]
+    );
+    let mut store = server.connect(DATABASE);
+    make_due_sessions(&mut store, 2500);
+    let wait = |store: &mut Client, server: &mut Server| {
+        server.wait_for_run("succeeded");
+        wait_until_within("the sessions are pruned", MINUTES, || {
+            let sql = "select count(*) from web.session where prune_after <= now()";
+            value::<i64>(store, sql) == 0
+        });
+    };
+    wait(&mut store, &mut server);
+    let batches: i64 = value(
+        &mut store,
+        "select count(distinct xmin::text) from web.session",
+    );
+    assert_eq!(batches, 3);
+    assert_eq!(server.findings(0), [""; 0]);
+    server
+        .run(&["install"])
+        .expect(0)
+        .says(&["Already up to date"]);
+
+    assert_each_harm_is_found_and_repaired(&mut server);
     // This job does not run before the test has ended.
     server
         .run(&["install", "--schedule", "0 0 29 2 *"])
@@ -264,7 +265,7 @@ fn job_that_may_not_log_in_fails_and_check_says_so() {
         return;
     };
     // The default of pg_cron: it connects as a client does, and the role needs a password.
-    let directory = server.server.directory.display().to_string();
+    let directory = server.fresh.directory.display().to_string();
     server.set("cron.use_background_workers=off");
     server.set(&format!("cron.host={directory}"));
     server
@@ -496,7 +497,7 @@ fn stores_of_one_role_in_two_databases_have_a_job_each() {
     server.run(&["install", "--schedule"]).expect(0);
     server.run(&["rotate-password"]).expect(0);
     server
-        .server
+        .fresh
         .session_admin("other", &["install", "--schedule", "1 2 * * *"])
         .expect(0);
     assert_eq!(
@@ -508,7 +509,7 @@ fn stores_of_one_role_in_two_databases_have_a_job_each() {
     );
     // Neither is foreign to the other.
     assert!(!server.findings(0).contains(&"foreign_job".to_owned()));
-    server.server.session_admin("other", &["check"]).expect(0);
+    server.fresh.session_admin("other", &["check"]).expect(0);
 }
 
 #[test]
@@ -522,7 +523,7 @@ fn installs_at_the_same_time_leave_one_job() {
             .map(|minute| {
                 let schedule = format!("{} * * * *", 10 * round + minute);
                 let mut command = bare_command(&["install", "--schedule", &schedule]);
-                server.server.set_login(&mut command, DATABASE);
+                server.fresh.set_login(&mut command, DATABASE);
                 start(command)
             })
             .collect();
