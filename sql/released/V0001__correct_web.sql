@@ -3169,6 +3169,7 @@ $body$,
     v_schema oid;
     v_is_upgrade boolean := false;
     v_durability text;
+    v_schedule text;
     v_is_comparable boolean;
     v_catalog jsonb;
     v_catalog_before jsonb;
@@ -3273,6 +3274,31 @@ begin
                 errcode = 'object_not_in_prerequisite_state',
                 message = format('the publication %s contains the session table, and PostgreSQL does not publish an unlogged table', v_found.name),
                 hint = format('alter publication %I drop table %I.session', v_found.name, p_schema);
+        end if;
+    end;
+
+    v_step := 'schedule.sql';
+    -- The schedule by which pg_cron prunes this store: as the caller asks, or else as the comment of prune_state has it. The job may be
+    -- in another database, so session-admin makes it. Here the schedule is only recorded.
+    begin
+        v_schedule := nullif(
+            coalesce(
+                nullif(current_setting('connect_pg.schedule', true), ''),
+                (
+                    select substring(obj_description(c.oid, 'pg_class') from ' Schedule: ([^.]+)\. API: private$')
+                    from pg_class as c
+                    join pg_namespace as n on n.oid = c.relnamespace
+                    where n.nspname = p_schema
+                        and c.relname = 'prune_state'
+                )
+            ),
+            'none'
+        );
+        if v_schedule !~ '^[0-9A-Za-z*/,$ -]{1,100}$' then
+            raise exception using
+                errcode = 'invalid_parameter_value',
+                message = format('connect_pg.schedule is %s', quote_literal(v_schedule)),
+                hint = 'Set it to the five fields of a cron expression, to none, or leave it unset.';
         end if;
     end;
 
@@ -4368,6 +4394,9 @@ begin
                                 'persistence', case v_durability when 'unlogged' then 'unlogged' else 'logged' end,
                                 'comment', regexp_replace(m.attributes ->> 'comment', ' API: private$', format(' Durability: %s. API: private', v_durability))
                             )
+                            when m.object = 'prune_state' and v_schedule is not null then jsonb_build_object(
+                                'comment', regexp_replace(m.attributes ->> 'comment', ' API: private$', format(' Schedule: %s. API: private', v_schedule))
+                            )
                             else '{}'
                         end
                         else '{}'
@@ -4607,6 +4636,31 @@ begin
                 errcode = 'object_not_in_prerequisite_state',
                 message = format('the publication %s contains the session table, and PostgreSQL does not publish an unlogged table', v_found.name),
                 hint = format('alter publication %I drop table %I.session', v_found.name, p_schema);
+        end if;
+    end;
+
+    v_step := 'schedule.sql';
+    -- The schedule by which pg_cron prunes this store: as the caller asks, or else as the comment of prune_state has it. The job may be
+    -- in another database, so session-admin makes it. Here the schedule is only recorded.
+    begin
+        v_schedule := nullif(
+            coalesce(
+                nullif(current_setting('connect_pg.schedule', true), ''),
+                (
+                    select substring(obj_description(c.oid, 'pg_class') from ' Schedule: ([^.]+)\. API: private$')
+                    from pg_class as c
+                    join pg_namespace as n on n.oid = c.relnamespace
+                    where n.nspname = p_schema
+                        and c.relname = 'prune_state'
+                )
+            ),
+            'none'
+        );
+        if v_schedule !~ '^[0-9A-Za-z*/,$ -]{1,100}$' then
+            raise exception using
+                errcode = 'invalid_parameter_value',
+                message = format('connect_pg.schedule is %s', quote_literal(v_schedule)),
+                hint = 'Set it to the five fields of a cron expression, to none, or leave it unset.';
         end if;
     end;
 
@@ -5821,6 +5875,7 @@ begin
                 d.name,
                 case
                     when d.name = 'session' and v_durability <> 'full' then regexp_replace(d.comment, ' API: private$', format(' Durability: %s. API: private', v_durability))
+                    when d.name = 'prune_state' and v_schedule is not null then regexp_replace(d.comment, ' API: private$', format(' Schedule: %s. API: private', v_schedule))
                     else d.comment
                 end as comment,
                 -- Without their rows the functions fail, so the other tables outlive a crash.
