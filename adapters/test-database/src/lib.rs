@@ -10,11 +10,13 @@
 )]
 
 mod application;
+mod skip;
 mod test_database;
 mod visitor;
 mod wait;
 
 pub use application::{Application, program_of};
+pub use skip::skip;
 pub use test_database::{TestDatabase, unique_name};
 pub use visitor::{Response, Visitor, send, try_send};
 pub use wait::{PATIENCE, wait_until};

@@ -7,13 +7,7 @@ use maud::{DOCTYPE, Markup, html};
 use crate::device;
 use crate::page::Page;
 
-/// Where a page is in the navigation.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Home,
-    Devices,
-    Other,
-}
+const DEVICES: &str = "My devices";
 
 /// Shows the number of views, and the login or the user.
 #[must_use]
@@ -46,7 +40,7 @@ pub fn home(user: Option<&str>, views: u64) -> Page {
         }
     };
     let text = format!("views: {views}\nuser: {}\n", user.unwrap_or("anonymous"));
-    page(Place::Home, "Home", user, &content, text)
+    page("Home", user, &content, text)
 }
 
 /// Lists the devices of a user. `current` is the handle of the session that asks.
@@ -55,7 +49,7 @@ pub fn devices(user: &str, sessions: &[UserSession], current: Option<Uuid>) -> P
     let is_current = |session: &UserSession| Some(session.handle()) == current;
     let content = html! {
         section.card {
-            h1 { "My devices" }
+            h1 { (DEVICES) }
             p.quiet { "Each browser in which " (user) " is logged in. The last use is exact to ten minutes." }
             ul.devices {
                 @for session in sessions {
@@ -64,11 +58,11 @@ pub fn devices(user: &str, sessions: &[UserSession], current: Option<Uuid>) -> P
                         div {
                             h2 {
                                 (device::name(session.user_agent()))
-                                @if is_current(session) { " " span.badge { "this device" } }
+                                @if is_current(session) { span.badge { "this device" } }
                             }
                             p.quiet {
-                                "Last used " (device::ago(session.last_used_at()))
-                                ", logged in " (device::ago(session.created_at()))
+                                span { "Last used " (device::ago(session.last_used_at())) }
+                                span { "Logged in " (device::ago(session.created_at())) }
                             }
                         }
                         @if is_current(session) {
@@ -93,13 +87,7 @@ pub fn devices(user: &str, sessions: &[UserSession], current: Option<Uuid>) -> P
         let name = device::name(session.user_agent());
         format!("{} {name}{mark}\n", session.handle())
     });
-    page(
-        Place::Devices,
-        "My devices",
-        Some(user),
-        &content,
-        lines.collect(),
-    )
+    page(DEVICES, Some(user), &content, lines.collect())
 }
 
 /// Shows that the session has ended, without beginning another.
@@ -113,7 +101,6 @@ pub fn ended() -> Page {
         }
     };
     page(
-        Place::Other,
         "Logged out",
         None,
         &content,
@@ -131,11 +118,11 @@ pub fn message(title: &str, sentence: &str) -> Page {
             p { a.button href="/" { "To the first page" } }
         }
     };
-    page(Place::Other, title, None, &content, format!("{sentence}\n"))
+    page(title, None, &content, format!("{sentence}\n"))
 }
 
-fn page(place: Place, title: &str, user: Option<&str>, content: &Markup, text: String) -> Page {
-    let current = |link: Place| (place == link).then_some("page");
+fn page(title: &str, user: Option<&str>, content: &Markup, text: String) -> Page {
+    let current = (title == DEVICES).then_some("page");
     let html = html! {
         (DOCTYPE)
         html lang="en" {
@@ -151,8 +138,7 @@ fn page(place: Place, title: &str, user: Option<&str>, content: &Markup, text: S
                 header {
                     a.brand href="/" { img src="/icon.svg" alt=""; "connect-pg" }
                     @if user.is_some() {
-                        a href="/" aria-current=[current(Place::Home)] { "Home" }
-                        a href="/devices" aria-current=[current(Place::Devices)] { "Devices" }
+                        a href="/devices" aria-current=[current] { "Devices" }
                         (button("/logout", "Log out", "plain", None))
                     }
                 }
