@@ -1,0 +1,50 @@
+//! The store under tower-sessions and axum-login, over HTTP, on a real server.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by a panic"
+)]
+
+#[macro_use]
+mod route_tests;
+
+mod axum_login;
+mod browser;
+mod database;
+mod outage;
+mod records;
+mod requests;
+
+/// tower-sessions' own tests.
+mod with_layer {
+    use axum::Router;
+
+    use crate::database::Database;
+    use crate::route_tests::build_app;
+
+    async fn app(max_age: Option<Duration>, domain: Option<String>) -> Router {
+        let database = Database::new();
+        let app = build_app(&database.store().await, true, max_age, domain);
+        database.kept_by(app)
+    }
+
+    route_tests!(app);
+}
+
+/// The same without the layer of this crate.
+mod without_layer {
+    use axum::Router;
+
+    use crate::database::Database;
+    use crate::route_tests::build_app;
+
+    async fn app(max_age: Option<Duration>, domain: Option<String>) -> Router {
+        let database = Database::new();
+        let app = build_app(&database.store().await, false, max_age, domain);
+        database.kept_by(app)
+    }
+
+    route_tests!(app);
+}
