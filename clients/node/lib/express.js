@@ -1,20 +1,9 @@
 'use strict';
 
-const { setTimeout } = require('node:timers/promises');
+const { ID_ATTEMPTS, conflict, hasJustSlid, idsInUse, limitReached, open, updateStored } = require('./common.js');
 const { SessionStoreError } = require('./errors.js');
-const { Functions } = require('./functions.js');
 const { isId, keyOf } = require('./id.js');
 const { decode, encode } = require('./json.js');
-const { Pruner } = require('./pruner.js');
-
-// A touch this soon after the load, which slides as well, would move the expiry by less than the store writes.
-const JUST_LOADED_MS = 1000;
-const SHORTEST_FOR_THAT_SECONDS = 60;
-
-// An id that is in use is a mistake of genid, or an attack: a second one of 192 random bits is enough.
-const ID_ATTEMPTS = 3;
-const UPDATE_ATTEMPTS = 50;
-const LONGEST_PAUSE_MS = 64;
 
 const PAGE = 1000;
 const MOST_DRIFT_MS = 100;
@@ -30,13 +19,8 @@ function expressStore(session) {
   }
 
   return class PgStore extends Store {
-    #functions;
-    #pruner;
-    #errorLog;
-    #ttl;
-    #absoluteTimeout;
+    #store;
     #slide;
-    #rejectConflicts;
     #userOf;
     // What is stored of a session object: its key, version, JSON and lifetime. An object without it is new.
     #stored = new WeakMap();
@@ -44,17 +28,9 @@ function expressStore(session) {
     /** @param {object} [options] see README.md */
     constructor(options = {}) {
       super(options);
-      const { ttl, absoluteTimeout, disableTouch = false, conflicts = 'overwrite', userId, pruneInterval, errorLog = console.error } = options;
-      if (conflicts !== 'overwrite' && conflicts !== 'reject') {
-        throw new SessionStoreError('CONNECT_PG_ARGUMENT', 'conflicts is unknown', "Pass 'overwrite' or 'reject'.");
-      }
-      this.#functions = new Functions({ ...options, errorLog });
-      this.#pruner = new Pruner(this.#functions, pruneInterval, errorLog);
-      this.#errorLog = errorLog;
-      this.#ttl = ttl;
-      this.#absoluteTimeout = absoluteTimeout;
+      const { disableTouch = false, userId, ...shared } = options;
+      this.#store = open(shared);
       this.#slide = !disableTouch;
-      this.#rejectConflicts = conflicts === 'reject';
       this.#userOf = userId;
     }
 
@@ -64,13 +40,13 @@ function expressStore(session) {
       this.#call(callback, async () => {
         if (!isId(sid)) return null;
         const key = keyOf(sid);
-        const loaded = await this.#functions.loadSession(key, this.#slide);
+        const loaded = await this.#store.functions.loadSession(key, this.#slide);
         if (loaded === null) return null;
         try {
           return this.#inflate(key, loaded);
         } catch (error) {
           // The visitor gets a new session, and not an error with every request. The row stays for inspection.
-          this.#errorLog(error);
+          this.#store.errorLog(error);
           return null;
         }
       });
@@ -86,23 +62,23 @@ function expressStore(session) {
 
     destroy(sid, callback) {
       this.#call(callback, async () => {
-        if (isId(sid)) await this.#functions.endSession(keyOf(sid));
+        if (isId(sid)) await this.#store.functions.endSession(keyOf(sid));
       });
     }
 
     length(callback) {
-      this.#call(callback, () => this.#functions.countSessions());
+      this.#call(callback, () => this.#store.functions.countSessions());
     }
 
     clear(callback) {
-      this.#call(callback, () => this.#functions.clearSessions());
+      this.#call(callback, () => this.#store.functions.clearSessions());
     }
 
     all(callback) {
       this.#call(callback, async () => {
         const sessions = [];
         for (let after = null; ; ) {
-          const page = await this.#functions.exportSessions(after, PAGE);
+          const page = await this.#store.functions.exportSessions(after, PAGE);
           for (const row of page) sessions.push(this.#inflate(row.key, row));
           if (page.length < PAGE) return sessions;
           after = page[page.length - 1].key;
@@ -123,17 +99,17 @@ function expressStore(session) {
     /** Gives the session of the request to a user, under a new id, with its data: the login. */
     async loginSession(req, userId, attributes = {}) {
       const given = { ...deviceOf(req), ...attributes, userId };
-      return this.#changeId(req, (oldKey, newKey) => this.#functions.loginSession(oldKey, newKey, given), given);
+      return this.#changeId(req, (oldKey, newKey) => this.#store.functions.loginSession(oldKey, newKey, given), given);
     }
 
     /** Takes the session of the request from its user, under a new id, with its data. To end it: req.session.destroy(). */
     async logoutSession(req) {
-      return this.#changeId(req, (oldKey, newKey) => this.#functions.logoutSession(oldKey, newKey));
+      return this.#changeId(req, (oldKey, newKey) => this.#store.functions.logoutSession(oldKey, newKey));
     }
 
     /** Gives the session of the request a new id and keeps everything else. */
     async rotateSession(req, { graceSeconds = 0 } = {}) {
-      return this.#changeId(req, (oldKey, newKey) => this.#functions.rotateSession(oldKey, newKey, graceSeconds));
+      return this.#changeId(req, (oldKey, newKey) => this.#store.functions.rotateSession(oldKey, newKey, graceSeconds));
     }
 
     /**
@@ -153,40 +129,40 @@ function expressStore(session) {
 
     /** Returns what is known about the session of the request, except its data. */
     async sessionInfo(req) {
-      return this.#functions.sessionInfo(keyOf(req.sessionID));
+      return this.#store.functions.sessionInfo(keyOf(req.sessionID));
     }
 
     /** Returns the live sessions of a user, without ids: for a page of devices. */
     async userSessions(userId) {
-      return this.#functions.userSessions(userId);
+      return this.#store.functions.userSessions(userId);
     }
 
     /** Ends one session of a user by its handle. Returns false if the user has no live session with that handle. */
     async endUserSession(userId, handle) {
-      return this.#functions.endUserSession(userId, handle);
+      return this.#store.functions.endUserSession(userId, handle);
     }
 
     /** Ends the sessions of a user, except that of a request. Returns their number. */
     async endUserSessions(userId, { except } = {}) {
-      return this.#functions.endUserSessions(userId, except === undefined ? null : keyOf(except.sessionID));
+      return this.#store.functions.endUserSessions(userId, except === undefined ? null : keyOf(except.sessionID));
     }
 
     /** Deletes expired sessions now. Returns the number of deleted rows. */
     async pruneSessions() {
-      return this.#pruner.prune();
+      return this.#store.pruner.prune();
     }
 
     /** Stops pruning, and closes the connections unless the pool was given. */
     async close() {
-      this.#pruner.close();
-      await this.#functions.close();
+      this.#store.pruner.close();
+      await this.#store.functions.close();
     }
 
     // ── Inside ──────────────────────────────────────────────────────────────────────────────────────
 
     // Never throws, and never calls back twice: an exception of the callback is the caller's.
     #call(callback, work) {
-      this.#pruner.plan();
+      this.#store.pruner.plan();
       Promise.resolve()
         .then(work)
         .then(
@@ -195,7 +171,7 @@ function expressStore(session) {
           },
           (error) => {
             if (callback) process.nextTick(callback, error);
-            else this.#errorLog(error);
+            else this.#store.errorLog(error);
           },
         );
     }
@@ -210,26 +186,26 @@ function expressStore(session) {
       // The row knows: its expiry has slid since the data was saved.
       if (typeof cookie.originalMaxAge === 'number' || cookie.expires) cookie.expires = expiresAt;
       else cookie.expires = null;
-      this.#stored.set(data, { key, version, userId, seconds: secondsOf(cookie, this.#ttl), loadedAt: performance.now() });
+      this.#stored.set(data, { key, version, userId, seconds: secondsOf(cookie, this.#store.ttl), loadedAt: performance.now() });
       return data;
     }
 
     async #set(sid, data) {
       const key = keyOf(sid);
       const text = textOf(data);
-      const seconds = secondsOf(data?.cookie, this.#ttl);
+      const seconds = secondsOf(data?.cookie, this.#store.ttl);
       if (seconds !== null && seconds <= 0) {
-        await this.#functions.endSession(key);
+        await this.#store.functions.endSession(key);
         return 'ended';
       }
       const userId = this.#userOf?.(data) ?? null;
       const stored = this.#storedUnder(key, data);
       if (stored === undefined) {
-        const { outcome, version } = await this.#functions.createSession(key, text, {
+        const { outcome, version } = await this.#store.functions.createSession(key, text, {
           ...(userId === null ? {} : deviceOf(data.req)),
           userId,
           idleTimeout: seconds,
-          absoluteTimeout: this.#absoluteTimeout,
+          absoluteTimeout: this.#store.absoluteTimeout,
         });
         if (outcome === 'limit_reached') throw limitReached();
         if (outcome === 'created') {
@@ -247,32 +223,24 @@ function expressStore(session) {
         // Another request may have changed it: what was not changed here is not written back.
         return this.#slide ? this.#touch(sid, data) : 'same';
       }
-      const { outcome, version } = await this.#functions.saveSession(key, text, (this.#rejectConflicts && stored?.version) || null, seconds);
+      const { outcome, version } = await this.#store.functions.saveSession(key, text, (this.#store.rejectsConflicts && stored?.version) || null, seconds);
       if (outcome === 'gone') return this.#gone(data);
-      if (outcome === 'conflict') {
-        throw new SessionStoreError('CONNECT_PG_CONFLICT', 'another request changed the session', 'Load it again: req.session.reload(), or use updateSession.');
-      }
+      if (outcome === 'conflict') throw conflict();
       this.#stored.set(data, { ...stored, key, version, userId, text, seconds, loadedAt: performance.now() });
       return outcome;
     }
 
-    /** Loads, changes and saves until no other request comes in between. Returns the stored data, or null if the session has ended. */
+    /** Returns the data that is stored after the change, or null if the session has ended. */
     async #update(key, change) {
-      for (let attempt = 1; attempt <= UPDATE_ATTEMPTS; attempt += 1) {
-        const loaded = await this.#functions.loadSession(key, this.#slide);
-        if (loaded === null) return null;
+      const updated = await updateStored(this.#store.functions, key, this.#slide, async (loaded) => {
         const data = this.#inflate(key, loaded);
         await change(data);
-        const seconds = secondsOf(data.cookie, this.#ttl);
-        const { outcome, version } = await this.#functions.saveSession(key, textOf(data), loaded.version, seconds);
-        if (outcome === 'gone') return null;
-        if (outcome !== 'conflict') {
-          this.#stored.set(data, { ...this.#stored.get(data), version, seconds });
-          return data;
-        }
-        await setTimeout(Math.random() * Math.min(2 ** attempt, LONGEST_PAUSE_MS));
-      }
-      throw new SessionStoreError('CONNECT_PG_CONFLICT', 'other requests saved the session again and again', 'Try again later.');
+        return { data, text: textOf(data), seconds: secondsOf(data.cookie, this.#store.ttl) };
+      });
+      if (updated === null) return null;
+      const { data, seconds, version } = updated;
+      this.#stored.set(data, { ...this.#stored.get(data), version, seconds });
+      return data;
     }
 
     async #touch(sid, data) {
@@ -284,14 +252,8 @@ function expressStore(session) {
         const { cookie } = JSON.parse(textOf(data));
         return (await this.#update(key, (now) => void (now.cookie = cookie))) === null ? this.#gone(data) : 'saved';
       }
-      if (
-        stored !== undefined &&
-        (stored.seconds ?? SHORTEST_FOR_THAT_SECONDS) >= SHORTEST_FOR_THAT_SECONDS &&
-        performance.now() - stored.loadedAt < JUST_LOADED_MS
-      ) {
-        return 'same';
-      }
-      return (await this.#functions.touchSession(key)) === null ? this.#gone(data) : 'same';
+      if (stored !== undefined && hasJustSlid(stored)) return 'same';
+      return (await this.#store.functions.touchSession(key)) === null ? this.#gone(data) : 'same';
     }
 
     #storedUnder(key, data) {
@@ -326,8 +288,8 @@ function expressStore(session) {
             // The user has proved who it is, so there is a session. The data of one that has ended meanwhile is not carried over.
             if (stored === undefined) this.createSession(req, data);
             const text = textOf(req.session);
-            const seconds = secondsOf(req.session.cookie, this.#ttl);
-            result = await this.#functions.createSession(key, text, { idleTimeout: seconds, absoluteTimeout: this.#absoluteTimeout, ...created });
+            const seconds = secondsOf(req.session.cookie, this.#store.ttl);
+            result = await this.#store.functions.createSession(key, text, { idleTimeout: seconds, absoluteTimeout: this.#store.absoluteTimeout, ...created });
             if (result.outcome === 'created') {
               this.#stored.set(req.session, { key, version: result.version, userId: created.userId, text, seconds, loadedAt: performance.now() });
               return result.outcome;
@@ -335,7 +297,7 @@ function expressStore(session) {
           }
           if (result.outcome === 'limit_reached') throw limitReached();
         }
-        throw new SessionStoreError('CONNECT_PG_ARGUMENT', 'new ids are in use', 'Let genid return random ids, or leave it out.');
+        throw idsInUse();
       } catch (error) {
         req.sessionID = before.id;
         req.session = before.session;
@@ -376,10 +338,6 @@ function secondsOf(cookie, ttl) {
 
 function deviceOf(req) {
   return { clientAddress: req?.ip, userAgent: req?.headers?.['user-agent'] };
-}
-
-function limitReached() {
-  return new SessionStoreError('CONNECT_PG_LIMIT', 'the user has the maximum number of sessions', 'End one of them: userSessions lists them.');
 }
 
 module.exports = { expressStore, SessionStoreError };

@@ -1,32 +1,17 @@
 'use strict';
 
 const { EventEmitter } = require('node:events');
-const { setTimeout } = require('node:timers/promises');
+const { ID_ATTEMPTS, conflict, hasJustSlid, idsInUse, limitReached, open, updateStored } = require('./common.js');
 const { SessionStoreError } = require('./errors.js');
-const { Functions } = require('./functions.js');
 const { generateId, isId, keyOf } = require('./id.js');
 const { decode, encode } = require('./json.js');
-const { Pruner } = require('./pruner.js');
-
-// A touch this soon after the load, which may slide as well, would move the expiry by less than the store writes.
-const JUST_LOADED_MS = 1000;
-const SHORTEST_FOR_THAT_SECONDS = 60;
-
-const ID_ATTEMPTS = 3;
-const UPDATE_ATTEMPTS = 50;
-const LONGEST_PAUSE_MS = 64;
 
 // What koa-session takes for its maxAge if it is not set.
 const KOA_MAX_AGE_MS = 86_400_000;
 
 /** A store for koa-session and for koa-generic-session. */
 class KoaStore extends EventEmitter {
-  #functions;
-  #pruner;
-  #errorLog;
-  #ttl;
-  #absoluteTimeout;
-  #rejectConflicts;
+  #store;
   // What is stored: by the object that get returned (koa-generic-session saves that one), and by the context of the request
   // (koa-session makes another object).
   #stored = new WeakMap();
@@ -36,51 +21,42 @@ class KoaStore extends EventEmitter {
   /** @param {object} [options] see README.md */
   constructor(options = {}) {
     super();
-    const { ttl, absoluteTimeout, conflicts = 'overwrite', pruneInterval, errorLog = console.error } = options;
-    if (conflicts !== 'overwrite' && conflicts !== 'reject') {
-      throw new SessionStoreError('CONNECT_PG_ARGUMENT', 'conflicts is unknown', "Pass 'overwrite' or 'reject'.");
-    }
-    this.#functions = new Functions({ ...options, errorLog });
-    this.#pruner = new Pruner(this.#functions, pruneInterval, errorLog);
-    this.#errorLog = errorLog;
-    this.#ttl = ttl;
-    this.#absoluteTimeout = absoluteTimeout;
-    this.#rejectConflicts = conflicts === 'reject';
+    this.#store = open(options);
   }
 
   // ── The interface of koa-session and koa-generic-session ──────────────────────────────────────────
 
   /** Slides the expiry only with `rolling`, as both middlewares have it. */
   async get(id, maxAge, { rolling = false, ctx } = {}) {
-    this.#pruner.plan();
+    this.#store.pruner.plan();
     if (!isId(id)) return null;
     const key = keyOf(id);
-    const loaded = await this.#functions.loadSession(key, rolling === true);
+    const loaded = await this.#store.functions.loadSession(key, rolling === true);
     if (loaded === null) return null;
     try {
       return this.#inflate(key, loaded, ctx, rolling === true);
     } catch (error) {
       // The visitor gets a new session, and not an error with every request. The row stays for inspection.
-      this.#errorLog(error);
+      this.#store.errorLog(error);
       return null;
     }
   }
 
   async set(id, data, maxAge, { ctx } = {}) {
-    this.#pruner.plan();
+    this.#store.pruner.plan();
     const key = keyOf(id);
     const text = textOf(data);
-    const seconds = secondsOf(maxAge, this.#ttl);
+    const seconds = secondsOf(maxAge, this.#store.ttl);
     if (seconds !== null && seconds <= 0) {
-      await this.#functions.endSession(key);
+      await this.#store.functions.endSession(key);
       return 'ended';
     }
     const remember = (version) => this.#remember(ctx, data, { key, version, text, seconds, loadedAt: performance.now() });
     const stored = this.#storedUnder(key, ctx, data);
     if (stored === undefined) {
-      const { outcome, version } = await this.#functions.createSession(key, text, {
+      const { outcome, version } = await this.#store.functions.createSession(key, text, {
         idleTimeout: seconds,
-        absoluteTimeout: this.#absoluteTimeout,
+        absoluteTimeout: this.#store.absoluteTimeout,
       });
       if (outcome === 'created') {
         remember(version);
@@ -91,19 +67,17 @@ class KoaStore extends EventEmitter {
       // Another request may have changed it: what was not changed here is not written back.
       return this.#touch(stored, data);
     }
-    const { outcome, version } = await this.#functions.saveSession(key, text, (this.#rejectConflicts && stored?.version) || null, seconds);
+    const { outcome, version } = await this.#store.functions.saveSession(key, text, (this.#store.rejectsConflicts && stored?.version) || null, seconds);
     if (outcome === 'gone') return this.#gone(data);
-    if (outcome === 'conflict') {
-      throw new SessionStoreError('CONNECT_PG_CONFLICT', 'another request changed the session', 'Use updateSession, which loads it again.');
-    }
+    if (outcome === 'conflict') throw conflict();
     remember(version);
     return outcome;
   }
 
   async destroy(id, { ctx } = {}) {
-    this.#pruner.plan();
+    this.#store.pruner.plan();
     if (!isId(id) || (ctx !== undefined && this.#replaced.get(ctx) === id)) return;
-    await this.#functions.endSession(keyOf(id));
+    await this.#store.functions.endSession(keyOf(id));
   }
 
   // ── Beside the interface ──────────────────────────────────────────────────────────────────────────
@@ -111,17 +85,17 @@ class KoaStore extends EventEmitter {
   /** Gives the session of the request to a user, under a new id, with its data: the login. */
   async loginSession(ctx, userId, attributes = {}) {
     const given = { clientAddress: ctx.ip, userAgent: ctx.get?.('user-agent'), ...attributes, userId };
-    return this.#changeId(ctx, (oldKey, newKey) => this.#functions.loginSession(oldKey, newKey, given), given);
+    return this.#changeId(ctx, (oldKey, newKey) => this.#store.functions.loginSession(oldKey, newKey, given), given);
   }
 
   /** Takes the session of the request from its user, under a new id, with its data. To end it: ctx.session = null. */
   async logoutSession(ctx) {
-    return this.#changeId(ctx, (oldKey, newKey) => this.#functions.logoutSession(oldKey, newKey));
+    return this.#changeId(ctx, (oldKey, newKey) => this.#store.functions.logoutSession(oldKey, newKey));
   }
 
   /** Gives the session of the request a new id and keeps everything else. */
   async rotateSession(ctx, { graceSeconds = 0 } = {}) {
-    return this.#changeId(ctx, (oldKey, newKey) => this.#functions.rotateSession(oldKey, newKey, graceSeconds));
+    return this.#changeId(ctx, (oldKey, newKey) => this.#store.functions.rotateSession(oldKey, newKey, graceSeconds));
   }
 
   /**
@@ -135,66 +109,58 @@ class KoaStore extends EventEmitter {
     if (this.#storedUnder(key, ctx, session) === undefined) {
       await this.set(id, { ...dataOf(session), ...metadataOf(ctx) }, maxAgeOf(ctx, session), { ctx });
     }
-    for (let attempt = 1; attempt <= UPDATE_ATTEMPTS; attempt += 1) {
-      const loaded = await this.#functions.loadSession(key, false);
-      if (loaded === null) return this.#gone(session);
-      const data = dataOf(decode(loaded.text));
+    const updated = await updateStored(this.#store.functions, key, false, async ({ text }) => {
+      const data = dataOf(decode(text));
       await change(data);
-      const text = textOf({ ...data, ...metadataOf(ctx) });
-      const seconds = secondsOf(maxAgeOf(ctx, session), this.#ttl);
-      const { outcome, version } = await this.#functions.saveSession(key, text, loaded.version, seconds);
-      if (outcome === 'gone') return this.#gone(session);
-      if (outcome === 'conflict') {
-        await setTimeout(Math.random() * Math.min(2 ** attempt, LONGEST_PAUSE_MS));
-        continue;
-      }
-      for (const name of Object.keys(dataOf(session))) delete session[name];
-      Object.assign(session, data);
-      this.#remember(ctx, session, { key, version, text, seconds, loadedAt: performance.now() });
-      return outcome;
-    }
-    throw new SessionStoreError('CONNECT_PG_CONFLICT', 'other requests saved the session again and again', 'Try again later.');
+      return { data, text: textOf({ ...data, ...metadataOf(ctx) }), seconds: secondsOf(maxAgeOf(ctx, session), this.#store.ttl) };
+    });
+    if (updated === null) return this.#gone(session);
+    const { data, ...stored } = updated;
+    for (const name of Object.keys(dataOf(session))) delete session[name];
+    Object.assign(session, data);
+    this.#remember(ctx, session, { key, ...stored, loadedAt: performance.now() });
+    return 'saved';
   }
 
   /** Returns what is known about the session of the request, except its data. */
   async sessionInfo(ctx) {
-    return this.#functions.sessionInfo(keyOf(idOf(ctx, await ctx.session)));
+    return this.#store.functions.sessionInfo(keyOf(idOf(ctx, await ctx.session)));
   }
 
   /** Returns the live sessions of a user, without ids: for a page of devices. */
   async userSessions(userId) {
-    return this.#functions.userSessions(userId);
+    return this.#store.functions.userSessions(userId);
   }
 
   /** Ends one session of a user by its handle. Returns false if the user has no live session with that handle. */
   async endUserSession(userId, handle) {
-    return this.#functions.endUserSession(userId, handle);
+    return this.#store.functions.endUserSession(userId, handle);
   }
 
   /** Ends the sessions of a user, except that of a request. Returns their number. */
   async endUserSessions(userId, { except } = {}) {
-    return this.#functions.endUserSessions(userId, except === undefined ? null : keyOf(idOf(except, await except.session)));
+    return this.#store.functions.endUserSessions(userId, except === undefined ? null : keyOf(idOf(except, await except.session)));
   }
 
   /** Returns the number of live sessions. Reads the whole table. */
   async length() {
-    return this.#functions.countSessions();
+    return this.#store.functions.countSessions();
   }
 
   /** Removes every session. */
   async clear() {
-    await this.#functions.clearSessions();
+    await this.#store.functions.clearSessions();
   }
 
   /** Deletes expired sessions now. Returns the number of deleted rows. */
   async pruneSessions() {
-    return this.#pruner.prune();
+    return this.#store.pruner.prune();
   }
 
   /** Stops pruning, and closes the connections unless the pool was given. */
   async close() {
-    this.#pruner.close();
-    await this.#functions.close();
+    this.#store.pruner.close();
+    await this.#store.functions.close();
   }
 
   // ── Inside ────────────────────────────────────────────────────────────────────────────────────────
@@ -203,23 +169,21 @@ class KoaStore extends EventEmitter {
     const data = decode(text);
     // null, a number or a text cannot have been stored by this class, and no session of Koa can be made of it.
     if (typeof data !== 'object' || data === null) return null;
-    let seconds = this.#ttl ?? null;
+    let seconds = this.#store.ttl ?? null;
     if (typeof data._maxAge === 'number') {
       // koa-session looks at this before it takes the session. The row knows: its expiry may have slid since the data was saved.
       data._expire = expiresAt.getTime();
-      seconds = secondsOf(data._maxAge + STORED_LONGER_MS, this.#ttl);
+      seconds = secondsOf(data._maxAge + STORED_LONGER_MS, this.#store.ttl);
     } else if (typeof data.cookie?.maxAge === 'number') {
-      seconds = secondsOf(data.cookie.maxAge, this.#ttl);
+      seconds = secondsOf(data.cookie.maxAge, this.#store.ttl);
     }
     this.#remember(ctx, data, { key, version, text: textOf(data), seconds, loadedAt: hasSlid ? performance.now() : -Infinity });
     return data;
   }
 
   async #touch(stored, data) {
-    if ((stored.seconds ?? SHORTEST_FOR_THAT_SECONDS) >= SHORTEST_FOR_THAT_SECONDS && performance.now() - stored.loadedAt < JUST_LOADED_MS) {
-      return 'same';
-    }
-    return (await this.#functions.touchSession(stored.key)) === null ? this.#gone(data) : 'same';
+    if (hasJustSlid(stored)) return 'same';
+    return (await this.#store.functions.touchSession(stored.key)) === null ? this.#gone(data) : 'same';
   }
 
   #remember(ctx, data, stored) {
@@ -259,11 +223,11 @@ class KoaStore extends EventEmitter {
       // The data of a session that has ended meanwhile is not carried over.
       if (stored !== undefined) for (const name of Object.keys(dataOf(session))) if (name !== 'cookie') delete session[name];
       if (created === undefined) return this.#gone(session);
-      const seconds = secondsOf(maxAgeOf(ctx, session), this.#ttl);
+      const seconds = secondsOf(maxAgeOf(ctx, session), this.#store.ttl);
       const text = textOf({ ...dataOf(session), ...metadataOf(ctx) });
-      const { outcome, version } = await this.#functions.createSession(key, text, {
+      const { outcome, version } = await this.#store.functions.createSession(key, text, {
         idleTimeout: seconds,
-        absoluteTimeout: this.#absoluteTimeout,
+        absoluteTimeout: this.#store.absoluteTimeout,
         ...created,
       });
       if (outcome === 'limit_reached') throw limitReached();
@@ -272,7 +236,7 @@ class KoaStore extends EventEmitter {
       await this.#adopt(ctx, oldId, newId);
       return outcome;
     }
-    throw new SessionStoreError('CONNECT_PG_ARGUMENT', 'new ids are in use', 'Let genid return random ids, or leave it out.');
+    throw idsInUse();
   }
 
   /** Makes the middleware go on with the new id. */
@@ -346,10 +310,6 @@ function secondsOf(maxAge, ttl) {
     throw new SessionStoreError('CONNECT_PG_ARGUMENT', 'maxAge is no time', "Set maxAge to milliseconds, or to 'session'.");
   }
   return Math.ceil(maxAge / 1000);
-}
-
-function limitReached() {
-  return new SessionStoreError('CONNECT_PG_LIMIT', 'the user has the maximum number of sessions', 'End one of them: userSessions lists them.');
 }
 
 module.exports = { KoaStore, SessionStoreError };

@@ -172,6 +172,23 @@ describe('expiry', () => {
     assert.ok(left > 2400_000 && left <= 3000_000, `${left}`);
   });
 
+  it('a wrong clock of this machine ends no session and keeps none', async (t) => {
+    const { get, set } = open();
+    const now = Date.now();
+    for (const [sid, years] of [
+      ['sid 1', 2],
+      ['sid 2', -2],
+    ]) {
+      const wrong = now + years * 365 * 86400_000;
+      const clock = t.mock.method(Date, 'now', () => wrong);
+      await set(sid, { cookie: cookie() });
+      assert.ok(Math.abs((await get(sid)).cookie.expires - wrong - 3600_000) < 600_000);
+      await pass(3601);
+      assert.equal(await get(sid), null);
+      clock.mock.restore();
+    }
+  });
+
   it('a session without an expiry of its cookie has none after get either', async () => {
     const { get, set } = open();
     await set('sid 1', { cookie: { originalMaxAge: null, expires: null } });
