@@ -61,6 +61,7 @@ impl Events {
             thread::sleep(PAUSE);
         };
         self.change(|waiting| waiting.is_listening = true);
+        log("pages notice a logout on another device");
         loop {
             match listener.recv_timeout(MAX_WAIT) {
                 Ok(Some(SessionEvent::Ended(ended))) => self.wake(ended.handle()),

@@ -26,7 +26,8 @@ fn device_that_is_logged_out_notices_by_itself() {
     };
     let database = TestDatabase::new();
     database.execute("update web.settings set notify_channel = 'ends'");
-    let application = start(&database, &[]);
+    let mut application = start(&database, &[]);
+    application.wait_for_log("pages notice a logout on another device");
     let here = driver.browser(&application.address);
     let elsewhere = driver.browser(&application.address);
     here.log_in("ada", false);

@@ -8,9 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use connect_pg_test_database::{
-    Application, TestDatabase, Visitor, send, try_send, unique_name, wait_until,
-};
+use connect_pg_test_database::{Application, TestDatabase, Visitor, send, try_send, unique_name};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_example-sync");
 
@@ -656,16 +654,11 @@ fn remembered_login_has_max_age_and_other_login_ends_with_the_browser() {
 fn page_is_told_that_its_session_has_ended() {
     let database = TestDatabase::new();
     database.execute("update web.settings set notify_channel = 'ends'");
-    let application = start(&database, &[]);
+    let mut application = start(&database, &[]);
     let (mut here, mut elsewhere) = (application.visitor(), application.visitor());
     here.post("/login", "user=alice");
     elsewhere.post("/login", "user=alice");
-    // The application listens when a request waits instead of being turned away.
-    wait_until("the application listens", || {
-        database.value::<i64>(
-            "select count(*) from pg_stat_activity where datname = current_database() and query ~ '^listen'",
-        ) > 0
-    });
+    application.wait_for_log("pages notice a logout on another device");
     let mut page = elsewhere.clone();
     let events = thread::spawn(move || page.get("/events"));
     let handle = handles(&mut elsewhere)[0].clone();
