@@ -28,5 +28,7 @@ mod sessions;
 mod status;
 #[cfg(all(unix, feature = "tls"))]
 mod tls;
+#[cfg(all(unix, feature = "tls"))]
+mod two_addresses;
 mod uninstall;
 mod upgrade_connect_pg;

@@ -9,6 +9,8 @@ pub(crate) mod copied_server;
 pub(crate) mod environment;
 #[cfg(feature = "tokio")]
 pub(crate) mod example_program;
+#[cfg(all(feature = "admin", feature = "tls"))]
+pub(crate) mod false_server;
 #[cfg(feature = "admin")]
 pub(crate) mod fresh_server;
 pub(crate) mod frozen;
