@@ -24,7 +24,7 @@ use crate::support::temporary_directory::TemporaryDirectory;
 use crate::support::tls_server::{PASSWORD, TlsServer};
 
 const NAME: &str = "two.example";
-const TRUE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
+const TRUE: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const FALSE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const URL: &str = "CONNECT_PG_TEST_URL";
 /// No login takes so many reads of what the server says.
