@@ -30,6 +30,7 @@ impl TemporaryDirectory {
     }
 
     /// Returns the path of a file in it, as text.
+    #[cfg(feature = "admin")]
     pub fn file(&self, name: &str) -> String {
         self.0.join(name).to_str().unwrap().to_owned()
     }
