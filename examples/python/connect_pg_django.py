@@ -27,6 +27,7 @@ from uuid import UUID
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.contrib.sessions.serializers import JSONSerializer
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
@@ -121,7 +122,7 @@ class SessionStore(SessionBase):
         key = self.session_key
         rows = [] if key is None else _call("data, user_id from {schema}.load_session(%s, false)", _key(key))
         if not rows:
-            self._session_key = None
+            self._session_key = self._user_id = None
             return {}
         data, self._user_id = rows[0]
         try:
@@ -152,22 +153,22 @@ class SessionStore(SessionBase):
         session = self._get_session(no_load=must_create)
         data = self.serializer().dumps(session).decode()
         seconds = ceil(self.get_expiry_age())
-        # Null: the default of the store.
-        lifetime = seconds, getattr(settings, "SESSION_ABSOLUTE_AGE", None)
         user_id = session.get(USER_KEY)
         if seconds <= 0:
             self.delete()
         elif must_create:
-            self._create(data, lifetime, user_id)
+            self._create(data, seconds, user_id)
         else:
             if user_id is not None and user_id != self._user_id:
                 self._login(user_id)
-            self._update(data, lifetime)
+            self._update(data, seconds)
 
-    def _create(self, data, lifetime, user_id):
+    def _create(self, data, seconds, user_id):
+        # Counts from the creation. None: the default of the store.
+        absolute_age = getattr(settings, "SESSION_ABSOLUTE_AGE", None)
         rows = _call(
             "outcome, handle from {schema}.create_session(%s, %s, %s, %s, %s, %s, %s, %s)",
-            _key(self.session_key), data, *lifetime, user_id, *self._attributes(),
+            _key(self.session_key), data, seconds, absolute_age, user_id, *self._attributes(),
         )  # fmt: skip
         outcome, handle = rows[0]
         if outcome == "exists":
@@ -176,9 +177,9 @@ class SessionStore(SessionBase):
             raise TooManySessions
         self._user_id, self._handle = user_id, handle
 
-    def _update(self, data, lifetime):
+    def _update(self, data, seconds):
         # Only updates: a session that was ended meanwhile stays ended.
-        rows = _call("outcome from {schema}.save_session(%s, %s, null, %s, %s)", _key(self.session_key), data, *lifetime)
+        rows = _call("outcome from {schema}.save_session(%s, %s, null, %s)", _key(self.session_key), data, seconds)
         if rows[0][0] == "gone":
             raise UpdateError
 
@@ -208,6 +209,9 @@ class SessionStore(SessionBase):
                 raise UpdateError
             self._change_key("rotate_session(%s, %s)")
         except UpdateError:
+            # The session of a user was ended meanwhile, and stays so.
+            if self._user_id is not None:
+                raise SessionInterrupted("The session was ended before the request completed.") from None
             data = self._session_cache
             self.create()
             self._session_cache = data

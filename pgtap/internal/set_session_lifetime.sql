@@ -1,7 +1,7 @@
 -- set_session_lifetime: a new idle timeout, absolute timeout or expiry, written like a slide.
 begin;
 \ir ../lib/store.sql
-select plan(31);
+select plan(36);
 set local role nodepg_owner;
 
 -- ---- A new idle timeout ----
@@ -92,6 +92,17 @@ select is(
     'it limits the expiry by itself too'
 );
 
+select pg_temp.make('e', '{}', 1800, 2592000) \g /dev/null
+select is(
+    web.set_session_lifetime(pg_temp.key('e'), null, 7200, null),
+    statement_timestamp() + interval '1800 s',
+    'an absolute timeout that does not move the expiry'
+);
+select is((select absolute_expires_at - last_used_at from pg_temp.stored('e')), interval '7200 s', 'is stored too');
+select pg_temp.place('e') as place \gset
+select web.set_session_lifetime(pg_temp.key('e'), null, 7200, null) \g /dev/null
+select is(pg_temp.place('e'), :'place', 'once');
+
 -- ---- A point in time ----
 
 select pg_temp.make('d', '{}', 3600, 7200) \g /dev/null
@@ -132,6 +143,13 @@ select results_eq(
     'which no slide and no prune takes for live'
 );
 select is(web.set_session_lifetime(pg_temp.key('d'), 3600, null, null), null, 'and which no lifetime brings back');
+
+set local synchronous_commit = off;
+select pg_temp.make('relaxed', '{}') \g /dev/null
+select web.set_session_lifetime(pg_temp.key('relaxed'), 60, null, null) \g /dev/null
+select is(current_setting('synchronous_commit'), 'off', 'a new lifetime does not wait for the disk in a relaxed store');
+select web.set_session_lifetime(pg_temp.key('relaxed'), null, null, statement_timestamp() - interval '1 s') \g /dev/null
+select is(current_setting('synchronous_commit'), 'on', 'but one in the past does');
 
 -- ---- No live session ----
 

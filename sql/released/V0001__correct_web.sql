@@ -2943,6 +2943,10 @@ begin
         s.slide_at > v_now
             -- A client that rounds to whole seconds passes the same lifetime again.
             and l.expires_at between s.expires_at - make_interval(secs => 1) and s.expires_at + make_interval(secs => s.slide_interval_seconds)
+            and (
+                v_absolute_expires_at is null
+                or v_absolute_expires_at between s.absolute_expires_at - make_interval(secs => 1) and s.absolute_expires_at + make_interval(secs => s.slide_interval_seconds)
+            )
             and (p_expires_at is null or p_expires_at = s.expires_at) as is_kept
     into v_session
     from web.session as s
@@ -2982,6 +2986,10 @@ begin
         and s.expires_at > v_now
     returning s.expires_at
     into v_expires_at;
+    -- It ends a session, which a crash must not bring back.
+    if v_expires_at <= v_now and current_setting('synchronous_commit') = 'off' then
+        perform set_config('synchronous_commit', 'on', true);
+    end if;
     return v_expires_at;
 end;
 $body$,

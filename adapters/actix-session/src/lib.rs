@@ -36,7 +36,8 @@
 //! # A new key at login
 //!
 //! `Session::renew` ends the session and creates another one with its state. That is all that actix-session tells a store, so the new
-//! session has a new handle. Call it at each login ([session fixation]): the user is stored when a session is created.
+//! session has a new handle. And a request that began before "log out everywhere" and renews after it has a session again: end the
+//! sessions once more where that matters. Call it at each login ([session fixation]): the user is stored when a session is created.
 //!
 //! # Expiry
 //!

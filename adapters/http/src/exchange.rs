@@ -50,6 +50,8 @@ pub(crate) struct Exchange<'a, T> {
     is_personal: bool,
     /// The session that was created, while another one is ended.
     created: Option<Session<T>>,
+    /// The session got a new id in this request.
+    has_new_id: bool,
 }
 
 /// Returns the session of a request after an error of the load.
@@ -73,6 +75,7 @@ impl<'a, T: Default + Serialize> Exchange<'a, T> {
             is_personal: request.session.is_some(),
             request,
             created: None,
+            has_new_id: false,
         }
     }
 
@@ -109,7 +112,7 @@ impl<'a, T: Default + Serialize> Exchange<'a, T> {
                 Some(session) => self.done_with(&session),
                 None => self.store(),
             },
-            Reply::Saved(SaveOutcome::Saved, session) => self.stored(session),
+            Reply::Saved(SaveOutcome::Saved, session) => self.stored(&session),
             Reply::Saved(SaveOutcome::Conflict, session) => {
                 Step::Update(session.id().clone(), self.request.take_changes())
             }
@@ -119,27 +122,35 @@ impl<'a, T: Default + Serialize> Exchange<'a, T> {
             Reply::Updated(outcome, changes) => {
                 self.request.changes = changes;
                 match outcome {
-                    UpdateOutcome::Updated(session) => self.stored(session),
+                    UpdateOutcome::Updated(session) => self.stored(&session),
                     UpdateOutcome::Gone => return self.gone(),
                 }
             }
-            Reply::Rotated(RotateOutcome::Rotated, session) | Reply::Touched(true, session) => {
-                self.done_with(&session)
+            Reply::Rotated(RotateOutcome::Rotated, session) => {
+                self.has_new_id = true;
+                if self.request.is_changed(&session) {
+                    Step::Save(session)
+                } else {
+                    self.done_with(&session)
+                }
             }
+            Reply::Touched(true, session) => self.done_with(&session),
         })
     }
 
-    /// Stores the changes, then the login or the new id.
+    /// Stores the changes. A login or a new id comes first: an attacker may know the old id, and would read what is stored under it.
     fn store(&mut self) -> Step<T> {
         if let Some(session) = self.request.session.take() {
-            if self.request.is_changed(&session) {
-                return Step::Save(session);
-            }
-            if matches!(self.request.intent, Intent::Keep) && self.is_due(&session) {
+            return match &self.request.intent {
+                Intent::LogIn(user_id) => {
+                    Step::LogIn(session, user_id.clone(), self.request.attributes.clone())
+                }
+                Intent::Renew(grace) => Step::Rotate(session, *grace),
+                Intent::Keep if self.request.is_changed(&session) => Step::Save(session),
                 // The session may have a new id by now, and the old cookie must not replace the new one.
-                return Step::Touch(session);
-            }
-            return self.stored(session);
+                Intent::Keep if self.is_due(&session) => Step::Touch(session),
+                Intent::Keep => self.done(),
+            };
         }
         if matches!(self.request.intent, Intent::LogIn(_)) {
             return self.create();
@@ -154,14 +165,11 @@ impl<'a, T: Default + Serialize> Exchange<'a, T> {
     }
 
     /// Goes on when the changes of a live session are stored.
-    fn stored(&mut self, session: Session<T>) -> Step<T> {
-        match &self.request.intent {
-            Intent::LogIn(user_id) => {
-                Step::LogIn(session, user_id.clone(), self.request.attributes.clone())
-            }
-            Intent::Renew(grace) => Step::Rotate(session, *grace),
-            Intent::Keep if self.is_due(&session) => self.done_with(&session),
-            Intent::Keep => self.done(),
+    fn stored(&self, session: &Session<T>) -> Step<T> {
+        if self.has_new_id || self.is_due(session) {
+            self.done_with(session)
+        } else {
+            self.done()
         }
     }
 
@@ -177,7 +185,8 @@ impl<'a, T: Default + Serialize> Exchange<'a, T> {
     /// Goes on when the session that was loaded is no longer live. A login needs no session from before.
     fn gone(&mut self) -> Result<Step<T>, Failure> {
         match self.request.intent {
-            Intent::LogIn(_) => Ok(self.create()),
+            // Once the session has its new id, a logout elsewhere ended the user's session.
+            Intent::LogIn(_) if !self.has_new_id => Ok(self.create()),
             _ => Err(Failure::Gone),
         }
     }

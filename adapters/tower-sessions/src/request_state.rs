@@ -93,8 +93,10 @@ impl RequestState {
     pub(crate) fn predecessor(&self, new_id: &str) -> Option<String> {
         let sessions = self.sessions();
         let is_cycled = !sessions.deleted.iter().any(|deleted| deleted == new_id);
-        let last = sessions.deleted.last().filter(|_| is_cycled)?;
-        sessions.users.contains_key(last).then(|| last.clone())
+        // A second cycle_id deletes an id that was never stored.
+        let mut deleted = sessions.deleted.iter().rev().filter(|_| is_cycled);
+        let last = deleted.find(|id| sessions.users.contains_key(*id))?;
+        Some(last.clone())
     }
 
     /// Keeps a session from being ended: it has another id now.

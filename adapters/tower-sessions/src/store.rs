@@ -80,7 +80,8 @@ impl ConnectPgStore {
     }
 
     /// Takes the user over from axum-login, with the key of its data: `axum-login.data`, unless
-    /// `AuthManagerLayerBuilder::with_data_key` sets another. The application does nothing else at login or logout.
+    /// `AuthManagerLayerBuilder::with_data_key` sets another. The application does nothing else at login or logout. Before a login of another user, call `auth.logout()`: axum-login keeps the
+    /// id there, so that the save is an error.
     ///
     /// The id of a user is a text or a number. Any other id is taken as its JSON.
     #[must_use]
@@ -217,8 +218,12 @@ impl ConnectPgStore {
             let changed = self.change_id(request, &old, &id, &draw, user.as_deref());
             if let Some(id) = changed.await? {
                 let new_id = SessionId::foreign(&id).map_err(Error::from)?;
-                self.overwrite(&new_id, data, &lifetime(expiry)).await?;
-                return Ok(id);
+                let stored = self.overwrite(&new_id, data, &lifetime(expiry)).await;
+                if stored.is_err() {
+                    // No browser gets the new id.
+                    request.delete(&id);
+                }
+                return stored.map(|()| id);
             }
             // The session was ended meanwhile. Only a login begins another one.
             if user

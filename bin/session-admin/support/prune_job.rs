@@ -30,14 +30,17 @@ const MAX_ATTEMPTS: u32 = 10;
 const COMMAND_HEAD: &str = "\
 do $connect_pg$
 declare
-    v_end constant timestamptz := pg_catalog.clock_timestamp() + (
+    v_end timestamptz;
+    v_start timestamptz;
+    v_batch record;
+begin
+    -- An operator of another schema would run with the rights of this role.
+    perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false);
+    v_end := pg_catalog.clock_timestamp() + (
         select least(20000, nullif(s.setting::integer, 0) / 2) * interval '1 millisecond'
         from pg_catalog.pg_settings as s
         where s.name = 'statement_timeout'
     );
-    v_start timestamptz;
-    v_batch record;
-begin
     loop
         v_start := pg_catalog.clock_timestamp();
         select p.outcome, p.deleted + p.rescheduled as row_count

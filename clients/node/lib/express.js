@@ -104,7 +104,10 @@ function expressStore(session) {
 
     /** Takes the session of the request from its user, under a new id, with its data. To end it: req.session.destroy(). */
     async logoutSession(req) {
-      return this.#changeId(req, (oldKey, newKey) => this.#store.functions.logoutSession(oldKey, newKey));
+      const outcome = await this.#changeId(req, (oldKey, newKey) => this.#store.functions.logoutSession(oldKey, newKey));
+      // Data that still names the user is no longer that of the session's user.
+      if (outcome === 'rotated') this.#stored.set(req.session, { ...this.#stored.get(req.session), userId: null });
+      return outcome;
     }
 
     /** Gives the session of the request a new id and keeps everything else. */

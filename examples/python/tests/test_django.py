@@ -43,6 +43,7 @@ django.setup()
 
 from django.contrib import auth  # noqa: E402
 from django.contrib.sessions.backends.base import UpdateError  # noqa: E402
+from django.contrib.sessions.exceptions import SessionInterrupted  # noqa: E402
 from django.core import management  # noqa: E402
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 from django.db import connections  # noqa: E402
@@ -256,7 +257,12 @@ class BackendTests(BackendCase):
         session.save()
         self.assertEqual(days(), [(30,)])
         with override_settings(SESSION_ABSOLUTE_AGE=90 * 86400):
+            # It counts from the creation: no save moves it.
             session.save()
+            self.assertEqual(days(), [(30,)])
+            longer = SessionStore()
+            longer.set_expiry(60 * 86400)
+            longer.create()
         self.assertEqual(days(), [(60,)])
 
     def test_save_of_ended_session_raises_update_error_also_after_tombstone_is_deleted(self):
@@ -285,6 +291,15 @@ class BackendTests(BackendCase):
         SessionStore(session.session_key).delete()
         session.cycle_key()
         self.assertEqual(len(live_sessions()), 1)
+
+    def test_cycle_key_of_ended_session_of_a_user_does_not_bring_it_back(self):
+        session = self.saved(_auth_user_id="7")
+        slow = SessionStore(session.session_key)
+        slow["late"] = True
+        end_sessions_of("7")
+        with self.assertRaises(SessionInterrupted):
+            slow.cycle_key()
+        self.assertEqual(live_sessions(), [])
 
     def test_acycle_key_rotates(self):
         session = self.saved(a=1)

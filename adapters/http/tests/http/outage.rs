@@ -95,9 +95,17 @@ fn data_that_is_too_large_is_refused_and_the_rest_stays() {
     let failure = browser
         .try_visit(&sessions, |session| {
             session.change(|visit| visit.note = "x".repeat(8192));
-            session.log_in("ada", SessionAttributes::new());
         })
         .unwrap_err();
     assert_eq!(failure.status(), StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(browser.finds(&sessions), Some((None, 1)));
+    // A login has its new id by then, and the visitor starts again.
+    let failure = browser
+        .try_visit(&sessions, |session| {
+            session.change(|visit| visit.note = "x".repeat(8192));
+            session.log_in("ada", SessionAttributes::new());
+        })
+        .unwrap_err();
+    assert_eq!(failure.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(browser.finds(&sessions), None);
 }

@@ -208,6 +208,35 @@ fn refused_login_changes_nothing() {
 }
 
 #[test]
+fn refused_login_stores_nothing_under_the_old_id() {
+    let database = TestDatabase::new();
+    database.execute("update web.settings set max_sessions_per_user = 1, reject_over_limit = true");
+    let sessions = sessions(&database);
+    let (mut one, mut planted) = (Browser::new(), Browser::new());
+    one.log_in(&sessions, "ada");
+    planted.view(&sessions);
+    let failure = planted
+        .try_visit(&sessions, |session| {
+            session.change(|visit| visit.views = 42);
+            session.log_in("ada", SessionAttributes::new());
+        })
+        .unwrap_err();
+    assert_eq!(failure.status(), StatusCode::CONFLICT);
+    assert_eq!(planted.finds(&sessions), anonymous(1));
+
+    // Where the login succeeds, the data is stored under the new id.
+    let mut old = planted.clone();
+    planted.visit(&sessions, |session| {
+        session.change(|visit| visit.views = 42);
+        session.log_in("bob", SessionAttributes::new());
+    });
+    assert_eq!(planted.finds(&sessions), user("bob", 42));
+    assert_eq!(old.finds(&sessions), None);
+    old.view(&sessions);
+    assert_eq!(planted.finds(&sessions), user("bob", 42));
+}
+
+#[test]
 fn logout_ends_the_session() {
     let database = TestDatabase::new();
     let sessions = sessions(&database);

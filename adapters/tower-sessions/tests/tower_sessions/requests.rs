@@ -47,11 +47,22 @@ async fn login(session: Session, Path(user): Path<String>) -> Result<()> {
     Ok(session.insert("user", user).await?)
 }
 
+async fn login_with_large_data(session: Session, Path(user): Path<String>) -> Result<()> {
+    session.cycle_id().await?;
+    session.insert("large", "x".repeat(2 << 20)).await?;
+    Ok(session.insert("user", user).await?)
+}
+
 async fn login_with_old_id(session: Session, Path(user): Path<String>) -> Result<()> {
     Ok(session.insert("user", user).await?)
 }
 
 async fn cycle(session: Session) -> Result<()> {
+    Ok(session.cycle_id().await?)
+}
+
+async fn cycle_twice(session: Session) -> Result<()> {
+    session.cycle_id().await?;
     Ok(session.cycle_id().await?)
 }
 
@@ -92,6 +103,8 @@ fn app(store: &ConnectPgStore) -> Router {
         .route("/login/{user}", get(login))
         .route("/login_with_old_id/{user}", get(login_with_old_id))
         .route("/cycle", get(cycle))
+        .route("/cycle_twice", get(cycle_twice))
+        .route("/login_with_large_data/{user}", get(login_with_large_data))
         .route("/flush", get(flush))
         .route("/flush_and_insert", get(flush_and_insert))
         .route("/flush_and_panic", get(flush_and_panic))
@@ -139,6 +152,7 @@ async fn login_makes_the_session_the_users_under_a_new_id() {
 
     // The handle and the device stay with the next id.
     browser.text("/cycle").await;
+    browser.text("/cycle_twice").await;
     let next = store.store().info(&id_of(&browser)).await.unwrap();
     assert_eq!(
         (next.handle(), next.user_id()),
@@ -166,6 +180,18 @@ async fn user_of_visitor_without_session_is_known() {
     let info = store.store().info(&id_of(&browser)).await.unwrap();
     assert_eq!(info.user_id(), Some("ada"));
     assert_eq!(database.live_sessions(), 1);
+}
+
+#[tokio::test]
+async fn login_that_cannot_be_stored_leaves_no_session() {
+    let database = Database::new();
+    let store = with_user(database.store().await);
+    let mut browser = Browser::new(&app(&store));
+    browser.text("/count").await;
+    let page = browser.get("/login_with_large_data/ada").await;
+    assert_eq!(page.status, StatusCode::INTERNAL_SERVER_ERROR);
+    let devices = store.store().user_sessions("ada").await.unwrap();
+    assert!(devices.is_empty());
 }
 
 #[tokio::test]
