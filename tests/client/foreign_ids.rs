@@ -139,6 +139,14 @@ fn new_lifetime_is_stored_with_save_overwrite_and_touch() {
 #[test]
 fn expiry_in_the_past_is_an_expired_session() {
     let database = TestDatabase::new();
+    // A new session could prune an expired one.
+    database
+        .superuser()
+        .execute(
+            "update web.prune_state set last_pruned_at = statement_timestamp()",
+            &[],
+        )
+        .unwrap();
     let store = database.store();
     let past = SystemTime::now() - HOUR;
     let attributes = SessionAttributes::new().expires_at(past);
