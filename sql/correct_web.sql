@@ -24,7 +24,6 @@ set search_path = pg_catalog, pg_temp
 -- Text from the catalog is compared with text below, so the settings of the caller must not change how it is printed.
 set quote_all_identifiers = off
 set standard_conforming_strings = on
--- Requests queue behind a lock that waits. session-admin repeats a call that fails because of this.
 set lock_timeout = '200ms'
 as $correct_web$
 #variable_conflict use_column
@@ -134,7 +133,8 @@ begin
     --@ step verify_roles.sql
 
     --@ step roles.sql
-    perform set_config('lock_timeout', '200ms', true);
+
+    --@ step lock_timeout.sql
 
     --@ step ownership.sql
 

@@ -69,7 +69,6 @@ set search_path = pg_catalog, pg_temp
 -- Text from the catalog is compared with text below, so the settings of the caller must not change how it is printed.
 set quote_all_identifiers = off
 set standard_conforming_strings = on
--- Requests queue behind a lock that waits. session-admin repeats a call that fails because of this.
 set lock_timeout = '200ms'
 as $correct_web$
 #variable_conflict use_column
@@ -5235,7 +5234,33 @@ begin
             v_took_membership := true;
         end if;
     end;
-    perform set_config('lock_timeout', '200ms', true);
+
+    v_step := 'lock_timeout.sql';
+    -- Requests queue behind a lock that waits. session-admin repeats a call that fails because of this. Autovacuum, which has no role,
+    -- ends itself for a lock that waits longer than deadlock_timeout, unless it prevents wraparound.
+    perform set_config(
+        'lock_timeout',
+        case
+            when exists (
+                select
+                from pg_locks as l
+                join pg_stat_activity as a on a.pid = l.pid
+                join pg_class as c on c.oid = l.relation
+                join pg_namespace as n on n.oid = c.relnamespace
+                where l.locktype = 'relation'
+                    and l.database = (select d.oid from pg_database as d where d.datname = current_database())
+                    and l.granted
+                    and l.mode = 'ShareUpdateExclusiveLock'
+                    and a.usesysid is null
+                    and n.nspname = p_schema
+                    and age(c.relfrozenxid) <= current_setting('autovacuum_freeze_max_age')::integer
+                    and mxid_age(c.relminmxid) <= current_setting('autovacuum_multixact_freeze_max_age')::integer
+            )
+                then (select (s.setting::integer + 200)::text from pg_settings as s where s.name = 'deadlock_timeout')
+            else '200'
+        end,
+        true
+    );
 
     v_step := 'ownership.sql';
     -- Objects of the installer or a superuser (after a restore without the roles) go to the owner role.

@@ -1,14 +1,42 @@
-//! Autovacuum of the session table, which may take minutes, keeps no administrator from ending all sessions.
+//! Autovacuum of the session table, which may take minutes, delays neither the end of all sessions nor an install.
+
+use std::time::Duration;
+
+use connect_pg::install::{InstallOptions, install};
+use postgres::Client;
 
 use crate::support::copied_server::CopiedServer;
-use crate::support::raw_store::RawStore;
 use crate::support::server::value;
 use crate::support::skip::skip;
+use crate::support::test_database::TestDatabase;
 use crate::support::wait::wait_until;
 
 #[test]
 fn end_all_sessions_interrupts_autovacuum() {
-    let store = RawStore::new();
+    let store = TestDatabase::new();
+    with_autovacuum(&store, |client| {
+        let ended: i64 = value(client, "select web.end_all_sessions()");
+        assert_eq!(ended, 2000);
+    });
+}
+
+#[test]
+fn first_attempt_of_install_interrupts_autovacuum() {
+    let store = TestDatabase::new();
+    with_autovacuum(&store, |client| {
+        let options = InstallOptions::default()
+            .role(&store.role)
+            .unwrap()
+            .lock_wait(Duration::ZERO);
+        let report = install(client, &options).unwrap();
+        assert_eq!(report.changes.len(), 1, "{report:?}");
+        let live: i32 = value(client, "select web.count_sessions()");
+        assert_eq!(live, 2000);
+    });
+}
+
+/// Copies the store to a server of its own, and calls `call` while autovacuum has a lock on its table.
+fn with_autovacuum(store: &TestDatabase, call: impl FnOnce(&mut Client)) {
     let mut server = match CopiedServer::with_settings(&["autovacuum_naptime=1"]) {
         Ok(server) => server,
         Err(reason) => {
@@ -16,7 +44,7 @@ fn end_all_sessions_interrupts_autovacuum() {
             return;
         }
     };
-    let mut client = server.connect(store.database());
+    let mut client = server.connect(&store.name);
     // Each page takes a tenth of a second.
     client
         .batch_execute(
@@ -38,6 +66,5 @@ fn end_all_sessions_interrupts_autovacuum() {
             )",
         )
     });
-    let ended: i64 = value(&mut client, "select web.end_all_sessions()");
-    assert_eq!(ended, 2000);
+    call(&mut client);
 }
