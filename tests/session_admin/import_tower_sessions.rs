@@ -80,6 +80,7 @@ fn tower_sessions_are_imported() {
                 "import",
                 "--from",
                 "tower-sessions-sqlx-store",
+                "--user-pointer=/axum-login.data/user_id",
                 "--format=json",
             ],
             more,
@@ -123,6 +124,16 @@ fn tower_sessions_are_imported() {
         .unwrap()
         .get(0);
     assert_eq!(exact, 5);
+    let users: Vec<String> = client
+        .query(
+            "select user_id from web.session where user_id is not null",
+            &[],
+        )
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    assert_eq!(users, ["Secret"]);
 
     // Values that are no record, or a damaged one.
     client

@@ -138,18 +138,61 @@ impl Drop for Application {
 #[must_use]
 #[track_caller]
 pub fn program_of(package: &str) -> PathBuf {
+    program(package, &["--package", package])
+}
+
+/// Returns session-admin, built in the same way.
+#[must_use]
+#[track_caller]
+pub fn session_admin() -> PathBuf {
+    let options = ["--package", "connect-pg", "--features", "admin"];
+    program("session-admin", &options)
+}
+
+#[track_caller]
+fn program(name: &str, options: &[&str]) -> PathBuf {
     let test = env::current_exe().unwrap();
     let profile = test.ancestors().nth(2).unwrap();
-    let program = profile.join(package);
+    let program = profile.join(name);
     if !is_current(&program) {
-        let mut build = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        let mut build = cargo();
         build
-            .args(["build", "--quiet", "--package", package, "--target-dir"])
+            .args(["build", "--locked", "--quiet", "--bin", name])
+            .args(options)
+            .arg("--target-dir")
             .arg(profile.parent().unwrap())
             .current_dir(env!("CARGO_MANIFEST_DIR"));
         assert!(build.status().unwrap().success(), "{build:?}");
     }
     program
+}
+
+/// Builds a package that is outside of this workspace, and returns its program, or why it cannot be built. Cargo keeps what it
+/// builds in `target/tmp/NAME`.
+///
+/// # Errors
+///
+/// Returns what cargo says.
+pub fn program_of_fixture(folder: &Path, name: &str) -> Result<PathBuf, String> {
+    let test = env::current_exe().unwrap();
+    let target = test.ancestors().nth(3).unwrap().join("tmp");
+    let target = target.join(folder.file_name().unwrap());
+    let built = cargo()
+        .args(["build", "--locked", "--quiet", "--manifest-path"])
+        .arg(folder.join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&target)
+        .output()
+        .unwrap();
+    if built.status.success() {
+        Ok(target.join("debug").join(name))
+    } else {
+        Err(String::from_utf8_lossy(&built.stderr).into_owned())
+    }
+}
+
+fn cargo() -> Command {
+    Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
 fn is_current(program: &Path) -> bool {

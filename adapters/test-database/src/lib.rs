@@ -15,7 +15,7 @@ mod test_database;
 mod visitor;
 mod wait;
 
-pub use application::{Application, program_of};
+pub use application::{Application, program_of, program_of_fixture, session_admin};
 pub use skip::skip;
 pub use test_database::{TestDatabase, unique_name};
 pub use visitor::{Response, Visitor, send, try_send};

@@ -7,6 +7,7 @@ use connect_pg::postgres::types::FromSqlOwned;
 use connect_pg::postgres::{Client, Config, NoTls, config::Host};
 use connect_pg::{ConnectionSettings, SessionId, Store};
 
+use crate::application::session_admin;
 use crate::wait::wait_until;
 
 /// A database with the store in the schema `web`. Dropping it drops the database and its roles.
@@ -110,6 +111,33 @@ impl TestDatabase {
             .env("PGPORT", port.to_string())
             .env("PGDATABASE", &self.name)
             .env("PGUSER", &self.name);
+    }
+
+    /// Runs session-admin as the superuser, and returns what it prints. It must succeed.
+    #[must_use]
+    #[track_caller]
+    pub fn session_admin(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(session_admin());
+        self.set_login(&mut command);
+        let host = match self.admin.get_hosts().first() {
+            Some(Host::Tcp(name)) => name.into(),
+            #[cfg(unix)]
+            Some(Host::Unix(directory)) => directory.clone().into_os_string(),
+            _ => self.tcp_address().0.into(),
+        };
+        command
+            .args(arguments)
+            .args(["--role", &self.name])
+            .env("PGHOST", host)
+            .env("PGUSER", self.admin.get_user().unwrap_or("postgres"));
+        if let Some(password) = self.admin.get_password() {
+            command.env("PGPASSWORD", String::from_utf8_lossy(password).as_ref());
+        }
+        let output = command.output().unwrap();
+        let [out, err] =
+            [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        assert!(output.status.success(), "{arguments:?}: {out}{err}");
+        out
     }
 
     /// Connects a store as the runtime role.

@@ -59,12 +59,17 @@
 //!
 //! # Move from tower-sessions-sqlx-store
 //!
-//! `session-admin import` copies the sessions with their ids, so no user is logged out. Then exchange the store:
+//! `session-admin import --from tower-sessions-sqlx-store` copies the sessions with their ids, so no user is logged out. With
+//! `--user-pointer /axum-login.data/user_id` each belongs to its user. Then exchange the store:
 //!
 //! ```text
 //! -let store = PostgresStore::new(pool);
+//! -let sessions = SessionManagerLayer::new(store);
 //! +let store = ConnectPgStore::new(Store::connect("postgresql://nodepg@localhost/shop").await?);
+//! +let sessions = store.layer(SessionManagerLayer::new(store.clone()));
 //! ```
+//!
+//! A session that was imported without its user gets it at the next `cycle_id`.
 //!
 //! # Features
 //!

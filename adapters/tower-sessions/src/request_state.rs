@@ -19,13 +19,21 @@ pub(crate) struct RequestState {
 
 #[derive(Default)]
 struct Sessions {
-    /// The user of each session that was loaded or created.
-    users: HashMap<String, Option<String>>,
+    /// The users of each session that was loaded or created.
+    users: HashMap<String, Users>,
     /// Sessions that the handler deleted, until they are ended or have a new id.
     deleted: Vec<String>,
     /// Sessions that could not be loaded and are empty instead.
     stand_ins: Vec<String>,
     is_unavailable: bool,
+}
+
+/// Who the user of a session is.
+struct Users {
+    /// To the database.
+    of_session: Option<String>,
+    /// To the data. Only this one is known of a session that was imported without its user.
+    in_data: Option<String>,
 }
 
 impl RequestState {
@@ -58,21 +66,28 @@ impl RequestState {
         self.attributes.clone()
     }
 
-    pub(crate) fn remember(&self, id: &str, user: Option<&str>) {
-        let user = user.map(ToOwned::to_owned);
-        self.sessions().users.insert(id.to_owned(), user);
+    /// Notes the user of a session, and the user in its data.
+    pub(crate) fn remember(&self, id: &str, of_session: Option<&str>, in_data: Option<&str>) {
+        let users = Users {
+            of_session: of_session.map(ToOwned::to_owned),
+            in_data: in_data.map(ToOwned::to_owned),
+        };
+        self.sessions().users.insert(id.to_owned(), users);
     }
 
-    /// Returns true if this request has loaded or created the session, and it is another user's or no user's.
+    /// Returns true if this request has loaded or created the session, and it was another user's or no user's.
     pub(crate) fn has_other_user(&self, id: &str, user: &str) -> bool {
         let sessions = self.sessions();
-        let known = sessions.users.get(id);
-        known.is_some_and(|known| known.as_deref() != Some(user))
+        sessions.users.get(id).is_some_and(|known| {
+            [&known.of_session, &known.in_data]
+                .iter()
+                .all(|known| known.as_deref() != Some(user))
+        })
     }
 
     /// Returns the user of a session, if this request has loaded or created it and it has one.
     pub(crate) fn user(&self, id: &str) -> Option<String> {
-        self.sessions().users.get(id).cloned().flatten()
+        self.sessions().users.get(id)?.of_session.clone()
     }
 
     pub(crate) fn delete(&self, id: &str) {

@@ -151,7 +151,8 @@ impl ConnectPgStore {
         match (loaded, request) {
             (Ok(Some(session)), request) => {
                 if let Some(request) = request {
-                    request.remember(id, session.user_id());
+                    let in_data = self.user_of(&session.data);
+                    request.remember(id, session.user_id(), in_data.as_deref());
                 }
                 let expiry = expiry_in(session.expires_in());
                 Ok(Some((session.data, expiry)))
@@ -251,7 +252,7 @@ impl ConnectPgStore {
             )? {
                 CreateOutcome::Created(_) => {
                     if let Some(request) = &request {
-                        request.remember(&id, user.as_deref());
+                        request.remember(&id, user.as_deref(), user.as_deref());
                     }
                     return Ok(id);
                 }
@@ -289,7 +290,7 @@ impl ConnectPgStore {
             match Self::noted(changed)? {
                 IdOutcome::Changed => {
                     request.keep(old);
-                    request.remember(&new, user);
+                    request.remember(&new, user, user);
                     return Ok(Some(new));
                 }
                 IdOutcome::Gone => return Ok(None),

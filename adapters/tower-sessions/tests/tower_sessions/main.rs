@@ -10,6 +10,9 @@
 #[macro_use]
 mod route_tests;
 
+/// The application that the tests of axum-login and of the move from another store run.
+#[path = "../../../../tests/fixtures/tower_sessions_store/src/application.rs"]
+mod application;
 mod axum_login;
 mod browser;
 mod database;

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use crate::support::cli_error::CliError;
+use crate::support::text::one_line;
 
 const HELP: &str = "\
 Session ids are hashed before they are sent (sha256 of the id as UTF-8), so the store receives none. Live sessions keep \
 their expiry, up to the absolute timeout of the store from now. A session that exists already is not changed, and one that \
-was ended here stays ended. So an import can be interrupted (Ctrl-C stops after the batch) and repeated, for instance once \
-before and once after the application changes over. The source is only read, in one transaction.
+was ended here stays ended. So an import can be interrupted (Ctrl-C stops after the batch) and repeated: it adds the \
+sessions that are new. The source is only read, in one transaction.
 
 An unreadable row is counted, reported with the reason and skipped. Exit status 1 if there was one, or if the import was \
 interrupted.
@@ -40,6 +41,13 @@ seconds since the epoch (koa-generic-session-sequelize). For these stores a row 
 
 No statement has a session id as a parameter, so no log of either server has one. The data of the sessions are parameters. As \
 a superuser, import turns off the logging of parameters here; for another user, a warning says if the server may log them.
+
+These stores do not know the user of a session. With --user-pointer, imported sessions belong to the user that their data names, \
+so that a list of the user's devices and \"log out everywhere\" include them. For axum-login: --user-pointer /axum-login.data/user_id. \
+For passport: --user-pointer /passport/user. The user is a text; another value is taken as its JSON.
+
+A change of the source after the import does not reach this store. To lose none, stop the application before the last import, \
+and start it with this store after it.
 
 The idle timeout of a session is originalMaxAge or maxAge of its cookie, if the data has one; else the time left until its expiry.
 
@@ -91,6 +99,9 @@ pub(crate) struct Args {
     /// Remove this from the beginning of ids
     #[arg(long, value_name = "PREFIX")]
     pub(super) strip_prefix: Option<String>,
+    /// Where the data names the user of the session, as a JSON pointer (RFC 6901), such as /axum-login.data/user_id
+    #[arg(long, value_name = "POINTER")]
+    pub(super) user_pointer: Option<String>,
     /// The most sessions in a transaction
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) batch: u16,
@@ -113,6 +124,14 @@ pub(super) enum SourceStore {
 impl Args {
     /// Refuses options that do not go together.
     pub(super) fn check(&self) -> Result<(), CliError> {
+        if let Some(pointer) = &self.user_pointer
+            && !pointer.starts_with('/')
+        {
+            return Err(CliError::new(
+                format!("{:?} is not a JSON pointer", one_line(pointer)),
+                "begin --user-pointer with a slash, and put one between two names: /axum-login.data/user_id",
+            ));
+        }
         if self.from != SourceStore::Jsonl {
             return match self.file {
                 None => Ok(()),
@@ -130,6 +149,7 @@ impl Args {
             ("--expiry-column", self.expiry_column.is_some()),
             ("--expiry-time-zone", self.expiry_time_zone.is_some()),
             ("--strip-prefix", self.strip_prefix.is_some()),
+            ("--user-pointer", self.user_pointer.is_some()),
         ]
         .into_iter()
         .find(|(_, is_given)| *is_given);

@@ -2,6 +2,7 @@
 
 use connect_pg::SessionRecord;
 use postgres::Row;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::catalog::Column;
@@ -91,6 +92,16 @@ impl RowQuery {
     }
 }
 
+/// How a row becomes a session.
+pub(super) struct Decoder<'a> {
+    /// The data is a `MessagePack` record; else JSON.
+    pub(super) is_record: bool,
+    /// Removed from the beginning of ids.
+    pub(super) prefix: &'a str,
+    /// Where the data names the user: a JSON pointer.
+    pub(super) user_pointer: Option<&'a str>,
+}
+
 /// A row of the table.
 pub(super) struct SourceRow {
     pub(super) position: Option<String>,
@@ -98,42 +109,71 @@ pub(super) struct SourceRow {
     pub(super) session: Result<SessionRecord, &'static str>,
 }
 
-impl SourceRow {
-    /// Decodes a row. `prefix` is removed from its id.
-    pub(super) fn decode(
-        row: &Row,
-        is_record: bool,
-        prefix: &str,
-    ) -> Result<SourceRow, postgres::Error> {
+impl Decoder<'_> {
+    /// Decodes a row.
+    pub(super) fn decode(&self, row: &Row) -> Result<SourceRow, postgres::Error> {
         let id: &[u8] = row.try_get(0)?;
         let data: Option<&[u8]> = row.try_get(1)?;
         let expires_at: Option<String> = row.try_get(2)?;
         Ok(SourceRow {
             position: row.try_get(3)?,
-            session: session(id, data, expires_at, is_record, prefix),
+            session: self.session(id, data, expires_at),
         })
+    }
+
+    fn session(
+        &self,
+        id: &[u8],
+        data: Option<&[u8]>,
+        expires_at: Option<String>,
+    ) -> Result<SessionRecord, &'static str> {
+        let id = std::str::from_utf8(id).map_err(|_| "the id is not UTF-8")?;
+        let id = id.strip_prefix(self.prefix).unwrap_or(id);
+        let data = data.ok_or("no data")?;
+        let expires_at = expires_at.ok_or("no expiry")?;
+        let (data, idle_timeout_seconds) = if self.is_record {
+            (data::record(data)?, None)
+        } else {
+            data::json(data)?
+        };
+        let mut session = SessionRecord::new(Sha256::digest(id.as_bytes()).into());
+        session.user_id = self.user_pointer.and_then(|pointer| user(&data, pointer));
+        session.data = Some(data);
+        session.expires_at = Some(expires_at);
+        session.idle_timeout_seconds = idle_timeout_seconds;
+        Ok(session)
     }
 }
 
-fn session(
-    id: &[u8],
-    data: Option<&[u8]>,
-    expires_at: Option<String>,
-    is_record: bool,
-    prefix: &str,
-) -> Result<SessionRecord, &'static str> {
-    let id = std::str::from_utf8(id).map_err(|_| "the id is not UTF-8")?;
-    let id = id.strip_prefix(prefix).unwrap_or(id);
-    let data = data.ok_or("no data")?;
-    let expires_at = expires_at.ok_or("no expiry")?;
-    let (data, idle_timeout_seconds) = if is_record {
-        (data::record(data)?, None)
-    } else {
-        data::json(data)?
-    };
-    let mut session = SessionRecord::new(Sha256::digest(id.as_bytes()).into());
-    session.data = Some(data);
-    session.expires_at = Some(expires_at);
-    session.idle_timeout_seconds = idle_timeout_seconds;
-    Ok(session)
+/// Returns the user that the data names: a text, or another value as its JSON. The adapter for tower-sessions does the same.
+fn user(data: &str, pointer: &str) -> Option<String> {
+    match serde_json::from_str::<Value>(data).ok()?.pointer(pointer)? {
+        Value::Null => None,
+        Value::String(user) => (!user.is_empty()).then(|| user.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_is_found_where_pointer_says() {
+        for (data, user_id) in [
+            (r#"{"axum-login.data":{"user_id":"ada"}}"#, Some("ada")),
+            (r#"{"axum-login.data":{"user_id":42}}"#, Some("42")),
+            (
+                r#"{"axum-login.data":{"user_id":["a",1]}}"#,
+                Some(r#"["a",1]"#),
+            ),
+            (r#"{"axum-login.data":{"user_id":null}}"#, None),
+            (r#"{"axum-login.data":{"user_id":""}}"#, None),
+            (r#"{"axum-login.data":null}"#, None),
+            ("[]", None),
+        ] {
+            let found = user(data, "/axum-login.data/user_id");
+            assert_eq!(found.as_deref(), user_id, "{data}");
+        }
+    }
 }

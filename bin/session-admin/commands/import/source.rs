@@ -10,7 +10,7 @@ use super::args::Args;
 use super::catalog::{self, Column};
 use super::importer::{Importer, ReadEnd};
 use super::layout::Layout;
-use super::row::{RowQuery, SourceRow};
+use super::row::{Decoder, RowQuery};
 use super::table_name::parse_table_name;
 use crate::support::call_error::source_failed;
 use crate::support::cli_error::CliError;
@@ -41,8 +41,11 @@ pub(super) fn read(
     let mut rows = Rows {
         transaction,
         portal,
-        is_record: source.query.is_record,
-        prefix: source.prefix,
+        decoder: Decoder {
+            is_record: source.query.is_record,
+            prefix: args.strip_prefix.as_deref().unwrap_or(""),
+            user_pointer: args.user_pointer.as_deref(),
+        },
         count: 0,
     };
     loop {
@@ -61,8 +64,7 @@ pub(super) fn read(
 struct Rows<'a> {
     transaction: Transaction<'a>,
     portal: Portal,
-    is_record: bool,
-    prefix: &'a str,
+    decoder: Decoder<'a>,
     /// How many were read.
     count: u64,
 }
@@ -79,7 +81,7 @@ impl Rows<'_> {
         while let Some(row) = rows.next().map_err(failed)? {
             count += 1;
             self.count += 1;
-            let row = SourceRow::decode(&row, self.is_record, self.prefix).map_err(failed)?;
+            let row = self.decoder.decode(&row).map_err(failed)?;
             let position = row
                 .position
                 .unwrap_or_else(|| format!("row {} in the order of the ids", self.count));
@@ -95,17 +97,15 @@ impl Rows<'_> {
 }
 
 /// The table of another store.
-struct Source<'a> {
+struct Source {
     client: Client,
     query: RowQuery,
-    /// Removed from the beginning of ids.
-    prefix: &'a str,
     /// The time zone of expiries that have none.
     zone: Option<String>,
 }
 
-impl<'a> Source<'a> {
-    fn open(global: &GlobalArgs, args: &'a Args) -> Result<Self, CliError> {
+impl Source {
+    fn open(global: &GlobalArgs, args: &Args) -> Result<Self, CliError> {
         let mut client = match args.source_url.as_deref() {
             None | Some("") => connection::open(global)?,
             Some(url) => connection::open_other(url, "--source-url")?,
@@ -154,7 +154,6 @@ impl<'a> Source<'a> {
         Ok(Self {
             client,
             query,
-            prefix: args.strip_prefix.as_deref().unwrap_or(""),
             zone,
         })
     }
