@@ -4,11 +4,18 @@ use std::time::{Duration, SystemTime};
 
 use connect_pg::uuid::Uuid;
 
+use crate::refusal::Refusal;
+
 /// Reads the form that logs out one device: its handle.
-#[must_use]
-pub fn end_device_form(body: &[u8]) -> Option<Uuid> {
-    let (_, handle) = form_urlencoded::parse(body).find(|(field, _)| field == "handle")?;
-    Uuid::parse_str(&handle).ok()
+///
+/// # Errors
+///
+/// Returns the refusal of any other form.
+pub fn end_device_form(body: &[u8]) -> Result<Uuid, Refusal> {
+    form_urlencoded::parse(body)
+        .find(|(field, _)| field == "handle")
+        .and_then(|(_, handle)| Uuid::parse_str(&handle).ok())
+        .ok_or(Refusal::NO_DEVICE)
 }
 
 /// Returns a short name of a browser. The user agent comes from the visitor, so nothing may depend on it.

@@ -5,6 +5,8 @@ use connect_pg_http::CookieLifetime;
 use http::HeaderMap;
 use http::header::USER_AGENT;
 
+use crate::refusal::Refusal;
+
 /// The longest name, in characters.
 const MAX_USER: usize = 64;
 
@@ -21,19 +23,24 @@ pub struct LogIn {
 }
 
 impl LogIn {
-    /// Reads the form, or returns None without a name of 1 to 64 characters.
-    #[must_use]
-    pub fn parse(body: &[u8]) -> Option<LogIn> {
+    /// Reads the form.
+    ///
+    /// # Errors
+    ///
+    /// Returns the refusal of a form without a name of 1 to 64 characters.
+    pub fn parse(body: &[u8]) -> Result<LogIn, Refusal> {
         let field = |name: &str| {
             form_urlencoded::parse(body)
                 .find(|(field, _)| field == name)
                 .map(|(_, value)| value.trim().to_owned())
         };
-        let user = field("user").filter(|user| {
-            (1..=MAX_USER).contains(&user.chars().count()) && !user.contains(char::is_control)
-        })?;
+        let user = field("user")
+            .filter(|user| {
+                (1..=MAX_USER).contains(&user.chars().count()) && !user.contains(char::is_control)
+            })
+            .ok_or(Refusal::NO_USER)?;
         let remember = field("remember").is_some();
-        Some(LogIn { user, remember })
+        Ok(LogIn { user, remember })
     }
 
     /// Returns the session's timeouts and the name of the device.
@@ -79,7 +86,7 @@ mod tests {
     fn form_has_a_name_of_1_to_64_characters() {
         let log_in = |user: &str, remember| {
             let user = user.to_owned();
-            Some(LogIn { user, remember })
+            Ok(LogIn { user, remember })
         };
         for (form, parsed) in [
             ("user=ada", log_in("ada", false)),
@@ -88,20 +95,20 @@ mod tests {
                 log_in("Renée O'Neil", true),
             ),
             ("user=%ff%fe", log_in("\u{fffd}\u{fffd}", false)),
-            ("", None),
-            ("user", None),
-            ("user=+++", None),
-            ("other=ada", None),
-            ("user=a%0d%0aSet-Cookie:%20x=y", None),
-            ("user=a%00b", None),
-            ("&&==&&", None),
+            ("", Err(Refusal::NO_USER)),
+            ("user", Err(Refusal::NO_USER)),
+            ("user=+++", Err(Refusal::NO_USER)),
+            ("other=ada", Err(Refusal::NO_USER)),
+            ("user=a%0d%0aSet-Cookie:%20x=y", Err(Refusal::NO_USER)),
+            ("user=a%00b", Err(Refusal::NO_USER)),
+            ("&&==&&", Err(Refusal::NO_USER)),
         ] {
             assert_eq!(LogIn::parse(form.as_bytes()), parsed, "{form}");
         }
-        assert!(LogIn::parse(format!("user={}", "x".repeat(64)).as_bytes()).is_some());
+        assert!(LogIn::parse(format!("user={}", "x".repeat(64)).as_bytes()).is_ok());
         assert_eq!(
             LogIn::parse(format!("user={}", "x".repeat(65)).as_bytes()),
-            None
+            Err(Refusal::NO_USER)
         );
     }
 }

@@ -51,6 +51,14 @@ pub fn see_other(location: &'static str) -> Response<String> {
     response
 }
 
+/// Returns text of this type, which nothing stores.
+pub(crate) fn text(body: String, content_type: &'static str) -> Response<String> {
+    let mut response = Response::new(body);
+    set(response.headers_mut(), CONTENT_TYPE, content_type);
+    set(response.headers_mut(), CACHE_CONTROL, "no-store");
+    response
+}
+
 /// Sets the headers that limit what a page can do.
 pub(crate) fn secure(headers: &mut HeaderMap) {
     set(headers, CONTENT_SECURITY_POLICY, POLICY);

@@ -4,22 +4,16 @@ use std::io::{self, Read, Write};
 use std::mem;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use connect_pg_http::{Failure, RequestSession, Sessions, is_cross_origin_write};
 use example_site::{
-    LogIn, Visit, asset, device_attributes, devices, end_device_form, ended, home, message,
-    see_other,
+    Awaited, LogIn, MAX_BODY, Refusal, Slow, Visit, asset, device_attributes, devices,
+    end_device_form, ended, home, see_other,
 };
-use oxhttp::model::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use oxhttp::model::header::{ALLOW, CONNECTION};
 use oxhttp::model::{Body, HeaderValue, Method, Request, Response, StatusCode};
 
-use crate::events::{Awaited, Events};
-
-/// The largest body of a request, in bytes.
-const MAX_BODY: u64 = 8 * 1024;
-/// The longest wait of `/slow`, in milliseconds.
-const MAX_SLOW: u64 = 60_000;
+use crate::events::Events;
 
 pub struct Application {
     sessions: Sessions,
@@ -27,25 +21,37 @@ pub struct Application {
 }
 
 /// The reasons why a request gets no page.
-enum Refusal {
+enum Refused {
     Session(Failure),
-    Status(StatusCode, &'static str),
+    Refusal(Refusal),
     NotAllowed { allowed: &'static str },
 }
 
-impl From<Failure> for Refusal {
-    fn from(failure: Failure) -> Refusal {
-        Refusal::Session(failure)
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Refused {
+        Refused::Refusal(refusal)
     }
 }
 
-impl From<connect_pg::Error> for Refusal {
-    fn from(error: connect_pg::Error) -> Refusal {
-        Refusal::Session(error.into())
+impl From<StatusCode> for Refused {
+    fn from(status: StatusCode) -> Refused {
+        Refused::Refusal(status.into())
     }
 }
 
-type Answer = Result<Response<String>, Refusal>;
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Refused {
+        Refused::Session(failure)
+    }
+}
+
+impl From<connect_pg::Error> for Refused {
+    fn from(error: connect_pg::Error) -> Refused {
+        Refused::Session(error.into())
+    }
+}
+
+type Answer = Result<Response<String>, Refused>;
 
 impl Application {
     pub fn new(sessions: Sessions, events: Arc<Events>) -> Application {
@@ -64,13 +70,14 @@ impl Application {
 
     fn route(&self, request: &Request<Body>, body: &[u8]) -> Answer {
         if is_cross_origin_write(request) {
-            return Err(Refusal::Status(
-                StatusCode::FORBIDDEN,
-                "The request came from another site.",
-            ));
+            return Err(StatusCode::FORBIDDEN.into());
         }
         let path = request.uri().path();
-        match (request.method().as_str(), path) {
+        let method = match request.method().as_str() {
+            "HEAD" => "GET",
+            method => method,
+        };
+        match (method, path) {
             ("GET", "/") => self.home(request),
             ("POST", "/login") => self.log_in(request, body),
             ("POST", "/logout") => self.log_out(request),
@@ -80,14 +87,14 @@ impl Application {
             ("GET", "/events") => self.events(request),
             ("GET", "/ended") => Ok(ended().respond(StatusCode::OK, request.headers())),
             ("GET", "/slow") => self.slow(request),
-            ("GET", _) if asset(path).is_some() => asset(path).ok_or_else(not_found),
-            (_, "/" | "/devices" | "/events" | "/ended" | "/slow") => {
-                Err(Refusal::NotAllowed { allowed: "GET" })
-            }
+            ("GET", _) if asset(path).is_some() => asset(path).ok_or(StatusCode::NOT_FOUND.into()),
+            (_, "/" | "/devices" | "/events" | "/ended" | "/slow") => Err(Refused::NotAllowed {
+                allowed: "GET,HEAD",
+            }),
             (_, "/login" | "/logout" | "/devices/end" | "/devices/end-others") => {
-                Err(Refusal::NotAllowed { allowed: "POST" })
+                Err(Refused::NotAllowed { allowed: "POST" })
             }
-            _ => Err(not_found()),
+            _ => Err(StatusCode::NOT_FOUND.into()),
         }
     }
 
@@ -103,10 +110,7 @@ impl Application {
 
     /// Logs a user in by name alone. A real application checks a password first.
     fn log_in(&self, request: &Request<Body>, body: &[u8]) -> Answer {
-        let form = LogIn::parse(body).ok_or(Refusal::Status(
-            StatusCode::BAD_REQUEST,
-            "The form field user must hold 1 to 64 characters.",
-        ))?;
+        let form = LogIn::parse(body)?;
         self.sessions
             .run(request.headers(), |session: &mut RequestSession<Visit>| {
                 session.set_lifetime(form.lifetime());
@@ -138,10 +142,7 @@ impl Application {
 
     /// Logs out one device. The store checks that it is one of this user.
     fn end_device(&self, request: &Request<Body>, body: &[u8]) -> Answer {
-        let handle = end_device_form(body).ok_or(Refusal::Status(
-            StatusCode::BAD_REQUEST,
-            "The form field handle must name a device.",
-        ))?;
+        let handle = end_device_form(body)?;
         self.sessions
             .run(request.headers(), |session: &mut RequestSession<Visit>| {
                 let Some(user) = session.user_id() else {
@@ -169,145 +170,83 @@ impl Application {
     /// session.
     fn events(&self, request: &Request<Body>) -> Answer {
         let session: RequestSession<Visit> = self.sessions.peek(request.headers())?;
-        let Some(id) = session.id() else {
-            return Ok(event("event: ended\ndata:\n\n"));
+        let awaited = match session.id() {
+            Some(id) => self.events.wait_for_end(self.sessions.store(), id)?,
+            None => Awaited::Ended,
         };
-        let store = self.sessions.store();
-        Ok(match self.events.wait_for_end(store, id)? {
-            Awaited::Ended => event("event: ended\ndata:\n\n"),
-            Awaited::Nothing => event("retry: 100\n:\n\n"),
-            Awaited::NoEvents => {
-                let mut response = Response::new(String::new());
-                *response.status_mut() = StatusCode::NO_CONTENT; // the browser does not ask again
-                response
-            }
-        })
+        Ok(awaited.respond())
     }
 
     /// Waits between load and save. If the visitor logs out meanwhile, the session stays ended.
     fn slow(&self, request: &Request<Body>) -> Answer {
-        let milliseconds = form_urlencoded::parse(request.uri().query().unwrap_or("").as_bytes())
-            .find(|(name, _)| name == "milliseconds")
-            .map_or(Some(1000), |(_, value)| value.parse().ok())
-            .filter(|milliseconds| *milliseconds <= MAX_SLOW)
-            .ok_or(Refusal::Status(
-                StatusCode::BAD_REQUEST,
-                "The parameter milliseconds must be a number from 0 to 60000.",
-            ))?;
+        let slow = Slow::parse(request.uri().query())?;
         let mut session: RequestSession<Visit> = self.sessions.begin(request.headers())?;
         if session.id().is_none() {
-            return Ok(plain("You have no session; visit / first."));
+            return Ok(Slow::without_session());
         }
-        log(&format!(
-            "slow: the session is loaded; the save follows in {milliseconds} ms"
-        ));
-        thread::sleep(Duration::from_millis(milliseconds));
+        log(&slow.begins());
+        thread::sleep(slow.pause());
         session.change(|visit| visit.views += 1);
         match self.sessions.finish(session) {
             Ok(finished) => {
-                let mut response = plain("saved");
+                let mut response = Slow::ends(true);
                 finished.apply(response.headers_mut());
                 Ok(response)
             }
-            Err(Failure::Gone) => Ok(plain("not saved: the session has ended")),
+            Err(Failure::Gone) => Ok(Slow::ends(false)),
             Err(failure) => Err(failure.into()),
         }
     }
 }
 
-impl Refusal {
+impl Refused {
     fn into_response(self, request: &Request<Body>) -> Response<String> {
-        let (status, title, sentence) = match &self {
-            Refusal::Status(status, sentence) => (*status, "Refused", *sentence),
-            Refusal::NotAllowed { .. } => (
-                StatusCode::METHOD_NOT_ALLOWED,
-                "Refused",
-                "The page does not support this method.",
-            ),
-            // The session was live when the request began, so this redirects once.
-            Refusal::Session(Failure::Gone) => return see_other("/"),
-            // An outage is not a logout: the cookie stays, and works again when the database does.
-            Refusal::Session(failure) if failure.status() == StatusCode::SERVICE_UNAVAILABLE => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "One moment",
-                "The session store is unavailable. You stay logged in; please try again.",
-            ),
-            Refusal::Session(failure) => (
-                failure.status(),
-                "That failed",
-                "The server has an internal error. You stay logged in.",
-            ),
-        };
-        let mut response = message(title, sentence).respond(status, request.headers());
-        let headers = response.headers_mut();
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match self {
-            Refusal::NotAllowed { allowed } => {
+            Refused::Refusal(refusal) => refusal.respond(request.headers()),
+            Refused::NotAllowed { allowed } => {
+                let refusal = Refusal::from(StatusCode::METHOD_NOT_ALLOWED);
+                let mut response = refusal.respond(request.headers());
+                let headers = response.headers_mut();
                 headers.insert(ALLOW, HeaderValue::from_static(allowed));
+                response
             }
-            Refusal::Session(failure) => {
-                if status == StatusCode::SERVICE_UNAVAILABLE {
-                    headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-                }
+            // The session was live when the request began, so this redirects once.
+            Refused::Session(Failure::Gone) => see_other("/"),
+            Refused::Session(failure) => {
                 // No error of the store shows a session id or session data, so the log can contain it.
                 let (method, path) = (request.method(), request.uri().path());
                 log(&format!("{method} {path}: {failure}"));
+                Refusal::from(failure.status()).respond(request.headers())
             }
-            Refusal::Status(..) => {}
         }
-        response
     }
-}
-
-fn not_found() -> Refusal {
-    Refusal::Status(StatusCode::NOT_FOUND, "This page does not exist.")
-}
-
-fn plain(line: &str) -> Response<String> {
-    with_type(format!("{line}\n"), "text/plain; charset=utf-8")
-}
-
-fn event(text: &str) -> Response<String> {
-    with_type(text.to_owned(), "text/event-stream")
-}
-
-fn with_type(body: String, content_type: &'static str) -> Response<String> {
-    let mut response = Response::new(body);
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }
 
 /// Returns the body of a request, up to its largest size.
-fn body(request: &mut Request<Body>) -> Result<Vec<u8>, Refusal> {
+fn body(request: &mut Request<Body>) -> Result<Vec<u8>, Refused> {
     let body = mem::replace(request.body_mut(), Body::empty());
     let mut bytes = Vec::new();
-    let mut refusal = None;
-    if body.len().is_some_and(|length| length > MAX_BODY) {
-        refusal = Some((
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "The body of the request is too large.",
-        ));
-    } else if body.take(MAX_BODY + 1).read_to_end(&mut bytes).is_err() {
-        refusal = Some((
-            StatusCode::BAD_REQUEST,
-            "The body of the request cannot be read.",
-        ));
-    } else if bytes.len() as u64 > MAX_BODY {
-        refusal = Some((
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "The body of the request is too large.",
-        ));
-    }
-    let Some((status, words)) = refusal else {
+    let refusal = if body
+        .len()
+        .is_some_and(|length| length > u64::from(MAX_BODY))
+    {
+        StatusCode::PAYLOAD_TOO_LARGE
+    } else if body
+        .take(u64::from(MAX_BODY) + 1)
+        .read_to_end(&mut bytes)
+        .is_err()
+    {
+        StatusCode::BAD_REQUEST
+    } else if bytes.len() > usize::from(MAX_BODY) {
+        StatusCode::PAYLOAD_TOO_LARGE
+    } else {
         return Ok(bytes);
     };
     // The rest of the body must not be read as the next request. This header makes oxhttp close the connection.
     request
         .headers_mut()
         .insert(CONNECTION, HeaderValue::from_static("close"));
-    Err(Refusal::Status(status, words))
+    Err(refusal.into())
 }
 
 /// Prints a line on standard error. Unlike eprintln, it does not panic if standard error is closed.

@@ -7,7 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use connect_pg::uuid::Uuid;
-use connect_pg::{EndReason, Error, SessionEvent, SessionId, SessionState, Store};
+use connect_pg::{Error, SessionEvent, SessionId, SessionState, Store};
+use example_site::Awaited;
 
 use crate::application::log;
 
@@ -17,14 +18,6 @@ const MAX_WAIT: Duration = Duration::from_secs(25);
 const MAX_WAITING: usize = 32;
 /// The pause before the next attempt to listen.
 const PAUSE: Duration = Duration::from_secs(5);
-
-/// What a request learned.
-pub enum Awaited {
-    Ended,
-    Nothing,
-    /// The store sends no notifications, or the server stops, or too many requests wait.
-    NoEvents,
-}
 
 /// The requests that wait.
 #[derive(Default)]
@@ -96,7 +89,7 @@ impl Events {
     pub fn wait_for_end(&self, store: &Store, id: &SessionId) -> Result<Awaited, Error> {
         let info = store.info(id)?;
         let Some(handle) = info.handle().filter(|_| info.state() == SessionState::Live) else {
-            return Ok(awaited(info.state()));
+            return Ok(Awaited::after(info.state()));
         };
         let Some((number, receiver)) = self.register(handle) else {
             return Ok(Awaited::NoEvents);
@@ -107,7 +100,7 @@ impl Events {
             state = store.info(id).map(|info| info.state());
         }
         self.change(|waiting| waiting.by_number.remove(&number));
-        state.map(awaited)
+        state.map(Awaited::after)
     }
 
     fn register(&self, handle: Uuid) -> Option<(u64, Receiver<()>)> {
@@ -124,13 +117,5 @@ impl Events {
 
     fn change<R>(&self, change: impl FnOnce(&mut Waiting) -> R) -> R {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// After a rotation the browser has a new cookie, and asks again with it.
-fn awaited(state: SessionState) -> Awaited {
-    match state {
-        SessionState::Live | SessionState::Ended(EndReason::Rotated) => Awaited::Nothing,
-        _ => Awaited::Ended,
     }
 }

@@ -7,24 +7,12 @@
 //! PGUSER=nodepg CONNECT_PG_PASSWORD_FILE=nodepg.password cargo run --package example-sync
 //! ```
 //!
-//! `examples/site` has the pages and the list of requests. Besides them, `GET /slow?milliseconds=N` loads the session, waits, and
-//! saves it: try to log out in between.
-//!
-//! | variable | meaning |
-//! |---|---|
-//! | `DATABASE_URL`, or `PGHOST`, `PGUSER`, … | the database, as `psql` takes it |
-//! | `CONNECT_PG_PASSWORD_FILE` | the password file, read at each connect: a rotation needs no restart |
-//! | `CONNECT_PG_SCHEMA` | the schema of the store; default `web` |
-//! | `LISTEN` | address and port; default `127.0.0.1:8080`; port 0: any free port |
-//! | `COOKIE_KEY_FILE` | 64 random bytes that sign the cookie; default: new ones at each start |
-//! | `SECURE_COOKIE` | `1` behind TLS: the cookie is `Secure`, and its name has the prefix `__Host-` |
+//! `examples/site` has the pages, the list of requests, and the environment variables.
 
 mod application;
 mod events;
 
-use std::env;
 use std::error::Error;
-use std::fs;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
@@ -32,8 +20,9 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use connect_pg::{PruneOptions, SessionId, Store};
+use connect_pg::{PruneOptions, Store};
 use connect_pg_http::{KeyRing, SessionCookie, Sessions};
+use example_site::Settings;
 use oxhttp::Server;
 
 use application::Application;
@@ -63,33 +52,21 @@ fn run() -> Result<(), Box<dyn Error>> {
         let _ = stop.send(());
     })?;
 
-    let mut builder = Store::builder(); // reads DATABASE_URL or PG* unless told otherwise
-    if let Some(file) = env::var_os("CONNECT_PG_PASSWORD_FILE") {
-        builder = builder.password_file(file);
-    }
-    if let Some(schema) = variable("CONNECT_PG_SCHEMA")? {
-        builder = builder.schema(&schema);
-    }
+    let settings = Settings::from_env()?;
     // Not connect(), which needs the database: the web server may start first.
-    let store = builder.build()?;
+    let store = settings.apply(Store::builder()).build()?;
     // Every process can do this; one at a time prunes. It stops when run() ends.
     let _pruner = store.start_pruning(PruneOptions::new())?;
 
-    let secure = variable("SECURE_COOKIE")?.is_some_and(|value| value == "1");
-    let cookie = SessionCookie::builder(cookie_key()?).secure(secure);
+    let key = KeyRing::new(&settings.cookie_key)?;
+    let cookie = SessionCookie::builder(key).secure(settings.secure_cookie);
     let events = Events::start(store.clone());
     let sessions = Sessions::new(store, cookie.build()?);
     let application = Arc::new(Application::new(sessions, Arc::clone(&events)));
 
     // Each running request holds a clone, so the count is the number of running requests.
     let running = Arc::new(());
-    let address: SocketAddr = match variable("LISTEN")? {
-        Some(text) => text.parse().map_err(|_| {
-            format!("LISTEN is {text:?}, which is not an address and a port such as 127.0.0.1:8080")
-        })?,
-        None => SocketAddr::from(([127, 0, 0, 1], 8080)),
-    };
-    let address = listen(address, |address| {
+    let address = listen(settings.listen, |address| {
         let (application, token) = (Arc::clone(&application), Arc::clone(&running));
         Server::new(move |request| {
             let token = Arc::clone(&token);
@@ -104,9 +81,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         .spawn()
         .map(drop) // not joined: the server runs until the process ends
     })
-    .map_err(|error| {
-        format!("cannot listen on {address}: {error}; LISTEN names another address")
-    })?;
+    .map_err(|error| settings.cannot_listen(&error))?;
     writeln!(io::stdout(), "listening on http://{address}")?;
 
     stopped.recv()?;
@@ -139,30 +114,5 @@ fn listen(
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries > 0 => {}
             Err(error) => return Err(error),
         }
-    }
-}
-
-/// Returns the key that signs the cookies. All servers of one site share it, and it survives restarts; otherwise all cookies
-/// become invalid.
-fn cookie_key() -> Result<KeyRing, Box<dyn Error>> {
-    let Some(path) = env::var_os("COOKIE_KEY_FILE") else {
-        // Two ids have 64 random bytes and more.
-        let ids = [SessionId::generate()?, SessionId::generate()?];
-        let bytes = ids.each_ref().map(SessionId::as_cookie_value).concat();
-        return Ok(KeyRing::new(bytes.as_bytes())?);
-    };
-    let shown = std::path::Path::new(&path).display();
-    let bytes =
-        fs::read(&path).map_err(|error| format!("cannot read COOKIE_KEY_FILE {shown}: {error}"))?;
-    Ok(KeyRing::new(&bytes).map_err(|error| format!("COOKIE_KEY_FILE {shown}: {error}"))?)
-}
-
-/// Returns an environment variable if it is set and not empty.
-fn variable(name: &str) -> Result<Option<String>, String> {
-    match env::var(name) {
-        Ok(value) if value.is_empty() => Ok(None),
-        Ok(value) => Ok(Some(value)),
-        Err(env::VarError::NotPresent) => Ok(None),
-        Err(env::VarError::NotUnicode(_)) => Err(format!("{name} is not UTF-8")),
     }
 }

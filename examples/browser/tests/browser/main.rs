@@ -1,4 +1,4 @@
-//! The example `sync` in headless Chromium: `bin/with-pg cargo nextest run --package example-browser-tests`.
+//! The examples in headless Chromium: `bin/with-pg cargo nextest run --package example-browser-tests`.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,19 +14,39 @@ use serde_json::{Value, json};
 
 use browser::Driver;
 
-fn start(database: &TestDatabase, variables: &[(&str, &str)]) -> Application {
-    Application::start(&program_of("example-sync"), database, variables)
+/// Runs each of these tests with each example.
+macro_rules! tests_of_each_example {
+    ($($test:ident,)+) => {
+        mod sync {
+            $(#[test] fn $test() { super::$test("example-sync"); })+
+        }
+        mod axum {
+            $(#[test] fn $test() { super::$test("example-axum"); })+
+        }
+    };
+}
+
+tests_of_each_example! {
+    device_that_is_logged_out_notices_by_itself,
+    device_that_is_logged_out_is_anonymous_on_its_next_click,
+    login_outlives_the_browser_if_it_is_remembered,
+    browser_sees_the_flags_of_the_cookie,
+    logout_in_one_tab_ends_a_slow_request_in_another,
+    twenty_fetches_at_once_lose_no_view,
+}
+
+fn start(example: &str, database: &TestDatabase, variables: &[(&str, &str)]) -> Application {
+    Application::start(&program_of(example), database, variables)
 }
 
 /// The page of another device shows nothing of the user any more, without a click.
-#[test]
-fn device_that_is_logged_out_notices_by_itself() {
+fn device_that_is_logged_out_notices_by_itself(example: &str) {
     let Some(driver) = Driver::start() else {
         return;
     };
     let database = TestDatabase::new();
     database.execute("update web.settings set notify_channel = 'ends'");
-    let mut application = start(&database, &[]);
+    let mut application = start(example, &database, &[]);
     application.wait_for_log("pages notice a logout on another device");
     let here = driver.browser(&application.address);
     let elsewhere = driver.browser(&application.address);
@@ -49,13 +69,12 @@ fn device_that_is_logged_out_notices_by_itself() {
 }
 
 /// Without notifications, too.
-#[test]
-fn device_that_is_logged_out_is_anonymous_on_its_next_click() {
+fn device_that_is_logged_out_is_anonymous_on_its_next_click(example: &str) {
     let Some(driver) = Driver::start() else {
         return;
     };
     let database = TestDatabase::new();
-    let application = start(&database, &[]);
+    let application = start(example, &database, &[]);
     let here = driver.browser(&application.address);
     let elsewhere = driver.browser(&application.address);
     here.log_in("ada", false);
@@ -74,13 +93,12 @@ fn device_that_is_logged_out_is_anonymous_on_its_next_click() {
     assert_eq!(here.count("li.device"), 2);
 }
 
-#[test]
-fn login_outlives_the_browser_if_it_is_remembered() {
+fn login_outlives_the_browser_if_it_is_remembered(example: &str) {
     let Some(driver) = Driver::start() else {
         return;
     };
     let database = TestDatabase::new();
-    let application = start(&database, &[]);
+    let application = start(example, &database, &[]);
     for (remember, user) in [(true, json!("ada")), (false, Value::Null)] {
         let mut browser = driver.browser(&application.address);
         browser.log_in("ada", remember);
@@ -90,14 +108,13 @@ fn login_outlives_the_browser_if_it_is_remembered() {
     }
 }
 
-#[test]
-fn browser_sees_the_flags_of_the_cookie() {
+fn browser_sees_the_flags_of_the_cookie(example: &str) {
     let Some(driver) = Driver::start() else {
         return;
     };
     let database = TestDatabase::new();
     for (secure, name) in [("0", "session"), ("1", "__Host-session")] {
-        let application = start(&database, &[("SECURE_COOKIE", secure)]);
+        let application = start(example, &database, &[("SECURE_COOKIE", secure)]);
         let browser = driver.browser(&application.address);
         browser.log_in("ada", true);
         let cookies = browser.wait(browser.client().get_all_cookies());
@@ -128,13 +145,12 @@ fn browser_sees_the_flags_of_the_cookie() {
     }
 }
 
-#[test]
-fn logout_in_one_tab_ends_a_slow_request_in_another() {
+fn logout_in_one_tab_ends_a_slow_request_in_another(example: &str) {
     let Some(driver) = Driver::start() else {
         return;
     };
     let database = TestDatabase::new();
-    let mut application = start(&database, &[]);
+    let mut application = start(example, &database, &[]);
     // The logout must come while the request waits. If the machine is too busy for that, the request waits longer.
     for milliseconds in [3_000, 15_000, 60_000] {
         let browser = driver.browser(&application.address);
@@ -172,13 +188,12 @@ fn logout_in_one_tab_ends_a_slow_request_in_another() {
     panic!("no logout came while the request was waiting");
 }
 
-#[test]
-fn twenty_fetches_at_once_lose_no_view() {
+fn twenty_fetches_at_once_lose_no_view(example: &str) {
     let Some(driver) = Driver::start() else {
         return;
     };
     let database = TestDatabase::new();
-    let application = start(&database, &[]);
+    let application = start(example, &database, &[]);
     let browser = driver.browser(&application.address);
     browser.log_in("ada", false);
     let views = |text: &Value| -> u64 {
