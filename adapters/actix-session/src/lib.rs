@@ -36,8 +36,10 @@
 //! # A new key at login
 //!
 //! `Session::renew` ends the session and creates another one with its state. That is all that actix-session tells a store, so the new
-//! session has a new handle. And a request that began before "log out everywhere" and renews after it has a session again: end the
-//! sessions once more where that matters. Call it at each login ([session fixation]): the user is stored when a session is created.
+//! session has a new handle. Call it at each login ([session fixation]): the user is stored when a session is created.
+//!
+//! A request that began before "log out everywhere" and renews after it gets no session of that user. Its response has a key that no
+//! session has, and an event of `tracing` says so.
 //!
 //! # Expiry
 //!
@@ -48,6 +50,7 @@
 //! [actix-session]: https://docs.rs/actix-session
 //! [session fixation]: https://owasp.org/www-community/attacks/Session_fixation
 
+mod revocation;
 mod session_store;
 mod store;
 

@@ -3,8 +3,9 @@ use std::time::{Duration, SystemTime};
 
 use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError};
 use actix_web::cookie::time;
-use connect_pg::{Lifetime, SessionAttributes};
+use connect_pg::{EndReason, Lifetime, SessionAttributes, SessionId, SessionState};
 
+use crate::revocation;
 use crate::store::ConnectPgSessionStore;
 
 type State = HashMap<String, String>;
@@ -28,6 +29,10 @@ impl SessionStore for ConnectPgSessionStore {
             None => SessionAttributes::new().expires_at(SystemTime::UNIX_EPOCH),
         };
         if let Some(user) = self.user_of(&state) {
+            if revocation::was_noted(&user) {
+                tracing::info!("a session gets no new key: it was ended for its user meanwhile");
+                return unused_key();
+            }
             attributes = attributes.user_id(user);
         }
         let session = match self.store.create(state, &attributes).await {
@@ -73,11 +78,26 @@ impl SessionStore for ConnectPgSessionStore {
     }
 
     async fn delete(&self, key: &SessionKey) -> anyhow::Result<()> {
-        match Self::session_id(key) {
-            Ok(id) => Ok(self.store.end(&id).await.map(drop)?),
-            Err(_) => Ok(()),
+        let Ok(id) = Self::session_id(key) else {
+            return Ok(());
+        };
+        if !self.store.end(&id).await? && self.has_users() {
+            let info = self.store.info(&id).await?;
+            if let (SessionState::Ended(EndReason::Revoked), Some(user)) =
+                (info.state(), info.user_id())
+            {
+                revocation::note(user);
+            }
         }
+        Ok(())
     }
+}
+
+/// Returns a key that no session has.
+fn unused_key() -> Result<SessionKey, SaveError> {
+    let id = SessionId::generate().map_err(|error| SaveError::Other(error.into()))?;
+    SessionKey::try_from(id.as_cookie_value().to_owned())
+        .map_err(|error| SaveError::Other(error.into()))
 }
 
 fn lifetime(ttl: time::Duration) -> Lifetime {

@@ -55,6 +55,10 @@ impl ConnectPgSessionStore {
         SessionId::foreign(key.as_ref()).map_err(Error::from)
     }
 
+    pub(crate) fn has_users(&self) -> bool {
+        self.user_id.is_some()
+    }
+
     pub(crate) fn user_of(&self, state: &HashMap<String, String>) -> Option<String> {
         self.user_id.as_ref().and_then(|user_id| user_id(state))
     }

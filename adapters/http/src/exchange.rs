@@ -24,6 +24,8 @@ pub(crate) enum Step<T> {
     Create(T, SessionAttributes),
     Save(Session<T>),
     Update(SessionId, Vec<Change<T>>),
+    /// Fails if the data is too large to be stored. Changes nothing.
+    Check(Session<T>),
     LogIn(Session<T>, String, SessionAttributes),
     Rotate(Session<T>, Duration),
     Touch(Session<T>),
@@ -37,6 +39,7 @@ pub(crate) enum Reply<T> {
     Created(Session<T>),
     Saved(SaveOutcome, Session<T>),
     Updated(UpdateOutcome<Session<T>>, Vec<Change<T>>),
+    Checked(Session<T>),
     Rotated(RotateOutcome, Session<T>),
     Touched(bool, Session<T>),
     Ended,
@@ -50,8 +53,8 @@ pub(crate) struct Exchange<'a, T> {
     is_personal: bool,
     /// The session that was created, while another one is ended.
     created: Option<Session<T>>,
-    /// The session got a new id in this request.
-    has_new_id: bool,
+    /// The id that the session got in this request.
+    new_id: Option<SessionId>,
 }
 
 /// Returns the session of a request after an error of the load.
@@ -75,8 +78,15 @@ impl<'a, T: Default + Serialize> Exchange<'a, T> {
             is_personal: request.session.is_some(),
             request,
             created: None,
-            has_new_id: false,
+            new_id: None,
         }
+    }
+
+    /// Returns the id of a session that no browser has if the request fails now. An attacker cannot have it either, but the list of
+    /// the user's devices would show it.
+    pub(crate) fn unsent_id(self) -> Option<SessionId> {
+        let created = self.created.map(|session| session.id().clone());
+        created.or(self.new_id)
     }
 
     /// Returns the first call.
@@ -126,8 +136,9 @@ impl<'a, T: Default + Serialize> Exchange<'a, T> {
                     UpdateOutcome::Gone => return self.gone(),
                 }
             }
+            Reply::Checked(session) => self.change_id(session),
             Reply::Rotated(RotateOutcome::Rotated, session) => {
-                self.has_new_id = true;
+                self.new_id = Some(session.id().clone());
                 if self.request.is_changed(&session) {
                     Step::Save(session)
                 } else {
@@ -142,10 +153,11 @@ impl<'a, T: Default + Serialize> Exchange<'a, T> {
     fn store(&mut self) -> Step<T> {
         if let Some(session) = self.request.session.take() {
             return match &self.request.intent {
-                Intent::LogIn(user_id) => {
-                    Step::LogIn(session, user_id.clone(), self.request.attributes.clone())
+                // Afterwards it would be too late: the old id is invalid, and the browser has no other.
+                Intent::LogIn(_) | Intent::Renew(_) if self.request.has_large_change(&session) => {
+                    Step::Check(session)
                 }
-                Intent::Renew(grace) => Step::Rotate(session, *grace),
+                Intent::LogIn(_) | Intent::Renew(_) => self.change_id(session),
                 Intent::Keep if self.request.is_changed(&session) => Step::Save(session),
                 // The session may have a new id by now, and the old cookie must not replace the new one.
                 Intent::Keep if self.is_due(&session) => Step::Touch(session),
@@ -164,9 +176,19 @@ impl<'a, T: Default + Serialize> Exchange<'a, T> {
         }
     }
 
+    fn change_id(&self, session: Session<T>) -> Step<T> {
+        match &self.request.intent {
+            Intent::LogIn(user_id) => {
+                Step::LogIn(session, user_id.clone(), self.request.attributes.clone())
+            }
+            Intent::Renew(grace) => Step::Rotate(session, *grace),
+            Intent::Keep => self.done(),
+        }
+    }
+
     /// Goes on when the changes of a live session are stored.
     fn stored(&self, session: &Session<T>) -> Step<T> {
-        if self.has_new_id || self.is_due(session) {
+        if self.new_id.is_some() || self.is_due(session) {
             self.done_with(session)
         } else {
             self.done()
@@ -186,7 +208,7 @@ impl<'a, T: Default + Serialize> Exchange<'a, T> {
     fn gone(&mut self) -> Result<Step<T>, Failure> {
         match self.request.intent {
             // Once the session has its new id, a logout elsewhere ended the user's session.
-            Intent::LogIn(_) if !self.has_new_id => Ok(self.create()),
+            Intent::LogIn(_) if self.new_id.is_none() => Ok(self.create()),
             _ => Err(Failure::Gone),
         }
     }

@@ -16,6 +16,13 @@ macro_rules! perform {
                 let apply = |data: &mut T| changes.iter_mut().for_each(|change| change(data));
                 Reply::Updated($store.update(&id, apply)$(.$await)? ?, changes)
             }
+            Step::Check(session) => {
+                // The store looks at the data first. No session has this id.
+                let unused = SessionId::generate()?;
+                let unchanged = Lifetime::unchanged();
+                $store.overwrite(&unused, &session.data, &unchanged)$(.$await)? ?;
+                Reply::Checked(session)
+            }
             Step::LogIn(mut session, user_id, attributes) => {
                 let outcome = $store.login(&mut session, &user_id, &attributes)$(.$await)? ?;
                 Reply::Rotated(outcome, session)

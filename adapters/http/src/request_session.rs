@@ -8,6 +8,9 @@ use serde::Serialize;
 use crate::cookie_lifetime::CookieLifetime;
 use crate::received_cookie::ReceivedCookie;
 
+/// The smallest value that `max_data_bytes` of a store may have.
+const ALWAYS_ACCEPTED_BYTES: usize = 8192;
+
 /// A change of the data. It may run again, on data that another request has changed.
 pub(crate) type Change<T> = Box<dyn FnMut(&mut T) + Send>;
 
@@ -211,6 +214,17 @@ impl<T> RequestSession<T> {
             serde_json::to_vec(&session.data).is_ok_and(|after| after == *before)
         };
         !self.changes.is_empty() && !self.before.as_ref().is_some_and(is_same)
+    }
+
+    /// Returns true if there are changes, and the store may refuse the data because of its size.
+    pub(crate) fn has_large_change(&self, session: &Session<T>) -> bool
+    where
+        T: Serialize,
+    {
+        let is_small = || {
+            serde_json::to_vec(&session.data).is_ok_and(|data| data.len() <= ALWAYS_ACCEPTED_BYTES)
+        };
+        self.is_changed(session) && !is_small()
     }
 
     pub(crate) fn take_changes(&mut self) -> Vec<Change<T>> {

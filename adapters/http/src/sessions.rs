@@ -1,4 +1,4 @@
-use connect_pg::Store;
+use connect_pg::{Lifetime, SessionId, Store};
 use http::{HeaderMap, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -161,6 +161,9 @@ impl Sessions {
 
     /// Stores what the handler did. Returns what the response needs.
     ///
+    /// A login or a new id with data that is too large does not happen. If its data cannot be stored for another reason, such as an
+    /// outage between the two calls, the session is ended: the browser would not get its new id.
+    ///
     /// # Errors
     ///
     /// [`Failure::Gone`] if the session ended meanwhile, and the errors of [`Store::save`], [`Store::update`], [`Store::create`],
@@ -170,6 +173,20 @@ impl Sessions {
         session: RequestSession<T>,
     ) -> Result<Finished, Failure> {
         let mut exchange = Exchange::new(&self.cookie, session);
+        let finished = self.store_all(&mut exchange);
+        if finished.is_err()
+            && let Some(id) = exchange.unsent_id()
+        {
+            // If this fails too, the session expires.
+            let _ = self.store.end(&id);
+        }
+        finished
+    }
+
+    fn store_all<T: Default + Serialize + DeserializeOwned>(
+        &self,
+        exchange: &mut Exchange<'_, T>,
+    ) -> Result<Finished, Failure> {
         let mut step = exchange.first()?;
         loop {
             let reply = perform!(self.store, step);

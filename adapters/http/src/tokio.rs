@@ -1,6 +1,7 @@
 //! Sessions around requests, with the asynchronous store. With the feature `tokio`.
 
 use connect_pg::tokio::Store;
+use connect_pg::{Lifetime, SessionId};
 use http::{HeaderMap, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -144,6 +145,20 @@ impl Sessions {
         T: Default + Serialize + DeserializeOwned + Send,
     {
         let mut exchange = Exchange::new(&self.cookie, session);
+        let finished = self.store_all(&mut exchange).await;
+        if finished.is_err()
+            && let Some(id) = exchange.unsent_id()
+        {
+            // If this fails too, the session expires.
+            let _ = self.store.end(&id).await;
+        }
+        finished
+    }
+
+    async fn store_all<T>(&self, exchange: &mut Exchange<'_, T>) -> Result<Finished, Failure>
+    where
+        T: Default + Serialize + DeserializeOwned + Send,
+    {
         let mut step = exchange.first()?;
         loop {
             let reply = perform!(self.store, step, await);

@@ -197,3 +197,100 @@ async fn login_with_a_renewed_key_is_a_device_of_the_user() {
     );
     assert_eq!(test::read_body(get("/count", second).await).await, "1");
 }
+
+#[actix_web::test]
+async fn renewal_after_log_out_everywhere_makes_no_session() {
+    let database = Database::new();
+    let store = database.store().await;
+    let store = store.with_user_id(|state| {
+        let user = state.get("user")?;
+        Some(user.trim_matches('"').to_owned())
+    });
+    let everywhere = store.clone();
+    let log_out_everywhere = move || {
+        let store = everywhere.store().clone();
+        async move { store.end_user_sessions("ada", None).await.unwrap() }
+    };
+    let before_renewal = log_out_everywhere.clone();
+    let before_purge = log_out_everywhere.clone();
+    let app = test::init_service(
+        App::new()
+            .wrap(SessionMiddleware::new(store.clone(), Key::generate()))
+            .route(
+                "/login/{user}",
+                web::get().to(|session: Session, user: web::Path<String>| async move {
+                    session.renew();
+                    session.insert("user", user.into_inner()).unwrap();
+                    "logged in"
+                }),
+            )
+            .route(
+                "/user",
+                web::get().to(|session: Session| async move {
+                    let user = session.get::<String>("user").unwrap();
+                    user.unwrap_or_else(|| "anonymous".to_owned())
+                }),
+            )
+            .route(
+                "/slow_renew",
+                web::get().to(move |session: Session| {
+                    let log_out_everywhere = before_renewal.clone();
+                    async move {
+                        session.get::<String>("user").unwrap();
+                        log_out_everywhere().await;
+                        session.renew();
+                        "renewed"
+                    }
+                }),
+            )
+            .route(
+                "/slow_logout",
+                web::get().to(move |session: Session| {
+                    let log_out_everywhere = before_purge.clone();
+                    async move {
+                        session.get::<String>("user").unwrap();
+                        log_out_everywhere().await;
+                        session.purge();
+                        "logged out"
+                    }
+                }),
+            ),
+    )
+    .await;
+    let get = async |path: &str, cookie: &mut Option<Cookie<'static>>| {
+        let request = test::TestRequest::with_uri(path);
+        let request = match cookie.clone() {
+            Some(cookie) => request.cookie(cookie),
+            None => request,
+        };
+        let response = test::call_service(&app, request.to_request()).await;
+        assert!(response.status().is_success(), "{path}");
+        if let Some(set) = response.response().cookies().next() {
+            let is_removal = set.value().is_empty();
+            *cookie = (!is_removal).then(|| set.into_owned());
+        }
+        test::read_body(response).await
+    };
+    let mut browser = None;
+    get("/login/ada", &mut browser).await;
+    assert_eq!(get("/user", &mut browser).await, "ada");
+    get("/slow_renew", &mut browser).await;
+    assert_eq!(database.with(TestDatabase::live_sessions), 0);
+    assert_eq!(get("/user", &mut browser).await, "anonymous");
+
+    // What was noted holds for that request only: the user can log in again, at once.
+    get("/login/ada", &mut browser).await;
+    assert_eq!(get("/user", &mut browser).await, "ada");
+    get("/slow_logout", &mut browser).await;
+    assert_eq!(database.with(TestDatabase::live_sessions), 0);
+    // A server waits for the next request of a connection.
+    actix_web::rt::task::yield_now().await;
+    get("/login/ada", &mut browser).await;
+    assert_eq!(get("/user", &mut browser).await, "ada");
+    assert_eq!(database.with(TestDatabase::live_sessions), 1);
+
+    // Another user's login is no renewal of the session that was ended.
+    log_out_everywhere().await;
+    get("/login/bob", &mut browser).await;
+    assert_eq!(get("/user", &mut browser).await, "bob");
+}

@@ -144,3 +144,19 @@ pub fn user(user_id: &str, views: u32) -> Option<(Option<String>, u32)> {
 pub fn anonymous(views: u32) -> Option<(Option<String>, u32)> {
     Some((None, views))
 }
+
+/// Logs a user in, with more data than the store accepts.
+pub fn log_in_with_large_note(session: &mut RequestSession<Visit>) {
+    add_large_note(session);
+    session.log_in("ada", connect_pg::SessionAttributes::new());
+}
+
+/// Asks for a new id, with more data than the store accepts.
+pub fn renew_with_large_note(session: &mut RequestSession<Visit>) {
+    add_large_note(session);
+    session.renew_id(std::time::Duration::ZERO);
+}
+
+fn add_large_note(session: &mut RequestSession<Visit>) {
+    session.change(|visit: &mut Visit| visit.note = "x".repeat(2 << 20));
+}

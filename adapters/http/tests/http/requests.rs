@@ -10,7 +10,8 @@ use http::header::{CACHE_CONTROL, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use crate::browser::{
-    Browser, Visit, add_view, anonymous, header, sessions, set_cookie, user, without_server,
+    Browser, Visit, add_view, anonymous, header, log_in_with_large_note, renew_with_large_note,
+    sessions, set_cookie, user, without_server,
 };
 
 #[test]
@@ -97,6 +98,61 @@ fn failed_handler_stores_nothing() {
     }
     assert_eq!(browser.finds(&sessions), anonymous(1));
     assert_eq!(database.live_sessions(), 1);
+}
+
+#[test]
+fn login_or_new_id_with_too_large_data_changes_nothing() {
+    let database = TestDatabase::new();
+    let sessions = sessions(&database);
+    for intent in [log_in_with_large_note, renew_with_large_note] {
+        let mut browser = Browser::new();
+        browser.view(&sessions);
+        let failure = browser.try_visit(&sessions, intent).unwrap_err();
+        assert_eq!(failure.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        // The browser keeps its session and its id.
+        browser.view(&sessions);
+        assert_eq!(browser.finds(&sessions), anonymous(2));
+        assert_eq!(database.live_sessions(), 1);
+        browser.visit(&sessions, RequestSession::log_out);
+    }
+}
+
+#[test]
+fn login_with_much_data_is_stored() {
+    let database = TestDatabase::new();
+    let sessions = sessions(&database);
+    let mut browser = Browser::new();
+    browser.view(&sessions);
+    browser.visit(&sessions, |session| {
+        session.change(|visit| visit.note = "x".repeat(20_000));
+        session.log_in("ada", SessionAttributes::new());
+    });
+    assert_eq!(browser.finds(&sessions), user("ada", 1));
+    let bytes: i32 = database.value("select max(length(data)) from web.session");
+    assert!(bytes > 20_000, "{bytes}");
+}
+
+#[test]
+fn login_whose_save_fails_leaves_no_session() {
+    let database = TestDatabase::new();
+    let sessions = sessions(&database);
+    let mut browser = Browser::new();
+    browser.view(&sessions);
+    // Every save fails, and a login does not.
+    let role = &database.name;
+    database.execute(&format!(
+        "revoke execute on function web.save_session from {role};
+         revoke execute on function web.save_sessions from {role}"
+    ));
+    let failure = browser.try_visit(&sessions, |session| {
+        add_view(session);
+        session.log_in("ada", SessionAttributes::new());
+    });
+    assert_eq!(
+        failure.unwrap_err().status(),
+        StatusCode::INTERNAL_SERVER_ERROR
+    );
+    assert_eq!(database.live_sessions(), 0);
 }
 
 #[test]

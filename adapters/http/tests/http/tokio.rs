@@ -10,7 +10,10 @@ use connect_pg_test_database::TestDatabase;
 use http::{HeaderMap, Response, StatusCode};
 use tokio::runtime::Runtime;
 
-use crate::browser::{self, Browser, Visit, add_view, anonymous, cookie, set_cookie, user};
+use crate::browser::{
+    self, Browser, Visit, add_view, anonymous, cookie, log_in_with_large_note,
+    renew_with_large_note, set_cookie, user,
+};
 
 /// The runtime of one test. The database is asked outside of it.
 struct Asynchronous {
@@ -109,6 +112,21 @@ fn ended_session_stays_ended() {
     let finished = asynchronous.runtime.block_on(sessions.finish(slow));
     assert!(matches!(finished, Err(Failure::Gone)));
     assert_eq!(database.live_sessions(), 0);
+}
+
+#[test]
+fn login_or_new_id_with_too_large_data_changes_nothing() {
+    let database = TestDatabase::new();
+    let asynchronous = Asynchronous::new(&database);
+    let synchronous = browser::sessions(&database);
+    for intent in [log_in_with_large_note, renew_with_large_note] {
+        let mut browser = Browser::new();
+        asynchronous.visit(&mut browser, add_view).unwrap();
+        let failure = asynchronous.visit(&mut browser, intent).unwrap_err();
+        assert_eq!(failure.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        asynchronous.visit(&mut browser, add_view).unwrap();
+        assert_eq!(browser.finds(&synchronous), anonymous(2));
+    }
 }
 
 #[test]
