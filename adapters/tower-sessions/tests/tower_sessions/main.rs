@@ -17,6 +17,7 @@ mod axum_login;
 mod browser;
 mod database;
 mod outage;
+mod readme;
 mod records;
 mod requests;
 
