@@ -1,0 +1,274 @@
+"""An ASGI application without a framework whose sessions are in PostgreSQL, by the stored functions of connect-pg.
+
+    SECRET=… PGHOST=localhost PGDATABASE=shop PGUSER=nodepg PGPASSWORD=… uvicorn asgi_application:application
+
+It counts views, logs a visitor in without a password, and lists the devices of the user. Needs psycopg 3 with its pool, and a server
+such as uvicorn or hypercorn.
+"""
+
+import hmac
+import html
+import ipaddress
+import json
+import os
+import secrets
+from hashlib import sha256
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qs
+from uuid import UUID
+
+from psycopg_pool import AsyncConnectionPool
+
+SECRET = os.environ["SECRET"].encode()
+# A browser accepts a cookie with the prefix over TLS only: then no other host can set it.
+SECURE = os.environ.get("SECURE") == "1"
+COOKIE = "__Host-id" if SECURE else "id"
+MAX_AGE = 14 * 86400
+
+
+# No call waits without a bound: the pool for a connection, the server for a lock (lock_timeout of the role) and for a statement.
+def new_pool():
+    return AsyncConnectionPool(
+        kwargs={"autocommit": True, "options": "-c statement_timeout=30s", "connect_timeout": 10},
+        min_size=0, max_size=8, timeout=10, check=AsyncConnectionPool.check_connection, open=False,
+    )  # fmt: skip
+
+
+pool = new_pool()
+
+
+# ── Sessions ──────────────────────────────────────────────────────────────────────────────────────
+
+
+async def call(function, *arguments):
+    """Returns the rows of one function of the store."""
+    async with pool.connection() as connection:
+        return await (await connection.execute(f"select {function}", arguments)).fetchall()
+
+
+def new_id():
+    return secrets.token_urlsafe(32)
+
+
+def key_of(session_id):
+    """Returns all that the database sees of an id."""
+    return sha256(session_id.encode()).digest()
+
+
+class Session:
+    """The session of one request. A new visitor has none until something is stored."""
+
+    def __init__(self, session_id=None):
+        self.id, self.data, self.version, self.user = session_id, {}, None, None
+
+    async def load(self):
+        """Reads the data. A session that is not live becomes a new visitor's."""
+        self.__init__(self.id)
+        if self.id is not None:
+            rows = await call("data, version, user_id from web.load_session(%s)", key_of(self.id))
+            if rows:
+                data, self.version, self.user = rows[0]
+                self.data = json.loads(data)
+            else:
+                self.id = None
+        return self
+
+    async def update(self, change):
+        """Changes the data, and loses no change of another request: after a conflict it loads and changes again."""
+        while True:
+            change(self.data)
+            data = json.dumps(self.data)
+            if self.id is None:
+                self.id = new_id()
+                [(outcome, self.version)] = await call(
+                    "outcome, version from web.create_session(%s, %s, %s)", key_of(self.id), data, MAX_AGE
+                )
+                if outcome == "created":
+                    return
+                self.id = None
+                continue
+            [(outcome, version)] = await call(
+                "outcome, version from web.save_session(%s, %s, %s)", key_of(self.id), data, self.version
+            )
+            if outcome == "saved":
+                self.version = version
+                return
+            # "same" as well: another request stored equal data, and two that add 1 must come to 2 more.
+            await self.load()
+            if self.id is None:
+                return  # the session ended during this request, and stays ended
+
+    async def login(self, user, address, program):
+        """Gives the session to a user under a new id: an attacker may have planted the old one."""
+        while True:
+            fresh = new_id()
+            if self.id is not None:
+                [(outcome,)] = await call(
+                    "outcome from web.login_session(%s, %s, %s, null, null, %s, %s)",
+                    key_of(self.id), key_of(fresh), user, address, program,
+                )  # fmt: skip
+            else:
+                [(outcome,)] = await call(
+                    "outcome from web.create_session(%s, '{}', %s, null, %s, %s, %s)",
+                    key_of(fresh), MAX_AGE, user, address, program,
+                )  # fmt: skip
+            if outcome in ("rotated", "created"):
+                self.id, self.user = fresh, user
+                return
+            if outcome == "limit_reached":
+                raise PermissionError
+            if outcome == "gone":
+                self.id, self.data = None, {}  # ended meanwhile: a new one, without its data
+
+    async def end(self):
+        if self.id is not None:
+            await call("web.end_session(%s)", key_of(self.id))
+            self.id = self.user = None
+
+    async def handle(self):
+        [(handle,)] = await call("handle from web.session_info(%s)", key_of(self.id))
+        return handle
+
+
+# ── The cookie ────────────────────────────────────────────────────────────────────────────────────
+
+
+def signature(session_id):
+    return hmac.new(SECRET, session_id.encode(), sha256).hexdigest()
+
+
+def id_of(headers):
+    """Returns the id of the cookie, or None: a forged one never reaches the database."""
+    try:
+        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return None
+    session_id, _, signed = cookie.value.rpartition(".") if cookie else ("", "", "")
+    return session_id if hmac.compare_digest(signed.encode(), signature(session_id).encode()) else None
+
+
+def set_cookie(session_id):
+    value, age = ("", 0) if session_id is None else (f"{session_id}.{signature(session_id)}", MAX_AGE)
+    return f"{COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}" + ("; Secure" if SECURE else "")
+
+
+# ── The pages ─────────────────────────────────────────────────────────────────────────────────────
+
+
+async def home(session, form, client):
+    await session.update(lambda data: data.update(views=data.get("views", 0) + 1))
+    views = session.data.get("views", 0)
+    return f"views: {views}\nuser: {html.escape(session.user or 'anonymous')}\n"
+
+
+async def login(session, form, client):
+    await session.login(form["user"], *client)
+
+
+async def logout(session, form, client):
+    await session.end()
+
+
+async def devices(session, form, client):
+    if session.user is None:
+        return "no user is logged in\n"
+    own = await session.handle()
+    rows = await call("handle, user_agent from web.user_sessions(%s)", session.user)
+    return "".join(f"{handle} {html.escape(program or '')}{' (this one)' if handle == own else ''}\n" for handle, program in rows)
+
+
+async def end_device(session, form, client):
+    # The user of the session, never one from the form.
+    if session.user is None:
+        raise PermissionError
+    await call("web.end_user_session(%s, %s)", session.user, UUID(form["handle"]))
+
+
+async def end_others(session, form, client):
+    if session.user is None:
+        raise PermissionError
+    await call("web.end_user_sessions(%s, %s)", session.user, key_of(session.id))
+
+
+PAGES = {
+    ("GET", "/"): home,
+    ("GET", "/devices"): devices,
+    ("POST", "/login"): login,
+    ("POST", "/logout"): logout,
+    ("POST", "/devices/end"): end_device,
+    ("POST", "/devices/end-others"): end_others,
+}
+
+
+def client_of(scope, headers):
+    """Returns address and program. The server knows the address; a header could say anything."""
+    try:
+        address = str(ipaddress.ip_address((scope.get("client") or ("",))[0]))
+    except ValueError:
+        address = None
+    return address, headers.get("user-agent")
+
+
+async def form_of(receive):
+    body = b""
+    while len(body) <= 10_000:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionError
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            return {name: values[0] for name, values in parse_qs(body.decode()).items()}
+    raise ValueError("the form is too large")
+
+
+async def respond(scope, receive):
+    """Returns status, text and headers. The session is saved before the head of the response is sent."""
+    headers = {}
+    for name, value in scope["headers"]:
+        name, value = name.decode("latin-1"), value.decode("latin-1")
+        # By HTTP/2 a browser may send each cookie in a header of its own.
+        headers[name] = f"{headers[name]}; {value}" if name == "cookie" and name in headers else value
+    page = PAGES.get((scope["method"], scope["path"]))
+    if page is None:
+        return 404, "no such page\n", []
+    # A form of another site is refused: every current browser sends the header.
+    if scope["method"] == "POST" and headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return 403, "from another site\n", []
+    given = id_of(headers)
+    try:
+        form = await form_of(receive) if scope["method"] == "POST" else {}
+        session = await Session(given).load()
+        text = await page(session, form, client_of(scope, headers))
+    except (KeyError, ValueError):
+        return 400, "a field is missing or wrong\n", []
+    except PermissionError:
+        return 403, "log in first, or end another session of yours\n", []
+    more = [] if session.id == given else [("Set-Cookie", set_cookie(session.id))]
+    return (303, "", [("Location", "/"), *more]) if text is None else (200, text, more)
+
+
+async def application(scope, receive, send):
+    if scope["type"] == "lifespan":
+        return await lifespan(receive, send)
+    if scope["type"] != "http":
+        raise ValueError(f"{scope['type']} is not served")
+    try:
+        status, text, headers = await respond(scope, receive)
+    except ConnectionError:
+        return  # the client went away
+    headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text.encode()))), *headers]
+    encoded = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
+    await send({"type": "http.response.start", "status": status, "headers": encoded})
+    await send({"type": "http.response.body", "body": text.encode()})
+
+
+async def lifespan(receive, send):
+    """Opens the pool before the first request, and closes it after the last."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await pool.open()
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            await pool.close()
+            return await send({"type": "lifespan.shutdown.complete"})
