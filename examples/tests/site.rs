@@ -243,8 +243,8 @@ fn store_error_returns_500_and_keeps_cookie() {
     let mut application = start(&database, &[]);
     let mut visitor = application.visitor();
     assert_eq!(visitor.get("/").body, page(1, "anonymous"));
-    let name = &database.name;
-    database.execute(&format!("revoke usage on schema web from {name}"));
+    let role = database.role();
+    database.execute(&format!("revoke usage on schema web from {role}"));
     // Only a new connection looks up the functions again.
     database.terminate_connections();
     let response = visitor.get("/");
@@ -257,7 +257,7 @@ fn store_error_returns_500_and_keeps_cookie() {
         "The server has an internal error. You stay logged in.\n"
     );
     application.wait_for_log("(SQLSTATE 42501)");
-    database.execute(&format!("grant usage on schema web to {name}"));
+    database.execute(&format!("grant usage on schema web to {role}"));
     assert_eq!(visitor.get("/").body, page(2, "anonymous"));
 }
 
@@ -270,7 +270,7 @@ fn password_rotation_needs_no_restart() {
     let password = unique_name();
     database.execute(&format!(
         "alter role {} password '{password}'",
-        database.name
+        database.role()
     ));
     fs::write(&application.password_file, format!("{password}\n")).unwrap();
     database.terminate_connections();

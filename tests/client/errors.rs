@@ -13,7 +13,7 @@ use serde_json::json;
 
 #[test]
 fn missing_store_error_names_install() {
-    let database = TestDatabase::without_store("web", "UTF8");
+    let database = TestDatabase::without_store();
     let mut client = database.superuser();
     let error = Store::on(&mut client).count().unwrap_err();
     assert!(

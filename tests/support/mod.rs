@@ -27,6 +27,7 @@ pub(crate) mod server_user;
 pub(crate) mod session_admin;
 pub(crate) mod skip;
 pub(crate) mod store_model;
+pub(crate) mod store_template;
 pub(crate) mod temporary_directory;
 pub(crate) mod test_database;
 #[cfg(feature = "tls")]

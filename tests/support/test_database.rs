@@ -10,17 +10,20 @@ use serde::Serialize;
 use tokio_postgres::Config;
 
 use super::pgbouncer::PgBouncer;
-use super::repository::{files, read};
-use super::server::{connect, quoted, random, superuser_config, unique_name};
+use super::server::{connect, random, superuser_config, unique_name};
+use super::store_template::StoreTemplate;
 use super::wait::wait_until;
 
-/// A database for one test, with the store installed. Dropping it drops the database and its roles.
+/// A database for one test, with a store. Dropping it drops the database. No other test uses its roles at the same time.
 pub struct TestDatabase {
     admin: Config,
     pub name: String,
     pub schema: String,
+    /// A test may change it: the next one gets another.
     pub role: String,
     pub password: String,
+    /// What the store was copied from. Its roles are those of the copy.
+    _template: Option<StoreTemplate>,
     /// In front of the stores, if `CONNECT_PG_TEST_POOLER` says so.
     pooler: Option<PgBouncer>,
     /// The stores prepare statements behind the pooler too.
@@ -34,7 +37,24 @@ impl TestDatabase {
     }
 
     pub fn with(schema: &str, encoding: &str) -> TestDatabase {
-        let mut database = TestDatabase::without_store(schema, encoding);
+        let admin = superuser_config();
+        let connect_to = |database: Option<&str>| match database {
+            Some(name) => connect(admin.clone().dbname(name)),
+            None => connect(&admin),
+        };
+        let template = StoreTemplate::take(connect_to, schema, encoding);
+        let (name, password) = (unique_name(), random());
+        template.copy(&name, &password);
+        let mut database = TestDatabase {
+            admin,
+            role: template.name.clone(),
+            name,
+            schema: schema.to_owned(),
+            password,
+            _template: Some(template),
+            pooler: None,
+            prepares: false,
+        };
         database.pooler = env::var("CONNECT_PG_TEST_POOLER").ok().map(|mode| {
             let settings = ["default_pool_size = 20", &format!("pool_mode = {mode}")];
             match mode.as_str() {
@@ -48,42 +68,23 @@ impl TestDatabase {
         });
         database.prepares =
             env::var("CONNECT_PG_TEST_POOLER").is_ok_and(|mode| mode == "tracking-prepared");
-        let mut client = database.superuser();
-        for file in files("sql/released", "sql") {
-            client.batch_execute(&read(&file)).unwrap();
-        }
-        client
-            .query(
-                "select * from public.correct_web($1, $2)",
-                &[&database.schema, &database.role],
-            )
-            .unwrap();
-        client
-            .batch_execute(&format!(
-                "alter role {} password '{}'",
-                quoted(&database.role),
-                database.password
-            ))
-            .unwrap();
         database
     }
 
     /// Creates an empty database without the roles.
-    pub fn without_store(schema: &str, encoding: &str) -> TestDatabase {
+    pub fn without_store() -> TestDatabase {
         let admin = superuser_config();
         let name = unique_name();
-        let mut client = connect(&admin);
-        client
-            .batch_execute(&format!(
-                "create database {name} template template0 encoding '{encoding}' lc_collate 'C' lc_ctype 'C'"
-            ))
+        connect(&admin)
+            .batch_execute(&format!("create database {name} template template0"))
             .unwrap();
         TestDatabase {
             admin,
             role: name.clone(),
             name,
-            schema: schema.to_owned(),
+            schema: "web".to_owned(),
             password: random(),
+            _template: None,
             pooler: None,
             prepares: false,
         }
@@ -219,15 +220,9 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        let mut client = connect(&self.admin);
-        client
+        connect(&self.admin)
             .batch_execute(&format!("drop database {} with (force)", self.name))
             .unwrap();
-        for role in [self.role.clone(), format!("{}_owner", self.role)] {
-            client
-                .batch_execute(&format!("drop role if exists {}", quoted(&role)))
-                .unwrap();
-        }
     }
 }
 

@@ -11,6 +11,8 @@
 
 mod application;
 mod skip;
+#[path = "../../../tests/support/store_template.rs"]
+mod store_template;
 mod test_database;
 mod visitor;
 mod wait;

@@ -2,18 +2,20 @@ use std::env;
 use std::fmt::Write as _;
 use std::process::Command;
 
-use connect_pg::install::{InstallOptions, install};
 use connect_pg::postgres::types::FromSqlOwned;
 use connect_pg::postgres::{Client, Config, NoTls, config::Host};
 use connect_pg::{ConnectionSettings, SessionId, Store};
 
 use crate::application::session_admin;
+use crate::store_template::StoreTemplate;
 use crate::wait::wait_until;
 
-/// A database with the store in the schema `web`. Dropping it drops the database and its roles.
+/// A database with the store in the schema `web`. Dropping it drops the database. No other test uses its roles at the same time.
 pub struct TestDatabase {
     admin: Config,
-    /// The name of the database and of the runtime role.
+    /// What the store was copied from. Its roles are those of the copy.
+    template: StoreTemplate,
+    /// The name of the database.
     pub name: String,
     /// The password of the runtime role.
     pub password: String,
@@ -28,35 +30,29 @@ impl TestDatabase {
         let admin = settings.unwrap_or_else(|error| {
             panic!("{error}: run the tests by `bin/with-pg cargo nextest run --workspace`")
         });
-        let database = TestDatabase {
-            admin: Config::from(admin),
-            name: unique_name(),
-            password: unique_name(),
-        };
-        let (name, password) = (&database.name, &database.password);
-        let mut client = database.connect("postgres");
-        client
-            .batch_execute(&format!(
-                "create database {name} template template0 encoding 'UTF8' lc_collate 'C' lc_ctype 'C'"
-            ))
-            .unwrap();
-        let options = InstallOptions::default().role(name).unwrap();
-        install(&mut database.superuser(), &options).unwrap();
-        client
-            .batch_execute(&format!("alter role {name} password '{password}'"))
-            .unwrap();
-        database
+        let admin = Config::from(admin);
+        let connect_to = |database: Option<&str>| connect(&admin, database.unwrap_or("postgres"));
+        let template = StoreTemplate::take(connect_to, "web", "UTF8");
+        let (name, password) = (unique_name(), unique_name());
+        template.copy(&name, &password);
+        TestDatabase {
+            admin,
+            template,
+            name,
+            password,
+        }
     }
 
-    fn connect(&self, database: &str) -> Client {
-        let mut config = self.admin.clone();
-        config.dbname(database).connect(NoTls).unwrap()
+    /// Returns the runtime role. A test may change it: the next one gets another.
+    #[must_use]
+    pub fn role(&self) -> &str {
+        &self.template.name
     }
 
     /// Connects as the superuser.
     #[must_use]
     pub fn superuser(&self) -> Client {
-        self.connect(&self.name)
+        connect(&self.admin, &self.name)
     }
 
     /// Runs statements as the superuser.
@@ -94,8 +90,8 @@ impl TestDatabase {
     #[must_use]
     pub fn url(&self) -> String {
         let (host, port) = self.tcp_address();
-        let (name, password) = (&self.name, &self.password);
-        format!("postgresql://{name}:{password}@{host}:{port}/{name}?sslmode=disable")
+        let (role, name, password) = (self.role(), &self.name, &self.password);
+        format!("postgresql://{role}:{password}@{host}:{port}/{name}?sslmode=disable")
     }
 
     /// Sets the variables by which a program logs in as the runtime role, without its password. Removes all others.
@@ -110,7 +106,7 @@ impl TestDatabase {
             .env("PGHOST", host)
             .env("PGPORT", port.to_string())
             .env("PGDATABASE", &self.name)
-            .env("PGUSER", &self.name);
+            .env("PGUSER", self.role());
     }
 
     /// Runs session-admin as the superuser, and returns what it prints. It must succeed.
@@ -127,7 +123,7 @@ impl TestDatabase {
         };
         command
             .args(arguments)
-            .args(["--role", &self.name])
+            .args(["--role", self.role()])
             .env("PGHOST", host)
             .env("PGUSER", self.admin.get_user().unwrap_or("postgres"));
         if let Some(password) = self.admin.get_password() {
@@ -152,7 +148,7 @@ impl TestDatabase {
         self.superuser()
             .execute(
                 "select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = $1",
-                &[&self.name],
+                &[&self.role()],
             )
             .unwrap();
     }
@@ -176,7 +172,7 @@ impl TestDatabase {
         wait_until("connections of the runtime role wait for a lock", || {
             let row = client.query_one(
                 "select count(*) from pg_stat_activity where usename = $1 and wait_event_type = 'Lock'",
-                &[&self.name],
+                &[&self.role()],
             );
             row.unwrap().get::<_, i64>(0) >= connections
         });
@@ -191,16 +187,15 @@ impl Default for TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        let name = &self.name;
-        let mut client = self.connect("postgres");
-        for statement in [
-            format!("drop database {name} with (force)"),
-            format!("drop role if exists {name}"),
-            format!("drop role if exists {name}_owner"),
-        ] {
-            client.batch_execute(&statement).unwrap();
-        }
+        connect(&self.admin, "postgres")
+            .batch_execute(&format!("drop database {} with (force)", self.name))
+            .unwrap();
     }
+}
+
+fn connect(admin: &Config, database: &str) -> Client {
+    let mut config = admin.clone();
+    config.dbname(database).connect(NoTls).unwrap()
 }
 
 /// Returns a name for a database, a role or a file that no other test uses. It is long enough for a password.

@@ -74,13 +74,13 @@ fn other_error_of_the_store_is_an_error_in_both_cases() {
         let sessions = sessions(&database).on_outage(on_outage);
         let mut browser = Browser::new();
         browser.log_in(&sessions, "ada");
-        let name = &database.name;
-        database.execute(&format!("revoke usage on schema web from {name}"));
+        let role = database.role();
+        database.execute(&format!("revoke usage on schema web from {role}"));
         // Only a new connection looks up the functions again.
         database.terminate_connections();
         let failure = browser.try_visit(&sessions, |_| {}).unwrap_err();
         assert_eq!(failure.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        database.execute(&format!("grant usage on schema web to {name}"));
+        database.execute(&format!("grant usage on schema web to {role}"));
         assert_eq!(browser.finds(&sessions), user("ada", 0));
     }
 }

@@ -41,8 +41,8 @@ async fn visitors_of_tower_sessions_sqlx_store_stay_logged_in() {
     };
     let database = Database::new();
     let [phone, laptop, anonymous, left] = database.with(move |database| {
-        let role = &database.name;
-        database.execute(&format!("grant create on database {role} to {role}"));
+        let (name, role) = (&database.name, database.role());
+        database.execute(&format!("grant create on database {name} to {role}"));
         let password = ("PGPASSWORD", database.password.as_str());
         let old = Application::start(&program, database, &[password]);
         let [mut phone, mut laptop, mut anonymous, mut left] = [(); 4].map(|()| old.visitor());
