@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ pub(crate) type Data = HashMap<String, Value>;
 /// Reads what is known of a session besides its data from a request.
 type Attributes = Arc<dyn Fn(&Parts) -> SessionAttributes + Send + Sync>;
 
+/// Finds the visitor's address in a request.
+type ClientAddress = Arc<dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync>;
+
 /// The store, for [`SessionManagerLayer::new`](https://docs.rs/tower-sessions/0.15.0/tower_sessions/struct.SessionManagerLayer.html).
 ///
 /// A clone shares the connections. `Debug` shows no connection string and no data.
@@ -30,6 +34,7 @@ pub struct ConnectPgStore {
     on_outage: OnOutage,
     user_id: Option<UserId>,
     attributes: Attributes,
+    client_address: Option<ClientAddress>,
 }
 
 /// Why a call of tower-sessions failed.
@@ -53,6 +58,7 @@ impl ConnectPgStore {
             store,
             on_outage: OnOutage::default(),
             user_id: None,
+            client_address: None,
             attributes: Arc::new(|parts| {
                 let user_agent = parts.headers.get(USER_AGENT);
                 match user_agent.and_then(|value| value.to_str().ok()) {
@@ -99,6 +105,35 @@ impl ConnectPgStore {
         self
     }
 
+    /// Sets where the visitor's address is, for the list of devices. By default no address is kept: the crate `http` has none, and a
+    /// header such as `X-Forwarded-For` is what the visitor says, unless a proxy of yours sets it.
+    ///
+    /// With axum the address of the connection is in `ConnectInfo`, which
+    /// [`into_make_service_with_connect_info`](https://docs.rs/axum/0.8/axum/struct.Router.html#method.into_make_service_with_connect_info)
+    /// adds to each request.
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    ///
+    /// use axum::extract::ConnectInfo;
+    /// # use connect_pg_tower_sessions::ConnectPgStore;
+    ///
+    /// # fn with_address(store: ConnectPgStore) -> ConnectPgStore {
+    /// store.with_client_address(|parts| {
+    ///     let connection = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    ///     Some(connection.ip())
+    /// })
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_client_address(
+        mut self,
+        client_address: impl Fn(&Parts) -> Option<IpAddr> + Send + Sync + 'static,
+    ) -> ConnectPgStore {
+        self.client_address = Some(Arc::new(client_address));
+        self
+    }
+
     /// Sets what a request gets while the database cannot be reached. By default an error.
     #[must_use]
     pub fn with_on_outage(mut self, on_outage: OnOutage) -> ConnectPgStore {
@@ -119,7 +154,11 @@ impl ConnectPgStore {
     }
 
     pub(crate) fn request_state(&self, parts: &Parts) -> Arc<RequestState> {
-        RequestState::new(self.store.clone(), (self.attributes)(parts))
+        let mut attributes = (self.attributes)(parts);
+        if let Some(address) = self.client_address.as_ref().and_then(|find| find(parts)) {
+            attributes = attributes.client_address(address);
+        }
+        RequestState::new(self.store.clone(), attributes)
     }
 
     /// Notes an outage for the response.

@@ -30,7 +30,9 @@ impl Browser {
     pub(crate) async fn get(&mut self, path: &str) -> Page {
         let mut request = Request::builder()
             .uri(path)
-            .header(header::USER_AGENT, "Tested/1.0");
+            .header(header::USER_AGENT, "Tested/1.0")
+            // What a visitor says about its address.
+            .header("x-forwarded-for", "203.0.113.9");
         if let Some(value) = &self.cookie {
             request = request.header(header::COOKIE, format!("id={value}"));
         }

@@ -1,8 +1,9 @@
 //! Requests with the layer: new ids, deletions, users and devices.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::Path;
+use axum::extract::{ConnectInfo, Path};
 use axum::routing::get;
 use axum::{Extension, Router};
 use connect_pg::{EndReason, SessionState};
@@ -180,6 +181,25 @@ async fn user_of_visitor_without_session_is_known() {
     let info = store.store().info(&id_of(&browser)).await.unwrap();
     assert_eq!(info.user_id(), Some("ada"));
     assert_eq!(database.live_sessions(), 1);
+}
+
+#[tokio::test]
+async fn device_has_the_address_of_the_connection() {
+    let database = Database::new();
+    let store = with_user(database.store().await);
+    let connection = ConnectInfo(SocketAddr::from(([192, 0, 2, 7], 4711)));
+    let with_address = store.clone().with_client_address(|parts| {
+        let connection = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
+        Some(connection.ip())
+    });
+    for (store, address) in [(store, None), (with_address, Some(connection.0.ip()))] {
+        let app = app(&store).layer(Extension(connection));
+        let mut browser = Browser::new(&app);
+        browser.text("/login/ada").await;
+        let info = store.store().info(&id_of(&browser)).await.unwrap();
+        assert_eq!(info.client_address(), address);
+        assert_eq!(info.user_agent(), Some("Tested/1.0"));
+    }
 }
 
 #[tokio::test]
