@@ -443,6 +443,7 @@ fn invalid_environment_is_reported() {
             "8080",
             "LISTEN is \"8080\", which is not an address and a port such as 127.0.0.1:8080",
         ),
+        ("SECURE_COOKIE", "true", "SECURE_COOKIE is \"true\""),
         ("LISTEN", "192.0.2.1:1", "cannot listen on 192.0.2.1:1: "),
         ("LISTEN", taken.as_str(), "LISTEN names another address"),
         (
@@ -647,15 +648,18 @@ fn page_is_told_that_its_session_has_ended() {
 fn waiting_pages_do_not_delay_the_end_of_the_server() {
     let database = TestDatabase::new();
     database.execute("update web.settings set notify_channel = 'ends'");
-    let application = start(&database, &[]);
+    let mut application = start(&database, &[]);
     let mut visitor = application.visitor();
     visitor.post("/login", "user=alice");
+    application.wait_for_log("pages notice a logout on another device");
     let mut page = visitor.clone();
     let waiting = thread::spawn(move || page.get("/events").status);
     assert_eq!(visitor.get("/").status, 200);
     application.terminate();
     let (status, log) = application.end();
     assert!(status.success(), "{log:?}");
+    let was_cut = log.iter().any(|line| line.contains("stopped before"));
+    assert!(!was_cut, "{log:?}");
     assert!(matches!(waiting.join(), Ok(200 | 204) | Err(_)));
 }
 

@@ -51,7 +51,7 @@ fn connect_in_task_is_refused() {
 
 #[test]
 fn build_and_drop_in_task_are_allowed() {
-    let database = TestDatabase::new();
+    let database = TestDatabase::direct();
     let url = database.url();
     in_tasks(|| {
         let url = url.clone();
@@ -155,7 +155,7 @@ fn call_in_entered_runtime_or_block_in_place_succeeds() {
 
 #[test]
 fn drop_in_task_closes_connections() {
-    let database = TestDatabase::new();
+    let database = TestDatabase::direct();
     for runtime in runtimes() {
         for unconstrained in [false, true] {
             let store = database.store();

@@ -107,7 +107,7 @@ fn call_on_pool_of_broken_connections_succeeds() {
 // The caches of a server process stay warm for the thread that it serves.
 #[test]
 fn thread_gets_connection_it_used_last() {
-    let database = TestDatabase::new();
+    let database = TestDatabase::direct();
     let store = database.builder().pool_size(3).connect().unwrap();
     fill(&database, &store, 3);
     let session = create(&store, 1);
@@ -155,7 +155,7 @@ fn fill(database: &TestDatabase, store: &Store, size: i64) {
 
 #[test]
 fn read_only_error_replaces_connection() {
-    let database = TestDatabase::new();
+    let database = TestDatabase::direct();
     let mut superuser = database.superuser();
     let mut set_read_only = |value: &str| {
         superuser
@@ -358,7 +358,7 @@ fn stale_statement_is_prepared_anew() {
 
 #[test]
 fn password_file_change_applies_without_restart() {
-    let database = TestDatabase::new();
+    let database = TestDatabase::direct();
     let directory = TemporaryDirectory::new();
     let file = directory.path().join("password");
     let set_password = |password: &str| {
@@ -396,7 +396,7 @@ fn password_file_change_applies_without_restart() {
 // A tool that replaces the file may have truncated it: this is an outage, and no error of the caller.
 #[test]
 fn unreadable_password_file_returns_unavailable() {
-    let database = TestDatabase::new();
+    let database = TestDatabase::direct();
     let directory = TemporaryDirectory::new();
     let file = directory.path().join("password");
     for content in [None, Some(""), Some("\n"), Some("\u{e9}"), Some("wrong")] {

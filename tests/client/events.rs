@@ -41,7 +41,7 @@ fn login(store: &Store) -> connect_pg::Session<()> {
 
 #[test]
 fn listen_without_channel_error_names_configure() {
-    let database = TestDatabase::new();
+    let database = TestDatabase::direct();
     let error = database.store().listen().unwrap_err();
     assert!(error.is_notifications_off() && !error.is_unavailable());
     assert!(
@@ -54,7 +54,7 @@ fn listen_without_channel_error_names_configure() {
 
 #[test]
 fn each_end_sends_event_with_its_reason() {
-    let database = TestDatabase::new();
+    let database = TestDatabase::direct();
     turn_on(&database);
     let store = database.store();
     let mut listener = store.listen().unwrap();
@@ -130,7 +130,7 @@ fn each_end_sends_event_with_its_reason() {
 
 #[test]
 fn rolled_back_end_sends_no_event() {
-    let database = TestDatabase::new();
+    let database = TestDatabase::direct();
     turn_on(&database);
     let store = database.store();
     let mut listener = store.listen().unwrap();
@@ -145,7 +145,7 @@ fn rolled_back_end_sends_no_event() {
 
 #[test]
 fn foreign_notifications_are_ignored() {
-    let database = TestDatabase::new();
+    let database = TestDatabase::direct();
     turn_on(&database);
     let store = database.store();
     let mut listener = store.listen().unwrap();
@@ -163,7 +163,7 @@ fn foreign_notifications_are_ignored() {
 // Without an event in between, it pauses before all but the first.
 #[test]
 fn connection_that_is_lost_again_and_again_is_replaced_each_time() {
-    let database = TestDatabase::new();
+    let database = TestDatabase::direct();
     turn_on(&database);
     let store = database.store();
     let mut listener = store.listen().unwrap();
@@ -181,7 +181,7 @@ fn connection_that_is_lost_again_and_again_is_replaced_each_time() {
 
 #[test]
 fn lost_connection_is_replaced_and_reported() {
-    let database = TestDatabase::new();
+    let database = TestDatabase::direct();
     turn_on(&database);
     let store = database.store();
     let mut listener = store.listen().unwrap();
@@ -241,7 +241,7 @@ fn lost_connection_is_replaced_and_reported() {
 
 #[test]
 fn listener_thread_delivers_events_until_dropped() {
-    let database = TestDatabase::new();
+    let database = TestDatabase::direct();
     turn_on(&database);
     let store = database.builder().pool_size(1).connect().unwrap();
     let (sender, events) = mpsc::channel();
@@ -277,7 +277,7 @@ fn listener_thread_delivers_events_until_dropped() {
 
 #[test]
 fn listener_thread_drops_itself_in_callback() {
-    let database = TestDatabase::new();
+    let database = TestDatabase::direct();
     turn_on(&database);
     let store = database.store();
     let (give, take) = mpsc::channel();
@@ -299,7 +299,7 @@ fn listener_thread_drops_itself_in_callback() {
 
 #[test]
 fn listen_in_task_is_refused_and_drop_is_safe() {
-    let database = TestDatabase::new();
+    let database = TestDatabase::direct();
     turn_on(&database);
     let store = database.store();
     let mut listener = store.listen().unwrap();

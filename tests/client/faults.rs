@@ -109,7 +109,7 @@ fn call_through_silent_network_ends_and_next_call_works() {
 
 #[test]
 fn call_to_locked_table_ends_without_change() {
-    let database = TestDatabase::new();
+    let database = TestDatabase::direct();
     let store = connect(database.builder());
     let mut session = create(&store, 1);
     let mut superuser = database.superuser();
@@ -161,7 +161,7 @@ fn lock_timeout_tells_table_from_session() {
 
 #[test]
 fn timeouts_of_role_and_connection_string_stay() {
-    let database = TestDatabase::new();
+    let database = TestDatabase::direct();
     let mut superuser = database.superuser();
     // It reports the settings of the caller's connection as an error.
     database.replace_touch(
@@ -219,7 +219,7 @@ fn pool_works_with_connections_that_server_accepts() {
 
 #[test]
 fn pool_without_connection_returns_refusal_of_server() {
-    let database = TestDatabase::new();
+    let database = TestDatabase::direct();
     let mut superuser = database.superuser();
     superuser
         .batch_execute(&format!(

@@ -32,7 +32,7 @@ fn pool_status_counts_open_and_idle_connections() {
 
 #[test]
 fn closed_store_returns_unavailable() {
-    let database = TestDatabase::new();
+    let database = TestDatabase::direct();
     let store = database.store();
     let id = create(&store, 1).id().clone();
     let clone = store.clone();

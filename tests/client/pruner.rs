@@ -110,7 +110,7 @@ fn pruner_continues_after_callback_panic() {
 
 #[test]
 fn drop_ends_thread_at_once() {
-    let database = TestDatabase::new();
+    let database = TestDatabase::direct();
     let (sender, receiver) = mpsc::channel::<()>();
     // The drop must interrupt a wait of a year, or this test does not end.
     let options = PruneOptions::new()

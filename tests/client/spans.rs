@@ -298,7 +298,7 @@ fn spans_and_events_hide_ids_keys_data_users_and_passwords() {
 fn failed_run_of_pruner_and_reconnect_of_listener_are_events() {
     let captured = Captured::default();
     tracing::subscriber::set_global_default(captured.clone()).unwrap();
-    let database = TestDatabase::new();
+    let database = TestDatabase::direct();
     let store = database.store();
     let set = "select web.configure_store('{\"notify_channel\": \"ended\"}')";
     database.superuser().batch_execute(set).unwrap();

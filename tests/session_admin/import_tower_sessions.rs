@@ -56,6 +56,14 @@ fn counts(run: &Run) -> [i64; 4] {
     ["imported", "existing", "expired", "unreadable"].map(|name| json[name].as_i64().unwrap())
 }
 
+const IMPORT: [&str; 5] = [
+    "import",
+    "--from",
+    "tower-sessions-sqlx-store",
+    "--user-pointer=/axum-login.data/user_id",
+    "--format=json",
+];
+
 #[test]
 fn tower_sessions_are_imported() {
     let Some(program) = program() else {
@@ -75,17 +83,7 @@ fn tower_sessions_are_imported() {
     let theirs = call(&program, &database, "get", &ids);
 
     let import = |more: &[&str]| {
-        let arguments = [
-            &[
-                "import",
-                "--from",
-                "tower-sessions-sqlx-store",
-                "--user-pointer=/axum-login.data/user_id",
-                "--format=json",
-            ],
-            more,
-        ]
-        .concat();
+        let arguments = [&IMPORT[..], more].concat();
         database.run(&arguments).hides("Secret")
     };
     assert_eq!(counts(&import(&["--dry-run"]).expect(0)), [5, 0, 1, 0]);

@@ -42,11 +42,18 @@ impl StoreTemplate {
             .iter()
             .map(|file| fs::read_to_string(file).unwrap())
             .collect();
-        let mut hasher = DefaultHasher::new();
-        (schema, encoding, &releases).hash(&mut hasher);
-        let kind = hasher.finish();
-
         let mut client = connect(None);
+        // The lock belongs to the database of the connection.
+        client
+            .batch_execute("set idle_session_timeout = 0")
+            .unwrap();
+        let home: String = client
+            .query_one("select current_database()::text", &[])
+            .unwrap()
+            .get(0);
+        let mut hasher = DefaultHasher::new();
+        (schema, encoding, &releases, home).hash(&mut hasher);
+        let kind = hasher.finish();
         let name = (0..1000)
             .map(|number| format!("connect_pg_test_template_{kind:016x}_{number}"))
             .find(|name| {

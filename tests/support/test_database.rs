@@ -22,12 +22,12 @@ pub struct TestDatabase {
     /// A test may change it: the next one gets another.
     pub role: String,
     pub password: String,
-    /// What the store was copied from. Its roles are those of the copy.
-    _template: Option<StoreTemplate>,
     /// In front of the stores, if `CONNECT_PG_TEST_POOLER` says so.
     pooler: Option<PgBouncer>,
     /// The stores prepare statements behind the pooler too.
     prepares: bool,
+    /// What the store was copied from. Its roles are those of the copy. Dropped after the pooler, which uses them.
+    _template: Option<StoreTemplate>,
 }
 
 impl TestDatabase {
@@ -37,6 +37,18 @@ impl TestDatabase {
     }
 
     pub fn with(schema: &str, encoding: &str) -> TestDatabase {
+        let mut database = TestDatabase::copied(schema, encoding);
+        database.start_pooler();
+        database
+    }
+
+    /// Creates one whose stores are behind no pooler, for a test of what a pooler does not pass on: notifications, the password,
+    /// the end of a connection, and which connection serves which thread.
+    pub fn direct() -> TestDatabase {
+        TestDatabase::copied("web", "UTF8")
+    }
+
+    fn copied(schema: &str, encoding: &str) -> TestDatabase {
         let admin = superuser_config();
         let connect_to = |database: Option<&str>| match database {
             Some(name) => connect(admin.clone().dbname(name)),
@@ -45,7 +57,7 @@ impl TestDatabase {
         let template = StoreTemplate::take(connect_to, schema, encoding);
         let (name, password) = (unique_name(), random());
         template.copy(&name, &password);
-        let mut database = TestDatabase {
+        TestDatabase {
             admin,
             role: template.name.clone(),
             name,
@@ -54,21 +66,23 @@ impl TestDatabase {
             _template: Some(template),
             pooler: None,
             prepares: false,
-        };
-        database.pooler = env::var("CONNECT_PG_TEST_POOLER").ok().map(|mode| {
+        }
+    }
+
+    fn start_pooler(&mut self) {
+        self.pooler = env::var("CONNECT_PG_TEST_POOLER").ok().map(|mode| {
             let settings = ["default_pool_size = 20", &format!("pool_mode = {mode}")];
             match mode.as_str() {
-                "transaction" | "session" => PgBouncer::start(&database, &settings),
+                "transaction" | "session" => PgBouncer::start(self, &settings),
                 "tracking" | "tracking-prepared" => {
-                    PgBouncer::tracking_statements(&database, &settings[..1])
+                    PgBouncer::tracking_statements(self, &settings[..1])
                 }
                 other => panic!("CONNECT_PG_TEST_POOLER={other}"),
             }
             .unwrap()
         });
-        database.prepares =
+        self.prepares =
             env::var("CONNECT_PG_TEST_POOLER").is_ok_and(|mode| mode == "tracking-prepared");
-        database
     }
 
     /// Creates an empty database without the roles.

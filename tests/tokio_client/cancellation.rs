@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::locked::Holder;
-use super::{VARIANTS, builder, connect, create, outside, run};
+use super::{VARIANTS, builder, connect, create, outside, run, run_on};
 use crate::support::test_database::{TestDatabase, updated};
 use crate::support::wait::wait_until;
 use connect_pg::tokio::Store;
@@ -81,7 +81,7 @@ async fn load_and_cancel(store: Store, number: u32, rounds: u32) {
 
 #[test]
 fn futures_dropped_at_random_leave_every_connection_usable() {
-    run(async |database| {
+    run_on(&TestDatabase::direct(), async |database| {
         for variant in VARIANTS {
             let builder = variant(builder(database)).pool_size(4);
             let store = builder.connect().await.unwrap();
@@ -403,7 +403,7 @@ fn call_dropped_at_each_await_leaves_every_connection_usable() {
 // Each call has a store of its own, so it connects and prepares its statement.
 #[test]
 fn call_dropped_while_it_connects_leaves_every_connection_usable() {
-    run(async |database| {
+    run_on(&TestDatabase::direct(), async |database| {
         let store = || builder(database).pool_size(2).build().unwrap();
         let one_of_each_way = CALLS.into_iter().filter(|(name, _)| {
             matches!(

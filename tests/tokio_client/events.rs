@@ -4,8 +4,9 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::time::Duration;
 
-use super::{connect, create, execute, outside, run};
+use super::{connect, create, execute, outside, run_on};
 use crate::support::server::quoted;
+use crate::support::test_database::TestDatabase;
 use connect_pg::tokio::{SessionListener, Store};
 use connect_pg::{EndReason, SessionEvent};
 use futures_core::Stream;
@@ -38,7 +39,7 @@ async fn end_one(store: &Store) -> Option<Uuid> {
 
 #[test]
 fn listen_without_channel_is_an_error() {
-    run(async |database| {
+    run_on(&TestDatabase::direct(), async |database| {
         let error = connect(database).await.listen().await.unwrap_err();
         assert!(error.is_notifications_off(), "{error}");
     });
@@ -46,7 +47,7 @@ fn listen_without_channel_is_an_error() {
 
 #[test]
 fn stream_returns_each_ended_session() {
-    run(async |database| {
+    run_on(&TestDatabase::direct(), async |database| {
         execute(database, TURN_ON);
         let store = connect(database).await;
         let mut listener = store.listen().await.unwrap();
@@ -78,7 +79,7 @@ fn stream_returns_each_ended_session() {
 // Without an event in between, it pauses before all but the first.
 #[test]
 fn connection_that_is_lost_again_and_again_is_replaced_each_time() {
-    run(async |database| {
+    run_on(&TestDatabase::direct(), async |database| {
         execute(database, TURN_ON);
         let store = connect(database).await;
         let mut listener = store.listen().await.unwrap();
@@ -93,7 +94,7 @@ fn connection_that_is_lost_again_and_again_is_replaced_each_time() {
 
 #[test]
 fn lost_connection_is_replaced_and_reported() {
-    run(async |database| {
+    run_on(&TestDatabase::direct(), async |database| {
         execute(database, TURN_ON);
         let store = connect(database).await;
         let mut listener = store.listen().await.unwrap();

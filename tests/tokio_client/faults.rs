@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::{builder, create, execute, outside, run};
+use super::{builder, create, execute, outside, run, run_on};
 use crate::support::frozen::Frozen;
 use crate::support::server::quoted;
 use crate::support::skip::skip;
+use crate::support::test_database::TestDatabase;
 use connect_pg::SaveOutcome;
 use tokio::time::timeout;
 
@@ -14,7 +15,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[test]
 fn calls_to_frozen_server_end_and_next_calls_work() {
-    run(async |database| {
+    run_on(&TestDatabase::direct(), async |database| {
         let store = builder(database).call_timeout(CALL_TIMEOUT);
         let store = store.pool_size(2).connect().await.unwrap();
         let mut session = create(&store, 1).await;

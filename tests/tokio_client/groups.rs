@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::locked::Holder;
-use super::{connect, create, execute, outside, run};
+use super::{connect, create, execute, outside, run, run_on};
 use crate::support::proxy::Proxy;
 use crate::support::test_database::{TestDatabase, updated};
 use crate::support::wait::wait_until;
@@ -159,7 +159,7 @@ fn grouped_loads_return_what_single_loads_return() {
 #[test]
 fn grouped_saves_return_what_single_saves_return() {
     for prepare in [true, false] {
-        run(async |database| {
+        run_on(&TestDatabase::direct(), async |database| {
             let store = two_connections(builder(database).prepare_statements(prepare));
             let mut sessions = Vec::new();
             for number in 0..8 {

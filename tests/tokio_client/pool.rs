@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::locked::Holder;
-use super::{builder, connect, create, outside, run, runtime};
+use super::{builder, connect, create, outside, run, run_on, runtime};
 use crate::support::case::case;
 use crate::support::proxy::Proxy;
 use crate::support::test_database::{TestDatabase, updated, with_groups};
@@ -201,7 +201,7 @@ fn failed_connect_fails_every_call_that_waits_for_it() {
 
 #[test]
 fn closed_store_returns_unavailable() {
-    run(async |database| {
+    run_on(&TestDatabase::direct(), async |database| {
         let store = connect(database).await;
         let id = create(&store, 1).await.id().clone();
         let clone = store.clone();
@@ -249,7 +249,7 @@ fn store_closed_during_call_finishes_the_call_and_refuses_those_that_wait() {
 
 #[test]
 fn dropping_the_last_store_closes_its_connections() {
-    run(async |database| {
+    run_on(&TestDatabase::direct(), async |database| {
         let store = connect(database).await;
         let id = create(&store, 1).await.id().clone();
         store.load::<i32>(&id).await.unwrap().unwrap();
@@ -326,7 +326,7 @@ fn poll_once<T>(
 
 #[test]
 fn store_outlives_the_runtime_of_its_connections() {
-    let database = TestDatabase::new();
+    let database = TestDatabase::direct();
     let store = builder(&database).build().unwrap();
     let first = runtime();
     let id = first.block_on(async {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{connect, create, execute, outside, run};
+use super::{connect, create, execute, outside, run, run_on};
+use crate::support::test_database::TestDatabase;
 use connect_pg::PruneOptions;
 use connect_pg::tokio::{Pruner, Store};
 use tokio::sync::mpsc;
@@ -68,7 +69,7 @@ fn runs_prune_until_complete_and_continue_after_panic_and_error() {
 
 #[test]
 fn drop_ends_the_task() {
-    run(async |database| {
+    run_on(&TestDatabase::direct(), async |database| {
         let store = connect(database).await;
         let (pruner, mut runs) = start(&store, 3);
         runs.recv().await.unwrap();

@@ -39,7 +39,8 @@
 //! session has a new handle. Call it at each login ([session fixation]): the user is stored when a session is created.
 //!
 //! A request that began before "log out everywhere" and renews after it gets no session of that user. Its response has a key that no
-//! session has, and an event of `tracing` says so.
+//! session has, and an event of `tracing` says so. Two cases stay open, because a renewal is two calls that name no session before it:
+//! all sessions end between the two, or another tab logs out before them. End the sessions once more where that matters.
 //!
 //! # Expiry
 //!

@@ -162,7 +162,7 @@ impl Sessions {
     /// Stores what the handler did. Returns what the response needs.
     ///
     /// A login or a new id with data that is too large does not happen. If its data cannot be stored for another reason, such as an
-    /// outage between the two calls, the session is ended: the browser would not get its new id.
+    /// outage between the two calls, the session is ended: the browser would not get its new id. A future that is dropped between the two calls ends nothing.
     ///
     /// # Errors
     ///

@@ -15,7 +15,12 @@ async fn count(session: Session) -> Result<String, StatusCode> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let store = ConnectPgStore::new(Store::connect("postgresql://nodepg@localhost/shop").await?);
+    let store = Store::builder()
+        .database_url("postgresql://nodepg@localhost/shop")
+        .password_file("/etc/shop/nodepg.password") // or PGPASSWORD, or ~/.pgpass
+        .connect()
+        .await?;
+    let store = ConnectPgStore::new(store);
     let sessions = store.layer(SessionManagerLayer::new(store.clone()));
     let app = Router::new().route("/", get(count)).layer(sessions);
     Ok(axum::serve(tokio::net::TcpListener::bind("127.0.0.1:8080").await?, app).await?)

@@ -86,8 +86,8 @@ impl ConnectPgStore {
     }
 
     /// Takes the user over from axum-login, with the key of its data: `axum-login.data`, unless
-    /// `AuthManagerLayerBuilder::with_data_key` sets another. The application does nothing else at login or logout. Before a login of another user, call `auth.logout()`: axum-login keeps the
-    /// id there, so that the save is an error.
+    /// `AuthManagerLayerBuilder::with_data_key` sets another. The application does nothing else at login or logout. Before a login of
+    /// another user, call `auth.logout()`: axum-login keeps the id there, so that the save is an error.
     ///
     /// The id of a user is a text or a number. Any other id is taken as its JSON.
     #[must_use]
@@ -105,8 +105,9 @@ impl ConnectPgStore {
         self
     }
 
-    /// Sets where the visitor's address is, for the list of devices. By default no address is kept: the crate `http` has none, and a
-    /// header such as `X-Forwarded-For` is what the visitor says, unless a proxy of yours sets it.
+    /// Sets where the visitor's address is, for the list of devices. It goes before an address of [`Self::with_attributes`]; if it
+    /// returns `None`, that one stays. By default no address is kept. A header such as `X-Forwarded-For` is what the visitor says,
+    /// unless a proxy of yours sets it.
     ///
     /// With axum the address of the connection is in `ConnectInfo`, which
     /// [`into_make_service_with_connect_info`](https://docs.rs/axum/0.8/axum/struct.Router.html#method.into_make_service_with_connect_info)

@@ -9,7 +9,7 @@ pub(crate) type UserId = Arc<dyn Fn(&HashMap<String, Value>) -> Option<String> +
 /// Returns the user that axum-login has put into the data: a text or a number.
 pub(crate) fn axum_login_user(data: &HashMap<String, Value>, key: &str) -> Option<String> {
     match data.get(key)?.get("user_id")? {
-        Value::String(user) => Some(user.clone()),
+        Value::String(user) => (!user.is_empty()).then(|| user.clone()),
         Value::Null => None,
         // A number as it is, and an id of several parts as its JSON.
         other => Some(other.to_string()),
@@ -28,6 +28,7 @@ mod tests {
             (json!({}), None),
             (json!({"axum-login.data": null}), None),
             (json!({"axum-login.data": {"user_id": null}}), None),
+            (json!({"axum-login.data": {"user_id": ""}}), None),
             (json!({"axum-login.data": {"user_id": "ada"}}), Some("ada")),
             (json!({"axum-login.data": {"user_id": 42}}), Some("42")),
             (

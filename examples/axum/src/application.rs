@@ -22,7 +22,7 @@ use tower_sessions::{Expiry, Session};
 
 use crate::refused::Refused;
 
-/// How long a login is remembered.
+/// How long a login is remembered, from the login on: later requests do not send the cookie again.
 const REMEMBERED: time::Duration = time::Duration::days(14);
 
 /// What the handlers need besides the session of the request.
@@ -39,6 +39,9 @@ struct Visit {
     views: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<String>,
+    /// What else tower-sessions keeps.
+    #[serde(flatten)]
+    other: HashMap<String, Value>,
 }
 
 type Answer = Result<Response<String>, Refused>;
@@ -123,6 +126,7 @@ async fn log_in(session: Session, body: Bytes) -> Answer {
     // An attacker may know the id from before the login.
     session.cycle_id().await?;
     session.insert("user", form.user).await?;
+    // tower-sessions stores no expiry. A later change of the session through it must set this again, or the cookie ends with the browser.
     session.set_expiry(Some(if form.remember {
         Expiry::OnInactivity(REMEMBERED)
     } else {

@@ -65,7 +65,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .layer(store.layer(sessions))
         .layer(axum::middleware::from_fn(refused::show));
 
-    // First, so that no signal is missed.
+    // Before the address is printed: from then on, no signal is missed.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     writeln!(
@@ -86,8 +86,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
     }
     ends.stop();
     let _ = stop.send(());
-    match tokio::time::timeout(STOP_TIMEOUT, server).await {
-        Ok(ended) => Ok(ended??),
-        Err(_) => Ok(()),
-    }
+    let Ok(ended) = tokio::time::timeout(STOP_TIMEOUT, server).await else {
+        tracing::warn!("stopped before all requests had ended");
+        return Ok(());
+    };
+    Ok(ended??)
 }

@@ -16,7 +16,7 @@ use connect_pg_http::KeyRing;
 /// | `CONNECT_PG_SCHEMA` | the schema of the store; default `web` |
 /// | `LISTEN` | address and port; default `127.0.0.1:8080`; port 0: any free port |
 /// | `COOKIE_KEY_FILE` | 64 random bytes that sign the cookie; default: new ones at each start |
-/// | `SECURE_COOKIE` | `1` behind TLS: the cookie is `Secure`, and its name has the prefix `__Host-` |
+/// | `SECURE_COOKIE` | `1` behind TLS: the cookie is `Secure`, and its name has the prefix `__Host-`; default `0` |
 #[derive(Clone)]
 #[allow(missing_debug_implementations, reason = "the key is a secret")]
 pub struct Settings {
@@ -45,7 +45,13 @@ impl Settings {
                 })?,
                 None => SocketAddr::from(([127, 0, 0, 1], 8080)),
             },
-            secure_cookie: variable("SECURE_COOKIE")?.is_some_and(|value| value == "1"),
+            secure_cookie: match variable("SECURE_COOKIE")?.as_deref() {
+                None | Some("0") => false,
+                Some("1") => true,
+                Some(text) => {
+                    return Err(format!("SECURE_COOKIE is {text:?}; hint: 1 behind TLS, otherwise 0").into());
+                }
+            },
             cookie_key: cookie_key()?,
             password_file: env::var_os("CONNECT_PG_PASSWORD_FILE").map(PathBuf::from),
             schema: variable("CONNECT_PG_SCHEMA")?,

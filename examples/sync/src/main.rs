@@ -1,7 +1,6 @@
 //! A site with its sessions in PostgreSQL, on a synchronous server: a visit counter, a login, and the user's devices.
 //!
 //! ```text
-//! bin/quickstart     # with a private server
 //! session-admin install && session-admin rotate-password --output nodepg.password
 //! session-admin configure notify_channel=sessions    # so that pages notice a logout elsewhere
 //! PGUSER=nodepg CONNECT_PG_PASSWORD_FILE=nodepg.password cargo run --package example-sync
@@ -90,6 +89,9 @@ fn run() -> Result<(), Box<dyn Error>> {
     // Two clones belong to this function and the server.
     while Arc::strong_count(&running) > 2 && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(10));
+    }
+    if Arc::strong_count(&running) > 2 {
+        application::log("stopped before all requests had ended");
     }
     Ok(())
 }

@@ -44,7 +44,7 @@ begin
                         and l.mode = 'ShareUpdateExclusiveLock'
                         and a.usesysid is null
                 )
-                then (select s.setting::integer + 200 from pg_settings as s where s.name = 'deadlock_timeout')
+                then (select least(s.setting::integer, 2000) + 200 from pg_settings as s where s.name = 'deadlock_timeout')
             else 200
         end;
     end loop;
