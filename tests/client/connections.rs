@@ -309,7 +309,7 @@ fn warm(builder: StoreBuilder) -> Store {
 
 #[test]
 fn deallocated_statement_is_prepared_again() {
-    let database = TestDatabase::new();
+    let database = TestDatabase::direct();
     let store = database.builder().pool_size(1).connect().unwrap();
     let session = create(&store, 1);
     store.load::<i32>(session.id()).unwrap();

@@ -192,7 +192,7 @@ fn timeouts_of_role_and_connection_string_stay() {
 
 #[test]
 fn pool_works_with_connections_that_server_accepts() {
-    let database = TestDatabase::new();
+    let database = TestDatabase::direct();
     let mut superuser = database.superuser();
     superuser
         .batch_execute(&format!(

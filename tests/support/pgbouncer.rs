@@ -1,7 +1,7 @@
 //! A private PgBouncer in front of the server of this run.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -149,9 +149,12 @@ fn try_start(
         .spawn()
         .unwrap();
     let mut has_ended = false;
+    // Not a connection: another program may have the port.
+    let is_listening = format!("listening on {}:{port}", Ipv4Addr::LOCALHOST);
     wait_until("pgbouncer accepts connections", || {
         has_ended = server.try_wait().unwrap().is_some();
-        has_ended || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+        has_ended
+            || fs::read_to_string(path.join("log")).is_ok_and(|log| log.contains(&is_listening))
     });
     (!has_ended).then_some((server, port))
 }

@@ -65,7 +65,7 @@ fn save_to_frozen_server_has_unknown_outcome() {
 
 #[test]
 fn pool_works_with_connections_that_server_accepts() {
-    run(async |database| {
+    run_on(&TestDatabase::direct(), async |database| {
         let limit = |connections: u32| {
             let role = quoted(&database.role);
             execute(
