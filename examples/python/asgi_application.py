@@ -1,22 +1,25 @@
 """An ASGI application without a framework whose sessions are in PostgreSQL, by the stored functions of connect-pg.
 
-    SECRET=… PGHOST=localhost PGDATABASE=shop PGUSER=nodepg PGPASSWORD=… uvicorn asgi_application:application
+    pip install 'psycopg[binary,pool]' uvicorn
+    export SECRET=… PGHOST=localhost PGDATABASE=shop PGUSER=nodepg PGPASSWORD=…
+    uvicorn --no-proxy-headers asgi_application:application
 
-It counts views, logs a visitor in without a password, and lists the devices of the user. Needs psycopg 3 with its pool, and a server
-such as uvicorn or hypercorn.
+It counts views, logs a visitor in without a password, and lists the devices of the user. Omit --no-proxy-headers only if a proxy of
+yours sets X-Forwarded-For. A proxy that passes the header on lets a visitor choose the address that the store keeps.
 """
 
 import hmac
 import html
 import ipaddress
 import json
+import logging
 import os
 import secrets
 from hashlib import sha256
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 from uuid import UUID
 
+import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 SECRET = os.environ["SECRET"].encode()
@@ -24,6 +27,13 @@ SECRET = os.environ["SECRET"].encode()
 SECURE = os.environ.get("SECURE") == "1"
 COOKIE = "__Host-id" if SECURE else "id"
 MAX_AGE = 14 * 86400
+MAX_FORM = 10_000
+# So much of a larger form is read and discarded: a connection that is closed before may lose the answer.
+MAX_READ = 1_000_000
+
+
+class Refused(Exception):
+    """A request that is not served. Its arguments are the status and the text."""
 
 
 # No call waits without a bound: the pool for a connection, the server for a lock (lock_timeout of the role) and for a statement.
@@ -60,6 +70,7 @@ class Session:
 
     def __init__(self, session_id=None):
         self.id, self.data, self.version, self.user = session_id, {}, None, None
+        self.given, self.late, self.ended = session_id, False, False
 
     async def load(self):
         """Reads the data. A session that is not live becomes a new visitor's."""
@@ -70,6 +81,10 @@ class Session:
                 data, self.version, self.user = rows[0]
                 self.data = json.loads(data)
             else:
+                [(reason,)] = await call("reason from web.session_info(%s)", key_of(self.id))
+                # A login was faster: this answer must not replace the cookie that the login set. A login of another user
+                # ends the session, as a logout does.
+                self.late = reason in ("rotated", "logout")
                 self.id = None
         return self
 
@@ -79,6 +94,8 @@ class Session:
             change(self.data)
             data = json.dumps(self.data)
             if self.id is None:
+                if self.late:
+                    return  # nothing is stored
                 self.id = new_id()
                 [(outcome, self.version)] = await call(
                     "outcome, version from web.create_session(%s, %s, %s)", key_of(self.id), data, MAX_AGE
@@ -96,10 +113,15 @@ class Session:
             # "same" as well: another request stored equal data, and two that add 1 must come to 2 more.
             await self.load()
             if self.id is None:
-                return  # the session ended during this request, and stays ended
+                self.late = True  # the session ended during this request, and stays ended
+                return
 
     async def login(self, user, address, program):
         """Gives the session to a user under a new id: an attacker may have planted the old one."""
+        # login_session keeps the data, and the data of another user is private.
+        if self.user not in (None, user):
+            await self.end()
+            self.data = {}
         while True:
             fresh = new_id()
             if self.id is not None:
@@ -121,9 +143,12 @@ class Session:
                 self.id, self.data = None, {}  # ended meanwhile: a new one, without its data
 
     async def end(self):
-        if self.id is not None:
-            await call("web.end_session(%s)", key_of(self.id))
-            self.id = self.user = None
+        # The old id of a concurrent login ends the session as well.
+        session_id = self.id or self.given
+        if session_id is not None:
+            await call("web.end_session(%s)", key_of(session_id))
+        self.id = self.user = None
+        self.ended = True
 
     async def handle(self):
         [(handle,)] = await call("handle from web.session_info(%s)", key_of(self.id))
@@ -139,11 +164,10 @@ def signature(session_id):
 
 def id_of(headers):
     """Returns the id of the cookie, or None: a forged one never reaches the database."""
-    try:
-        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return None
-    session_id, _, signed = cookie.value.rpartition(".") if cookie else ("", "", "")
+    # SimpleCookie would lose all cookies because of one that it cannot parse.
+    pairs = (cookie.partition("=") for cookie in headers.get("cookie", "").split(";"))
+    cookies = {name.strip(): value.strip() for name, _, value in pairs}
+    session_id, _, signed = cookies.get(COOKIE, "").rpartition(".")
     return session_id if hmac.compare_digest(signed.encode(), signature(session_id).encode()) else None
 
 
@@ -152,7 +176,49 @@ def set_cookie(session_id):
     return f"{COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}" + ("; Secure" if SECURE else "")
 
 
+def cookie_headers(session, given):
+    """Returns the header for a new id, and after a logout the one that removes the cookie."""
+    if session.id is not None:
+        return [] if session.id == given else [("Set-Cookie", set_cookie(session.id))]
+    return [("Set-Cookie", set_cookie(None))] if session.ended else []
+
+
+def from_another_site(site, origin, host):
+    """Returns true if a form comes from another site. A browser sends no Sec-Fetch-Site to an origin of plain http."""
+    if site is not None:
+        return site not in ("same-origin", "none")
+    return origin is not None and (not host or origin.partition("://")[2].lower() != host.lower())
+
+
 # ── The pages ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def field(form, name):
+    if name not in form:
+        raise Refused(400, f"the field {name} is missing\n")
+    return form[name]
+
+
+def user_of(form):
+    user = field(form, "user")
+    # What the store accepts. PostgreSQL stores no NUL in a text.
+    if "\0" in user or len(user.encode()) > 1024:
+        raise Refused(400, "the user has a NUL, or more than 1024 bytes\n")
+    return user
+
+
+def handle_of(form):
+    try:
+        return UUID(field(form, "handle"))
+    except ValueError:
+        raise Refused(400, "the handle is not a UUID\n") from None
+
+
+def parse_form(body):
+    try:
+        return {name: values[0] for name, values in parse_qs(body.decode()).items()}
+    except ValueError:
+        raise Refused(400, "the form is not UTF-8\n") from None
 
 
 async def home(session, form, client):
@@ -162,7 +228,7 @@ async def home(session, form, client):
 
 
 async def login(session, form, client):
-    await session.login(form["user"], *client)
+    await session.login(user_of(form), *client)
 
 
 async def logout(session, form, client):
@@ -181,7 +247,7 @@ async def end_device(session, form, client):
     # The user of the session, never one from the form.
     if session.user is None:
         raise PermissionError
-    await call("web.end_user_session(%s, %s)", session.user, UUID(form["handle"]))
+    await call("web.end_user_session(%s, %s)", session.user, handle_of(form))
 
 
 async def end_others(session, form, client):
@@ -210,15 +276,16 @@ def client_of(scope, headers):
 
 
 async def form_of(receive):
-    body = b""
-    while len(body) <= 10_000:
+    body, more = b"", True
+    while more and len(body) < MAX_READ:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ConnectionError
         body += message.get("body", b"")
-        if not message.get("more_body"):
-            return {name: values[0] for name, values in parse_qs(body.decode()).items()}
-    raise ValueError("the form is too large")
+        more = message.get("more_body", False)
+    if more or len(body) > MAX_FORM:
+        raise Refused(413, "the form is too large\n")
+    return parse_form(body)
 
 
 async def respond(scope, receive):
@@ -231,19 +298,21 @@ async def respond(scope, receive):
     page = PAGES.get((scope["method"], scope["path"]))
     if page is None:
         return 404, "no such page\n", []
-    # A form of another site is refused: every current browser sends the header.
-    if scope["method"] == "POST" and headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+    if scope["method"] == "POST" and from_another_site(*map(headers.get, ("sec-fetch-site", "origin", "host"))):
         return 403, "from another site\n", []
     given = id_of(headers)
     try:
         form = await form_of(receive) if scope["method"] == "POST" else {}
         session = await Session(given).load()
         text = await page(session, form, client_of(scope, headers))
-    except (KeyError, ValueError):
-        return 400, "a field is missing or wrong\n", []
+    except Refused as refused:
+        return *refused.args, []
     except PermissionError:
-        return 403, "log in first, or end another session of yours\n", []
-    more = [] if session.id == given else [("Set-Cookie", set_cookie(session.id))]
+        return 403, "log in first, or end another session of yours\n", cookie_headers(session, given)
+    except psycopg.OperationalError as error:  # PoolTimeout as well
+        logging.getLogger(__name__).warning("the session store is unavailable: %s", error)
+        return 503, "the session store is unavailable; please try again\n", [("Retry-After", "1")]
+    more = cookie_headers(session, given)
     return (303, "", [("Location", "/"), *more]) if text is None else (200, text, more)
 
 

@@ -1,23 +1,27 @@
 """A web application without a framework whose sessions are in PostgreSQL, by the stored functions of connect-pg.
 
-    SECRET=… PGHOST=localhost PGDATABASE=shop PGUSER=nodepg PGPASSWORD=… python wsgi_application.py 8000
+    pip install 'psycopg[binary,pool]'
+    export SECRET=… PGHOST=localhost PGDATABASE=shop PGUSER=nodepg PGPASSWORD=…
+    python wsgi_application.py 8000
 
-It counts views, logs a visitor in without a password, and lists the devices of the user. Needs psycopg 3 with its pool.
+It counts views, logs a visitor in without a password, and lists the devices of the user.
 """
 
 import hmac
 import html
 import ipaddress
 import json
+import logging
 import os
 import secrets
 import sys
 from hashlib import sha256
-from http.cookies import CookieError, SimpleCookie
+from http import HTTPStatus
 from urllib.parse import parse_qs
 from uuid import UUID
 from wsgiref.simple_server import make_server
 
+import psycopg
 from psycopg_pool import ConnectionPool
 
 SECRET = os.environ["SECRET"].encode()
@@ -25,6 +29,13 @@ SECRET = os.environ["SECRET"].encode()
 SECURE = os.environ.get("SECURE") == "1"
 COOKIE = "__Host-id" if SECURE else "id"
 MAX_AGE = 14 * 86400
+MAX_FORM = 10_000
+# So much of a larger form is read and discarded: a connection that is closed before may lose the answer.
+MAX_READ = 1_000_000
+
+
+class Refused(Exception):
+    """A request that is not served. Its arguments are the status and the text."""
 
 # No call waits without a bound: the pool for a connection, the server for a lock (lock_timeout of the role) and for a statement.
 pool = ConnectionPool(
@@ -56,12 +67,17 @@ class Session:
 
     def __init__(self, session_id):
         self.id, self.data, self.version, self.user = session_id, {}, None, None
+        self.given, self.late, self.ended = session_id, False, False
         if session_id is not None:
             rows = call("data, version, user_id from web.load_session(%s)", key_of(session_id))
             if rows:
                 data, self.version, self.user = rows[0]
                 self.data = json.loads(data)
             else:
+                [(reason,)] = call("reason from web.session_info(%s)", key_of(session_id))
+                # A login was faster: this answer must not replace the cookie that the login set. A login of another user
+                # ends the session, as a logout does.
+                self.late = reason in ("rotated", "logout")
                 self.id = None
 
     def update(self, change):
@@ -70,6 +86,8 @@ class Session:
             change(self.data)
             data = json.dumps(self.data)
             if self.id is None:
+                if self.late:
+                    return  # nothing is stored
                 self.id = new_id()
                 [(outcome, self.version)] = call(
                     "outcome, version from web.create_session(%s, %s, %s)", key_of(self.id), data, MAX_AGE
@@ -87,10 +105,15 @@ class Session:
             # "same" as well: another request stored equal data, and two that add 1 must come to 2 more.
             self.__init__(self.id)
             if self.id is None:
-                return  # the session ended during this request, and stays ended
+                self.late = True  # the session ended during this request, and stays ended
+                return
 
     def login(self, user, address, program):
         """Gives the session to a user under a new id: an attacker may have planted the old one."""
+        # login_session keeps the data, and the data of another user is private.
+        if self.user not in (None, user):
+            self.end()
+            self.data = {}
         while True:
             fresh = new_id()
             if self.id is not None:
@@ -112,9 +135,12 @@ class Session:
                 self.id, self.data = None, {}  # ended meanwhile: a new one, without its data
 
     def end(self):
-        if self.id is not None:
-            call("web.end_session(%s)", key_of(self.id))
-            self.id = self.user = None
+        # The old id of a concurrent login ends the session as well.
+        session_id = self.id or self.given
+        if session_id is not None:
+            call("web.end_session(%s)", key_of(session_id))
+        self.id = self.user = None
+        self.ended = True
 
     def handle(self):
         return call("handle from web.session_info(%s)", key_of(self.id))[0][0]
@@ -129,11 +155,10 @@ def signature(session_id):
 
 def id_of(environ):
     """Returns the id of the cookie, or None: a forged one never reaches the database."""
-    try:
-        cookie = SimpleCookie(environ.get("HTTP_COOKIE", "")).get(COOKIE)
-    except CookieError:
-        return None
-    session_id, _, signed = cookie.value.rpartition(".") if cookie else ("", "", "")
+    # SimpleCookie would lose all cookies because of one that it cannot parse.
+    pairs = (cookie.partition("=") for cookie in environ.get("HTTP_COOKIE", "").split(";"))
+    cookies = {name.strip(): value.strip() for name, _, value in pairs}
+    session_id, _, signed = cookies.get(COOKIE, "").rpartition(".")
     return session_id if hmac.compare_digest(signed.encode(), signature(session_id).encode()) else None
 
 
@@ -142,7 +167,49 @@ def set_cookie(session_id):
     return f"{COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}" + ("; Secure" if SECURE else "")
 
 
+def cookie_headers(session, given):
+    """Returns the header for a new id, and after a logout the one that removes the cookie."""
+    if session.id is not None:
+        return [] if session.id == given else [("Set-Cookie", set_cookie(session.id))]
+    return [("Set-Cookie", set_cookie(None))] if session.ended else []
+
+
+def from_another_site(site, origin, host):
+    """Returns true if a form comes from another site. A browser sends no Sec-Fetch-Site to an origin of plain http."""
+    if site is not None:
+        return site not in ("same-origin", "none")
+    return origin is not None and (not host or origin.partition("://")[2].lower() != host.lower())
+
+
 # ── The pages ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def field(form, name):
+    if name not in form:
+        raise Refused(400, f"the field {name} is missing\n")
+    return form[name]
+
+
+def user_of(form):
+    user = field(form, "user")
+    # What the store accepts. PostgreSQL stores no NUL in a text.
+    if "\0" in user or len(user.encode()) > 1024:
+        raise Refused(400, "the user has a NUL, or more than 1024 bytes\n")
+    return user
+
+
+def handle_of(form):
+    try:
+        return UUID(field(form, "handle"))
+    except ValueError:
+        raise Refused(400, "the handle is not a UUID\n") from None
+
+
+def parse_form(body):
+    try:
+        return {name: values[0] for name, values in parse_qs(body.decode()).items()}
+    except ValueError:
+        raise Refused(400, "the form is not UTF-8\n") from None
 
 
 def home(session, form, environ):
@@ -156,7 +223,7 @@ def login(session, form, environ):
         address = str(ipaddress.ip_address(environ.get("REMOTE_ADDR", "")))
     except ValueError:
         address = None
-    session.login(form["user"], address, environ.get("HTTP_USER_AGENT"))
+    session.login(user_of(form), address, environ.get("HTTP_USER_AGENT"))
 
 
 def logout(session, form, environ):
@@ -175,7 +242,7 @@ def end_device(session, form, environ):
     # The user of the session, never one from the form.
     if session.user is None:
         raise PermissionError
-    call("web.end_user_session(%s, %s)", session.user, UUID(form["handle"]))
+    call("web.end_user_session(%s, %s)", session.user, handle_of(form))
 
 
 def end_others(session, form, environ):
@@ -195,35 +262,48 @@ PAGES = {
 
 
 def form_of(environ):
-    body = environ["wsgi.input"].read(min(int(environ.get("CONTENT_LENGTH") or 0), 10_000))
-    return {name: values[0] for name, values in parse_qs(body.decode()).items()}
+    try:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        length = -1
+    if length < 0:
+        raise Refused(400, "the length of the form is wrong\n")
+    body = environ["wsgi.input"].read(min(length, MAX_READ))
+    if length > MAX_FORM:
+        raise Refused(413, "the form is too large\n")
+    if len(body) < length:
+        raise Refused(400, "the form is not complete\n")
+    return parse_form(body)
 
 
 def application(environ, start_response):
     def answer(status, text, *headers):
-        start_response(status, [("Content-Type", "text/plain; charset=utf-8"), *headers])
+        start_response(f"{status} {HTTPStatus(status).phrase}", [("Content-Type", "text/plain; charset=utf-8"), *headers])
         return [text.encode()]
 
     method = environ["REQUEST_METHOD"]
     page = PAGES.get((method, environ.get("PATH_INFO", "")))
     if page is None:
-        return answer("404 Not Found", "no such page\n")
-    # A form of another site is refused: every current browser sends the header.
-    if method == "POST" and environ.get("HTTP_SEC_FETCH_SITE", "same-origin") not in ("same-origin", "none"):
-        return answer("403 Forbidden", "from another site\n")
+        return answer(404, "no such page\n")
+    if method == "POST" and from_another_site(*map(environ.get, ("HTTP_SEC_FETCH_SITE", "HTTP_ORIGIN", "HTTP_HOST"))):
+        return answer(403, "from another site\n")
     given = id_of(environ)
-    session = Session(given)
     try:
-        text = page(session, form_of(environ) if method == "POST" else {}, environ)
-    except (KeyError, ValueError):
-        return answer("400 Bad Request", "a field is missing or wrong\n")
+        form = form_of(environ) if method == "POST" else {}
+        session = Session(given)
+        text = page(session, form, environ)
+    except Refused as refused:
+        return answer(*refused.args)
     except PermissionError:
-        return answer("403 Forbidden", "log in first, or end another session of yours\n")
+        return answer(403, "log in first, or end another session of yours\n", *cookie_headers(session, given))
+    except psycopg.OperationalError as error:  # PoolTimeout as well
+        logging.getLogger(__name__).warning("the session store is unavailable: %s", error)
+        return answer(503, "the session store is unavailable; please try again\n", ("Retry-After", "1"))
     # The session is saved before the head of the response is sent.
-    headers = [] if session.id == given else [("Set-Cookie", set_cookie(session.id))]
+    headers = cookie_headers(session, given)
     if text is None:
-        return answer("303 See Other", "", ("Location", "/"), *headers)
-    return answer("200 OK", text, *headers)
+        return answer(303, "", ("Location", "/"), *headers)
+    return answer(200, text, *headers)
 
 
 if __name__ == "__main__":

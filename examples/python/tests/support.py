@@ -5,9 +5,14 @@ import os
 import psycopg
 
 
+def owner_connection():
+    """Connects as a member of the owner role, which may look at the table and move time."""
+    return psycopg.connect(user=os.environ["OWNER_USER"], password=os.environ["OWNER_PASSWORD"], autocommit=True)
+
+
 def as_owner(statement, *arguments):
-    """Runs a statement as a member of the owner role, which may look at the table and move time."""
-    with psycopg.connect(user=os.environ["OWNER_USER"], password=os.environ["OWNER_PASSWORD"], autocommit=True) as owner:
+    """Runs a statement as a member of the owner role."""
+    with owner_connection() as owner:
         cursor = owner.execute(statement, arguments)
         return cursor.fetchall() if cursor.description else None
 

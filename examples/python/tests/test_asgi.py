@@ -5,7 +5,10 @@ import os
 import sys
 import unittest
 from pathlib import Path
+from unittest import mock
 
+import psycopg
+import psycopg_pool
 from support import clear_sessions, live_sessions
 from visits import Visits
 
@@ -13,7 +16,10 @@ FOLDER = Path(__file__).parent.parent
 
 
 class AsgiTests(Visits, unittest.TestCase):
-    command = [sys.executable, "-m", "uvicorn", "--app-dir", FOLDER, "--port", "0", "--no-access-log", "asgi_application:application"]
+    command = [
+        *(sys.executable, "-m", "uvicorn", "--app-dir", FOLDER, "--port", "0"),
+        *("--no-access-log", "--no-proxy-headers", "asgi_application:application"),
+    ]
     prints_to = "stderr"
 
 
@@ -67,6 +73,21 @@ class SessionTests(unittest.IsolatedAsyncioTestCase):
         scope = {"type": "http", "method": "POST", "path": "/login", "headers": [], "client": None}
         await self.application.application(scope, receive, send)
         self.assertEqual(live_sessions(), [])
+
+    async def test_store_that_is_unavailable_is_503(self):
+        for error in (psycopg.OperationalError("no server"), psycopg_pool.PoolTimeout("no connection")):
+            sent = []
+
+            async def send(message):
+                sent.append(message)
+
+            scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "client": None}
+            with mock.patch.object(self.application, "call", side_effect=error), self.assertLogs("asgi_application"):
+                await self.application.application(scope, None, send)
+            head, body = sent
+            self.assertEqual(head["status"], 503)
+            self.assertEqual(dict(head["headers"])[b"retry-after"], b"1")
+            self.assertEqual(body["body"], b"the session store is unavailable; please try again\n")
 
 
 if __name__ == "__main__":

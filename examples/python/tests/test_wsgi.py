@@ -4,8 +4,12 @@ import os
 import sys
 import threading
 import unittest
+from io import BytesIO
 from pathlib import Path
+from unittest import mock
 
+import psycopg
+import psycopg_pool
 from support import clear_sessions, live_sessions
 from visits import Visits
 
@@ -58,6 +62,26 @@ class SessionTests(unittest.TestCase):
         session.end()
         late.update(lambda data: data.update(n=2))
         self.assertIsNone(late.id)
+        self.assertEqual(live_sessions(), [])
+
+    def test_store_that_is_unavailable_is_503(self):
+        for error in (psycopg.OperationalError("no server"), psycopg_pool.PoolTimeout("no connection")):
+            heads = []
+            environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/"}
+            with mock.patch.object(self.application, "call", side_effect=error), self.assertLogs("wsgi_application"):
+                body = b"".join(self.application.application(environ, lambda *head: heads.append(head)))
+            [(status, headers)] = heads
+            self.assertEqual(status, "503 Service Unavailable")
+            self.assertEqual(dict(headers)["Retry-After"], "1")
+            self.assertEqual(body, b"the session store is unavailable; please try again\n")
+
+    def test_form_that_is_cut_is_refused(self):
+        for length in ("20", "-1", "x"):
+            heads = []
+            environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/login"}
+            environ |= {"CONTENT_LENGTH": length, "wsgi.input": BytesIO(b"user=ada")}
+            self.application.application(environ, lambda *head: heads.append(head))
+            self.assertEqual(heads[0][0], "400 Bad Request")
         self.assertEqual(live_sessions(), [])
 
 
