@@ -1,8 +1,5 @@
 //! Autovacuum of the session table, which may take minutes, delays neither the end of all sessions nor an install.
 
-use std::time::Duration;
-
-use connect_pg::install::{InstallOptions, install};
 use postgres::Client;
 
 use crate::support::copied_server::CopiedServer;
@@ -20,14 +17,16 @@ fn end_all_sessions_interrupts_autovacuum() {
     });
 }
 
+#[cfg(feature = "install")]
 #[test]
 fn first_attempt_of_install_interrupts_autovacuum() {
+    use connect_pg::install::{InstallOptions, install};
     let store = TestDatabase::new();
     with_autovacuum(&store, |client| {
         let options = InstallOptions::default()
             .role(&store.role)
             .unwrap()
-            .lock_wait(Duration::ZERO);
+            .lock_wait(std::time::Duration::ZERO);
         let report = install(client, &options).unwrap();
         assert_eq!(report.changes.len(), 1, "{report:?}");
         let live: i32 = value(client, "select web.count_sessions()");
