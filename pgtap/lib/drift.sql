@@ -70,34 +70,40 @@ declare
     v_again text;
     v_data text;
 begin
-    begin
-        execute damage;
-        v_foretold := pg_temp.compared('web', 'nodepg', 'v_report');
-        v_report := (select coalesce(jsonb_agg(c), '[]') from public.correct_web('web', 'nodepg') as c);
-        v_said := pg_temp.report_as_text(v_report);
-        v_again := pg_temp.correction();
-        set local role nodepg;
-        v_data := (select g from web.get_session_data('survivor') as g);
-        -- The store works.
-        perform web.create_session(sha256(convert_to(damage, 'UTF8')), '{}', p_user_id => 'alice');
-        perform web.load_session(sha256(convert_to(damage, 'UTF8')));
-        perform web.save_session(sha256(convert_to(damage, 'UTF8')), '{"n":2}');
-        perform web.end_session(sha256(convert_to(damage, 'UTF8')));
-        perform web.prune_sessions();
-        reset role;
-        raise exception using errcode = 'UNDO0';
-    exception
-        when sqlstate 'UNDO0' then
-            return concat_ws(
-                E'\n',
-                coalesce(v_said, '(nothing)'),
-                case when jsonb_strip_nulls(v_foretold) is distinct from jsonb_strip_nulls(v_report) then 'FORETOLD: ' || coalesce(pg_temp.report_as_text(v_foretold), '(nothing)') end,
-                'AGAIN: ' || v_again,
-                case when v_data is distinct from '{"n":1}' then 'THE SESSION IS LOST' end
-            );
-        when others then
-            return format('%s: %s', sqlstate, sqlerrm);
-    end;
+    -- A repair fails if autovacuum locks the table in the middle of it. session-admin repeats it, too.
+    for v_attempt in 1..20 loop
+        begin
+            execute damage;
+            v_foretold := pg_temp.compared('web', 'nodepg', 'v_report');
+            v_report := (select coalesce(jsonb_agg(c), '[]') from public.correct_web('web', 'nodepg') as c);
+            v_said := pg_temp.report_as_text(v_report);
+            v_again := pg_temp.correction();
+            set local role nodepg;
+            v_data := (select g from web.get_session_data('survivor') as g);
+            -- The store works.
+            perform web.create_session(sha256(convert_to(damage, 'UTF8')), '{}', p_user_id => 'alice');
+            perform web.load_session(sha256(convert_to(damage, 'UTF8')));
+            perform web.save_session(sha256(convert_to(damage, 'UTF8')), '{"n":2}');
+            perform web.end_session(sha256(convert_to(damage, 'UTF8')));
+            perform web.prune_sessions();
+            reset role;
+            raise exception using errcode = 'UNDO0';
+        exception
+            when sqlstate 'UNDO0' then
+                return concat_ws(
+                    E'\n',
+                    coalesce(v_said, '(nothing)'),
+                    case when jsonb_strip_nulls(v_foretold) is distinct from jsonb_strip_nulls(v_report) then 'FORETOLD: ' || coalesce(pg_temp.report_as_text(v_foretold), '(nothing)') end,
+                    'AGAIN: ' || v_again,
+                    case when v_data is distinct from '{"n":1}' then 'THE SESSION IS LOST' end
+                );
+            when lock_not_available then
+                v_said := format('%s: %s', sqlstate, sqlerrm);
+            when others then
+                return format('%s: %s', sqlstate, sqlerrm);
+        end;
+    end loop;
+    return v_said;
 end;
 $$;
 

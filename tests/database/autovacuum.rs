@@ -28,7 +28,13 @@ fn first_attempt_of_install_interrupts_autovacuum() {
             .unwrap()
             .lock_wait(std::time::Duration::ZERO);
         let report = install(client, &options).unwrap();
-        assert_eq!(report.changes.len(), 1, "{report:?}");
+        assert!(
+            report
+                .changes
+                .iter()
+                .any(|change| change.object == "session"),
+            "{report:?}"
+        );
         let live: i32 = value(client, "select web.count_sessions()");
         assert_eq!(live, 2000);
     });
@@ -44,10 +50,11 @@ fn with_autovacuum(store: &TestDatabase, call: impl FnOnce(&mut Client)) {
         }
     };
     let mut client = server.connect(&store.name);
-    // Each page takes a tenth of a second.
+    // Each page takes a tenth of a second. An install sets the fillfactor again, which waits for autovacuum.
     client
         .batch_execute(
-            "alter table web.session set (autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1);
+            "alter table web.session reset (fillfactor);
+             alter table web.session set (autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1);
              select web.create_session(sha256(n::text::bytea), repeat('x', 1000)) from generate_series(1, 2000) as n;
              update web.session set prune_after = prune_after + interval '1 day'",
         )
