@@ -139,7 +139,7 @@ fn login_whose_save_fails_leaves_no_session() {
     let mut browser = Browser::new();
     browser.view(&sessions);
     // Every save fails, and a login does not.
-    let role = &database.name;
+    let role = database.role();
     database.execute(&format!(
         "revoke execute on function web.save_session from {role};
          revoke execute on function web.save_sessions from {role}"
